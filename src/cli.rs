@@ -1,0 +1,108 @@
+//! The command line.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::serve::Settings;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Why aren't my requests running in parallel, and what is holding them up?
+#[derive(Debug, Parser)]
+#[command(version, styles = STYLES, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the lab: four handlers that count down, one of them blocking
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address and port of the lab; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", env = "HOLDUP_BIND", value_parser = address)]
+    #[arg(default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
+
+    /// Run without the console
+    #[arg(long, env = "HOLDUP_NO_CONSOLE")]
+    no_console: bool,
+
+    /// Worker threads. With more than one, two clients may land on different workers, and the
+    /// blocking handler looks harmless
+    #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]
+    workers: NonZeroUsize,
+
+    /// Threads in each worker's pool for blocking calls [default: 512 divided by the cores]
+    #[arg(long, value_name = "N", env = "HOLDUP_POOL_THREADS")]
+    pool_threads: Option<NonZeroUsize>,
+
+    /// Most streams at once; one more gets 503 [default: what the limit on open files allows]
+    #[arg(long, value_name = "N", env = "HOLDUP_MAX_STREAMS")]
+    max_streams: Option<NonZeroUsize>,
+
+    /// Longest countdown that a client may ask for
+    #[arg(long, value_name = "DURATION", env = "HOLDUP_MAX_DURATION", value_parser = duration)]
+    #[arg(default_value = "60s")]
+    max_duration: Duration,
+
+    /// How long streams in flight may take to finish when the lab is told to stop
+    #[arg(long, value_name = "DURATION", env = "HOLDUP_GRACE", value_parser = duration)]
+    #[arg(default_value = "10s")]
+    grace: Duration,
+
+    /// How log lines are written to stderr
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "HOLDUP_LOG_FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+impl Serve {
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            bind: self.bind,
+            workers: self.workers,
+            pool_threads: self.pool_threads,
+            max_streams: self.max_streams,
+            max_duration: self.max_duration,
+            grace: self.grace,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON document a line
+    Json,
+}
+
+fn address(value: &str) -> Result<SocketAddr, String> {
+    let mut addresses = value.to_socket_addrs().map_err(|error| {
+        format!("{error}; allowed: an address and a port, such as 127.0.0.1:8080 or [::1]:0")
+    })?;
+    addresses
+        .next()
+        .ok_or_else(|| "the name has no address".to_owned())
+}
+
+fn duration(value: &str) -> Result<Duration, String> {
+    humantime::parse_duration(value)
+        .map_err(|error| format!("{error}; allowed: a duration such as 250ms, 1s or 2m"))
+}

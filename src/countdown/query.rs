@@ -1,0 +1,165 @@
+//! What a client may ask for: the query, read and checked.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::web;
+
+use super::format::Format;
+use crate::problem::Problem;
+
+/// `from`, when the query does not say. The same five seconds as in Tornado's FAQ.
+const FROM: u16 = 5;
+/// The largest `from`: ten minutes of one-second ticks.
+const FROM_MAX: u16 = 600;
+/// `period`, when the query does not say.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The runtime's timers count in milliseconds; a shorter period could not be kept.
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+/// A longer pause looks like a dead connection to proxies, which commonly give up after a minute.
+const PERIOD_MAX: Duration = Duration::from_secs(60);
+/// The longest label, in characters.
+const LABEL_MAX: usize = 64;
+
+/// How a countdown is delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// One chunk a tick, when it happens.
+    Stream,
+    /// Everything in one response at the end, as the FAQ's own handlers answer.
+    Whole,
+}
+
+/// A query that was read and found in range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Counts from this down to 0.
+    pub from: u16,
+    /// Time between two ticks.
+    pub period: Duration,
+    /// As it happens, or all at the end.
+    pub deliver: Deliver,
+    /// The format asked for; `None` leaves it to `Accept`.
+    pub format: Option<Format>,
+    /// The label that makes a URL unique, echoed in every tick.
+    pub label: Option<String>,
+}
+
+impl Query {
+    /// Reads a query string. Parameters it does not know are ignored, as the trick of making a URL
+    /// unique needs.
+    ///
+    /// # Errors
+    ///
+    /// A [`Problem`] that names the first parameter that is out of range, cannot be read or is
+    /// given twice; and `from, period` when the countdown would take longer than `longest`.
+    pub fn parse(query: &str, longest: Duration) -> Result<Self, Problem> {
+        let mut given = Given::default();
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(query).map_err(|_| {
+            Problem::bad_parameter("query", query, "name=value pairs joined by &".to_owned())
+        })?;
+        for (name, value) in pairs.into_inner() {
+            match name.as_str() {
+                "from" => set(&mut given.from, "from", &value, parse_from)?,
+                "period" => set(&mut given.period, "period", &value, parse_period)?,
+                "deliver" => set(&mut given.deliver, "deliver", &value, parse_deliver)?,
+                "format" => set(&mut given.format, "format", &value, parse_format)?,
+                "x" => set(&mut given.label, "x", &value, parse_label)?,
+                _ => {}
+            }
+        }
+
+        let query = Self {
+            from: given.from.unwrap_or(FROM),
+            period: given.period.unwrap_or(PERIOD),
+            deliver: given.deliver.unwrap_or(Deliver::Stream),
+            format: given.format,
+            label: given.label,
+        };
+        if query.duration() > longest {
+            let (from, period) = (query.from, shown(query.period));
+            return Err(Problem::bad_parameter(
+                "from, period",
+                &format!("{from} × {period}"),
+                format!(
+                    "from × period at most {}, the server's --max-duration",
+                    shown(longest)
+                ),
+            ));
+        }
+        Ok(query)
+    }
+
+    /// How long the whole countdown takes.
+    pub fn duration(&self) -> Duration {
+        self.period * u32::from(self.from)
+    }
+}
+
+#[derive(Default)]
+struct Given {
+    from: Option<u16>,
+    period: Option<Duration>,
+    deliver: Option<Deliver>,
+    format: Option<Format>,
+    label: Option<String>,
+}
+
+fn set<T>(
+    slot: &mut Option<T>,
+    name: &'static str,
+    value: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<(), Problem> {
+    if slot.is_some() {
+        return Err(Problem::bad_parameter(name, value, "given once".to_owned()));
+    }
+    let parsed = parse(value).map_err(|allowed| Problem::bad_parameter(name, value, allowed))?;
+    *slot = Some(parsed);
+    Ok(())
+}
+
+// Each parser returns the value, or else what is allowed.
+
+fn parse_from(value: &str) -> Result<u16, String> {
+    let from = value
+        .parse()
+        .ok()
+        .filter(|from| (1..=FROM_MAX).contains(from));
+    from.ok_or_else(|| format!("a whole number from 1 to {FROM_MAX}"))
+}
+
+fn parse_period(value: &str) -> Result<Duration, String> {
+    let period = humantime::parse_duration(value).ok();
+    let period = period.filter(|period| (PERIOD_MIN..=PERIOD_MAX).contains(period));
+    period.ok_or_else(|| {
+        let (min, max) = (shown(PERIOD_MIN), shown(PERIOD_MAX));
+        format!("a duration from {min} to {max}, such as 250ms or 2s")
+    })
+}
+
+fn parse_deliver(value: &str) -> Result<Deliver, String> {
+    match value {
+        "stream" => Ok(Deliver::Stream),
+        "whole" => Ok(Deliver::Whole),
+        _ => Err("stream or whole".to_owned()),
+    }
+}
+
+fn parse_format(value: &str) -> Result<Format, String> {
+    let format = Format::ALL
+        .into_iter()
+        .find(|format| format.name() == value);
+    format.ok_or_else(|| "ndjson, text or sse".to_owned())
+}
+
+fn parse_label(value: &str) -> Result<String, String> {
+    if value.chars().count() > LABEL_MAX {
+        return Err(format!("at most {LABEL_MAX} characters"));
+    }
+    Ok(value.to_owned())
+}
+
+fn shown(duration: Duration) -> impl fmt::Display {
+    humantime::format_duration(duration)
+}

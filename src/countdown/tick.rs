@@ -1,0 +1,137 @@
+//! The schedule: when each tick is due, and how late it was.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The ticks of one countdown that are followed by a wait: `from`, …, 2, 1.
+///
+/// Tick *k* is due at `k × period` after the first, whatever the ticks before it did, so lateness
+/// does not add up. The first is due when it is asked for. The last tick, 0, has nothing to wait
+/// for; [`Tick::following`] of the tick before it makes it.
+#[derive(Debug, Clone)]
+pub struct Ticks {
+    from: u16,
+    period: Duration,
+    last: Option<Tick>,
+}
+
+impl Ticks {
+    /// Counts down from `from`, one tick every `period`.
+    pub fn new(from: u16, period: Duration) -> Self {
+        Self {
+            from,
+            period,
+            last: None,
+        }
+    }
+}
+
+impl Iterator for Ticks {
+    type Item = Tick;
+
+    fn next(&mut self) -> Option<Tick> {
+        let tick = match self.last {
+            None => Tick::first(self.from, self.period),
+            Some(last) => last.following(),
+        };
+        self.last = Some(tick);
+        (tick.remaining > 0).then_some(tick)
+    }
+}
+
+/// One tick, stamped with the time at which it was made.
+#[derive(Debug, Clone, Copy)]
+pub struct Tick {
+    remaining: u16,
+    period: Duration,
+    first_at: Instant,
+    due: Instant,
+    at: Instant,
+}
+
+impl Tick {
+    fn first(remaining: u16, period: Duration) -> Self {
+        let at = Instant::now();
+        Self {
+            remaining,
+            period,
+            first_at: at,
+            due: at,
+            at,
+        }
+    }
+
+    /// The tick after this one, made now.
+    pub fn following(self) -> Self {
+        Self {
+            remaining: self.remaining.saturating_sub(1),
+            due: self.due + self.period,
+            at: Instant::now(),
+            ..self
+        }
+    }
+
+    /// What is left of the countdown.
+    pub fn remaining(self) -> u16 {
+        self.remaining
+    }
+
+    /// The time left, from now, until the next tick is due; zero when that has passed.
+    pub fn pause(self) -> Duration {
+        (self.due + self.period).saturating_duration_since(Instant::now())
+    }
+
+    /// How long after the first tick this one was made.
+    pub fn elapsed(self) -> Duration {
+        self.at.saturating_duration_since(self.first_at)
+    }
+
+    /// How far behind its schedule this one was made.
+    pub fn late(self) -> Duration {
+        self.at.saturating_duration_since(self.due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn ticks_keep_to_the_schedule_however_late_one_was() {
+        let period = Duration::from_secs(1);
+        let mut seen = Vec::new();
+        let mut last = None;
+        for tick in Ticks::new(3, period) {
+            seen.push((
+                tick.remaining(),
+                tick.elapsed().as_millis(),
+                tick.late().as_millis(),
+            ));
+            // The second tick's work overruns by 400 ms; nothing else does.
+            let overrun = if tick.remaining() == 2 { 400 } else { 0 };
+            tokio::time::sleep(tick.pause() + Duration::from_millis(overrun)).await;
+            last = Some(tick);
+        }
+        let end = last.expect("three ticks were seen").following();
+        seen.push((
+            end.remaining(),
+            end.elapsed().as_millis(),
+            end.late().as_millis(),
+        ));
+
+        assert_eq!(
+            seen,
+            [(3, 0, 0), (2, 1000, 0), (1, 2400, 400), (0, 3000, 0)]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tick_that_is_overdue_is_not_waited_for() {
+        let tick = Ticks::new(1, Duration::from_millis(10))
+            .next()
+            .expect("one tick");
+        tokio::time::advance(Duration::from_millis(25)).await;
+        assert_eq!(tick.pause(), Duration::ZERO);
+    }
+}

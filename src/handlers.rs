@@ -1,0 +1,71 @@
+//! The lesson: one countdown, four ways to wait.
+//!
+//! Each handler is the same loop, and only the step after `yield` differs. That step decides
+//! whether the worker can serve anybody else meanwhile.
+
+use std::thread;
+use std::time::Duration;
+
+use actix_rt::time;
+use actix_web::{HttpResponse, web};
+use async_stream::stream;
+use tokio::sync::oneshot;
+
+use crate::countdown::Countdown;
+
+/// The bug: a blocking call never gives control back to the event loop.
+///
+/// While it sleeps, its worker serves nobody: not the second client, not a health check.
+/// The sleep stands for anything slow: a query, a file, a lock, a long computation.
+#[expect(clippy::disallowed_methods, reason = "blocking is the lesson")]
+pub async fn blocking(countdown: Countdown) -> HttpResponse {
+    let ticks = countdown.ticks();
+    let ticking = stream!(for tick in ticks {
+        yield tick;
+        thread::sleep(tick.pause());
+    });
+    countdown.respond(ticking).await
+}
+
+/// Cure 1: the coroutine-friendly equivalent of the call. Usually the best.
+pub async fn coroutine(countdown: Countdown) -> HttpResponse {
+    let ticks = countdown.ticks();
+    let ticking = stream!(for tick in ticks {
+        yield tick;
+        time::sleep(tick.pause()).await;
+    });
+    countdown.respond(ticking).await
+}
+
+/// Cure 2: a callback-based equivalent, adapted to a future that the handler awaits.
+pub async fn callback(countdown: Countdown) -> HttpResponse {
+    let ticks = countdown.ticks();
+    let ticking = stream!(for tick in ticks {
+        yield tick;
+        let (done, called) = oneshot::channel();
+        call_later(tick.pause(), move || done.send(()).unwrap_or(()));
+        called.await.unwrap_or(());
+    });
+    countdown.respond(ticking).await
+}
+
+/// Cure 3: the blocking call itself, on a thread of the worker's pool. Works for any function,
+/// as many at a time as the pool has threads.
+#[expect(clippy::disallowed_methods, reason = "a pool thread may block")]
+pub async fn threadpool(countdown: Countdown) -> HttpResponse {
+    let ticks = countdown.ticks();
+    let ticking = stream!(for tick in ticks {
+        yield tick;
+        web::block(move || thread::sleep(tick.pause())).await.ok();
+    });
+    countdown.respond(ticking).await
+}
+
+/// A callback API, as many libraries have one: runs `callback` on this worker's event loop after
+/// `delay`, and returns at once.
+fn call_later(delay: Duration, callback: impl FnOnce() + 'static) {
+    actix_rt::spawn(async move {
+        time::sleep(delay).await;
+        callback();
+    });
+}

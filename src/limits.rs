@@ -1,0 +1,131 @@
+//! How many streams and connections the limit on open files allows.
+
+use std::num::NonZeroUsize;
+
+/// What is kept free of the lab's connections, so that other listeners, the logs and the runtime
+/// still get a descriptor when the lab is full: a twentieth of all, and never fewer than this.
+const RESERVE_MIN: usize = 40;
+
+/// Connections over the streams, so that a full lab can still say so: a sixteenth, at least this.
+const SPARE_MIN: usize = 8;
+
+/// The most streams unless asked for more: actix's own default for a worker's connections.
+const STREAMS_DEFAULT: usize = 25_000;
+
+/// Bounds for one lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most streams at once.
+    pub streams: usize,
+    /// The most connections at once, more than streams.
+    pub connections: usize,
+}
+
+/// More streams were asked for than the limit on open files allows.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--max-streams is {asked}, but with {open_files} open files allowed there is room for \
+     {possible}; raise the limit (ulimit -n) or ask for fewer"
+)]
+pub struct TooMany {
+    asked: usize,
+    possible: usize,
+    open_files: usize,
+}
+
+impl Limits {
+    /// What fits into `open_files` descriptors: all that is asked for, or the default.
+    ///
+    /// # Errors
+    ///
+    /// When more is asked for than fits.
+    pub fn within(open_files: usize, asked: Option<NonZeroUsize>) -> Result<Self, TooMany> {
+        let reserve = (open_files / 20).max(RESERVE_MIN);
+        let connections = open_files.saturating_sub(reserve).max(SPARE_MIN + 1);
+        let spare = (connections / 16).max(SPARE_MIN);
+        let possible = connections - spare;
+        let streams = match asked.map(NonZeroUsize::get) {
+            Some(asked) if asked > possible => {
+                return Err(TooMany {
+                    asked,
+                    possible,
+                    open_files,
+                });
+            }
+            Some(asked) => asked,
+            None => possible.min(STREAMS_DEFAULT),
+        };
+        Ok(Self {
+            streams,
+            connections,
+        })
+    }
+}
+
+/// Raises the soft limit on open files to the hard one, and returns what is in force then.
+pub fn raise_open_files() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let now = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!(%error, "the limit on open files stays as it is");
+            limit.current
+        }
+    };
+    now.map_or(usize::MAX, |now| usize::try_from(now).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(open_files: usize, asked: Option<usize>) -> Result<Limits, TooMany> {
+        Limits::within(open_files, asked.and_then(NonZeroUsize::new))
+    }
+
+    #[test]
+    fn connections_stay_below_the_open_files_and_above_the_streams() {
+        for open_files in [120, 256, 1024, 20_000, 1_048_576] {
+            let limits = within(open_files, None).expect("nothing was asked for");
+            assert!(
+                limits.streams + SPARE_MIN <= limits.connections,
+                "{open_files}: {limits:?}"
+            );
+            assert!(
+                limits.connections + RESERVE_MIN <= open_files,
+                "{open_files}: {limits:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn twenty_thousand_files_are_enough_for_fifteen_thousand_streams() {
+        assert!(within(20_000, Some(15_000)).is_ok());
+        assert!(within(20_000, None).is_ok_and(|limits| limits.streams >= 15_000));
+    }
+
+    #[test]
+    fn more_than_fits_is_refused_with_what_would_fit() {
+        let error = within(120, Some(1000)).expect_err("1000 streams on 120 files");
+        assert_eq!(
+            error,
+            TooMany {
+                asked: 1000,
+                possible: 72,
+                open_files: 120
+            }
+        );
+        assert!(within(120, Some(72)).is_ok());
+    }
+
+    #[test]
+    fn hardly_any_files_still_leave_one_stream() {
+        assert_eq!(within(10, None).map(|limits| limits.streams), Ok(1));
+    }
+}

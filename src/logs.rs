@@ -1,0 +1,32 @@
+//! Where log lines go: to stderr, from a thread of their own.
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+use crate::cli::LogFormat;
+
+/// Installs the log. What is still queued is written when the guard is dropped.
+///
+/// A terminal that is paused would block whoever writes to it; here that is never a worker. When
+/// the queue is full, lines are lost rather than requests held up.
+pub(crate) fn init(format: LogFormat) -> WorkerGuard {
+    let (writer, guard) = NonBlockingBuilder::default().finish(io::stderr());
+    // actix reports a client's broken request as an error of its own; it is none of the lab's.
+    let levels = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("holdup", LevelFilter::INFO)
+        .with_target("actix_http", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(levels))
+        .init();
+    guard
+}

@@ -1,0 +1,147 @@
+//! Errors as clients see them: `application/problem+json`, RFC 9457.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// What went wrong with a request, in a form that both a person and a program can use.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// Names the kind of problem: `urn:holdup:problem:` and a word.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: String,
+    /// The query parameter or header that was wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'static str>,
+    /// What it was, shortened when it is long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    /// What it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
+    #[serde(skip)]
+    headers: Vec<(header::HeaderName, &'static str)>,
+}
+
+/// The longest value that is sent back; one longer is cut and ends in `…`.
+const VALUE_SHOWN: usize = 80;
+
+impl Problem {
+    fn new(kind: &'static str, title: &'static str, status: StatusCode, detail: String) -> Self {
+        Self {
+            kind,
+            title,
+            status,
+            detail,
+            parameter: None,
+            value: None,
+            allowed: None,
+            headers: Vec::new(),
+        }
+    }
+
+    fn about(mut self, parameter: &'static str, value: &str, allowed: String) -> Self {
+        self.parameter = Some(parameter);
+        self.value = Some(shortened(value));
+        self.allowed = Some(allowed);
+        self
+    }
+
+    /// 400: a query parameter that cannot be used.
+    pub fn bad_parameter(parameter: &'static str, value: &str, allowed: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:bad-parameter",
+            "A query parameter is out of range or cannot be read",
+            StatusCode::BAD_REQUEST,
+            format!("{parameter} is {:?}; allowed: {allowed}", shortened(value)),
+        )
+        .about(parameter, value, allowed)
+    }
+
+    /// 404: a path that is none of `routes`.
+    pub fn not_found(path: &str, routes: &str) -> Self {
+        Self::new(
+            "urn:holdup:problem:no-such-route",
+            "There is nothing at this path",
+            StatusCode::NOT_FOUND,
+            format!("{:?} is not a route; these are: {routes}", shortened(path)),
+        )
+    }
+
+    /// 405: a method that the route does not answer. `allowed` becomes the `Allow` header.
+    pub fn method_not_allowed(method: &str, allowed: &'static str) -> Self {
+        let mut problem = Self::new(
+            "urn:holdup:problem:method-not-allowed",
+            "The route does not answer this method",
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("the method is {}; allowed: {allowed}", shortened(method)),
+        );
+        problem.headers.push((header::ALLOW, allowed));
+        problem
+    }
+
+    /// 406: none of the types in `Accept` can be produced.
+    pub fn not_acceptable(accept: &str, available: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:not-acceptable",
+            "None of the accepted types can be produced",
+            StatusCode::NOT_ACCEPTABLE,
+            format!("Accept is {:?}; available: {available}", shortened(accept)),
+        )
+        .about("Accept", accept, available)
+    }
+
+    /// 503: as many streams as allowed are open. A place is free as soon as one of them ends.
+    pub fn too_many_streams(max: usize) -> Self {
+        let mut problem = Self::new(
+            "urn:holdup:problem:too-many-streams",
+            "All places are taken",
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{max} streams are open, the most allowed at once; try again when one ends"),
+        );
+        problem.headers.push((header::RETRY_AFTER, "1"));
+        problem
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.insert_header((name.clone(), *value));
+        }
+        // The console reads these too, from its own origin.
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        // Strings and a number cannot fail to serialize; the detail alone would still say it.
+        response.body(serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone()))
+    }
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}
+
+fn shortened(value: &str) -> String {
+    match value.char_indices().nth(VALUE_SHOWN) {
+        None => value.to_owned(),
+        Some((cut, _)) => format!("{}…", &value[..cut]),
+    }
+}

@@ -1,0 +1,98 @@
+//! The lab as an actix app: every path, and what answers it.
+
+use actix_web::guard::{Any, Get, Head};
+use actix_web::http::header::{self, ACCEPT};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
+
+use crate::countdown::{self, Context};
+use crate::handlers;
+use crate::problem::Problem;
+
+/// Every path there is.
+pub const PATHS: &str = "/, /blocking, /coroutine, /callback, /threadpool, /healthz";
+
+/// What every path answers; anything else is 405.
+const METHODS: &str = "GET, HEAD";
+
+/// Adds all of the lab's routes to an app, for one worker.
+pub fn configure(config: &mut ServiceConfig, context: Context) {
+    config
+        .app_data(Data::new(context))
+        .service(at("/", index))
+        .service(countdown("blocking", handlers::blocking))
+        .service(countdown("coroutine", handlers::coroutine))
+        .service(countdown("callback", handlers::callback))
+        .service(countdown("threadpool", handlers::threadpool))
+        .service(at("/healthz", healthz))
+        .default_service(web::to(not_found));
+}
+
+fn countdown<H>(name: &'static str, handler: H) -> Resource
+where
+    H: Handler<(countdown::Countdown,), Output = HttpResponse>,
+{
+    at(&format!("/{name}"), handler).app_data(countdown::Handler(name))
+}
+
+/// A resource that answers `GET` and `HEAD`, and 405 to the rest.
+fn at<H, Args>(path: &str, handler: H) -> Resource
+where
+    H: Handler<Args, Output = HttpResponse>,
+    Args: FromRequest + 'static,
+{
+    web::resource(path)
+        .route(web::route().guard(Any(Get()).or(Head())).to(handler))
+        .default_service(web::to(method_not_allowed))
+}
+
+/// How to use the lab: a page for a browser, text for anything else.
+async fn index(request: HttpRequest) -> HttpResponse {
+    let lab = format!("http://{}", host(&request));
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let (content_type, text) = if accept.is_some_and(|accept| accept.contains("text/html")) {
+        ("text/html; charset=utf-8", include_str!("index.html"))
+    } else {
+        ("text/plain; charset=utf-8", include_str!("usage.txt"))
+    };
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::VARY, "accept"))
+        .body(text.replace("{lab}", &lab))
+}
+
+/// The address that the client used, if it is one that may be shown as it came.
+fn host(request: &HttpRequest) -> String {
+    let shown = |host: &&str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
+        !host.is_empty() && host.len() <= 255 && host.chars().all(plain)
+    };
+    let given = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
+    let given = given.filter(shown).map(str::to_owned);
+    given.unwrap_or_else(|| request.app_config().local_addr().to_string())
+}
+
+/// Freezes with the worker, on purpose: so would yours.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body("ok\n")
+}
+
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found(request.path(), PATHS))
+}
+
+async fn method_not_allowed(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::method_not_allowed(
+        request.method().as_str(),
+        METHODS,
+    ))
+}

@@ -1,0 +1,212 @@
+//! Puts the lab together: bind, say the real address, run until told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_rt::time::timeout;
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer};
+use futures_util::future::{Either, select};
+use tracing::{info, warn};
+
+use crate::countdown::Context;
+use crate::limits::{self, Limits};
+use crate::routes;
+use crate::streams::Streams;
+
+/// How long a client may take to send a request's head; then it gets 408.
+///
+/// actix counts from the first read, so a request that waited behind a held worker is not
+/// punished for that.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an idle connection is kept for another request.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// How many connections may wait to be accepted. A burst of thousands is what the lab is for, and
+/// a connection that finds the queue full only tries again a second later.
+const BACKLOG: u32 = 16_384;
+
+/// After the grace: the time for the workers that can still answer to end their streams.
+const CUT_OFF: Duration = Duration::from_millis(500);
+
+/// What `holdup serve` can be told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen; port 0 picks a free one.
+    pub bind: SocketAddr,
+    /// Worker threads.
+    pub workers: NonZeroUsize,
+    /// Threads in each worker's pool for blocking calls; `None` leaves it to actix (512 divided
+    /// by the cores).
+    pub pool_threads: Option<NonZeroUsize>,
+    /// The most streams at once; `None` takes what the limit on open files allows.
+    pub max_streams: Option<NonZeroUsize>,
+    /// The longest countdown that a client may ask for.
+    pub max_duration: Duration,
+    /// How long streams in flight may take to finish after a stop.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    /// As the command line's defaults, but on a free port of 127.0.0.1.
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            workers: NonZeroUsize::MIN,
+            pool_threads: None,
+            max_streams: None,
+            max_duration: Duration::from_secs(60),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the lab did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is taken, not ours, or not allowed.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// More streams than the limit on open files allows.
+    #[error(transparent)]
+    Limits(#[from] limits::TooMany),
+}
+
+/// A lab that is listening.
+pub struct Lab {
+    address: SocketAddr,
+    server: Server,
+    streams: Arc<Streams>,
+    grace: Duration,
+}
+
+impl Lab {
+    /// Binds the address and starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound, or `max_streams` is over what the limit on open files
+    /// allows.
+    ///
+    /// # Panics
+    ///
+    /// When no actix or tokio runtime is running.
+    pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let Limits {
+            streams,
+            connections,
+        } = Limits::within(limits::raise_open_files(), settings.max_streams)?;
+        let streams = Arc::new(Streams::new(streams));
+        let context = Context {
+            worker: 0,
+            max_duration: settings.max_duration,
+            streams: Arc::clone(&streams),
+        };
+        let workers = settings.workers.get();
+        let next_worker = Arc::new(AtomicUsize::new(0));
+        // Called once on each worker, as there is one listener.
+        let app = move || {
+            let worker = next_worker.fetch_add(1, Ordering::Relaxed);
+            let context = Context {
+                worker,
+                ..context.clone()
+            };
+            App::new().configure(|config| routes::configure(config, context))
+        };
+
+        let mut server = HttpServer::new(app)
+            .workers(workers)
+            .backlog(BACKLOG)
+            .max_connections((connections / workers).max(1))
+            .client_request_timeout(REQUEST_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            // Flush after every chunk. actix asks a body for more until it has to wait or 32 KiB
+            // are buffered, and a blocking body never has to wait: its ticks would all arrive at
+            // the end. This way each is sent when it happens, and the worker is held all the same.
+            .h1_write_buffer_size(1)
+            // A client that closes its side has left: without this, its stream would go on until
+            // a write fails.
+            .h1_allow_half_closed(false)
+            // Stopping is up to `run_until`, which keeps to the grace in milliseconds.
+            .disable_signals()
+            .shutdown_timeout(settings.grace.as_secs() + 60);
+        if let Some(threads) = settings.pool_threads {
+            server = server.worker_max_blocking_threads(threads.get());
+        }
+        let server = server
+            .bind(settings.bind)
+            .map_err(|source| StartError::Bind {
+                address: settings.bind,
+                source,
+            })?;
+        let address = server.addrs().first().copied().unwrap_or(settings.bind);
+        info!(%address, workers, max_streams = streams.max(), "lab is listening");
+        Ok(Self {
+            address,
+            server: server.run(),
+            streams,
+            grace: settings.grace,
+        })
+    }
+
+    /// The address it really listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The streams in flight, of all workers.
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.streams
+    }
+
+    /// Serves until `stop` is ready, then lets the streams in flight finish for as long as the
+    /// grace allows, and cuts off the rest.
+    ///
+    /// # Errors
+    ///
+    /// When the server itself fails.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self {
+            server,
+            streams,
+            grace,
+            ..
+        } = self;
+        let handle = server.handle();
+        let server = actix_rt::spawn(server);
+        let stop = std::pin::pin!(stop);
+        let server = match select(server, stop).await {
+            Either::Left((ended, _)) => return ended.unwrap_or_else(|error| Err(error.into())),
+            Either::Right(((), server)) => server,
+        };
+
+        info!(
+            open = streams.open(),
+            ?grace,
+            "stopping: no new connections, streams may finish"
+        );
+        if timeout(grace, handle.stop(true)).await.is_err() {
+            streams.cut_off();
+            warn!(
+                open = streams.open(),
+                "the grace is over: streams are cut off"
+            );
+            // A worker that is held cannot even be told; the process's end ends it.
+            timeout(CUT_OFF, handle.stop(false)).await.ok();
+            server.abort();
+        }
+        info!("stopped");
+        Ok(())
+    }
+}

@@ -9,24 +9,24 @@ use serde::Serialize;
 /// What went wrong with a request, in a form that both a person and a program can use.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// Names the kind of problem: `urn:holdup:problem:` and a word.
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
-    #[serde(serialize_with = "as_number")]
-    status: StatusCode,
+    status: u16,
     detail: String,
-    /// The query parameter or header that was wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<&'static str>,
-    /// What it was, shortened when it is long.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<String>,
-    /// What it may be.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allowed: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    input: Option<Box<Input>>,
+    /// A response header that goes with it, name and value.
     #[serde(skip)]
-    headers: Vec<(header::HeaderName, &'static str)>,
+    header: Option<(&'static str, &'static str)>,
+}
+
+/// The query parameter or header that was wrong, what it was, and what it may be.
+#[derive(Debug, Clone, Serialize)]
+struct Input {
+    parameter: &'static str,
+    value: String,
+    allowed: String,
 }
 
 /// The longest value that is sent back; one longer is cut and ends in `…`.
@@ -37,19 +37,20 @@ impl Problem {
         Self {
             kind,
             title,
-            status,
+            status: status.as_u16(),
             detail,
-            parameter: None,
-            value: None,
-            allowed: None,
-            headers: Vec::new(),
+            input: None,
+            header: None,
         }
     }
 
     fn about(mut self, parameter: &'static str, value: &str, allowed: String) -> Self {
-        self.parameter = Some(parameter);
-        self.value = Some(shortened(value));
-        self.allowed = Some(allowed);
+        let value = shortened(value);
+        self.input = Some(Box::new(Input {
+            parameter,
+            value,
+            allowed,
+        }));
         self
     }
 
@@ -82,7 +83,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED,
             format!("the method is {}; allowed: {allowed}", shortened(method)),
         );
-        problem.headers.push((header::ALLOW, allowed));
+        problem.header = Some(("allow", allowed));
         problem
     }
 
@@ -105,7 +106,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{max} streams are open, the most allowed at once; try again when one ends"),
         );
-        problem.headers.push((header::RETRY_AFTER, "1"));
+        problem.header = Some(("retry-after", "1"));
         problem
     }
 }
@@ -118,13 +119,14 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        // Set from a `StatusCode`, so it is one.
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        for (name, value) in &self.headers {
-            response.insert_header((name.clone(), *value));
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(header) = self.header {
+            response.insert_header(header);
         }
         // The console reads these too, from its own origin.
         response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
@@ -133,10 +135,6 @@ impl ResponseError for Problem {
         // Strings and a number cannot fail to serialize; the detail alone would still say it.
         response.body(serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone()))
     }
-}
-
-fn as_number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u16(status.as_u16())
 }
 
 fn shortened(value: &str) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_rt::time::timeout;
+use actix_rt::time::{sleep, timeout};
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer};
 use futures_util::future::{Either, select};
@@ -31,8 +31,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// a connection that finds the queue full only tries again a second later.
 const BACKLOG: u32 = 16_384;
 
-/// After the grace: the time for the workers that can still answer to end their streams.
-const CUT_OFF: Duration = Duration::from_millis(500);
+/// After the grace: the time for the workers that can still answer to end their streams. A worker
+/// that is stopping looks up once a second.
+const CUT_OFF: Duration = Duration::from_millis(1500);
 
 /// What `holdup serve` can be told.
 #[derive(Debug, Clone)]
@@ -202,9 +203,15 @@ impl Lab {
                 open = streams.open(),
                 "the grace is over: streams are cut off"
             );
-            // A worker that is held cannot even be told; the process's end ends it.
-            timeout(CUT_OFF, handle.stop(false)).await.ok();
+            // Dropping the server drops every worker's connections, except on a worker that is
+            // held and cannot even be told: the end of the process ends it.
             server.abort();
+            let emptied = async {
+                while streams.open() > 0 {
+                    sleep(CUT_OFF / 100).await;
+                }
+            };
+            timeout(CUT_OFF, emptied).await.ok();
         }
         info!("stopped");
         Ok(())

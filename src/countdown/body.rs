@@ -71,17 +71,17 @@ impl<S: Stream<Item = Tick>> MessageBody for Body<S> {
         let this = self.project();
         let chunk = match this.state {
             State::Counting(last) => {
-                let tick = match ready!(this.ticking.poll_next(cx)) {
-                    Some(tick) => last.insert(tick).to_owned(),
-                    None => {
-                        let end = last.map(Tick::following);
+                let tick = match (ready!(this.ticking.poll_next(cx)), *last) {
+                    (Some(tick), _) => {
+                        *last = Some(tick);
+                        tick
+                    }
+                    (None, Some(last)) => {
                         *this.state = State::Counted;
                         this.place.finish();
-                        match end {
-                            Some(end) => end,
-                            None => return Poll::Ready(None),
-                        }
+                        last.following()
                     }
+                    (None, None) => return Poll::Ready(None),
                 };
                 let mut line = Vec::with_capacity(LINE);
                 let label = this.label.as_deref();

@@ -77,7 +77,7 @@ impl Format {
                 .headers()
                 .get(ACCEPT)
                 .map_or(&b""[..], |value| value.as_bytes());
-            let available = Self::ALL.map(|format| format.content_type()).join(", ");
+            let available = Self::ALL.map(Self::content_type).join(", ");
             Problem::not_acceptable(&String::from_utf8_lossy(given), available)
         })
     }

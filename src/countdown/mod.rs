@@ -114,7 +114,15 @@ impl Countdown {
         let place = place.ok_or_else(|| Problem::too_many_streams(context.streams.max()))?;
         let streams::Identity { number, worker, .. } = *place.identity();
         let (from, period, x) = (query.from, query.period, query.label.as_deref());
-        info!(stream = number, handler, worker, from, ?period, x, "stream started");
+        info!(
+            stream = number,
+            handler,
+            worker,
+            from,
+            ?period,
+            x,
+            "stream started"
+        );
         Ok(Self {
             query,
             format,

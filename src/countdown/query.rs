@@ -163,3 +163,64 @@ fn parse_label(value: &str) -> Result<String, String> {
 fn shown(duration: Duration) -> impl fmt::Display {
     humantime::format_duration(duration)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn no_query_is_five_seconds_of_ticks() {
+        let query = Query::parse("", LONGEST).expect("nothing is wrong with it");
+        let expected = Query {
+            from: 5,
+            period: Duration::from_secs(1),
+            deliver: Deliver::Stream,
+            format: None,
+            label: None,
+        };
+        assert_eq!(query, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_or_refused(query in ".{0,200}") {
+            if let Ok(query) = Query::parse(&query, LONGEST) {
+                prop_assert!((1..=FROM_MAX).contains(&query.from));
+                prop_assert!((PERIOD_MIN..=PERIOD_MAX).contains(&query.period));
+                prop_assert!(query.duration() <= LONGEST);
+            }
+        }
+
+        #[test]
+        fn whatever_a_parameter_is_it_is_in_range_or_named(
+            name in "from|period|deliver|format|x",
+            value in "[0-9a-z%.-]{0,80}",
+        ) {
+            match Query::parse(&format!("{name}={value}"), LONGEST) {
+                Ok(query) => prop_assert!(query.duration() <= LONGEST),
+                Err(problem) => prop_assert!(problem.to_string().contains(&name)),
+            }
+        }
+
+        #[test]
+        fn what_is_in_range_is_read_as_it_was_written(
+            from in 1..=FROM_MAX,
+            milliseconds in 1_u64..100,
+            label in "[a-zA-Z0-9]{0,64}",
+        ) {
+            let text = format!("x={label}&from={from}&period={milliseconds}ms&deliver=whole&format=sse");
+            let query = Query::parse(&text, LONGEST).expect("all in range");
+            prop_assert_eq!(query, Query {
+                from,
+                period: Duration::from_millis(milliseconds),
+                deliver: Deliver::Whole,
+                format: Some(Format::Sse),
+                label: Some(label),
+            });
+        }
+    }
+}

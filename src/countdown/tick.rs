@@ -63,6 +63,7 @@ impl Tick {
     }
 
     /// The tick after this one, made now.
+    #[must_use]
     pub fn following(self) -> Self {
         Self {
             remaining: self.remaining.saturating_sub(1),

@@ -1,0 +1,105 @@
+//! Flags, variables and what a wrong one is told.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::client::get;
+use crate::support::server::Server;
+
+fn holdup(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("holdup runs")
+}
+
+#[test]
+fn a_wrong_flag_is_a_usage_error_that_says_what_is_allowed() {
+    for (arguments, told) in [
+        (["--bind", "nowhere"], "such as 127.0.0.1:8080"),
+        (["--workers", "0"], "--workers"),
+        (["--grace", "10"], "such as 250ms, 1s or 2m"),
+        (["--max-duration", "soon"], "such as 250ms, 1s or 2m"),
+        (["--max-streams", "0"], "--max-streams"),
+        (["--log-format", "xml"], "text, json"),
+    ] {
+        let output = holdup(&["serve", arguments[0], arguments[1]]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(told), "{arguments:?}: {error}");
+        assert!(error.contains(arguments[0]), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_named_with_the_cause() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let output = holdup(&["serve", "--bind", &address]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error.contains(&format!("cannot listen on {address}: Address already")),
+        "{error}"
+    );
+}
+
+#[test]
+fn more_streams_than_open_files_allow_is_refused() {
+    let output = holdup(&[
+        "serve",
+        "--bind",
+        "127.0.0.1:0",
+        "--max-streams",
+        "4000000000",
+    ]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("--max-streams is 4000000000"), "{error}");
+}
+
+#[test]
+fn a_variable_sets_a_flag() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
+    command
+        .arg("serve")
+        .env("HOLDUP_MAX_DURATION", "2s")
+        .env("HOLDUP_WORKERS", "2");
+    let server = Server::start_as(command);
+    let line = server.logged("the start", |line| line["message"] == "lab is listening");
+    assert_eq!(line["workers"], 2);
+    let reply = get(server.address, "/coroutine?from=3");
+    assert_eq!(reply.status, 400);
+    assert!(reply.body().contains("at most 2s"));
+}
+
+#[test]
+fn a_reader_that_closed_the_pipe_is_no_error() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_holdup"))
+        .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("holdup starts");
+    let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let first = log.next().expect("a line").expect("text");
+    let first: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+    let address = first["address"]
+        .as_str()
+        .expect("an address")
+        .parse()
+        .expect("an address");
+    assert_eq!(get(address, "/healthz").status, 200);
+
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("fits")).expect("not zero");
+    kill_process(id, Signal::TERM).expect("it runs");
+    assert_eq!(child.wait().expect("our own child").code(), Some(0));
+}

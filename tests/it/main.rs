@@ -1,0 +1,10 @@
+//! The tests that need a whole app, a real process or a real browser.
+
+mod app;
+mod browser;
+mod command_line;
+mod live;
+mod malformed;
+mod source;
+mod stopping;
+mod support;

@@ -1,0 +1,142 @@
+//! What a client must not send, each beside a countdown that must not notice.
+
+use std::io::Write;
+use std::thread;
+
+use crate::support::client::{Reply, connect, get, send};
+use crate::support::server::Server;
+
+fn request(line: &str) -> Vec<u8> {
+    format!("{line} HTTP/1.1\r\nHost: lab\r\n\r\n").into_bytes()
+}
+
+fn header(header: &str) -> Vec<u8> {
+    format!("GET /coroutine HTTP/1.1\r\nHost: lab\r\n{header}\r\n\r\n").into_bytes()
+}
+
+fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
+    let long_path = format!("GET /{}", "a".repeat(60_000));
+    let over_long = format!("X-Long: {}", "a".repeat(132_000));
+    let many: String = (0..200).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let bad_parameters = [
+        "from=0",
+        "from=-1",
+        "from=601",
+        "from=abc",
+        "from=",
+        "from=1e3",
+        "from=5&from=5",
+        "from=٣",
+        "period=0s",
+        "period=2h",
+        "period=1",
+        "period=-1s",
+        "period=%00",
+        "deliver=",
+        "deliver=STREAM",
+        "format=html",
+        "from=600&period=1s",
+        "from=%ff",
+    ];
+    let mut cases: Vec<(&'static str, Vec<u8>, u16)> = bad_parameters
+        .into_iter()
+        .map(|query| (query, request(&format!("GET /coroutine?{query}")), 400))
+        .collect();
+    let label = format!("GET /coroutine?x={}", "%41".repeat(65));
+    cases.extend([
+        ("a label too long", request(&label), 400),
+        (
+            "a label of NULs too long",
+            request(&format!("GET /coroutine?x={}", "%00".repeat(65))),
+            400,
+        ),
+        ("an unknown path", request("GET /nope"), 404),
+        (
+            "a path above the root",
+            request("GET /../../etc/passwd"),
+            404,
+        ),
+        ("a very long path", request(&long_path), 404),
+        ("POST", request("POST /coroutine"), 405),
+        ("DELETE", request("DELETE /"), 405),
+        ("an invented method", request("BREW /coroutine"), 405),
+        ("TRACE", request("TRACE /healthz"), 405),
+        ("a type that is not there", header("Accept: image/png"), 406),
+        ("an Accept that is none", header("Accept: ;;;,,,"), 406),
+        ("nothing acceptable", header("Accept: */*;q=0"), 406),
+        ("no HTTP at all", b"hello there\r\n\r\n".to_vec(), 400),
+        (
+            "binary",
+            vec![
+                0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x0d, 0x0a, 0x0d, 0x0a,
+            ],
+            400,
+        ),
+        ("another version", b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400),
+        ("a header without a name", header(": value"), 400),
+        ("a NUL in a header", header("X-Nul: a\0b"), 400),
+        ("a length that is none", header("Content-Length: many"), 400),
+        (
+            "two lengths",
+            header("Content-Length: 1\r\nContent-Length: 2"),
+            400,
+        ),
+        (
+            "a length and chunks",
+            header("Content-Length: 5\r\nTransfer-Encoding: chunked"),
+            400,
+        ),
+        (
+            "a coding twice",
+            header("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+            400,
+        ),
+        ("an over-long header", header(&over_long), 431),
+        ("too many headers", header(&many), 431),
+        (
+            "only half a request",
+            b"GET /coroutine HTTP/1.1\r\nHo".to_vec(),
+            408,
+        ),
+        ("not even a request", Vec::new(), 408),
+    ]);
+    cases
+}
+
+#[test]
+fn each_malformed_request_gets_its_answer_and_a_countdown_beside_them_is_undisturbed() {
+    let server = Server::start(&[]);
+    let address = server.address;
+    let mut countdown = get(address, "/coroutine?from=160&period=100ms&x=beside");
+    countdown.tick().expect("a first tick");
+    let beside = thread::spawn(move || countdown.ticks());
+
+    let cases = cases();
+    assert!(cases.len() >= 40, "{}", cases.len());
+    for (what, bytes, expected) in cases {
+        let reply = send(address, &bytes).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(reply.status, expected, "{what}");
+    }
+
+    let ticks = beside.join().expect("the countdown is read to its end");
+    let remaining: Vec<_> = ticks.iter().map(|tick| tick.remaining()).collect();
+    assert_eq!(remaining, (0..160).rev().collect::<Vec<_>>());
+    assert_eq!(server.stream_ended(1)["ended"], "finished");
+}
+
+#[test]
+fn a_head_sent_drop_by_drop_gets_408_and_one_in_two_halves_its_answer() {
+    let server = Server::start(&[]);
+    let mut slow = connect(server.address);
+    let mut halves = connect(server.address);
+    slow.write_all(b"GET /healthz HTTP/1.1\r\n").expect("sent");
+    halves.write_all(b"GET /healthz HT").expect("sent");
+    let mut rest = halves.try_clone().expect("a handle");
+    rest.write_all(b"TP/1.1\r\nHost: lab\r\n\r\n")
+        .expect("sent");
+    assert_eq!(Reply::read(halves).expect("an answer").status, 200);
+
+    let slow = Reply::read(slow).expect("an answer");
+    assert_eq!(slow.status, 408);
+    assert!(slow.is_closed());
+}

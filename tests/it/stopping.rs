@@ -1,0 +1,61 @@
+//! SIGTERM and SIGINT: what is in flight finishes, within the grace.
+
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::support::client::get;
+use crate::support::server::Server;
+
+#[test]
+fn sigterm_and_sigint_let_a_stream_finish_properly_and_exit_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        for handler in ["coroutine", "callback", "threadpool", "blocking"] {
+            let mut server = Server::start(&[]);
+            let mut reply = get(server.address, &format!("/{handler}?from=5&period=100ms"));
+            reply.tick().expect("a first tick");
+            server.signal(signal);
+            // Reads to the proper end of the chunked body, or fails.
+            let last = reply.ticks().pop().expect("more ticks");
+            assert_eq!(last.remaining(), 0);
+            assert_eq!(server.stream_ended(1)["ended"], "finished");
+            assert_eq!(server.ended().code(), Some(0), "{signal:?} {handler}");
+            assert!(TcpStream::connect(server.address).is_err());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_finished_within_the_grace_is_cut_off_and_the_exit_code_is_0() {
+    let mut server = Server::start(&["--grace", "200ms"]);
+    let mut reply = get(server.address, "/coroutine?from=600&period=100ms");
+    reply.tick().expect("a first tick");
+    server.signal(Signal::TERM);
+    while let Ok(Some(_)) = reply.chunk() {}
+    assert_eq!(server.stream_ended(1)["ended"], "shutdown");
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_frozen_worker_does_not_keep_the_process_beyond_the_grace() {
+    let mut server = Server::start(&["--grace", "200ms"]);
+    let mut reply = get(server.address, "/blocking?from=600&period=100ms");
+    reply.tick().expect("a first tick");
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().code(), Some(0));
+}
+
+#[test]
+fn a_second_sigint_ends_the_process_at_once() {
+    let mut server = Server::start(&["--grace", "10m"]);
+    let mut reply = get(server.address, "/coroutine?from=600&period=100ms");
+    reply.tick().expect("a first tick");
+    server.signal(Signal::INT);
+    server.logged("the stop", |line| {
+        line["message"]
+            .as_str()
+            .is_some_and(|text| text.starts_with("stopping"))
+    });
+    server.signal(Signal::INT);
+    assert_eq!(server.ended().code(), Some(130));
+}

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::thread;
 
-use crate::support::client::{Reply, connect, get, send};
+use crate::support::client::{Reply, Tick, connect, get, send};
 use crate::support::server::Server;
 
 fn request(line: &str) -> Vec<u8> {
@@ -17,7 +17,10 @@ fn header(header: &str) -> Vec<u8> {
 fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
     let long_path = format!("GET /{}", "a".repeat(60_000));
     let over_long = format!("X-Long: {}", "a".repeat(132_000));
-    let many: String = (0..200).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let many = (0..200)
+        .map(|n| format!("X-{n}: 1"))
+        .collect::<Vec<_>>()
+        .join("\r\n");
     let bad_parameters = [
         "from=0",
         "from=-1",
@@ -119,7 +122,7 @@ fn each_malformed_request_gets_its_answer_and_a_countdown_beside_them_is_undistu
     }
 
     let ticks = beside.join().expect("the countdown is read to its end");
-    let remaining: Vec<_> = ticks.iter().map(|tick| tick.remaining()).collect();
+    let remaining: Vec<_> = ticks.iter().map(Tick::remaining).collect();
     assert_eq!(remaining, (0..160).rev().collect::<Vec<_>>());
     assert_eq!(server.stream_ended(1)["ended"], "finished");
 }
@@ -138,5 +141,5 @@ fn a_head_sent_drop_by_drop_gets_408_and_one_in_two_halves_its_answer() {
 
     let slow = Reply::read(slow).expect("an answer");
     assert_eq!(slow.status, 408);
-    assert!(slow.is_closed());
+    assert!(slow.closes());
 }

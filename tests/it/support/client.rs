@@ -116,7 +116,7 @@ impl Reply {
     }
 
     /// Whether the server closes the connection without another byte.
-    pub(crate) fn is_closed(mut self) -> bool {
+    pub(crate) fn closes(mut self) -> bool {
         let mut rest = Vec::new();
         self.from.read_to_end(&mut rest).is_ok() && rest.is_empty()
     }

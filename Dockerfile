@@ -1,0 +1,42 @@
+FROM rust:1-slim-bookworm AS build
+WORKDIR /holdup
+
+# The dependencies alone, so that a change in src/ does not build them again. cargo refuses a
+# manifest that names a bench, example or test without a file, and none of them is built here.
+# What came of the stubs is removed: COPY keeps the sources' dates, which may be older than it,
+# and cargo would take it for up to date.
+COPY Cargo.toml Cargo.lock ./
+RUN awk '/^\[/ { drop = /^\[\[(bench|example|test)\]\]/ } !drop' Cargo.toml > kept \
+    && mv kept Cargo.toml \
+    && mkdir src \
+    && touch src/lib.rs \
+    && echo 'fn main() {}' > src/main.rs \
+    && cargo build --locked --release --bin holdup \
+    && cargo clean --locked --release --package holdup \
+    && rm -r src
+
+COPY src src
+RUN cargo build --locked --release --bin holdup
+
+
+FROM debian:bookworm-slim
+
+# Not stripped: the line tables are what makes a backtrace readable.
+COPY --from=build /holdup/target/release/holdup /usr/local/bin/
+
+# By number, for those who must know that it is not root without reading /etc/passwd (Kubernetes).
+USER 10001:10001
+
+# The lab, and the console.
+EXPOSE 8080 8081
+
+# docker stop kills after ten seconds; the streams' own grace, and cutting off what is left, fit into it.
+ENV HOLDUP_GRACE=8s
+
+# What stops the lab gently; the program handles it itself, so it needs no init before it.
+STOPSIGNAL SIGTERM
+
+ENTRYPOINT ["holdup"]
+
+# Not the program's own default, 127.0.0.1: that is the container's loopback, which nobody outside reaches.
+CMD ["serve", "--bind", "0.0.0.0:8080"]

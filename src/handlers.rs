@@ -56,7 +56,8 @@ pub async fn threadpool(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
         yield tick;
-        web::block(move || thread::sleep(tick.pause())).await.ok();
+        let pause = tick.pause();
+        web::block(move || thread::sleep(pause)).await.ok();
     });
     countdown.respond(ticking).await
 }

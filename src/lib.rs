@@ -6,6 +6,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`watch`] | middleware: which route holds which worker, for how long, right now |
 //! | [`handlers`] | the lesson: a blocking handler and its three cures, side by side |
 //! | [`countdown`] | what they share: the query, the ticks on schedule, the formats |
 //! | [`streams`] | the streams in flight: counted, bounded, logged |
@@ -30,3 +31,6 @@ pub mod routes;
 pub mod serve;
 #[cfg(feature = "cli")]
 pub mod streams;
+pub mod watch;
+
+pub use crate::watch::Watch;

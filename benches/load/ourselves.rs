@@ -1,0 +1,76 @@
+//! What the client must know of itself, to tell its own lateness from the server's.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::stream::ms;
+
+/// How often the timer is asked for. tokio's own resolution is 1 ms, and part of each gap.
+const EVERY: Duration = Duration::from_millis(5);
+
+/// What this process did while it measured.
+#[derive(Debug)]
+pub(crate) struct Ourselves {
+    pub(crate) gaps: Vec<Gap>,
+    /// Processor time that it used.
+    pub(crate) cpu: Duration,
+}
+
+/// How late a timer fired on the thread that reads the streams.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    /// When, in milliseconds from the run's start.
+    pub(crate) at_ms: f64,
+    pub(crate) late_ms: f64,
+}
+
+/// A watch that is running.
+pub(crate) struct Watching {
+    stop: oneshot::Sender<()>,
+    gaps: JoinHandle<Vec<Gap>>,
+    cpu_before: Duration,
+}
+
+/// Starts to note how late this thread's timers are.
+pub(crate) fn watch(start: Instant) -> Watching {
+    let (stop, mut stopped) = oneshot::channel();
+    let gaps = tokio::spawn(async move {
+        let mut gaps = Vec::new();
+        let mut due = Instant::now() + EVERY;
+        while timeout_at(due, &mut stopped).await.is_err() {
+            let now = Instant::now();
+            gaps.push(Gap {
+                at_ms: ms(now - start),
+                late_ms: ms(now - due),
+            });
+            due = now + EVERY;
+        }
+        gaps
+    });
+    Watching {
+        stop,
+        gaps,
+        cpu_before: cpu(),
+    }
+}
+
+impl Watching {
+    pub(crate) async fn stop(self) -> Ourselves {
+        let cpu = cpu().saturating_sub(self.cpu_before);
+        self.stop.send(()).ok();
+        let gaps = self
+            .gaps
+            .await
+            .expect("the watch neither panics nor is cancelled");
+        Ourselves { gaps, cpu }
+    }
+}
+
+fn cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.try_into().unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! The handler's future, timed poll by poll.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::ServiceResponse;
+use pin_project_lite::pin_project;
+
+use super::body::WatchedBody;
+use super::hold::Part;
+use super::recorder::Moment;
+use super::worker::Request;
+
+pin_project! {
+    /// The rest of the app at work on one request.
+    #[derive(Debug)]
+    pub struct WatchedFuture<F> {
+        // None when it has ended: it is dropped within its last poll, and so timed with it.
+        #[pin]
+        future: Option<F>,
+        // None when the body has taken it.
+        request: Option<Request>,
+    }
+
+    impl<F> PinnedDrop for WatchedFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.future.is_some() && let Some(request) = this.request {
+                let _piece = request.enter(Part::Future);
+                this.future.set(None);
+            }
+        }
+    }
+}
+
+impl<F> WatchedFuture<F> {
+    pub(super) fn new(future: F, request: Request) -> Self {
+        Self {
+            future: Some(future),
+            request: Some(request),
+        }
+    }
+}
+
+impl<F, B> Future for WatchedFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<WatchedBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let (Some(request), Some(future)) = (&*this.request, this.future.as_mut().as_pin_mut())
+        else {
+            panic!("polled after it was ready");
+        };
+        let piece = request.enter(Part::Future);
+        let result = ready!(future.poll(cx));
+        this.future.set(None);
+        drop(piece);
+
+        let request = this.request.take();
+        let Some(request) = request else {
+            unreachable!("it was there a moment ago")
+        };
+        Poll::Ready(match result {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                request.record(|| Moment::Answered { status });
+                Ok(response.map_body(|_, body| WatchedBody::new(body, request)))
+            }
+            Err(error) => {
+                let status = error.as_response_error().status_code().as_u16();
+                request.record(|| Moment::Answered { status });
+                request.finish();
+                Err(error)
+            }
+        })
+    }
+}

@@ -1,0 +1,453 @@
+//! What a hold is, and how one is told from ordinary work: pure accounting, no clock of its own.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// A hold lasts at least this long, unless [`Watch::threshold`] says otherwise.
+///
+/// Long enough that scheduling noise on a busy machine rarely reaches it (50 ms thresholds gave
+/// false alarms of 58 to 71 ms in other projects' CI), and as long as a person takes for "at once"
+/// (J. Nielsen, *Usability Engineering*, 1993). Python's asyncio warns at the same 100 ms.
+///
+/// [`Watch::threshold`]: super::Watch::threshold
+pub const THRESHOLD: Duration = Duration::from_millis(100);
+
+/// When a stretch has lasted this long, the worker's loop is asked to mark its next turn.
+///
+/// Below it, pieces of work that follow each other within this time count as one stretch without
+/// anybody looking whether the loop turned in between. So a hold's start is known to within it: a
+/// hundredth of the threshold, for at most a thousand marks a second.
+pub(super) const SUSPICIOUS: u64 = 1_000_000;
+
+/// The most pieces of work that are told apart in one stretch; beyond, small ones are summed up.
+const ENTRIES: usize = 32;
+
+/// A share of a hold below which nobody is called its culprit: one in this many.
+const CULPRIT_SHARE: u64 = 100;
+
+/// A stretch in which one worker never got back to its other work.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Hold {
+    /// The worker, counted from 0.
+    pub worker: usize,
+    /// When it began, counted from when the [`Watch`](super::Watch) was made. In milliseconds
+    /// when serialized, as all durations here.
+    #[serde(rename = "started_ms", serialize_with = "milliseconds")]
+    pub started: Duration,
+    /// How long the worker was held; for an ongoing hold, so far. Exact to 2 ms.
+    #[serde(rename = "duration_ms", serialize_with = "milliseconds")]
+    pub duration: Duration,
+    /// How much of it the worker's thread was computing. Close to `duration`: a long computation.
+    /// Close to nothing: it waited for something, such as a file, a lock or a sleep, or it was
+    /// [`descheduled`](Self::descheduled). `None` where the system does not tell, and while the
+    /// hold lasts.
+    #[serde(rename = "cpu_ms", serialize_with = "optional_milliseconds")]
+    pub cpu: Option<Duration>,
+    /// How much of it the thread was ready to run, but the system ran something else: no
+    /// handler's fault. `None` where the system does not tell (it does on Linux), and while the
+    /// hold lasts.
+    #[serde(rename = "descheduled_ms", serialize_with = "optional_milliseconds")]
+    pub descheduled: Option<Duration>,
+    /// Who held it, the longest first. Empty when it was none of the watched requests, such as a
+    /// task that was spawned on the worker: then nobody is blamed.
+    pub culprits: Vec<Culprit>,
+    /// The other requests of this worker that were open meanwhile. Those that it had no chance to
+    /// read are not known to it, and not counted.
+    pub waiting: usize,
+    /// Whether the worker is still held.
+    pub ongoing: bool,
+}
+
+/// One request's share in a hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Culprit {
+    /// The request's method; `OTHER` for one that is not in the HTTP standard.
+    pub method: String,
+    /// The pattern of its route, such as `/users/{id}`; `unmatched` where no route matched.
+    pub route: String,
+    /// Which part of answering it.
+    pub part: Part,
+    /// How many times that part was polled in this hold.
+    pub polls: u64,
+    /// The time that those polls took together.
+    #[serde(rename = "busy_ms", serialize_with = "milliseconds")]
+    pub busy: Duration,
+}
+
+/// The parts of answering a request that run on the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Part {
+    /// The synchronous part of calling the service: middleware, before the first poll.
+    Call,
+    /// The handler's future, with its extractors; and its drop.
+    Future,
+    /// The response body's stream; and its drop.
+    Body,
+}
+
+impl Part {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Future => "future",
+            Self::Body => "body",
+        }
+    }
+
+    pub(super) fn code(self) -> u64 {
+        match self {
+            Self::Call => 0,
+            Self::Future => 1,
+            Self::Body => 2,
+        }
+    }
+
+    pub(super) fn from_code(code: u64) -> Self {
+        match code {
+            0 => Self::Call,
+            1 => Self::Future,
+            _ => Self::Body,
+        }
+    }
+}
+
+impl Hold {
+    /// What is left of it when the time in which the system ran something else is taken away.
+    #[must_use]
+    pub fn own_duration(&self) -> Duration {
+        self.duration
+            .saturating_sub(self.descheduled.unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (worker, duration) = (self.worker, Seconds(self.duration));
+        let (holds, so_far) = if self.ongoing {
+            ("holds", " so far")
+        } else {
+            ("held", "")
+        };
+        match self.culprits.as_slice() {
+            [] => write!(
+                f,
+                "something outside the watched requests {holds} worker {worker}"
+            )?,
+            [only] => write!(f, "{only} {holds} worker {worker}")?,
+            [first, rest @ ..] => {
+                let (n, hold) = (rest.len(), if self.ongoing { "hold" } else { "held" });
+                write!(f, "{first} and {n} more together {hold} worker {worker}")?;
+            }
+        }
+        write!(f, " for {duration}{so_far}")?;
+        if let Some(cpu) = self.cpu {
+            write!(f, " ({} of it computing", Seconds(cpu))?;
+            match self.descheduled {
+                Some(descheduled) if descheduled * 10 >= self.duration => {
+                    write!(f, ", {} not scheduled)", Seconds(descheduled))?;
+                }
+                _ => f.write_str(")")?,
+            }
+        }
+        match self.waiting {
+            0 => Ok(()),
+            1 => f.write_str(", 1 other request open"),
+            n => write!(f, ", {n} other requests open"),
+        }
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            route,
+            part,
+            polls,
+            busy,
+        } = self;
+        let times = if *polls == 1 { "poll" } else { "polls" };
+        write!(
+            f,
+            "{method} {route} ({}, {polls} {times}, {})",
+            part.name(),
+            Seconds(*busy)
+        )
+    }
+}
+
+/// `3.40 s` or `112 ms`.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs_f64() {
+            seconds if seconds < 1.0 => write!(f, "{:.0} ms", seconds * 1000.0),
+            seconds => write!(f, "{seconds:.2} s"),
+        }
+    }
+}
+
+pub(super) fn milliseconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+#[expect(
+    clippy::ref_option,
+    reason = "serde calls it with a reference to the field"
+)]
+fn optional_milliseconds<S: Serializer>(
+    duration: &Option<Duration>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => milliseconds(duration, to),
+        None => to.serialize_none(),
+    }
+}
+
+/// What one request did in one of its parts: a candidate for a [`Culprit`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The request's number on its worker.
+    pub(super) request: u64,
+    /// The route's number on its worker.
+    pub(super) route: u32,
+    pub(super) part: Part,
+    pub(super) polls: u64,
+    /// Nanoseconds.
+    pub(super) busy: u64,
+}
+
+/// The stretch that a worker is in, or was in last. All times are nanoseconds of one clock.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stretch {
+    /// When the first piece of work in it began.
+    pub(super) start: u64,
+    /// When the latest piece ended.
+    pub(super) end: u64,
+    entries: Vec<Entry>,
+    /// Whether the loop was asked to mark its next turn. Until it does, all is one stretch.
+    suspicious: bool,
+}
+
+impl Stretch {
+    /// One of which nothing is known but when it was.
+    pub(super) fn between(start: u64, end: u64) -> Self {
+        Self {
+            start,
+            end,
+            ..Self::default()
+        }
+    }
+
+    /// A piece of work begins. True when it begins a stretch of its own, because the last one is
+    /// so long past that the loop has turned.
+    pub(super) fn begin(&mut self, now: u64) -> bool {
+        let new = !self.suspicious && now.saturating_sub(self.end) >= SUSPICIOUS;
+        if new {
+            self.start = now;
+            self.entries.clear();
+        }
+        new
+    }
+
+    /// A piece of work that began at `since` ends. True when the loop's next turn has to be marked.
+    pub(super) fn end(
+        &mut self,
+        request: u64,
+        route: u32,
+        part: Part,
+        since: u64,
+        now: u64,
+    ) -> bool {
+        let busy = now.saturating_sub(since);
+        self.end = now;
+        match self.entries.last_mut() {
+            Some(last) if last.request == request && last.part == part => {
+                last.polls += 1;
+                last.busy += busy;
+            }
+            _ => self.push(Entry {
+                request,
+                route,
+                part,
+                polls: 1,
+                busy,
+            }),
+        }
+        let ask = !self.suspicious && now.saturating_sub(self.start) >= SUSPICIOUS;
+        self.suspicious |= ask;
+        ask
+    }
+
+    /// Makes room by giving up the smallest entry, unless this one is no larger.
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() < ENTRIES {
+            self.entries.push(entry);
+        } else if let Some(least) = self.entries.iter_mut().min_by_key(|entry| entry.busy)
+            && least.busy < entry.busy
+        {
+            *least = entry;
+        }
+    }
+
+    /// Whether the mark that was asked for is still to come.
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.suspicious
+    }
+
+    /// The loop has turned: what was one stretch is over.
+    pub(super) fn turn(&mut self, now: u64) -> Self {
+        let over = Self {
+            end: now,
+            ..self.clone()
+        };
+        self.suspicious = false;
+        self.start = now;
+        self.end = now;
+        self.entries.clear();
+        over
+    }
+
+    /// The entries that count as culprits of a hold as long as this stretch, the longest first,
+    /// each request and part once.
+    pub(super) fn culprits(&self) -> Vec<Entry> {
+        let mut merged: Vec<Entry> = Vec::new();
+        for entry in &self.entries {
+            match merged
+                .iter_mut()
+                .find(|m| (m.request, m.part) == (entry.request, entry.part))
+            {
+                Some(same) => {
+                    same.polls += entry.polls;
+                    same.busy += entry.busy;
+                }
+                None => merged.push(*entry),
+            }
+        }
+        let least = (self.end.saturating_sub(self.start) / CULPRIT_SHARE).max(SUSPICIOUS);
+        merged.retain(|entry| entry.busy >= least);
+        merged.sort_by_key(|entry| std::cmp::Reverse(entry.busy));
+        merged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// Runs pieces of (request, from ms, to ms) and returns whether each asked for a mark.
+    fn run(stretch: &mut Stretch, pieces: &[(u64, u64, u64)]) -> Vec<bool> {
+        let piece = |&(request, from, to): &(u64, u64, u64)| {
+            stretch.begin(from * MS);
+            stretch.end(request, 0, Part::Future, from * MS, to * MS)
+        };
+        pieces.iter().map(piece).collect()
+    }
+
+    #[test]
+    fn short_pieces_far_apart_are_stretches_of_their_own_and_ask_for_nothing() {
+        let mut stretch = Stretch::default();
+        for k in 1..100 {
+            let at = k * 5 * MS;
+            assert!(stretch.begin(at));
+            assert!(!stretch.end(k, 0, Part::Future, at, at + MS / 10));
+        }
+    }
+
+    #[test]
+    fn back_to_back_polls_are_one_stretch_and_one_culprit() {
+        let mut stretch = Stretch::default();
+        let asked = run(
+            &mut stretch,
+            &[(1, 10, 1010), (1, 1010, 2010), (1, 2010, 3010)],
+        );
+        assert_eq!(asked, [true, false, false]);
+        let over = stretch.turn(3010 * MS);
+        assert_eq!((over.start, over.end), (10 * MS, 3010 * MS));
+        let culprits = over.culprits();
+        assert_eq!(culprits.len(), 1);
+        assert_eq!((culprits[0].polls, culprits[0].busy), (3, 3000 * MS));
+    }
+
+    #[test]
+    fn ten_requests_of_one_turn_are_one_stretch_with_ten_culprits() {
+        let mut stretch = Stretch::default();
+        let pieces: Vec<_> = (0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)).collect();
+        run(&mut stretch, &pieces);
+        let over = stretch.turn(250 * MS);
+        assert_eq!(over.end - over.start, 150 * MS);
+        assert_eq!(over.culprits().len(), 10);
+    }
+
+    #[test]
+    fn after_the_mark_a_new_stretch_begins() {
+        let mut stretch = Stretch::default();
+        run(&mut stretch, &[(1, 100, 160)]);
+        stretch.turn(160 * MS);
+        let asked = run(&mut stretch, &[(2, 160, 220)]);
+        assert_eq!(asked, [true]);
+        let over = stretch.turn(220 * MS);
+        assert_eq!(over.end - over.start, 60 * MS);
+        assert_eq!(over.culprits()[0].request, 2);
+    }
+
+    #[test]
+    fn a_culprit_is_found_among_more_requests_than_are_kept_apart() {
+        let mut stretch = Stretch::default();
+        let mut pieces: Vec<_> = (0..200).map(|k| (k, 100, 100)).collect();
+        pieces.push((777, 100, 300));
+        pieces.extend((200..400).map(|k| (k, 300, 300)));
+        run(&mut stretch, &pieces);
+        let culprits = stretch.turn(300 * MS).culprits();
+        assert_eq!(culprits.len(), 1, "{culprits:?}");
+        assert_eq!(culprits[0].request, 777);
+    }
+
+    #[test]
+    fn a_hold_reads_as_a_sentence() {
+        let culprit = Culprit {
+            method: "GET".to_owned(),
+            route: "/report".to_owned(),
+            part: Part::Future,
+            polls: 1,
+            busy: Duration::from_millis(3400),
+        };
+        let mut hold = Hold {
+            worker: 2,
+            started: Duration::from_secs(9),
+            duration: Duration::from_millis(3401),
+            cpu: Some(Duration::from_millis(12)),
+            descheduled: Some(Duration::ZERO),
+            culprits: vec![culprit.clone()],
+            waiting: 4,
+            ongoing: false,
+        };
+        assert_eq!(
+            hold.to_string(),
+            "GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (12 ms of it computing), \
+             4 other requests open"
+        );
+        hold.culprits.push(culprit);
+        (hold.cpu, hold.ongoing, hold.waiting) = (None, true, 0);
+        assert_eq!(
+            hold.to_string(),
+            "GET /report (future, 1 poll, 3.40 s) and 1 more together hold worker 2 for 3.40 s so far"
+        );
+        hold.culprits.clear();
+        assert_eq!(
+            hold.to_string(),
+            "something outside the watched requests holds worker 2 for 3.40 s so far"
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! Which route holds which worker, for how long, right now; and a test that fails when a handler
+//! blocks.
+//!
+//! # In an app
+//!
+//! Wrap the app once, outermost. Clones share what they see, so the same watch serves all workers:
+//!
+//! ```no_run
+//! # use actix_web::{App, HttpServer, web};
+//! # async fn report() -> &'static str { "" }
+//! # #[actix_web::main] async fn main() -> std::io::Result<()> {
+//! let watch = holdup::Watch::new();
+//! HttpServer::new({
+//!     let watch = watch.clone();
+//!     move || App::new().route("/report", web::get().to(report)).wrap(watch.clone())
+//! })
+//! .bind("127.0.0.1:8080")?
+//! .run()
+//! .await
+//! # }
+//! ```
+//!
+//! When a worker has been held for 100 ms, a thread outside says so once, and once more when it is
+//! over (as [`tracing`] warnings with the target `holdup`):
+//!
+//! ```text
+//! WARN holdup: GET /report (future, 1 poll, 112 ms) holds worker 2 for 112 ms so far, 4 other requests open
+//! WARN holdup: GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (3.39 s of it computing), 4 other requests open
+//! ```
+//!
+//! [`Watch::held_now`] tells the same to your code, [`Watch::holds`] what is over.
+//!
+//! # In a test
+//!
+//! ```should_panic
+//! # use actix_web::{App, test, web};
+//! # async fn report() -> &'static str {
+//! #     std::thread::sleep(std::time::Duration::from_millis(150)); "done"
+//! # }
+//! #[actix_web::test]
+//! # async fn hidden() {}
+//! # fn main() { actix_web::rt::System::new().block_on(the_report_does_not_block()) }
+//! async fn the_report_does_not_block() {
+//!     let watch = holdup::Watch::new();
+//!     let app = App::new().route("/report", web::get().to(report)).wrap(watch.clone());
+//!     let app = test::init_service(app).await;
+//!     test::call_service(&app, test::TestRequest::get().uri("/report").to_request()).await;
+//!     watch.assert_no_holds(); // panics: GET /report (future, 1 poll, 150 ms) holds worker 0 …
+//! }
+//! ```
+//!
+//! The assertion also fails when the watch saw nothing at all, so a test that forgot to wrap the
+//! app does not pass.
+//!
+//! # How to read a warning
+//!
+//! A **hold** is a stretch in which a worker never got back to its other work. Five polls of one
+//! second back to back are one hold of five seconds, and ten requests that burn 15 ms each in one
+//! turn of the loop are one hold of 150 ms with ten culprits.
+//!
+//! - The *part* says where to look: `call` is the synchronous part of a middleware, `future` the
+//!   handler with its extractors (or an inner middleware's future), `body` a response stream.
+//! - *Computing* close to the hold's length: a long computation; move it to
+//!   [`web::block`](actix_web::web::block). Close to nothing: something blocking was waited for, a
+//!   file, a lock, a sleep, a query; use its async equivalent, or `web::block`.
+//! - *Not scheduled*: the machine was busy with other processes. No handler's fault.
+//! - "Something outside the watched requests": a task that was spawned on the worker, or a
+//!   middleware outside the watch. Nobody is blamed by guess.
+//!
+//! # What it cannot see
+//!
+//! - Which line it was; only the route and the part.
+//! - Requests that the held worker had no chance to read. They wait too, and are in no count.
+//! - Work in a spawned task is known to hold the worker, but not whose work it is.
+//! - A request that waits for a lock or a connection *without* blocking its worker. That is not a
+//!   hold; everybody else goes on.
+//! - After an upgrade (`101 Switching Protocols`), only what goes through the response body.
+//!
+//! # What it costs
+//!
+//! Two looks at the clock for each poll, and twenty to forty wake-ups a second for the thread and
+//! each worker. A worker never waits for a lock, writes a log line or allocates for it, except for
+//! the first request of a path and in holds. The `metrics` figures are told by the thread.
+
+mod body;
+mod figures;
+mod future;
+mod hold;
+mod monitor;
+mod recorder;
+mod route;
+mod service;
+mod shared;
+mod slot;
+mod system;
+mod worker;
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::body::WatchedBody;
+pub use self::future::WatchedFuture;
+pub use self::hold::{Culprit, Hold, Part, THRESHOLD};
+pub use self::recorder::{Event, Subscription};
+pub use self::service::WatchedService;
+use self::shared::Shared;
+use self::worker::Worker;
+
+/// Middleware that sees which route holds which worker. See the [module](self) for how to use it.
+///
+/// Cheap to clone; clones share what they see.
+#[derive(Debug, Clone)]
+pub struct Watch(Arc<Shared>);
+
+impl Watch {
+    /// A watch with a threshold of 100 ms ([`THRESHOLD`]) that has seen nothing yet.
+    pub fn new() -> Self {
+        Self(Arc::new(Shared::new()))
+    }
+
+    /// Sets how long a worker has to be held to be reported, for all clones.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let watch = holdup::Watch::new().threshold(Duration::from_millis(250));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is under 10 ms: what a machine's scheduler does by itself would be reported.
+    #[must_use]
+    pub fn threshold(self, threshold: Duration) -> Self {
+        let least = Duration::from_millis(10);
+        assert!(
+            threshold >= least,
+            "threshold is {threshold:?}; allowed: at least {least:?}"
+        );
+        self.0.set_threshold(threshold);
+        self
+    }
+
+    /// Sets whether [`Event::Opened`] has paths with their query, which may hold secrets. It has
+    /// not, unless told.
+    #[must_use]
+    pub fn record_query(self, record: bool) -> Self {
+        self.0.set_record_query(record);
+        self
+    }
+
+    /// The holds that are over, the oldest first; the last thousand.
+    pub fn holds(&self) -> Vec<Hold> {
+        self.0.settled()
+    }
+
+    /// The workers that are held at this moment. Works from any thread, best from one that is no
+    /// worker.
+    pub fn held_now(&self) -> Vec<Hold> {
+        let now = self.0.now();
+        let slots = self.0.slots();
+        slots
+            .iter()
+            .filter_map(|slot| self.0.ongoing(slot, now, false))
+            .collect()
+    }
+
+    /// All calls and polls that were watched so far.
+    pub fn polls(&self) -> u64 {
+        self.0.polls()
+    }
+
+    /// Everything that is seen from now on: requests, their chunks and ends, holds. Lanes are
+    /// recorded only while a subscription exists.
+    pub fn subscribe(&self) -> Subscription {
+        self.0.recorder.subscribe()
+    }
+
+    /// The calling thread's number as a worker of this watch, the same as in [`Hold::worker`].
+    /// For an app's factory, which runs on its worker; on another thread it makes that one a
+    /// worker.
+    pub fn worker(&self) -> WorkerNumber {
+        WorkerNumber(Worker::current(&self.0))
+    }
+
+    /// Fails a test when a worker was held, with who held it and what to do.
+    ///
+    /// Time in which the machine ran something else is taken off first, where the system tells it
+    /// ([`Hold::own_duration`]), so that a busy machine fails no test.
+    ///
+    /// # Panics
+    ///
+    /// When there was a hold, and when no poll was seen, which means that the watch does not wrap
+    /// the app under test.
+    #[track_caller]
+    pub fn assert_no_holds(&self) {
+        let polls = self.polls();
+        assert!(
+            polls > 0,
+            "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
+             wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
+        );
+        let now = self.0.now();
+        let slots = self.0.slots();
+        let unfinished = slots
+            .iter()
+            .filter_map(|slot| self.0.ongoing(slot, now, true));
+        let threshold = Duration::from_nanos(self.0.threshold());
+        let holds = self.holds().into_iter().chain(unfinished);
+        let holds: Vec<_> = holds
+            .filter(|hold| hold.own_duration() >= threshold)
+            .collect();
+        if holds.is_empty() {
+            return;
+        }
+        let mut message = format!(
+            "assert_no_holds: a worker did not get back to its other work for {threshold:?} or \
+             more, {} of {polls} polls seen:\n",
+            holds.len()
+        );
+        for hold in &holds {
+            writeln!(message, "  {hold}").ok();
+        }
+        panic!(
+            "{message}Await an async equivalent of the blocking call, or move it off the worker \
+             with actix_web::web::block."
+        );
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Keeps a thread's number as a worker; see [`Watch::worker`].
+#[derive(Debug)]
+pub struct WorkerNumber(std::rc::Rc<Worker>);
+
+impl WorkerNumber {
+    /// The number, from 0.
+    pub fn get(&self) -> usize {
+        self.0.slot.worker
+    }
+}

@@ -1,0 +1,62 @@
+//! The middleware: a factory on each worker, and the service that wraps the rest of the app.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+
+use super::Watch;
+use super::body::WatchedBody;
+use super::future::WatchedFuture;
+use super::hold::Part;
+use super::worker::Worker;
+
+impl<S, B> Transform<S, ServiceRequest> for Watch
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<WatchedBody<B>>;
+    type Error = Error;
+    type Transform = WatchedService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let worker = Worker::current(&self.0);
+        worker.spawn_tasks();
+        ready(Ok(WatchedService { service, worker }))
+    }
+}
+
+/// The rest of the app, watched. Made by [`Watch`] as middleware.
+#[derive(Debug)]
+pub struct WatchedService<S> {
+    service: S,
+    worker: Rc<Worker>,
+}
+
+impl<S, B> Service<ServiceRequest> for WatchedService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<WatchedBody<B>>;
+    type Error = Error;
+    type Future = WatchedFuture<S::Future>;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let open = self.worker.open(&request);
+        let piece = open.enter(Part::Call);
+        let future = self.service.call(request);
+        drop(piece);
+        WatchedFuture::new(future, open)
+    }
+}

@@ -1,0 +1,229 @@
+//! What all clones of a watch share: its workers, its settings, and the holds that were seen.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_queue::ArrayQueue;
+
+use super::hold::{Culprit, Entry, Hold, THRESHOLD};
+use super::monitor;
+use super::recorder::Recorder;
+use super::slot::{Ongoing, Slot};
+
+/// The most holds that are kept; the oldest are forgotten first.
+const HOLDS: usize = 1000;
+
+/// The most holds that wait for the monitor.
+const CLOSED: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Tells watches apart, for the threads that are workers of several.
+    pub(super) number: u64,
+    pub(super) origin: Instant,
+    threshold: AtomicU64,
+    record_query: AtomicBool,
+    workers: AtomicUsize,
+    slots: Mutex<Vec<Arc<Slot>>>,
+    /// The polls of the workers that are gone.
+    past_polls: AtomicU64,
+    closed: ArrayQueue<Raw>,
+    settled: Mutex<Settled>,
+    pub(super) recorder: Recorder,
+    monitor: OnceLock<Thread>,
+}
+
+/// A hold as its worker hands it over; names and sentences are for others to make.
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) slot: Arc<Slot>,
+    pub(super) start: u64,
+    pub(super) duration: u64,
+    pub(super) cpu: Option<u64>,
+    pub(super) descheduled: Option<u64>,
+    pub(super) culprits: Vec<Entry>,
+    pub(super) waiting: usize,
+    pub(super) ongoing: bool,
+}
+
+#[derive(Debug, Default)]
+struct Settled {
+    holds: VecDeque<Hold>,
+    /// Those of which the monitor has still to tell.
+    untold: Vec<Hold>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        static WATCHES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: WATCHES.fetch_add(1, Ordering::Relaxed),
+            origin: Instant::now(),
+            threshold: AtomicU64::new(nanoseconds(THRESHOLD)),
+            record_query: AtomicBool::new(false),
+            workers: AtomicUsize::new(0),
+            slots: Mutex::default(),
+            past_polls: AtomicU64::new(0),
+            closed: ArrayQueue::new(CLOSED),
+            settled: Mutex::default(),
+            recorder: Recorder::new(),
+            monitor: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        nanoseconds(self.origin.elapsed())
+    }
+
+    /// In nanoseconds.
+    pub(super) fn threshold(&self) -> u64 {
+        self.threshold.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_threshold(&self, threshold: Duration) {
+        self.threshold
+            .store(nanoseconds(threshold), Ordering::Relaxed);
+    }
+
+    pub(super) fn records_query(&self) -> bool {
+        self.record_query.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_record_query(&self, record: bool) {
+        self.record_query.store(record, Ordering::Relaxed);
+    }
+
+    /// Makes the calling thread a worker. The first one starts the monitor.
+    pub(super) fn register(self: &Arc<Self>) -> Arc<Slot> {
+        let worker = self.workers.fetch_add(1, Ordering::Relaxed);
+        let slot = Slot::new(worker, self.now());
+        lock(&self.slots).push(Arc::clone(&slot));
+        self.monitor
+            .get_or_init(|| monitor::start(Arc::downgrade(self)));
+        slot
+    }
+
+    /// The workers that are there. Those that are gone are forgotten, except for what they did.
+    pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
+        let mut slots = lock(&self.slots);
+        slots.retain(|slot| {
+            let alive = slot.is_alive();
+            if !alive {
+                self.past_polls.fetch_add(slot.polls(), Ordering::Relaxed);
+            }
+            alive
+        });
+        slots.clone()
+    }
+
+    /// All polls of all workers so far.
+    pub(super) fn polls(&self) -> u64 {
+        let now = self.slots().iter().map(|slot| slot.polls()).sum::<u64>();
+        self.past_polls.load(Ordering::Relaxed) + now
+    }
+
+    /// Takes a hold that is over. The worker does not wait: when the queue is full, which takes a
+    /// thousand holds that nobody looked at, the oldest is lost.
+    pub(super) fn close(&self, raw: Raw) {
+        self.closed.force_push(raw);
+    }
+
+    /// The holds that are over, the oldest first.
+    pub(super) fn settled(&self) -> Vec<Hold> {
+        self.settle().holds.iter().cloned().collect()
+    }
+
+    /// The holds that nobody has been told of.
+    pub(super) fn untold(&self) -> Vec<Hold> {
+        std::mem::take(&mut self.settle().untold)
+    }
+
+    fn settle(&self) -> MutexGuard<'_, Settled> {
+        let mut settled = lock(&self.settled);
+        while let Some(raw) = self.closed.pop() {
+            let hold = raw.into_hold();
+            if settled.holds.len() == HOLDS {
+                settled.holds.pop_front();
+            }
+            settled.holds.push_back(hold.clone());
+            settled.untold.push(hold);
+        }
+        settled
+    }
+
+    /// The worker's hold that is not over, if its stretch is long enough for one. `certain` counts
+    /// only up to the last piece of watched work, not to now.
+    pub(super) fn ongoing(&self, slot: &Arc<Slot>, now: u64, certain: bool) -> Option<Hold> {
+        let Ongoing {
+            mut stretch,
+            in_piece,
+        } = slot.ongoing(now)?;
+        if !in_piece && !certain {
+            stretch.end = stretch.end.max(now);
+        }
+        let duration = stretch.end.saturating_sub(stretch.start);
+        if duration < self.threshold() {
+            return None;
+        }
+        let culprits = stretch.culprits();
+        let waiting = slot.open().saturating_sub(culprits.len().max(1));
+        let (slot, start, cpu, descheduled) = (Arc::clone(slot), stretch.start, None, None);
+        let raw = Raw {
+            slot,
+            start,
+            duration,
+            cpu,
+            descheduled,
+            culprits,
+            waiting,
+            ongoing: true,
+        };
+        Some(raw.into_hold())
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The monitor finds nothing left to watch, and ends.
+        if let Some(monitor) = self.monitor.get() {
+            monitor.unpark();
+        }
+    }
+}
+
+impl Raw {
+    pub(super) fn into_hold(self) -> Hold {
+        let culprit = |entry: &Entry| {
+            let route = self.slot.routes.get(entry.route);
+            Culprit {
+                method: route.method.to_owned(),
+                route: route.pattern,
+                part: entry.part,
+                polls: entry.polls,
+                busy: Duration::from_nanos(entry.busy),
+            }
+        };
+        Hold {
+            worker: self.slot.worker,
+            started: Duration::from_nanos(self.start),
+            duration: Duration::from_nanos(self.duration),
+            cpu: self.cpu.map(Duration::from_nanos),
+            descheduled: self.descheduled.map(Duration::from_nanos),
+            culprits: self.culprits.iter().map(culprit).collect(),
+            waiting: self.waiting,
+            ongoing: self.ongoing,
+        }
+    }
+}
+
+/// A panic elsewhere leaves lists of finished records, which are whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,205 @@
+//! What one worker shows to the others. The worker writes and never waits; anybody may read.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::task::AtomicWaker;
+
+use super::hold::{Part, Stretch};
+use super::route::Routes;
+use super::system;
+
+/// One worker, seen from outside.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) worker: usize,
+    pub(super) routes: Arc<Routes>,
+    thread: Option<u32>,
+    alive: AtomicBool,
+    /// The piece of work in progress: 0 for none, else its route and part.
+    piece: AtomicU64,
+    piece_request: AtomicU64,
+    piece_since: AtomicU64,
+    stretch_start: AtomicU64,
+    polls: AtomicU64,
+    open: AtomicUsize,
+    /// Since when a stretch lasts that waits for the loop's turn; 0 for none.
+    pending_start: AtomicU64,
+    /// That stretch, as of its latest piece or an earlier one.
+    pending: Mutex<Stretch>,
+    /// When the heartbeat was asked for; 0 when it was answered.
+    beat_asked: AtomicU64,
+    pub(super) beat: AtomicWaker,
+    /// The thread's time in the run queue when it was last seen free, and when that was.
+    free_run_delay: AtomicU64,
+    free_at: AtomicU64,
+}
+
+/// A stretch that is not over, as seen from outside.
+#[derive(Debug)]
+pub(super) struct Ongoing {
+    pub(super) stretch: Stretch,
+    /// False when the last piece has ended and only the loop's turn is missing.
+    pub(super) in_piece: bool,
+}
+
+impl Slot {
+    /// For the calling thread.
+    pub(super) fn new(worker: usize, now: u64) -> Arc<Self> {
+        let thread = system::thread_number();
+        Arc::new(Self {
+            worker,
+            routes: Routes::new(),
+            thread,
+            alive: AtomicBool::new(true),
+            piece: AtomicU64::new(0),
+            piece_request: AtomicU64::new(0),
+            piece_since: AtomicU64::new(0),
+            stretch_start: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            pending_start: AtomicU64::new(0),
+            pending: Mutex::new(Stretch::default()),
+            beat_asked: AtomicU64::new(0),
+            beat: AtomicWaker::new(),
+            free_run_delay: AtomicU64::new(system::run_delay(thread).unwrap_or(0)),
+            free_at: AtomicU64::new(now),
+        })
+    }
+
+    // The worker's side.
+
+    pub(super) fn enter(&self, request: u64, route: u32, part: Part, since: u64, start: u64) {
+        self.piece_request.store(request, Ordering::Relaxed);
+        self.piece_since.store(since, Ordering::Relaxed);
+        self.stretch_start.store(start, Ordering::Relaxed);
+        self.piece.store(
+            ((u64::from(route) + 1) << 8) | part.code(),
+            Ordering::Release,
+        );
+    }
+
+    pub(super) fn leave(&self) {
+        self.piece.store(0, Ordering::Release);
+        // The worker is the only writer, so this need not be one atomic step.
+        self.polls
+            .store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Shows the stretch that waits for the loop's turn. Its pieces are left out while somebody
+    /// is looking at earlier ones.
+    pub(super) fn show_pending(&self, stretch: &Stretch) {
+        if let Ok(mut pending) = self.pending.try_lock() {
+            pending.clone_from(stretch);
+        }
+        self.pending_start.store(stretch.start, Ordering::Release);
+    }
+
+    /// The loop has turned.
+    pub(super) fn clear_pending(&self) {
+        self.pending_start.store(0, Ordering::Release);
+    }
+
+    pub(super) fn set_open(&self, open: usize) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    /// When the heartbeat that is now answered was asked for, if it was.
+    pub(super) fn answer_beat(&self) -> Option<u64> {
+        match self.beat_asked.swap(0, Ordering::AcqRel) {
+            0 => None,
+            asked => Some(asked),
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.alive.store(false, Ordering::Release);
+    }
+
+    /// How long the worker's thread was in the run queue since it was last seen free; `None` when
+    /// that was after `start`, or the system does not tell.
+    pub(super) fn descheduled_since_free(&self, start: u64) -> Option<u64> {
+        let before = self.free_run_delay.load(Ordering::Relaxed);
+        if self.free_at.load(Ordering::Acquire) > start {
+            return None;
+        }
+        Some(system::run_delay(self.thread)?.saturating_sub(before))
+    }
+
+    // The others' side.
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    pub(super) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Asks for a heartbeat, unless the last one is still to come; then, since when.
+    pub(super) fn ask_beat(&self, now: u64) -> Option<u64> {
+        match self
+            .beat_asked
+            .compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => {
+                self.beat.wake();
+                None
+            }
+            Err(asked) => Some(asked),
+        }
+    }
+
+    /// Notes the thread's time in the run queue, while the worker is free.
+    pub(super) fn seen_free(&self, now: u64) {
+        if let Some(run_delay) = system::run_delay(self.thread) {
+            self.free_run_delay.store(run_delay, Ordering::Relaxed);
+            self.free_at.store(now, Ordering::Release);
+        }
+    }
+
+    /// The stretch that is not over at `now`: a piece of work is in progress, or the loop has not
+    /// turned since. `None` when there is none, or when it changes too fast to be long.
+    pub(super) fn ongoing(&self, now: u64) -> Option<Ongoing> {
+        let piece = self.piece.load(Ordering::Acquire);
+        let request = self.piece_request.load(Ordering::Relaxed);
+        let since = self.piece_since.load(Ordering::Relaxed);
+        let start = self.stretch_start.load(Ordering::Acquire);
+        let pending_start = self.pending_start.load(Ordering::Acquire);
+        let pending = self
+            .pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let unchanged = piece == self.piece.load(Ordering::Acquire)
+            && since == self.piece_since.load(Ordering::Acquire);
+        if !unchanged || (piece == 0 && pending_start == 0) {
+            return None;
+        }
+        let start = if piece == 0 { pending_start } else { start };
+        let known = pending.start == start && pending_start == start;
+        let mut stretch = if known {
+            pending
+        } else {
+            Stretch::between(start, start)
+        };
+        if piece > 0 {
+            let route = u32::try_from((piece >> 8) - 1).unwrap_or(u32::MAX);
+            stretch.end(
+                request,
+                route,
+                Part::from_code(piece & 0xff),
+                since,
+                now.max(since),
+            );
+        }
+        Some(Ongoing {
+            stretch,
+            in_piece: piece > 0,
+        })
+    }
+}

@@ -1,0 +1,327 @@
+//! One worker's own side: what it is in the middle of, and where its loop turns.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use actix_web::dev::ServiceRequest;
+
+use super::hold::{Part, Stretch};
+use super::recorder::{Moment, Recorder};
+use super::route::Finder;
+use super::shared::{Raw, Shared};
+use super::slot::Slot;
+use super::system;
+
+/// The thread's CPU clock costs ten times a look at the wall clock, so where a stretch begins it
+/// is read only when the last reading is this old: a hold's CPU time is exact to within it.
+const CPU_AGE: u64 = 2_000_000;
+
+thread_local! {
+    /// This thread as a worker of each watch that it serves, by the watch's number.
+    static WORKERS: RefCell<HashMap<u64, Weak<Worker>>> = RefCell::new(HashMap::new());
+}
+
+/// One worker of one watch. All its services, wherever they stand in the app, share it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) slot: Arc<Slot>,
+    origin: Instant,
+    stretch: RefCell<Stretch>,
+    /// How deep in watched pieces of work the thread is: a watch within a watch counts once.
+    depth: Cell<u32>,
+    marker: RefCell<Option<Waker>>,
+    /// The thread's CPU time when it was last read, and when that was.
+    cpu: Cell<(Option<u64>, u64)>,
+    /// Until when the time is accounted for by a stretch that is over.
+    covered_until: Cell<u64>,
+    finder: RefCell<Finder>,
+    requests: Cell<u64>,
+    open: Cell<usize>,
+}
+
+/// A request on its way: counted as open until it is dropped.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) worker: Rc<Worker>,
+    number: u64,
+    route: u32,
+    /// The lane that is recorded for it, if somebody listened when it came.
+    lane: Option<u64>,
+    finished: Cell<bool>,
+}
+
+/// A piece of work in progress; dropping it, also in a panic, ends it.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    request: &'a Request,
+    part: Part,
+    since: u64,
+    nested: bool,
+}
+
+impl Worker {
+    /// This thread as a worker of the watch: the one that it already is, or a new one.
+    pub(super) fn current(shared: &Arc<Shared>) -> Rc<Self> {
+        let known = WORKERS.with_borrow(|workers| workers.get(&shared.number).cloned());
+        if let Some(worker) = known.as_ref().and_then(Weak::upgrade) {
+            return worker;
+        }
+        let origin = shared.origin;
+        let slot = shared.register();
+        let worker = Rc::new(Self {
+            finder: RefCell::new(Finder::new(Arc::clone(&slot.routes))),
+            shared: Arc::clone(shared),
+            slot,
+            origin,
+            stretch: RefCell::new(Stretch::default()),
+            depth: Cell::new(0),
+            marker: RefCell::new(None),
+            cpu: Cell::new((system::thread_cpu(), nanoseconds_since(origin))),
+            covered_until: Cell::new(0),
+            requests: Cell::new(0),
+            open: Cell::new(0),
+        });
+        WORKERS.with_borrow_mut(|workers| {
+            workers.retain(|_, worker| worker.strong_count() > 0);
+            workers.insert(shared.number, Rc::downgrade(&worker))
+        });
+        worker
+    }
+
+    /// Spawns the two tasks that run between the others: the marker, and the heartbeat.
+    pub(super) fn spawn_tasks(self: &Rc<Self>) {
+        if self.marker.borrow().is_some() {
+            return;
+        }
+        *self.marker.borrow_mut() = Some(Waker::noop().clone());
+        let worker = Rc::downgrade(self);
+        actix_web::rt::spawn(poll_fn(move |cx| {
+            let Some(worker) = worker.upgrade() else {
+                return Poll::Ready(());
+            };
+            worker.marker.borrow_mut().replace(cx.waker().clone());
+            worker.turned();
+            Poll::Pending
+        }));
+        let (slot, worker) = (Arc::clone(&self.slot), Rc::downgrade(self));
+        actix_web::rt::spawn(poll_fn(move |cx| {
+            slot.beat.register(cx.waker());
+            let Some(worker) = worker.upgrade() else {
+                return Poll::Ready(());
+            };
+            worker.beat();
+            Poll::Pending
+        }));
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        nanoseconds_since(self.origin)
+    }
+
+    /// A request has come.
+    pub(super) fn open(self: &Rc<Self>, request: &ServiceRequest) -> Request {
+        self.requests.set(self.requests.get() + 1);
+        self.open.set(self.open.get() + 1);
+        self.slot.set_open(self.open.get());
+        let (number, route) = (
+            self.requests.get(),
+            self.finder.borrow_mut().number(request),
+        );
+        let lane = self.recorder().is_listening().then(|| {
+            let with_query = self.shared.records_query();
+            let path = request.uri().path_and_query().filter(|_| with_query);
+            let path = path.map_or(request.path(), |path| path.as_str());
+            let slot = Arc::clone(&self.slot);
+            let opened = Moment::Opened {
+                slot,
+                route,
+                path: path.into(),
+            };
+            self.recorder().begin(self.now(), opened)
+        });
+        Request {
+            worker: Rc::clone(self),
+            number,
+            route,
+            lane,
+            finished: Cell::new(false),
+        }
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.shared.recorder
+    }
+
+    /// The loop has turned: what was one stretch is over, and a hold if it was long.
+    fn turned(&self) {
+        let mut stretch = self.stretch.borrow_mut();
+        if !stretch.is_suspicious() {
+            return;
+        }
+        let now = self.now();
+        let over = stretch.turn(now);
+        drop(stretch);
+        self.slot.clear_pending();
+        self.covered_until.set(now);
+        self.close(&over, now);
+    }
+
+    /// Answers the monitor. When that took long and no watched work was the reason, the worker was
+    /// held by something else.
+    fn beat(&self) {
+        let now = self.now();
+        let suspicious = self.stretch.borrow().is_suspicious();
+        if let Some(asked) = self.slot.answer_beat() {
+            // What a stretch covers is its own: one that is over, and one that waits for its turn.
+            let from = asked.max(self.covered_until.get());
+            let until = if suspicious {
+                self.stretch.borrow().start
+            } else {
+                now
+            };
+            if until > from {
+                self.close(&Stretch::between(from, until), now);
+            }
+        }
+        if !suspicious {
+            self.cpu.set((system::thread_cpu(), now));
+        }
+    }
+
+    /// Hands a stretch that is over to the monitor, if it was a hold.
+    fn close(&self, stretch: &Stretch, now: u64) {
+        let cpu_now = system::thread_cpu();
+        let (cpu_before, _) = self.cpu.replace((cpu_now, now));
+        let duration = stretch.end - stretch.start;
+        if duration < self.shared.threshold() {
+            return;
+        }
+        let cpu = cpu_before
+            .zip(cpu_now)
+            .map(|(before, now)| (now - before).min(duration));
+        let descheduled = self.slot.descheduled_since_free(stretch.start);
+        let descheduled = descheduled.map(|time| time.min(duration - cpu.unwrap_or(0)));
+        let culprits = stretch.culprits();
+        let others = self.open.get().saturating_sub(distinct_requests(&culprits));
+        let slot = Arc::clone(&self.slot);
+        let (start, waiting) = (stretch.start, others);
+        self.shared.close(Raw {
+            slot,
+            start,
+            duration,
+            cpu,
+            descheduled,
+            culprits,
+            waiting,
+            ongoing: false,
+        });
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.slot.end();
+        // Both tasks find the worker gone, and end.
+        if let Some(marker) = self.marker.get_mut().take() {
+            marker.wake();
+        }
+        self.slot.beat.wake();
+    }
+}
+
+impl Request {
+    /// A piece of work on this request begins.
+    pub(super) fn enter(&self, part: Part) -> Piece<'_> {
+        let worker = &*self.worker;
+        let depth = worker.depth.replace(worker.depth.get() + 1);
+        let mut piece = Piece {
+            request: self,
+            part,
+            since: 0,
+            nested: depth > 0,
+        };
+        if !piece.nested {
+            piece.since = worker.now().max(1);
+            let mut stretch = worker.stretch.borrow_mut();
+            if stretch.begin(piece.since) && piece.since - worker.cpu.get().1 >= CPU_AGE {
+                worker.cpu.set((system::thread_cpu(), piece.since));
+            }
+            worker
+                .slot
+                .enter(self.number, self.route, part, piece.since, stretch.start);
+        }
+        piece
+    }
+
+    /// Records a moment of this request's lane, if it has one.
+    pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
+        if let Some(lane) = self.lane {
+            self.worker
+                .recorder()
+                .add(lane, self.worker.now(), moment());
+        }
+    }
+
+    /// Whether its lane is recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.lane.is_some()
+    }
+
+    /// All of its answer was handed over.
+    pub(super) fn finish(&self) {
+        self.finished.set(true);
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let finished = self.finished.get();
+        self.record(|| Moment::Ended { finished });
+        let worker = &self.worker;
+        worker.open.set(worker.open.get() - 1);
+        worker.slot.set_open(worker.open.get());
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        let Request {
+            worker,
+            number,
+            route,
+            ..
+        } = self.request;
+        worker.depth.set(worker.depth.get() - 1);
+        if self.nested {
+            return;
+        }
+        worker.slot.leave();
+        let now = worker.now();
+        let mut stretch = worker.stretch.borrow_mut();
+        let ask = stretch.end(*number, *route, self.part, self.since, now);
+        if stretch.is_suspicious() {
+            worker.slot.show_pending(&stretch);
+        }
+        drop(stretch);
+        if ask && let Some(marker) = &*worker.marker.borrow() {
+            marker.wake_by_ref();
+        }
+    }
+}
+
+fn distinct_requests(culprits: &[super::hold::Entry]) -> usize {
+    let mut requests: Vec<_> = culprits.iter().map(|entry| entry.request).collect();
+    requests.sort_unstable();
+    requests.dedup();
+    requests.len()
+}
+
+fn nanoseconds_since(origin: Instant) -> u64 {
+    u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}

@@ -39,6 +39,10 @@ pub(crate) struct Serve {
     #[arg(long, env = "HOLDUP_NO_CONSOLE")]
     no_console: bool,
 
+    /// Address and port of a Prometheus page, /metrics, that a frozen worker does not freeze
+    #[arg(long, value_name = "ADDRESS", env = "HOLDUP_METRICS", value_parser = address)]
+    pub(crate) metrics: Option<SocketAddr>,
+
     /// Worker threads. With more than one, two clients may land on different workers, and the
     /// blocking handler looks harmless
     #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]

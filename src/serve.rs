@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::time::{sleep, timeout};
@@ -17,11 +16,15 @@ use crate::countdown::Context;
 use crate::limits::{self, Limits};
 use crate::routes;
 use crate::streams::Streams;
+use crate::watch::Watch;
 
-/// How long a client may take to send a request's head; then it gets 408.
+/// How long a client may take to send a request's head, on top of twice the longest countdown;
+/// then it gets 408.
 ///
-/// actix counts from the first read, so a request that waited behind a held worker is not
-/// punished for that.
+/// actix counts this by a clock that stands still while the worker is held, and looks at the timer
+/// before it looks at what has arrived. With its default of 5 s, whoever waited behind a blocking
+/// countdown of five seconds would get 408 instead of its turn. Two of the longest countdowns, or
+/// many short ones, may go before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an idle connection is kept for another request.
@@ -89,6 +92,7 @@ pub struct Lab {
     address: SocketAddr,
     server: Server,
     streams: Arc<Streams>,
+    watch: Watch,
     grace: Duration,
 }
 
@@ -109,28 +113,30 @@ impl Lab {
             connections,
         } = Limits::within(limits::raise_open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
-        let context = Context {
-            worker: 0,
-            max_duration: settings.max_duration,
-            streams: Arc::clone(&streams),
-        };
-        let workers = settings.workers.get();
-        let next_worker = Arc::new(AtomicUsize::new(0));
-        // Called once on each worker, as there is one listener.
-        let app = move || {
-            let worker = next_worker.fetch_add(1, Ordering::Relaxed);
-            let context = Context {
-                worker,
-                ..context.clone()
-            };
-            App::new().configure(|config| routes::configure(config, context))
+        let watch = Watch::new();
+        let (max_duration, workers) = (settings.max_duration, settings.workers.get());
+        // Called on each worker.
+        let app = {
+            let (watch, streams) = (watch.clone(), Arc::clone(&streams));
+            move || {
+                let number = watch.worker();
+                let context = Context {
+                    worker: number.get(),
+                    max_duration,
+                    streams: Arc::clone(&streams),
+                };
+                App::new()
+                    .app_data(number)
+                    .configure(|config| routes::configure(config, context))
+                    .wrap(watch.clone())
+            }
         };
 
         let mut server = HttpServer::new(app)
             .workers(workers)
             .backlog(BACKLOG)
             .max_connections((connections / workers).max(1))
-            .client_request_timeout(REQUEST_TIMEOUT)
+            .client_request_timeout(settings.max_duration * 2 + REQUEST_TIMEOUT)
             .keep_alive(KEEP_ALIVE)
             // Flush after every chunk. actix asks a body for more until it has to wait or 32 KiB
             // are buffered, and a blocking body never has to wait: its ticks would all arrive at
@@ -157,6 +163,7 @@ impl Lab {
             address,
             server: server.run(),
             streams,
+            watch,
             grace: settings.grace,
         })
     }
@@ -169,6 +176,11 @@ impl Lab {
     /// The streams in flight, of all workers.
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
+    }
+
+    /// What holds its workers.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Serves until `stop` is ready, then lets the streams in flight finish for as long as the

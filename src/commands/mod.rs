@@ -1,3 +1,4 @@
 //! One module a subcommand: what it prints, and the exit code it ends with.
 
+mod metrics;
 pub(crate) mod serve;

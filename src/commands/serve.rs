@@ -9,8 +9,10 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::{System, spawn};
 use holdup::serve::{Lab, Settings};
 use tokio::sync::oneshot;
+use tracing::info;
 
 use crate::cli::Serve;
+use crate::commands::metrics;
 use crate::logs;
 
 /// The exit code of a program that ctrl-C ended: 128 and the signal's number, as shells count.
@@ -19,8 +21,7 @@ const INTERRUPTED: i32 = 130;
 pub(crate) fn run(options: &Serve) -> ExitCode {
     // Dropped last, so that what was logged is written.
     let _flush = logs::init(options.log_format);
-    let settings = options.settings();
-    match System::new().block_on(serve(&settings)) {
+    match System::new().block_on(serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("holdup: {}", with_sources(&*error));
@@ -29,11 +30,16 @@ pub(crate) fn run(options: &Serve) -> ExitCode {
     }
 }
 
-async fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
+async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
+    let settings = options.settings();
     // Before anything is served: as a container's first process there is no default action.
     let stop = stop_signal()?;
-    let lab = Lab::start(settings)?;
-    match io::stdout().write_all(welcome(lab.address(), settings).as_bytes()) {
+    if let Some(address) = options.metrics {
+        let address = metrics::start(address)?;
+        info!(%address, "metrics are at /metrics");
+    }
+    let lab = Lab::start(&settings)?;
+    match io::stdout().write_all(welcome(lab.address(), &settings).as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => {}
     }

@@ -49,6 +49,21 @@ fn a_blocking_countdown_is_live_and_the_next_begins_when_it_has_ended() {
 }
 
 #[test]
+fn clients_that_waited_longer_than_a_request_may_take_get_their_turn_all_the_same() {
+    let server = Server::start(&[]);
+    let mut first = get(server.address, "/blocking?from=6&period=1s");
+    first.tick().expect("a first tick");
+    let address = server.address;
+    let waiting = ["blocking", "blocking", "coroutine"].map(|handler| {
+        thread::spawn(move || get(address, &format!("/{handler}?from=1&period=1s")))
+    });
+    assert_eq!(first.ticks().len(), 6);
+    for client in waiting {
+        assert_eq!(client.join().expect("an answer").status, 200);
+    }
+}
+
+#[test]
 fn each_cure_lets_the_second_client_start_at_once() {
     let server = Server::start(&[]);
     for handler in ["coroutine", "callback", "threadpool"] {

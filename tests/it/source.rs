@@ -65,7 +65,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("streams", &[]),
     ("limits", &[]),
     ("routes", &["countdown", "handlers", "problem"]),
-    ("serve", &["countdown", "limits", "routes", "streams"]),
+    (
+        "serve",
+        &["countdown", "limits", "routes", "streams", "watch"],
+    ),
+    ("watch", &[]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

@@ -234,6 +234,8 @@ pub(super) struct Stretch {
     /// When the latest piece ended.
     pub(super) end: u64,
     entries: Vec<Entry>,
+    /// The most requests that were open in it at the end of a piece.
+    open: usize,
     /// Whether the loop was asked to mark its next turn. Until it does, all is one stretch.
     suspicious: bool,
 }
@@ -255,6 +257,7 @@ impl Stretch {
         if new {
             self.start = now;
             self.entries.clear();
+            self.open = 0;
         }
         new
     }
@@ -299,6 +302,19 @@ impl Stretch {
         }
     }
 
+    /// So many requests are open.
+    pub(super) fn note_open(&mut self, open: usize) {
+        self.open = self.open.max(open);
+    }
+
+    /// How many requests were open beside those of the culprits.
+    pub(super) fn waiting(&self, culprits: &[Entry]) -> usize {
+        let mut requests: Vec<_> = culprits.iter().map(|entry| entry.request).collect();
+        requests.sort_unstable();
+        requests.dedup();
+        self.open.saturating_sub(requests.len())
+    }
+
     /// Whether the mark that was asked for is still to come.
     pub(super) fn is_suspicious(&self) -> bool {
         self.suspicious
@@ -314,6 +330,7 @@ impl Stretch {
         self.start = now;
         self.end = now;
         self.entries.clear();
+        self.open = 0;
         over
     }
 

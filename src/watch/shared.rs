@@ -169,7 +169,8 @@ impl Shared {
             return None;
         }
         let culprits = stretch.culprits();
-        let waiting = slot.open().saturating_sub(culprits.len().max(1));
+        stretch.note_open(slot.open());
+        let waiting = stretch.waiting(&culprits);
         let (slot, start, cpu, descheduled) = (Arc::clone(slot), stretch.start, None, None);
         let raw = Raw {
             slot,

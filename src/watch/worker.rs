@@ -186,7 +186,9 @@ impl Worker {
                 now
             };
             if until > from {
-                self.close(&Stretch::between(from, until), now);
+                let mut outside = Stretch::between(from, until);
+                outside.note_open(self.open.get());
+                self.close(&outside, now);
             }
         }
         if !suspicious {
@@ -208,12 +210,11 @@ impl Worker {
         let descheduled = self.slot.descheduled_since_free(stretch.start);
         let descheduled = descheduled.map(|time| time.min(duration - cpu.unwrap_or(0)));
         let culprits = stretch.culprits();
-        let others = self.open.get().saturating_sub(distinct_requests(&culprits));
+        let waiting = stretch.waiting(&culprits);
         let slot = Arc::clone(&self.slot);
-        let (start, waiting) = (stretch.start, others);
         self.shared.close(Raw {
             slot,
-            start,
+            start: stretch.start,
             duration,
             cpu,
             descheduled,
@@ -306,6 +307,7 @@ impl Drop for Piece<'_> {
         let mut stretch = worker.stretch.borrow_mut();
         let ask = stretch.end(*number, *route, self.part, self.since, now);
         if stretch.is_suspicious() {
+            stretch.note_open(worker.open.get());
             worker.slot.show_pending(&stretch);
         }
         drop(stretch);
@@ -313,13 +315,6 @@ impl Drop for Piece<'_> {
             marker.wake_by_ref();
         }
     }
-}
-
-fn distinct_requests(culprits: &[super::hold::Entry]) -> usize {
-    let mut requests: Vec<_> = culprits.iter().map(|entry| entry.request).collect();
-    requests.sort_unstable();
-    requests.dedup();
-    requests.len()
 }
 
 fn nanoseconds_since(origin: Instant) -> u64 {

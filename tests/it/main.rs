@@ -8,3 +8,4 @@ mod malformed;
 mod source;
 mod stopping;
 mod support;
+mod watch;

@@ -115,6 +115,14 @@ impl Reply {
         String::from_utf8(body).expect("UTF-8")
     }
 
+    /// All that is left of the body, of either kind.
+    pub(crate) fn rest(mut self) -> String {
+        if self.headers.contains_key("content-length") {
+            return self.body();
+        }
+        std::iter::from_fn(|| self.chunk().expect("a chunk or a proper end")).collect()
+    }
+
     /// Whether the server closes the connection without another byte.
     pub(crate) fn closes(mut self) -> bool {
         let mut rest = Vec::new();

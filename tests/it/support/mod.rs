@@ -1,2 +1,3 @@
+pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod server;

@@ -14,14 +14,10 @@ use serde::{Serialize, Serializer};
 /// [`Watch::threshold`]: super::Watch::threshold
 pub const THRESHOLD: Duration = Duration::from_millis(100);
 
-/// When a stretch has lasted this long, the worker's loop is asked to mark its next turn.
-///
-/// Below it, pieces of work that follow each other within this time count as one stretch without
-/// anybody looking whether the loop turned in between. So a hold's start is known to within it: a
-/// hundredth of the threshold, for at most a thousand marks a second.
-pub(super) const SUSPICIOUS: u64 = 1_000_000;
+/// Work that took less than this in a hold is not called a culprit, nanoseconds.
+const CULPRIT_LEAST: u64 = 1_000_000;
 
-/// The most pieces of work that are told apart in one stretch; beyond, small ones are summed up.
+/// The most pieces of work that are told apart in one stretch; beyond, small ones are left out.
 const ENTRIES: usize = 32;
 
 /// A share of a hold below which nobody is called its culprit: one in this many.
@@ -37,7 +33,8 @@ pub struct Hold {
     /// when serialized, as all durations here.
     #[serde(rename = "started_ms", serialize_with = "milliseconds")]
     pub started: Duration,
-    /// How long the worker was held; for an ongoing hold, so far. Exact to 2 ms.
+    /// How long the worker was held; for an ongoing hold, so far. Up to a tick of the system's
+    /// clock too short, which is 1 to 10 ms.
     #[serde(rename = "duration_ms", serialize_with = "milliseconds")]
     pub duration: Duration,
     /// How much of it the worker's thread was computing. Close to `duration`: a long computation.
@@ -71,7 +68,7 @@ pub struct Culprit {
     pub route: String,
     /// Which part of answering it.
     pub part: Part,
-    /// How many times that part was polled in this hold.
+    /// How many times that part was polled in this hold, from the first poll that took its time.
     pub polls: u64,
     /// The time that those polls took together.
     #[serde(rename = "busy_ms", serialize_with = "milliseconds")]
@@ -226,7 +223,8 @@ pub(super) struct Entry {
     pub(super) busy: u64,
 }
 
-/// The stretch that a worker is in, or was in last. All times are nanoseconds of one clock.
+/// A stretch that a worker is in: from a piece of work that took its time to the loop's next turn.
+/// All times are nanoseconds of one clock.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stretch {
     /// When the first piece of work in it began.
@@ -236,8 +234,6 @@ pub(super) struct Stretch {
     entries: Vec<Entry>,
     /// The most requests that were open in it at the end of a piece.
     open: usize,
-    /// Whether the loop was asked to mark its next turn. Until it does, all is one stretch.
-    suspicious: bool,
 }
 
 impl Stretch {
@@ -250,27 +246,16 @@ impl Stretch {
         }
     }
 
-    /// A piece of work begins. True when it begins a stretch of its own, because the last one is
-    /// so long past that the loop has turned.
-    pub(super) fn begin(&mut self, now: u64) -> bool {
-        let new = !self.suspicious && now.saturating_sub(self.end) >= SUSPICIOUS;
-        if new {
-            self.start = now;
-            self.entries.clear();
-            self.open = 0;
-        }
-        new
+    /// Begins anew.
+    pub(super) fn begin(&mut self, start: u64) {
+        self.start = start;
+        self.end = start;
+        self.entries.clear();
+        self.open = 0;
     }
 
-    /// A piece of work that began at `since` ends. True when the loop's next turn has to be marked.
-    pub(super) fn end(
-        &mut self,
-        request: u64,
-        route: u32,
-        part: Part,
-        since: u64,
-        now: u64,
-    ) -> bool {
+    /// A piece of work that began at `since` ends.
+    pub(super) fn add(&mut self, request: u64, route: u32, part: Part, since: u64, now: u64) {
         let busy = now.saturating_sub(since);
         self.end = now;
         match self.entries.last_mut() {
@@ -286,9 +271,6 @@ impl Stretch {
                 busy,
             }),
         }
-        let ask = !self.suspicious && now.saturating_sub(self.start) >= SUSPICIOUS;
-        self.suspicious |= ask;
-        ask
     }
 
     /// Makes room by giving up the smallest entry, unless this one is no larger.
@@ -315,25 +297,6 @@ impl Stretch {
         self.open.saturating_sub(requests.len())
     }
 
-    /// Whether the mark that was asked for is still to come.
-    pub(super) fn is_suspicious(&self) -> bool {
-        self.suspicious
-    }
-
-    /// The loop has turned: what was one stretch is over.
-    pub(super) fn turn(&mut self, now: u64) -> Self {
-        let over = Self {
-            end: now,
-            ..self.clone()
-        };
-        self.suspicious = false;
-        self.start = now;
-        self.end = now;
-        self.entries.clear();
-        self.open = 0;
-        over
-    }
-
     /// The entries that count as culprits of a hold as long as this stretch, the longest first,
     /// each request and part once.
     pub(super) fn culprits(&self) -> Vec<Entry> {
@@ -350,7 +313,7 @@ impl Stretch {
                 None => merged.push(*entry),
             }
         }
-        let least = (self.end.saturating_sub(self.start) / CULPRIT_SHARE).max(SUSPICIOUS);
+        let least = (self.end.saturating_sub(self.start) / CULPRIT_SHARE).max(CULPRIT_LEAST);
         merged.retain(|entry| entry.busy >= least);
         merged.sort_by_key(|entry| std::cmp::Reverse(entry.busy));
         merged
@@ -363,70 +326,51 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Runs pieces of (request, from ms, to ms) and returns whether each asked for a mark.
-    fn run(stretch: &mut Stretch, pieces: &[(u64, u64, u64)]) -> Vec<bool> {
-        let piece = |&(request, from, to): &(u64, u64, u64)| {
-            stretch.begin(from * MS);
-            stretch.end(request, 0, Part::Future, from * MS, to * MS)
-        };
-        pieces.iter().map(piece).collect()
-    }
-
-    #[test]
-    fn short_pieces_far_apart_are_stretches_of_their_own_and_ask_for_nothing() {
+    /// A stretch of pieces of (request, from ms, to ms).
+    fn stretch(pieces: impl IntoIterator<Item = (u64, u64, u64)>) -> Stretch {
         let mut stretch = Stretch::default();
-        for k in 1..100 {
-            let at = k * 5 * MS;
-            assert!(stretch.begin(at));
-            assert!(!stretch.end(k, 0, Part::Future, at, at + MS / 10));
+        let mut pieces = pieces.into_iter().peekable();
+        stretch.begin(pieces.peek().expect("a piece").1 * MS);
+        for (request, from, to) in pieces {
+            stretch.add(request, 0, Part::Future, from * MS, to * MS);
         }
+        stretch
     }
 
     #[test]
-    fn back_to_back_polls_are_one_stretch_and_one_culprit() {
-        let mut stretch = Stretch::default();
-        let asked = run(
-            &mut stretch,
-            &[(1, 10, 1010), (1, 1010, 2010), (1, 2010, 3010)],
-        );
-        assert_eq!(asked, [true, false, false]);
-        let over = stretch.turn(3010 * MS);
-        assert_eq!((over.start, over.end), (10 * MS, 3010 * MS));
-        let culprits = over.culprits();
+    fn back_to_back_polls_are_one_culprit() {
+        let stretch = stretch([(1, 10, 1010), (1, 1010, 2010), (1, 2010, 3010)]);
+        assert_eq!((stretch.start, stretch.end), (10 * MS, 3010 * MS));
+        let culprits = stretch.culprits();
         assert_eq!(culprits.len(), 1);
         assert_eq!((culprits[0].polls, culprits[0].busy), (3, 3000 * MS));
     }
 
     #[test]
-    fn ten_requests_of_one_turn_are_one_stretch_with_ten_culprits() {
-        let mut stretch = Stretch::default();
-        let pieces: Vec<_> = (0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)).collect();
-        run(&mut stretch, &pieces);
-        let over = stretch.turn(250 * MS);
-        assert_eq!(over.end - over.start, 150 * MS);
-        assert_eq!(over.culprits().len(), 10);
+    fn ten_requests_of_one_turn_are_ten_culprits_and_the_others_wait() {
+        let mut stretch = stretch((0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)));
+        assert_eq!(stretch.end - stretch.start, 150 * MS);
+        stretch.note_open(12);
+        stretch.note_open(11);
+        let culprits = stretch.culprits();
+        assert_eq!((culprits.len(), stretch.waiting(&culprits)), (10, 2));
     }
 
     #[test]
-    fn after_the_mark_a_new_stretch_begins() {
-        let mut stretch = Stretch::default();
-        run(&mut stretch, &[(1, 100, 160)]);
-        stretch.turn(160 * MS);
-        let asked = run(&mut stretch, &[(2, 160, 220)]);
-        assert_eq!(asked, [true]);
-        let over = stretch.turn(220 * MS);
-        assert_eq!(over.end - over.start, 60 * MS);
-        assert_eq!(over.culprits()[0].request, 2);
+    fn polls_of_one_request_between_others_are_counted_together_the_longest_first() {
+        let culprits = stretch([(1, 0, 20), (2, 20, 80), (1, 80, 90), (3, 90, 90)]).culprits();
+        let seen: Vec<_> = culprits
+            .iter()
+            .map(|c| (c.request, c.polls, c.busy / MS))
+            .collect();
+        assert_eq!(seen, [(2, 1, 60), (1, 2, 30)]);
     }
 
     #[test]
     fn a_culprit_is_found_among_more_requests_than_are_kept_apart() {
-        let mut stretch = Stretch::default();
-        let mut pieces: Vec<_> = (0..200).map(|k| (k, 100, 100)).collect();
-        pieces.push((777, 100, 300));
-        pieces.extend((200..400).map(|k| (k, 300, 300)));
-        run(&mut stretch, &pieces);
-        let culprits = stretch.turn(300 * MS).culprits();
+        let before = (0..200).map(|k| (k, 100, 100));
+        let after = (200..400).map(|k| (k, 300, 300));
+        let culprits = stretch(before.chain([(777, 100, 300)]).chain(after)).culprits();
         assert_eq!(culprits.len(), 1, "{culprits:?}");
         assert_eq!(culprits[0].request, 777);
     }

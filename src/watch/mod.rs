@@ -156,7 +156,7 @@ impl Watch {
     /// The workers that are held at this moment. Works from any thread, best from one that is no
     /// worker.
     pub fn held_now(&self) -> Vec<Hold> {
-        let now = self.0.now();
+        let now = system::now();
         let slots = self.0.slots();
         slots
             .iter()
@@ -199,7 +199,7 @@ impl Watch {
             "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
              wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
         );
-        let now = self.0.now();
+        let now = system::now();
         let slots = self.0.slots();
         let unfinished = slots
             .iter()

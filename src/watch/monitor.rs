@@ -12,6 +12,7 @@ use super::figures::Figures;
 use super::hold::Hold;
 use super::recorder::Event;
 use super::shared::{Raw, Shared};
+use super::system;
 
 /// How often it looks: this many times in a threshold.
 const LOOKS: u64 = 4;
@@ -60,7 +61,7 @@ impl Monitor {
         let mut held = 0;
         for slot in &slots {
             // Before the look, so that a stretch that begins during it is not taken for older.
-            let now = shared.now();
+            let now = system::now();
             let unanswered = slot.ask_beat(now);
             let ongoing = shared.ongoing(slot, now, false);
             if ongoing.is_none() && slot.ongoing(now).is_none() && unanswered.is_none() {
@@ -72,7 +73,7 @@ impl Monitor {
                     let (slot, duration) = (Arc::clone(slot), now - start);
                     let waiting = slot.open();
                     let (cpu, descheduled, culprits) = (None, None, Vec::new());
-                    Raw {
+                    shared.hold(&Raw {
                         slot,
                         start,
                         duration,
@@ -81,8 +82,7 @@ impl Monitor {
                         culprits,
                         waiting,
                         ongoing: true,
-                    }
-                    .into_hold()
+                    })
                 })
             };
             if let Some(hold) = ongoing.or_else(outside) {
@@ -97,7 +97,7 @@ impl Monitor {
             self.released(shared, hold);
         }
         self.figures.update(shared.polls(), held, slots.len());
-        shared.recorder.pass_on();
+        shared.recorder.pass_on(|at| shared.since_origin(at));
         !slots.is_empty()
     }
 

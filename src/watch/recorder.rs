@@ -156,7 +156,7 @@ impl Recorder {
     }
 
     /// Passes on what the workers noted, in the order in which it came.
-    pub(super) fn pass_on(&self) {
+    pub(super) fn pass_on(&self, since_origin: impl Fn(u64) -> Duration) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             self.send(Event::Lost { events: lost });
@@ -166,7 +166,7 @@ impl Recorder {
             let Some((lane, at, moment)) = self.moments.pop() else {
                 break;
             };
-            let at = Duration::from_nanos(at);
+            let at = since_origin(at);
             self.send(match moment {
                 Moment::Opened { slot, route, path } => {
                     let route = slot.routes.get(route);

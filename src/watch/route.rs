@@ -51,7 +51,7 @@ impl Routes {
 pub(super) struct Finder {
     routes: Arc<Routes>,
     by_route: HashMap<Route, u32>,
-    by_path: HashMap<Box<str>, Vec<(&'static str, u32)>>,
+    by_path: HashMap<Box<str>, Vec<(&'static str, u32)>, foldhash::fast::RandomState>,
 }
 
 impl Finder {
@@ -59,7 +59,7 @@ impl Finder {
         Self {
             routes,
             by_route: HashMap::new(),
-            by_path: HashMap::new(),
+            by_path: HashMap::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
@@ -12,6 +12,7 @@ use super::hold::{Culprit, Entry, Hold, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
 use super::slot::{Ongoing, Slot};
+use super::system;
 
 /// The most holds that are kept; the oldest are forgotten first.
 const HOLDS: usize = 1000;
@@ -23,7 +24,8 @@ const CLOSED: usize = 1024;
 pub(super) struct Shared {
     /// Tells watches apart, for the threads that are workers of several.
     pub(super) number: u64,
-    pub(super) origin: Instant,
+    /// When the watch was made.
+    origin: u64,
     threshold: AtomicU64,
     record_query: AtomicBool,
     workers: AtomicUsize,
@@ -61,7 +63,7 @@ impl Shared {
         static WATCHES: AtomicU64 = AtomicU64::new(0);
         Self {
             number: WATCHES.fetch_add(1, Ordering::Relaxed),
-            origin: Instant::now(),
+            origin: system::now(),
             threshold: AtomicU64::new(nanoseconds(THRESHOLD)),
             record_query: AtomicBool::new(false),
             workers: AtomicUsize::new(0),
@@ -74,8 +76,9 @@ impl Shared {
         }
     }
 
-    pub(super) fn now(&self) -> u64 {
-        nanoseconds(self.origin.elapsed())
+    /// The time of `now` since the watch was made.
+    pub(super) fn since_origin(&self, now: u64) -> Duration {
+        Duration::from_nanos(now.saturating_sub(self.origin))
     }
 
     /// In nanoseconds.
@@ -99,7 +102,7 @@ impl Shared {
     /// Makes the calling thread a worker. The first one starts the monitor.
     pub(super) fn register(self: &Arc<Self>) -> Arc<Slot> {
         let worker = self.workers.fetch_add(1, Ordering::Relaxed);
-        let slot = Slot::new(worker, self.now());
+        let slot = Slot::new(worker, system::now());
         lock(&self.slots).push(Arc::clone(&slot));
         self.monitor
             .get_or_init(|| monitor::start(Arc::downgrade(self)));
@@ -144,7 +147,7 @@ impl Shared {
     fn settle(&self) -> MutexGuard<'_, Settled> {
         let mut settled = lock(&self.settled);
         while let Some(raw) = self.closed.pop() {
-            let hold = raw.into_hold();
+            let hold = self.hold(&raw);
             if settled.holds.len() == HOLDS {
                 settled.holds.pop_front();
             }
@@ -182,23 +185,13 @@ impl Shared {
             waiting,
             ongoing: true,
         };
-        Some(raw.into_hold())
+        Some(self.hold(&raw))
     }
-}
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // The monitor finds nothing left to watch, and ends.
-        if let Some(monitor) = self.monitor.get() {
-            monitor.unpark();
-        }
-    }
-}
-
-impl Raw {
-    pub(super) fn into_hold(self) -> Hold {
+    /// A raw hold with its names.
+    pub(super) fn hold(&self, raw: &Raw) -> Hold {
         let culprit = |entry: &Entry| {
-            let route = self.slot.routes.get(entry.route);
+            let route = raw.slot.routes.get(entry.route);
             Culprit {
                 method: route.method.to_owned(),
                 route: route.pattern,
@@ -208,14 +201,23 @@ impl Raw {
             }
         };
         Hold {
-            worker: self.slot.worker,
-            started: Duration::from_nanos(self.start),
-            duration: Duration::from_nanos(self.duration),
-            cpu: self.cpu.map(Duration::from_nanos),
-            descheduled: self.descheduled.map(Duration::from_nanos),
-            culprits: self.culprits.iter().map(culprit).collect(),
-            waiting: self.waiting,
-            ongoing: self.ongoing,
+            worker: raw.slot.worker,
+            started: self.since_origin(raw.start),
+            duration: Duration::from_nanos(raw.duration),
+            cpu: raw.cpu.map(Duration::from_nanos),
+            descheduled: raw.descheduled.map(Duration::from_nanos),
+            culprits: raw.culprits.iter().map(culprit).collect(),
+            waiting: raw.waiting,
+            ongoing: raw.ongoing,
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The monitor finds nothing left to watch, and ends.
+        if let Some(monitor) = self.monitor.get() {
+            monitor.unpark();
         }
     }
 }

@@ -20,7 +20,6 @@ pub(super) struct Slot {
     piece: AtomicU64,
     piece_request: AtomicU64,
     piece_since: AtomicU64,
-    stretch_start: AtomicU64,
     polls: AtomicU64,
     open: AtomicUsize,
     /// Since when a stretch lasts that waits for the loop's turn; 0 for none.
@@ -55,7 +54,6 @@ impl Slot {
             piece: AtomicU64::new(0),
             piece_request: AtomicU64::new(0),
             piece_since: AtomicU64::new(0),
-            stretch_start: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             pending_start: AtomicU64::new(0),
@@ -69,10 +67,9 @@ impl Slot {
 
     // The worker's side.
 
-    pub(super) fn enter(&self, request: u64, route: u32, part: Part, since: u64, start: u64) {
+    pub(super) fn enter(&self, request: u64, route: u32, part: Part, since: u64) {
         self.piece_request.store(request, Ordering::Relaxed);
         self.piece_since.store(since, Ordering::Relaxed);
-        self.stretch_start.store(start, Ordering::Relaxed);
         self.piece.store(
             ((u64::from(route) + 1) << 8) | part.code(),
             Ordering::Release,
@@ -167,8 +164,7 @@ impl Slot {
     pub(super) fn ongoing(&self, now: u64) -> Option<Ongoing> {
         let piece = self.piece.load(Ordering::Acquire);
         let request = self.piece_request.load(Ordering::Relaxed);
-        let since = self.piece_since.load(Ordering::Relaxed);
-        let start = self.stretch_start.load(Ordering::Acquire);
+        let published = self.piece_since.load(Ordering::Relaxed);
         let pending_start = self.pending_start.load(Ordering::Acquire);
         let pending = self
             .pending
@@ -176,12 +172,17 @@ impl Slot {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let unchanged = piece == self.piece.load(Ordering::Acquire)
-            && since == self.piece_since.load(Ordering::Acquire);
+            && published == self.piece_since.load(Ordering::Acquire);
         if !unchanged || (piece == 0 && pending_start == 0) {
             return None;
         }
-        let start = if piece == 0 { pending_start } else { start };
-        let known = pending.start == start && pending_start == start;
+        let since = system::at_the_latest(published).min(now);
+        let start = if pending_start > 0 {
+            pending_start
+        } else {
+            since
+        };
+        let known = pending_start > 0 && pending.start == pending_start;
         let mut stretch = if known {
             pending
         } else {
@@ -189,7 +190,7 @@ impl Slot {
         };
         if piece > 0 {
             let route = u32::try_from((piece >> 8) - 1).unwrap_or(u32::MAX);
-            stretch.end(
+            stretch.add(
                 request,
                 route,
                 Part::from_code(piece & 0xff),

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Instant;
 
 use actix_web::dev::ServiceRequest;
 
@@ -16,10 +15,6 @@ use super::route::Finder;
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
 use super::system;
-
-/// The thread's CPU clock costs ten times a look at the wall clock, so where a stretch begins it
-/// is read only when the last reading is this old: a hold's CPU time is exact to within it.
-const CPU_AGE: u64 = 2_000_000;
 
 thread_local! {
     /// This thread as a worker of each watch that it serves, by the watch's number.
@@ -31,8 +26,9 @@ thread_local! {
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Arc<Slot>,
-    origin: Instant,
     stretch: RefCell<Stretch>,
+    /// Whether the loop was asked to mark its next turn. Until it does, all is one stretch.
+    lasting: Cell<bool>,
     /// How deep in watched pieces of work the thread is: a watch within a watch counts once.
     depth: Cell<u32>,
     marker: RefCell<Option<Waker>>,
@@ -72,17 +68,16 @@ impl Worker {
         if let Some(worker) = known.as_ref().and_then(Weak::upgrade) {
             return worker;
         }
-        let origin = shared.origin;
         let slot = shared.register();
         let worker = Rc::new(Self {
             finder: RefCell::new(Finder::new(Arc::clone(&slot.routes))),
             shared: Arc::clone(shared),
             slot,
-            origin,
             stretch: RefCell::new(Stretch::default()),
+            lasting: Cell::new(false),
             depth: Cell::new(0),
             marker: RefCell::new(None),
-            cpu: Cell::new((system::thread_cpu(), nanoseconds_since(origin))),
+            cpu: Cell::new((system::thread_cpu(), system::now())),
             covered_until: Cell::new(0),
             requests: Cell::new(0),
             open: Cell::new(0),
@@ -120,10 +115,6 @@ impl Worker {
         }));
     }
 
-    pub(super) fn now(&self) -> u64 {
-        nanoseconds_since(self.origin)
-    }
-
     /// A request has come.
     pub(super) fn open(self: &Rc<Self>, request: &ServiceRequest) -> Request {
         self.requests.set(self.requests.get() + 1);
@@ -143,7 +134,7 @@ impl Worker {
                 route,
                 path: path.into(),
             };
-            self.recorder().begin(self.now(), opened)
+            self.recorder().begin(system::now(), opened)
         });
         Request {
             worker: Rc::clone(self),
@@ -154,33 +145,65 @@ impl Worker {
         }
     }
 
+    /// The last tick of the clock. At the first piece of work after one the thread's CPU time is
+    /// read, which costs ten times as much: a hold's CPU time is exact to within a tick.
+    fn tick(&self) -> u64 {
+        let tick = system::last_tick();
+        if self.cpu.get().1 < tick {
+            self.cpu.set((system::thread_cpu(), tick));
+        }
+        tick
+    }
+
     fn recorder(&self) -> &Recorder {
         &self.shared.recorder
     }
 
+    /// A piece of work took its time: it begins a stretch, or belongs to one.
+    #[cold]
+    fn lasts(&self, request: &Request, part: Part, since: u64) {
+        let mut stretch = self.stretch.borrow_mut();
+        let now = system::now();
+        let begins = !self.lasting.replace(true);
+        // Of the first piece only the tick before it is known; nobody is blamed for that.
+        let since = if begins {
+            system::at_the_latest(since).min(now)
+        } else {
+            since
+        };
+        if begins {
+            stretch.begin(since);
+        }
+        stretch.add(request.number, request.route, part, since, now);
+        stretch.note_open(self.open.get());
+        self.slot.show_pending(&stretch);
+        if begins && let Some(marker) = &*self.marker.borrow() {
+            marker.wake_by_ref();
+        }
+    }
+
     /// The loop has turned: what was one stretch is over, and a hold if it was long.
     fn turned(&self) {
-        let mut stretch = self.stretch.borrow_mut();
-        if !stretch.is_suspicious() {
+        if !self.lasting.replace(false) {
             return;
         }
-        let now = self.now();
-        let over = stretch.turn(now);
-        drop(stretch);
+        let now = system::now();
         self.slot.clear_pending();
         self.covered_until.set(now);
-        self.close(&over, now);
+        let mut stretch = self.stretch.borrow_mut();
+        stretch.end = now;
+        self.close(&stretch, now);
     }
 
     /// Answers the monitor. When that took long and no watched work was the reason, the worker was
     /// held by something else.
     fn beat(&self) {
-        let now = self.now();
-        let suspicious = self.stretch.borrow().is_suspicious();
+        let now = system::now();
+        let lasting = self.lasting.get();
         if let Some(asked) = self.slot.answer_beat() {
             // What a stretch covers is its own: one that is over, and one that waits for its turn.
             let from = asked.max(self.covered_until.get());
-            let until = if suspicious {
+            let until = if lasting {
                 self.stretch.borrow().start
             } else {
                 now
@@ -191,7 +214,7 @@ impl Worker {
                 self.close(&outside, now);
             }
         }
-        if !suspicious {
+        if !lasting {
             self.cpu.set((system::thread_cpu(), now));
         }
     }
@@ -248,14 +271,14 @@ impl Request {
             nested: depth > 0,
         };
         if !piece.nested {
-            piece.since = worker.now().max(1);
-            let mut stretch = worker.stretch.borrow_mut();
-            if stretch.begin(piece.since) && piece.since - worker.cpu.get().1 >= CPU_AGE {
-                worker.cpu.set((system::thread_cpu(), piece.since));
-            }
+            piece.since = if worker.lasting.get() {
+                system::now()
+            } else {
+                worker.tick()
+            };
             worker
                 .slot
-                .enter(self.number, self.route, part, piece.since, stretch.start);
+                .enter(self.number, self.route, part, piece.since);
         }
         piece
     }
@@ -263,9 +286,7 @@ impl Request {
     /// Records a moment of this request's lane, if it has one.
     pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
         if let Some(lane) = self.lane {
-            self.worker
-                .recorder()
-                .add(lane, self.worker.now(), moment());
+            self.worker.recorder().add(lane, system::now(), moment());
         }
     }
 
@@ -292,31 +313,16 @@ impl Drop for Request {
 
 impl Drop for Piece<'_> {
     fn drop(&mut self) {
-        let Request {
-            worker,
-            number,
-            route,
-            ..
-        } = self.request;
+        let worker = &*self.request.worker;
         worker.depth.set(worker.depth.get() - 1);
         if self.nested {
             return;
         }
         worker.slot.leave();
-        let now = worker.now();
-        let mut stretch = worker.stretch.borrow_mut();
-        let ask = stretch.end(*number, *route, self.part, self.since, now);
-        if stretch.is_suspicious() {
-            stretch.note_open(worker.open.get());
-            worker.slot.show_pending(&stretch);
-        }
-        drop(stretch);
-        if ask && let Some(marker) = &*worker.marker.borrow() {
-            marker.wake_by_ref();
+        // Within a tick of the clock nothing can have lasted, and that is how nearly all end. Many
+        // small pieces in a row are found all the same: a tick falls into one of them.
+        if worker.lasting.get() || system::last_tick() != self.since {
+            worker.lasts(self.request, self.part, self.since);
         }
     }
-}
-
-fn nanoseconds_since(origin: Instant) -> u64 {
-    u64::try_from(origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }

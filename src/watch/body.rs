@@ -1,5 +1,6 @@
 //! The response body, timed poll by poll.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,62 +12,70 @@ use super::hold::Part;
 use super::recorder::Moment;
 use super::worker::Request;
 
-pin_project! {
-    /// A response's body, watched.
-    #[derive(Debug)]
-    pub struct WatchedBody<B> {
-        #[pin]
-        state: State<B>,
-        request: Request,
-        // What is still to come of a body that says its length.
-        left: Option<u64>,
-    }
+/// A response's body, watched.
+#[derive(Debug)]
+pub struct WatchedBody<B>(State<B>);
 
-    impl<B> PinnedDrop for WatchedBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let StateProjection::Stream { .. } = this.state.as_mut().project() {
-                let _piece = this.request.enter(Part::Body);
-                this.state.set(State::Over);
-            }
-        }
-    }
+/// Kept as small as a body of bytes, because actix moves it a dozen times.
+#[derive(Debug)]
+enum State<B> {
+    /// All there already: nothing in it can take time.
+    Whole(Bytes),
+    /// Nothing at all, not even of no length.
+    Empty,
+    Stream(Pin<Box<Stream<B>>>),
 }
 
 pin_project! {
-    #[project = StateProjection]
     #[derive(Debug)]
-    enum State<B> {
-        Stream { #[pin] body: B },
-        // All there already: nothing in it can take time.
-        Whole { bytes: Bytes },
-        Over,
+    struct Stream<B> {
+        // None when it has ended: it is dropped within its last poll, and so timed with it.
+        #[pin]
+        body: Option<B>,
+        size: BodySize,
+        // How much of it was handed over.
+        bytes: u64,
+        request: Request,
+    }
+
+    impl<B> PinnedDrop for Stream<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.body.is_some() {
+                let _piece = this.request.enter(Part::Body);
+                this.body.set(None);
+            }
+        }
     }
 }
 
 impl<B: MessageBody> WatchedBody<B> {
     pub(super) fn new(body: B, request: Request) -> Self {
         let size = body.size();
-        let left = match size {
-            BodySize::None => Some(0),
-            BodySize::Sized(length) => Some(length),
-            BodySize::Stream => None,
-        };
-        let state = match size {
-            BodySize::Sized(_) if !request.is_recorded() => match body.try_into_bytes() {
-                Ok(bytes) => State::Whole { bytes },
-                Err(body) => State::Stream { body },
-            },
-            _ => State::Stream { body },
-        };
-        if left == Some(0) {
+        if matches!(size, BodySize::None | BodySize::Sized(0)) {
             request.finish();
         }
-        Self {
-            state,
-            request,
-            left,
+        if request.is_recorded() {
+            return Self::stream(body, size, request);
         }
+        match size {
+            BodySize::None => Self(State::Empty),
+            BodySize::Sized(_) => match body.try_into_bytes() {
+                Ok(bytes) => Self(State::Whole(bytes)),
+                Err(body) => Self::stream(body, size, request),
+            },
+            BodySize::Stream => Self::stream(body, size, request),
+        }
+    }
+
+    fn stream(body: B, size: BodySize, request: Request) -> Self {
+        let body = Some(body);
+        Self(State::Stream(Box::pin(Stream {
+            body,
+            size,
+            bytes: 0,
+            request,
+        })))
     }
 }
 
@@ -74,10 +83,10 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {
-        match &self.state {
-            State::Stream { body } => body.size(),
-            State::Whole { bytes } => bytes.size(),
-            State::Over => BodySize::None,
+        match &self.0 {
+            State::Whole(bytes) => bytes.size(),
+            State::Empty => BodySize::None,
+            State::Stream(stream) => stream.body.as_ref().map_or(stream.size, MessageBody::size),
         }
     }
 
@@ -85,43 +94,50 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let mut this = self.project();
-        let chunk = match this.state.as_mut().project() {
-            StateProjection::Stream { body } => {
-                let _piece = this.request.enter(Part::Body);
-                let chunk = ready!(body.poll_next(cx));
-                if chunk.is_none() {
-                    this.state.set(State::Over);
-                }
-                chunk
-            }
-            StateProjection::Whole { bytes } => {
-                let bytes = std::mem::take(bytes);
-                this.state.set(State::Over);
-                Some(Ok(bytes))
-            }
-            StateProjection::Over => None,
-        };
-        match &chunk {
-            Some(Ok(bytes)) => {
-                let bytes = bytes.len();
-                this.request.record(|| Moment::Chunk { bytes });
-                if let Some(left) = this.left {
-                    *left = left.saturating_sub(bytes as u64);
-                    if *left == 0 {
-                        this.request.finish();
-                    }
-                }
-            }
-            None => this.request.finish(),
-            Some(Err(_)) => {}
+        match &mut self.get_mut().0 {
+            State::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            State::Whole(bytes) => Poll::Ready(Some(Ok(mem::take(bytes)))),
+            State::Empty => Poll::Ready(None),
+            State::Stream(stream) => stream.as_mut().poll_next(cx),
         }
-        Poll::Ready(chunk)
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        // It has a drop of its own, so its parts cannot be moved out. Whoever gathers a body can
-        // poll it as well.
-        Err(self)
+        match self.0 {
+            State::Whole(bytes) => Ok(bytes),
+            state => Err(Self(state)),
+        }
+    }
+}
+
+impl<B: MessageBody> Stream<B> {
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, B::Error>>> {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let piece = this.request.enter(Part::Body);
+        let chunk = ready!(body.poll_next(cx));
+        if chunk.is_none() {
+            this.body.set(None);
+        }
+        drop(piece);
+
+        match &chunk {
+            Some(Ok(chunk)) => {
+                let bytes = chunk.len();
+                this.request.record(|| Moment::Chunk { bytes });
+                *this.bytes += bytes as u64;
+                if *this.size == BodySize::Sized(*this.bytes) {
+                    this.request.finish();
+                }
+            }
+            Some(Err(_)) => {}
+            None => this.request.finish(),
+        }
+        Poll::Ready(chunk)
     }
 }

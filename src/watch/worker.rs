@@ -46,9 +46,9 @@ pub(super) struct Worker {
 pub(super) struct Request {
     pub(super) worker: Rc<Worker>,
     number: u64,
+    /// The lane that is recorded for it; 0 when nobody listened when it came.
+    lane: u64,
     route: u32,
-    /// The lane that is recorded for it, if somebody listened when it came.
-    lane: Option<u64>,
     finished: Cell<bool>,
 }
 
@@ -124,7 +124,8 @@ impl Worker {
             self.requests.get(),
             self.finder.borrow_mut().number(request),
         );
-        let lane = self.recorder().is_listening().then(|| {
+        let mut lane = 0;
+        if self.recorder().is_listening() {
             let with_query = self.shared.records_query();
             let path = request.uri().path_and_query().filter(|_| with_query);
             let path = path.map_or(request.path(), |path| path.as_str());
@@ -134,8 +135,8 @@ impl Worker {
                 route,
                 path: path.into(),
             };
-            self.recorder().begin(system::now(), opened)
-        });
+            lane = self.recorder().begin(system::now(), opened);
+        }
         Request {
             worker: Rc::clone(self),
             number,
@@ -285,14 +286,16 @@ impl Request {
 
     /// Records a moment of this request's lane, if it has one.
     pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
-        if let Some(lane) = self.lane {
-            self.worker.recorder().add(lane, system::now(), moment());
+        if self.is_recorded() {
+            self.worker
+                .recorder()
+                .add(self.lane, system::now(), moment());
         }
     }
 
     /// Whether its lane is recorded.
     pub(super) fn is_recorded(&self) -> bool {
-        self.lane.is_some()
+        self.lane > 0
     }
 
     /// All of its answer was handed over.

@@ -13,6 +13,7 @@
 //! | [`problem`] | errors as clients see them (RFC 9457) |
 //! | [`routes`] | the lab as an actix app: every path and what answers it |
 //! | [`serve`] | puts the lab together: bind, run, stop |
+//! | [`timeline`] | what was observed: lanes of requests, all on one clock |
 
 #![forbid(unsafe_code)]
 
@@ -30,3 +31,4 @@ pub mod routes;
 pub mod serve;
 #[cfg(feature = "cli")]
 pub mod streams;
+pub mod timeline;

@@ -66,6 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("routes", &["countdown", "handlers", "problem"]),
     ("serve", &["countdown", "limits", "routes", "streams"]),
+    ("timeline", &[]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

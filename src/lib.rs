@@ -14,6 +14,7 @@
 //! | [`routes`] | the lab as an actix app: every path and what answers it |
 //! | [`serve`] | puts the lab together: bind, run, stop |
 //! | [`timeline`] | what was observed: lanes of requests, all on one clock |
+//! | [`verdict`] | how many at a time, with the evidence, or why that cannot be told |
 
 #![forbid(unsafe_code)]
 
@@ -32,3 +33,4 @@ pub mod serve;
 #[cfg(feature = "cli")]
 pub mod streams;
 pub mod timeline;
+pub mod verdict;

@@ -67,6 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("routes", &["countdown", "handlers", "problem"]),
     ("serve", &["countdown", "limits", "routes", "streams"]),
     ("timeline", &[]),
+    ("verdict", &["timeline"]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

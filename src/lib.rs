@@ -15,11 +15,13 @@
 //! | [`serve`] | puts the lab together: bind, run, stop |
 //! | [`timeline`] | what was observed: lanes of requests, all on one clock |
 //! | [`verdict`] | how many at a time, with the evidence, or why that cannot be told |
+//! | [`draw`] | lanes as text for a terminal or a log, and as SVG |
 
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "cli")]
 pub mod countdown;
+pub mod draw;
 #[cfg(feature = "cli")]
 pub mod handlers;
 #[cfg(feature = "cli")]

@@ -68,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("serve", &["countdown", "limits", "routes", "streams"]),
     ("timeline", &[]),
     ("verdict", &["timeline"]),
+    ("draw", &["timeline"]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

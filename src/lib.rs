@@ -13,6 +13,7 @@
 //! | [`problem`] | errors as clients see them (RFC 9457) |
 //! | [`routes`] | the lab as an actix app: every path and what answers it |
 //! | [`serve`] | puts the lab together: bind, run, stop |
+//! | [`testing`] | a test that fails when a handler holds up the others |
 //! | [`timeline`] | what was observed: lanes of requests, all on one clock |
 //! | [`verdict`] | how many at a time, with the evidence, or why that cannot be told |
 //! | [`draw`] | lanes as text for a terminal or a log, and as SVG |
@@ -34,5 +35,6 @@ pub mod routes;
 pub mod serve;
 #[cfg(feature = "cli")]
 pub mod streams;
+pub mod testing;
 pub mod timeline;
 pub mod verdict;

@@ -72,6 +72,22 @@ impl fmt::Display for Delivery {
 /// Reads how `lane` was delivered; best from a request that was alone.
 ///
 /// Only arrivals count, not the head: it may come early though the body does not.
+///
+/// ```
+/// use std::time::Duration;
+/// use holdup::timeline::Lane;
+/// use holdup::verdict::delivery;
+///
+/// let ms = Duration::from_millis;
+/// let mut lane = Lane::asked("/countdown", ms(0));
+/// lane.answer(ms(1), 200);
+/// for _tick in 0..4 {
+///     lane.chunk(ms(3000), b"tick\n");
+/// }
+/// lane.finish(ms(3001));
+/// let words = delivery(&lane).to_string();
+/// assert!(words.starts_with("Buffered: nothing for 3.00 s, then all 4 chunks in one burst."));
+/// ```
 pub fn delivery(lane: &Lane) -> Delivery {
     let (Some(end), Some(duration)) = (lane.finished_at(), lane.duration()) else {
         return Delivery::Unknown;

@@ -52,6 +52,24 @@ pub struct Identical {
 
 /// Compares `same`, requests for one URL at once, with `unique`, requests for unique URLs at once;
 /// both by `alone`. `again` is the URL of `same` asked once more when all of them had ended.
+///
+/// ```
+/// use std::time::Duration;
+/// use holdup::timeline::{Lane, Timeline};
+/// use holdup::verdict::{IdenticalKind, identical};
+///
+/// let answered = |after: u64| {
+///     let mut lane = Lane::asked("/report", Duration::ZERO);
+///     lane.finish(Duration::from_millis(after));
+///     lane
+/// };
+/// let alone = [answered(300), answered(301)];
+/// let unique = Timeline::from(vec![answered(302), answered(303), answered(304)]);
+/// let same = Timeline::from(vec![answered(302), answered(604), answered(906)]);
+///
+/// let found = identical(&alone, &unique, &same, Some(&answered(300)));
+/// assert_eq!(found.kind, IdenticalKind::Serialized);
+/// ```
 pub fn identical(
     alone: &[Lane],
     unique: &Timeline,

@@ -69,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("timeline", &[]),
     ("verdict", &["timeline"]),
     ("draw", &["timeline"]),
+    ("testing", &["draw", "timeline", "verdict"]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

@@ -28,6 +28,7 @@
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
 
+mod style;
 mod svg;
 mod text;
 
@@ -36,8 +37,9 @@ use std::time::Duration;
 
 use crate::timeline::{Lane, Span, Timeline};
 
+pub use style::Style;
 pub use svg::svg;
-pub use text::{Style, text};
+pub use text::text;
 
 /// The longest label that is shown whole, in characters; of a longer one the end, where the numbers
 /// of unique URLs are.

@@ -1,74 +1,13 @@
 //! Lanes as lines of text, for a terminal or a log.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
+use super::style::{Glyphs, Style};
 use super::{Axis, MAX_LABEL, shown_label, shown_outcome, widest};
 use crate::timeline::{Lane, Span, Timeline};
 
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.
 const MIN_BAR: usize = 10;
-
-/// How text is drawn. Nothing is looked up: whether there is a terminal, how wide it is and what it
-/// can show is the caller's to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
-    /// The length of the longest line, in columns.
-    pub width: usize,
-    /// Whether to add colours (ANSI escape sequences). The picture says the same without.
-    pub color: bool,
-    /// Whether to keep to ASCII. Labels stay as they are.
-    pub ascii: bool,
-    /// For a live picture: the time now. Lanes that are going are drawn up to it.
-    pub now: Option<Duration>,
-}
-
-impl Style {
-    /// Without colour, as wide as `width`, of a measurement that is over.
-    pub const fn plain(width: usize) -> Self {
-        Self {
-            width,
-            color: false,
-            ascii: false,
-            now: None,
-        }
-    }
-
-    fn glyphs(self) -> &'static Glyphs {
-        if self.ascii { &ASCII } else { &UNICODE }
-    }
-}
-
-#[derive(Debug)]
-struct Glyphs {
-    waiting: char,
-    first_byte: char,
-    answering: char,
-    chunk: char,
-    end: char,
-    failed: char,
-    ellipsis: char,
-}
-
-const UNICODE: Glyphs = Glyphs {
-    waiting: '·',
-    first_byte: '|',
-    answering: '━',
-    chunk: '•',
-    end: '█',
-    failed: '✗',
-    ellipsis: '…',
-};
-
-const ASCII: Glyphs = Glyphs {
-    waiting: '.',
-    first_byte: '|',
-    answering: '=',
-    chunk: 'o',
-    end: '#',
-    failed: 'X',
-    ellipsis: '~',
-};
 
 /// Draws `timeline`: a line each lane, the axis, and what the signs mean. Every line ends with a
 /// line feed. Without lanes there is nothing to draw, and the text is empty.
@@ -200,6 +139,8 @@ fn legend(timeline: &Timeline, glyphs: &Glyphs, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::timeline::Failure;
 

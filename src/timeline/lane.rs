@@ -1,11 +1,10 @@
 //! One request, from asked to ended.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{as_ms, as_ms_or_null};
+use super::{Failure, as_ms, as_ms_or_null};
 
 /// The most chunks a lane keeps one by one; the rest are only counted. A picture has fewer
 /// columns than this, and a thousand lanes of an endless stream still fit in 24 MB.
@@ -45,34 +44,6 @@ pub struct Chunk {
     pub at: Duration,
     /// Its length in bytes.
     pub bytes: usize,
-}
-
-/// Why a lane has no finish.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
-pub enum Failure {
-    /// Nobody accepts connections there.
-    Refused,
-    /// The connection was torn down before the answer began or ended.
-    Reset,
-    /// The prober's own patience ended.
-    TimedOut,
-    /// The answer began and stopped before its end.
-    CutOff,
-    /// Anything else, in a few words.
-    Other(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "connection refused",
-            Self::Reset => "connection reset",
-            Self::TimedOut => "timed out",
-            Self::CutOff => "answer cut off",
-            Self::Other(what) => what,
-        })
-    }
 }
 
 /// Start and step of the 64-bit FNV-1a hash. It only tells bodies of one run apart, so it need not

@@ -20,6 +20,7 @@
 //! assert_eq!(Timeline::from(vec![lane]).makespan(), Some(ms(1000)));
 //! ```
 
+mod failure;
 mod lane;
 mod span;
 
@@ -27,7 +28,8 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-pub use lane::{Chunk, Failure, Lane, MAX_CHUNKS};
+pub use failure::Failure;
+pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use span::Span;
 
 /// The lanes of the requests that were asked together.

@@ -103,6 +103,15 @@ pub fn identical(
             }
         }
         (_, Kind::Inconclusive) => (IdenticalKind::Inconclusive, unclear(&same_verdict)),
+        (Kind::Limited, Kind::Limited) if narrower(&same_verdict, &unique_verdict) => (
+            IdenticalKind::HeldUp,
+            format!(
+                "Identical URLs are held up: {} ran at a time, of unique ones {}. A proxy, a CDN \
+                 or the application locks by URL; no browser was involved.",
+                same_verdict.at_a_time.unwrap_or_default(),
+                unique_verdict.at_a_time.unwrap_or_default(),
+            ),
+        ),
         (one, other) if one == other => (
             IdenticalKind::Same,
             "Identical URLs ran as unique ones do: if two tabs of the same URL wait for each \
@@ -117,6 +126,12 @@ pub fn identical(
         ),
     };
     finding(kind, sentence)
+}
+
+/// Half as many at a time, or fewer. Less of a difference may be chance: workers that accept
+/// unevenly make the number differ from run to run.
+fn narrower(same: &Verdict, unique: &Verdict) -> bool {
+    same.at_a_time.map(|at_a_time| at_a_time * 2) <= unique.at_a_time
 }
 
 /// Evidence that one answer served all, or is kept.

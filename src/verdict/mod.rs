@@ -46,9 +46,7 @@ mod staircase;
 mod wording;
 
 #[cfg(test)]
-mod rules;
-#[cfg(test)]
-mod simulated;
+mod tests;
 
 use std::fmt;
 use std::time::Duration;

@@ -32,6 +32,10 @@ const FEW: f64 = 1.0 / 3.0;
 const NOISE: f64 = 0.010;
 const MAX_NOISE: f64 = 0.08;
 
+/// The same for all at once, where accepting so many connections at the same moment takes its time,
+/// too, and no steps can be mistaken.
+const MAX_CONCURRENT_NOISE: f64 = 0.15;
+
 /// The pace of a queue may differ from the solo time by this factor either way: several requests at
 /// once have caches to share and cores to fight for.
 const PACE_DRIFT: f64 = 1.35;
@@ -51,7 +55,7 @@ const STRAGGLERS: f64 = 1.0 / 6.0;
 /// Without a fitting step, up to this part of the requests (or a single one) is called late.
 const LATE: f64 = 0.25;
 
-/// Up to this factor of the solo time a request is as fast as alone, when lateness is looked for.
+/// Up to this factor of the solo time a request is as fast as alone.
 const PROMPT: f64 = 1.35;
 
 /// Requests that share finish together: within this part of the longest time. Work that varies by
@@ -132,13 +136,16 @@ pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
 fn fits(times: &[f64], turns: &[usize], solo: Solo) -> bool {
     let pace = pace(times, turns);
     let waited = turns.iter().filter(|turn| **turn > 1).count();
-    let fastest = if waited == 0 {
+    let slowest = if waited == 0 {
         // Noise shortens nothing, so the lower measurement bounds from above.
-        solo.low * CONCURRENT_DRIFT + noise(solo.low)
+        solo.low * CONCURRENT_DRIFT + NOISE.min(MAX_CONCURRENT_NOISE * solo.low)
     } else {
         solo.high * PACE_DRIFT
     };
-    if !(solo.low / PACE_DRIFT..=fastest).contains(&pace) {
+    if !(solo.low / PACE_DRIFT..=slowest).contains(&pace) {
+        return false;
+    }
+    if waited == 0 && times.iter().any(|time| *time > prompt(solo)) {
         return false;
     }
     let few = waited > 0 && (waited == 1 || waited as f64 <= FEW * times.len() as f64);
@@ -158,6 +165,11 @@ fn pace(times: &[f64], turns: &[usize]) -> f64 {
     let turns = || turns.iter().map(|turn| *turn as f64);
     let both: f64 = times.iter().zip(turns()).map(|(t, turn)| t * turn).sum();
     both / turns().map(|turn| turn * turn).sum::<f64>()
+}
+
+/// The longest that a request takes that did not wait.
+fn prompt(solo: Solo) -> f64 {
+    PROMPT * solo.high + noise(solo.high)
 }
 
 fn noise(pace: f64) -> f64 {
@@ -198,8 +210,7 @@ fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
 fn unclear(times: &[f64], solo: Solo) -> Reason {
     let n = times.len();
     let (first, last) = (times[0], times[n - 1]);
-    let prompt = PROMPT * solo.high + noise(solo.high);
-    let late = n - times.partition_point(|time| *time <= prompt);
+    let late = n - times.partition_point(|time| *time <= prompt(solo));
     if n > 2 && late > 0 && (late == 1 || late as f64 <= LATE * n as f64) {
         Reason::Stragglers { count: late }
     } else if n as f64 * solo.low / last < MIN_K {

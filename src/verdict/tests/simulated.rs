@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Kind, Reason, Verdict, judge};
 use crate::timeline::{Failure, Lane, Timeline};
+use crate::verdict::{Kind, Reason, Verdict, judge};
 
 /// Numbers that look random, from a seed that proptest chooses.
 struct Dice(u64);

@@ -1,30 +1,8 @@
 //! Every rule of the verdict, one made-up measurement each.
 
-use std::time::Duration;
-
-use super::{Identical, IdenticalKind, Kind, Reason, Verdict, identical, judge};
+use super::{lanes, ms};
 use crate::timeline::{Failure, Lane, Timeline};
-
-const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// A lane asked at zero and answered well after so many milliseconds.
-fn answered(after: u64) -> Lane {
-    with_body(after, "the same for all")
-}
-
-fn with_body(after: u64, body: &str) -> Lane {
-    let mut lane = Lane::asked("/", ms(0));
-    lane.answer(ms(after), 200);
-    lane.chunk(ms(after), body.as_bytes());
-    lane.finish(ms(after));
-    lane
-}
-
-fn lanes(times: &[u64]) -> Vec<Lane> {
-    times.iter().map(|after| answered(*after)).collect()
-}
+use crate::verdict::{Kind, Reason, Verdict, judge};
 
 fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
     judge(&lanes(alone), &Timeline::from(lanes(at_once)))
@@ -285,59 +263,4 @@ fn the_numbers_come_with_the_verdict_also_as_json() {
     assert_eq!(json["k"], 2.0);
     assert_eq!(json["at_a_time"], 3);
     assert_eq!(json["reason"], serde_json::Value::Null);
-}
-
-/// Four unique URLs, each with a body of its own, all at the same time.
-fn unique() -> Timeline {
-    let bodies = ["unique 1", "unique 2", "unique 3", "unique 4"];
-    bodies.map(|body| with_body(1000, body)).to_vec().into()
-}
-
-fn compared(same: &[u64], again: Option<&Lane>) -> Identical {
-    identical(&lanes(&[1000, 1000]), &unique(), &lanes(same).into(), again)
-}
-
-#[test]
-fn identical_urls_are_compared_with_unique_ones() {
-    use IdenticalKind::{AnsweredOnce, HeldUp, Inconclusive, Same, Serialized};
-    let (kept, same, other) = (answered(4), answered(1000), with_body(1000, "another"));
-    for (times, again, kind) in [
-        (&[1000, 1001, 1002, 1003][..], None, Same),
-        // Equal bodies prove nothing where asking again gives the same.
-        (&[1000, 1001, 1002, 1003], Some(&same), Same),
-        (&[1000, 2001, 3002, 4003], Some(&same), Serialized),
-        // Two rounds.
-        (&[1000, 2001, 2002, 2003], Some(&same), HeldUp),
-        (&[1000, 1001, 2002, 2003], Some(&same), HeldUp),
-        (&[1000, 1001, 1002, 1003], Some(&kept), AnsweredOnce),
-        (&[1000, 1500, 1500, 1501], Some(&kept), AnsweredOnce),
-        (&[1000, 1001, 1002, 1003], Some(&other), AnsweredOnce),
-        (&[1000, 1001, 1002, 1700], Some(&same), Inconclusive),
-    ] {
-        let found = compared(times, again);
-        assert_eq!(found.kind, kind, "{times:?}: {}", found.sentence);
-    }
-}
-
-#[test]
-fn a_body_that_only_a_clock_changes_is_no_evidence() {
-    let alone = lanes(&[1000, 1000]);
-    let second = |at: &str| vec![with_body(1000, at); 4].into();
-    let again = with_body(1000, "12:00:05");
-    let found = identical(
-        &alone,
-        &second("12:00:01"),
-        &second("12:00:03"),
-        Some(&again),
-    );
-    assert_eq!(found.kind, IdenticalKind::Same, "{}", found.sentence);
-}
-
-#[test]
-fn nothing_is_compared_with_unique_urls_that_wait_already() {
-    let serialized = lanes(&[1000, 2000, 3000, 4000]).into();
-    let same = lanes(&[1000, 2000, 3000, 4000]).into();
-    let found = identical(&lanes(&[1000, 1000]), &serialized, &same, None);
-    assert_eq!(found.kind, IdenticalKind::Inconclusive);
-    assert!(found.sentence.contains("serialized already"));
 }

@@ -52,10 +52,12 @@ const FASTER: f64 = 0.6;
 /// among many, and not a limit of all others together: one of eight says as little as two of 16.
 const STRAGGLERS: f64 = 1.0 / 6.0;
 
-/// Without a fitting step, up to this part of the requests (or a single one) is called late.
+/// Without a fitting step, up to this part of the requests (or a single one) is called late. Of more,
+/// it is as fair to say that the others were early.
 const LATE: f64 = 0.25;
 
-/// Up to this factor of the solo time a request is as fast as alone.
+/// Up to this factor of the solo time a request is as fast as alone: work that varies by a tenth
+/// either way, and a busy machine, stay within; half a turn of waiting does not.
 const PROMPT: f64 = 1.35;
 
 /// Requests that share finish together: within this part of the longest time. Work that varies by

@@ -70,6 +70,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["countdown", "limits", "routes", "streams", "watch"],
     ),
     ("watch", &[]),
+    ("timeline", &[]),
+    ("verdict", &["timeline"]),
+    ("draw", &["timeline"]),
+    ("testing", &["draw", "timeline", "verdict"]),
 ];
 
 /// All the source of a module: its file, or every file of its folder.

@@ -1,0 +1,33 @@
+//! How a request can fail.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Why a lane has no finish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
+pub enum Failure {
+    /// Nobody accepts connections there.
+    Refused,
+    /// The connection was torn down before the answer began or ended.
+    Reset,
+    /// The prober's own patience ended.
+    TimedOut,
+    /// The answer began and stopped before its end.
+    CutOff,
+    /// Anything else, in a few words.
+    Other(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Reset => "connection reset",
+            Self::TimedOut => "timed out",
+            Self::CutOff => "answer cut off",
+            Self::Other(what) => what,
+        })
+    }
+}

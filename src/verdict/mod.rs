@@ -1,0 +1,226 @@
+//! How many requests at a time: [`judge`] reads it from what was observed.
+//!
+//! That requests overlap proves nothing: seen from a client, those that wait in line overlap too.
+//! Nor do early heads, since the bodies may still come one after the other. Two things together
+//! tell: **k**, n times the time one request takes alone over the time n took at once, and the
+//! **staircase** of the finish times. A server that takes three at a time finishes three requests
+//! after one solo time, three more after two, and so on. k alone understates that: four requests,
+//! three at a time, give k = 2; the steps say three, then one.
+//!
+//! What the numbers do not settle is [`Kind::Inconclusive`], with the reason and what to do about
+//! it, because a wrong verdict is worse than none.
+//!
+//! ```
+//! use std::time::Duration;
+//! use holdup::timeline::{Lane, Timeline};
+//! use holdup::verdict::{Kind, judge};
+//!
+//! let answered = |after: u64| {
+//!     let mut lane = Lane::asked("/report", Duration::ZERO);
+//!     lane.answer(Duration::from_millis(after), 200);
+//!     lane.finish(Duration::from_millis(after));
+//!     lane
+//! };
+//! let alone = [answered(1003), answered(1001)];
+//! let at_once = Timeline::from(vec![
+//!     answered(1004),
+//!     answered(2006),
+//!     answered(3011),
+//!     answered(4015),
+//! ]);
+//!
+//! let verdict = judge(&alone, &at_once);
+//! assert_eq!(verdict.kind, Kind::Serialized);
+//! assert_eq!(verdict.at_a_time, Some(1));
+//! assert_eq!(
+//!     verdict.sentence,
+//!     "Serialized: the 4 requests ran one at a time, one finish every 1.00 s.",
+//! );
+//! ```
+
+mod delivery;
+mod identical;
+mod measures;
+mod reason;
+mod staircase;
+mod wording;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::timeline::{Lane, Timeline, as_ms_or_null};
+use measures::{Doubt, Measures};
+use staircase::Shape;
+
+pub use delivery::{Delivery, delivery};
+pub use identical::{Identical, IdenticalKind, identical};
+pub use reason::Reason;
+
+/// The answer to "does this run my requests in parallel?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// All requests ran at the same time.
+    Concurrent,
+    /// They ran one at a time.
+    Serialized,
+    /// They ran several at a time, but not all; or all of them shared what serves fewer.
+    Limited,
+    /// The measurement does not tell; [`Verdict::reason`] says why.
+    Inconclusive,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Concurrent => "concurrent",
+            Self::Serialized => "serialized",
+            Self::Limited => "limited",
+            Self::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// A judgement with its evidence, and the words for both.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The judgement.
+    pub kind: Kind,
+    /// How many requests ran at a time, as far as the steps show it: all of them when concurrent.
+    /// There may be room for more than were asked at once. `None` when inconclusive.
+    pub at_a_time: Option<usize>,
+    /// How many requests were asked at once.
+    pub lanes: usize,
+    /// What one request takes alone: the shorter of two measurements, as noise only ever adds.
+    #[serde(rename = "solo_ms", serialize_with = "as_ms_or_null")]
+    pub solo: Option<Duration>,
+    /// From the first request asked to the last one finished, all at once.
+    #[serde(rename = "makespan_ms", serialize_with = "as_ms_or_null")]
+    pub makespan: Option<Duration>,
+    /// `lanes × solo ÷ makespan`.
+    pub k: Option<f64>,
+    /// How many finished in each step of about one solo time; empty when no steps were seen.
+    pub steps: Vec<usize>,
+    /// What lies behind a limit that is not a plain queue, or why there is no verdict.
+    pub reason: Option<Reason>,
+    /// The verdict in one sentence.
+    pub sentence: String,
+    /// The numbers it rests on, a line each.
+    pub evidence: Vec<String>,
+    /// What to do now, a line each.
+    pub advice: Vec<String>,
+}
+
+/// Judges `at_once`, the requests that were asked at the same time, by `alone`, the one or two that
+/// were asked before with nothing else going on. The request that warmed the server up is left out.
+///
+/// Requests of which not all were answered well, in either, are inconclusive.
+pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
+    let measures = match Measures::take(alone, &at_once.lanes) {
+        Ok(measures) => measures,
+        Err(reason) => return conclude(alone, at_once, Outcome::because(reason)),
+    };
+    let shape = staircase::read(&measures.times, measures.solo);
+    let outcome = match measures.doubt {
+        None => Outcome::of(shape),
+        Some(Doubt::SlowConnects { count, others }) => {
+            // A request that joined the line a second late can hide or fake a gap, but it cannot
+            // make the others finish one by one.
+            let shapes = [shape, staircase::read(&others, measures.solo)];
+            let enough = others.len() >= MIN_OTHERS;
+            match shapes.into_iter().find(|shape| *shape == Shape::OneByOne) {
+                Some(shape) if enough => Outcome::of(shape),
+                _ => Outcome::because(Reason::SlowConnects { count }),
+            }
+        }
+    };
+    conclude(alone, at_once, outcome)
+}
+
+/// The fewest requests with a timely connection that show a staircase on their own: two finishes
+/// have one distance, which may be chance.
+const MIN_OTHERS: usize = 3;
+
+/// A judgement without its numbers and words.
+#[derive(Debug)]
+struct Outcome {
+    kind: Kind,
+    /// `None` with a kind that says it: one, or all.
+    at_a_time: Option<usize>,
+    steps: Vec<usize>,
+    reason: Option<Reason>,
+}
+
+impl Outcome {
+    fn because(reason: Reason) -> Self {
+        Self {
+            kind: Kind::Inconclusive,
+            at_a_time: None,
+            steps: Vec::new(),
+            reason: Some(reason),
+        }
+    }
+
+    fn limited(at_a_time: usize, steps: Vec<usize>, reason: Option<Reason>) -> Self {
+        Self {
+            kind: Kind::Limited,
+            at_a_time: Some(at_a_time),
+            steps,
+            reason,
+        }
+    }
+
+    fn of(shape: Shape) -> Self {
+        let plain = |kind| Self {
+            kind,
+            at_a_time: None,
+            steps: Vec::new(),
+            reason: None,
+        };
+        match shape {
+            Shape::Together => plain(Kind::Concurrent),
+            Shape::OneByOne => plain(Kind::Serialized),
+            Shape::Steps(steps) => Self::limited(steps[0], steps, None),
+            Shape::UnevenSteps(steps) => Self::limited(steps[0], steps, Some(Reason::Uneven)),
+            Shape::Shared(at_a_time) => Self::limited(at_a_time, Vec::new(), Some(Reason::Shared)),
+            Shape::Unclear(reason) => Self::because(reason),
+        }
+    }
+}
+
+/// Adds the numbers and the words.
+fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
+    let lanes = at_once.lanes.len();
+    let solo = alone.iter().filter_map(Lane::duration).min();
+    let makespan = at_once.makespan();
+    let one_by_one = solo.map(|solo| solo.saturating_mul(u32::try_from(lanes).unwrap_or(u32::MAX)));
+    let k = one_by_one.zip(makespan.filter(|makespan| !makespan.is_zero()));
+    let k = k.map(|(one_by_one, makespan)| one_by_one.div_duration_f64(makespan));
+    let (at_a_time, steps) = match outcome.kind {
+        Kind::Concurrent => (Some(lanes), vec![lanes]),
+        Kind::Serialized => (Some(1), vec![1; lanes]),
+        Kind::Limited | Kind::Inconclusive => (outcome.at_a_time, outcome.steps),
+    };
+    let mut verdict = Verdict {
+        kind: outcome.kind,
+        at_a_time,
+        lanes,
+        solo,
+        makespan,
+        k,
+        steps,
+        reason: outcome.reason,
+        sentence: String::new(),
+        evidence: Vec::new(),
+        advice: Vec::new(),
+    };
+    verdict.sentence = wording::sentence(&verdict);
+    verdict.evidence = wording::evidence(&verdict, alone);
+    verdict.advice = wording::advice(&verdict);
+    verdict
+}

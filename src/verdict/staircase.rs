@@ -1,0 +1,225 @@
+//! The staircase: how many at a time, read from how long each request took.
+//!
+//! A server that takes `c` at a time and `pace` for each finishes the first `c` after one pace, the
+//! next `c` after two, and so on. [`read`] looks for the one `c` that all finishes fit. If there is
+//! none, it looks for lines of different length, then for a server that runs all at once with the
+//! strength of a few, and at last for the reason why nothing fits.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "counts of requests are small, and their quotients positive"
+)]
+
+use super::reason::Reason;
+
+/// How far from its step a finish may be, in paces: on the first step, more on each further one (the
+/// work before it may have been short or long, too), at most. Below half a pace, or a finish would
+/// fit two steps.
+const TOLERANCE: f64 = 0.2;
+const TOLERANCE_A_STEP: f64 = 0.04;
+const MAX_TOLERANCE: f64 = 0.36;
+
+/// The tolerance when only a few waited. A request that waited for something else, a frozen
+/// worker say, is late by any time; only a close fit shows that it waited its turn.
+const FEW_TOLERANCE: f64 = 0.12;
+
+/// A few: at most this part of the requests, or a single one.
+const FEW: f64 = 1.0 / 3.0;
+
+/// Added to every tolerance, in seconds: a machine's own delays do not shrink with the pace. In
+/// paces, it never adds more than [`MAX_NOISE`].
+const NOISE: f64 = 0.010;
+const MAX_NOISE: f64 = 0.08;
+
+/// The same for all at once, where accepting so many connections at the same moment takes its time,
+/// too, and no steps can be mistaken.
+const MAX_CONCURRENT_NOISE: f64 = 0.15;
+
+/// The pace of a queue may differ from the solo time by this factor either way: several requests at
+/// once have caches to share and cores to fight for.
+const PACE_DRIFT: f64 = 1.35;
+
+/// All at once is concurrent if they took this factor of the solo time, on average, at most. Four
+/// requests that share three cores take 1.33.
+const CONCURRENT_DRIFT: f64 = 1.15;
+
+/// A time below this part of the solo time is an answer from somewhere else. Work that varies by a
+/// quarter does not come near it.
+const FASTER: f64 = 0.6;
+
+/// Up to this part of the requests waiting for one turn may be a line behind one frozen worker
+/// among many, and not a limit of all others together: one of eight says as little as two of 16.
+const STRAGGLERS: f64 = 1.0 / 6.0;
+
+/// Without a fitting step, up to this part of the requests (or a single one) is called late. Of more,
+/// it is as fair to say that the others were early.
+const LATE: f64 = 0.25;
+
+/// Up to this factor of the solo time a request is as fast as alone: work that varies by a tenth
+/// either way, and a busy machine, stay within; half a turn of waiting does not.
+const PROMPT: f64 = 1.35;
+
+/// Requests that share finish together: within this part of the longest time. Work that varies by
+/// a tenth, and the turns a scheduler gives, stay within.
+const TOGETHER: f64 = 0.25;
+
+/// Requests that share all take this factor of the solo time at least: three on two cores do.
+const SLOWED: f64 = 1.4;
+
+/// How far from a whole number the strength that they share may be, in parts of it and at most.
+const SHARE_TOLERANCE: f64 = 0.15;
+const MAX_SHARE_TOLERANCE: f64 = 0.25;
+
+/// Below this k, at once is worse than one by one: no way of taking turns explains it.
+const MIN_K: f64 = 0.7;
+
+/// What one request takes alone: the shorter and the longer measurement, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Solo {
+    pub(super) low: f64,
+    pub(super) high: f64,
+}
+
+/// What the finishes look like.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shape {
+    /// All after one pace.
+    Together,
+    /// One after each pace.
+    OneByOne,
+    /// The same number, more than one, after each pace; the last step may have fewer.
+    Steps(Vec<usize>),
+    /// As many or fewer with each pace.
+    UnevenSteps(Vec<usize>),
+    /// All together, as late as if so many cores did the work of all.
+    Shared(usize),
+    /// No shape that proves anything.
+    Unclear(Reason),
+}
+
+/// Reads the shape of at least two `times`, in seconds, shortest first.
+pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
+    let n = times.len();
+    let faster = times
+        .iter()
+        .filter(|time| **time < FASTER * solo.low)
+        .count();
+    if faster > 0 {
+        return Shape::Unclear(Reason::FasterThanAlone { count: faster });
+    }
+    let fitting: Vec<_> = (1..=n)
+        .filter(|at_a_time| {
+            let turns: Vec<_> = (0..n).map(|place| place / at_a_time + 1).collect();
+            fits(times, &turns, solo)
+        })
+        .collect();
+    match fitting[..] {
+        [] => {}
+        [1] => return Shape::OneByOne,
+        [all] if all == n => return Shape::Together,
+        [at_a_time] => {
+            let waited = n - at_a_time;
+            if waited as f64 <= STRAGGLERS * n as f64 {
+                return Shape::Unclear(Reason::Stragglers { count: waited });
+            }
+            let mut steps = vec![at_a_time; n / at_a_time];
+            steps.extend(Some(n % at_a_time).filter(|rest| *rest > 0));
+            return Shape::Steps(steps);
+        }
+        _ => return Shape::Unclear(Reason::Irregular),
+    }
+    uneven(times, solo)
+        .or_else(|| shared(times, solo))
+        .unwrap_or_else(|| Shape::Unclear(unclear(times, solo)))
+}
+
+/// Whether each of `times` is at the step that `turns` gives it, all steps one pace apart.
+fn fits(times: &[f64], turns: &[usize], solo: Solo) -> bool {
+    let pace = pace(times, turns);
+    let waited = turns.iter().filter(|turn| **turn > 1).count();
+    let slowest = if waited == 0 {
+        // Noise shortens nothing, so the lower measurement bounds from above.
+        solo.low * CONCURRENT_DRIFT + NOISE.min(MAX_CONCURRENT_NOISE * solo.low)
+    } else {
+        solo.high * PACE_DRIFT
+    };
+    if !(solo.low / PACE_DRIFT..=slowest).contains(&pace) {
+        return false;
+    }
+    if waited == 0 && times.iter().any(|time| *time > prompt(solo)) {
+        return false;
+    }
+    let few = waited > 0 && (waited == 1 || waited as f64 <= FEW * times.len() as f64);
+    times.iter().zip(turns).all(|(time, turn)| {
+        let turn = *turn as f64;
+        let tolerance = if few {
+            FEW_TOLERANCE
+        } else {
+            (TOLERANCE + TOLERANCE_A_STEP * (turn - 1.0)).min(MAX_TOLERANCE)
+        };
+        (time - turn * pace).abs() <= tolerance * pace + noise(pace)
+    })
+}
+
+/// The pace that brings `turns` closest to `times` (least squares).
+fn pace(times: &[f64], turns: &[usize]) -> f64 {
+    let turns = || turns.iter().map(|turn| *turn as f64);
+    let both: f64 = times.iter().zip(turns()).map(|(t, turn)| t * turn).sum();
+    both / turns().map(|turn| turn * turn).sum::<f64>()
+}
+
+/// The longest that a request takes that did not wait.
+fn prompt(solo: Solo) -> f64 {
+    PROMPT * solo.high + noise(solo.high)
+}
+
+fn noise(pace: f64) -> f64 {
+    NOISE.min(MAX_NOISE * pace)
+}
+
+/// Steps of different widths: each request waits in the line of the worker that got it. No step is
+/// wider than the one before, since a line that is served in step three was served in step two.
+fn uneven(times: &[f64], solo: Solo) -> Option<Shape> {
+    let first = times.partition_point(|time| *time <= times[0] * 1.5);
+    let pace = times[..first].iter().sum::<f64>() / first as f64;
+    let turns: Vec<_> = times
+        .iter()
+        .map(|time| (time / pace).round().max(1.0) as usize)
+        .collect();
+    let mut steps = vec![0; *turns.last()?];
+    for turn in &turns {
+        steps[turn - 1] += 1;
+    }
+    let waited = times.len() - steps[0];
+    let stairs = steps[0] > 1 && steps.is_sorted_by(|one, next| one >= next);
+    let proven = waited as f64 > STRAGGLERS * times.len() as f64;
+    let gapless = steps.iter().all(|step| *step > 0);
+    (stairs && gapless && proven && fits(times, &turns, solo)).then_some(Shape::UnevenSteps(steps))
+}
+
+/// All slowed down alike, in proportion: they share what serves fewer.
+fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
+    let (first, last) = (*times.first()?, *times.last()?);
+    let together = last - first <= TOGETHER * last && first >= SLOWED * solo.high;
+    let share = times.len() as f64 * f64::midpoint(solo.low, solo.high) / last;
+    let whole = share.round().max(1.0);
+    let tolerance = (SHARE_TOLERANCE * whole).min(MAX_SHARE_TOLERANCE);
+    (together && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
+}
+
+/// Why nothing fits.
+fn unclear(times: &[f64], solo: Solo) -> Reason {
+    let n = times.len();
+    let (first, last) = (times[0], times[n - 1]);
+    let late = n - times.partition_point(|time| *time <= prompt(solo));
+    if n > 2 && late > 0 && (late == 1 || late as f64 <= LATE * n as f64) {
+        Reason::Stragglers { count: late }
+    } else if n as f64 * solo.low / last < MIN_K {
+        Reason::WorseThanOneByOne
+    } else if first >= CONCURRENT_DRIFT * solo.high && last - first <= TOGETHER * last {
+        Reason::Slowed
+    } else {
+        Reason::Irregular
+    }
+}

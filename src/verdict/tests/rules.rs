@@ -1,0 +1,266 @@
+//! Every rule of the verdict, one made-up measurement each.
+
+use super::{lanes, ms};
+use crate::timeline::{Failure, Lane, Timeline};
+use crate::verdict::{Kind, Reason, Verdict, judge};
+
+fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
+    judge(&lanes(alone), &Timeline::from(lanes(at_once)))
+}
+
+#[test]
+fn steps_of_the_finish_times_tell_how_many_ran_at_a_time() {
+    use Kind::{Concurrent, Limited, Serialized};
+    for (alone, at_once, kind, steps) in [
+        (
+            &[1000, 1002][..],
+            &[1003, 1001, 1004, 1003][..],
+            Concurrent,
+            &[4][..],
+        ),
+        (
+            &[1000, 1002],
+            &[1003, 2005, 3008, 4010],
+            Serialized,
+            &[1, 1, 1, 1],
+        ),
+        (
+            &[1000, 1002],
+            &[4010, 3008, 2005, 1003],
+            Serialized,
+            &[1, 1, 1, 1],
+        ),
+        (&[1000], &[1003, 2005], Serialized, &[1, 1]),
+        (&[1000, 1002], &[1000, 1003, 1004, 2007], Limited, &[3, 1]),
+        (
+            &[500, 502],
+            &[500, 503, 1004, 1007, 1500, 1502, 2003, 2004],
+            Limited,
+            &[2, 2, 2, 2],
+        ),
+        (
+            &[500, 502],
+            &[500, 503, 504, 507, 1005, 1002, 1003, 1004],
+            Limited,
+            &[4, 4],
+        ),
+        (
+            &[500, 502],
+            &[500, 503, 504, 507, 509, 1002, 1003, 1004],
+            Limited,
+            &[5, 3],
+        ),
+        // Under load each takes a fifth longer, the steps stay.
+        (
+            &[500, 502],
+            &[600, 603, 1204, 1207, 1800, 1802],
+            Limited,
+            &[2, 2, 2],
+        ),
+        // Lines of different length: five workers, dealt out unevenly.
+        (
+            &[500, 502],
+            &[500, 501, 502, 503, 1001, 1002, 1503, 1504],
+            Limited,
+            &[4, 2, 2],
+        ),
+        (&[500, 502], &[500, 501, 1002, 1503], Limited, &[2, 1, 1]),
+        // Short, but many.
+        (&[20, 21], &[21, 41, 62, 81, 102, 123], Serialized, &[1; 6]),
+        // Solo times that differ by noise.
+        (&[100, 130], &[101, 103, 108, 102], Concurrent, &[4]),
+        (
+            &[130, 100],
+            &[101, 203, 308, 402],
+            Serialized,
+            &[1, 1, 1, 1],
+        ),
+    ] {
+        let verdict = judged(alone, at_once);
+        assert_eq!(
+            (verdict.kind, &verdict.steps[..]),
+            (kind, steps),
+            "{verdict:#?}"
+        );
+        assert_eq!(verdict.at_a_time, Some(steps[0]));
+    }
+}
+
+#[test]
+fn requests_that_share_cores_finish_together_and_are_limited() {
+    for (at_once, at_a_time) in [
+        (&[4000, 4010, 3990, 4020][..], 1),
+        (&[2000, 2010, 1990, 2020], 2),
+        (&[2010, 2020], 1),
+    ] {
+        let verdict = judged(&[1000, 1002], at_once);
+        assert_eq!(verdict.kind, Kind::Limited, "{verdict:#?}");
+        assert_eq!(verdict.reason, Some(Reason::Shared));
+        assert_eq!(verdict.at_a_time, Some(at_a_time));
+    }
+}
+
+#[test]
+fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
+    let varies = |low, high| Reason::SoloVaries {
+        low: ms(low),
+        high: ms(high),
+    };
+    let waited = |count| Reason::Stragglers { count };
+    for (alone, at_once, reason) in [
+        (&[][..], &[100, 100][..], Reason::NoSolo),
+        (&[100, 100], &[100], Reason::TooFew),
+        (&[2, 2], &[2, 4, 6, 8, 10, 12, 14, 16], Reason::TooShort),
+        (&[12, 12], &[12, 24, 36, 48], Reason::TooShort),
+        (&[100, 170], &[100, 100, 100, 100], varies(100, 170)),
+        (
+            &[1000, 1000],
+            &[1000, 1000, 400, 1000],
+            Reason::FasterThanAlone { count: 1 },
+        ),
+        (
+            &[1000, 1000],
+            &[3, 2, 4, 2],
+            Reason::FasterThanAlone { count: 4 },
+        ),
+        (
+            &[500, 500],
+            &[500, 500, 502, 505, 501, 504, 503, 1000],
+            waited(1),
+        ),
+        (
+            &[500, 500],
+            &[500, 500, 502, 505, 501, 504, 503, 3210],
+            waited(1),
+        ),
+        (&[500, 500], &[500, 505, 508, 800], waited(1)),
+        (
+            &[500, 500],
+            &[2000, 3000, 3500, 4000],
+            Reason::WorseThanOneByOne,
+        ),
+        (
+            &[500, 500],
+            &[3000, 3000, 3010, 3020],
+            Reason::WorseThanOneByOne,
+        ),
+        (&[1000, 1000], &[1600, 1610, 1590, 1620], Reason::Slowed),
+        // A lock around a quarter of the work.
+        (
+            &[200, 200],
+            &[200, 250, 300, 350, 400, 450, 500, 550],
+            Reason::Irregular,
+        ),
+    ] {
+        let verdict = judged(alone, at_once);
+        assert_eq!(verdict.kind, Kind::Inconclusive, "{verdict:#?}");
+        assert_eq!(verdict.reason, Some(reason), "{verdict:#?}");
+        assert_eq!(verdict.at_a_time, None);
+        assert!(verdict.sentence.starts_with("Inconclusive: "));
+        assert!(!verdict.advice.is_empty());
+    }
+}
+
+#[test]
+fn failures_and_statuses_are_named() {
+    for (status, words) in [
+        (404, "1 of the requests at once got status 404."),
+        (429, "got status 429, turned away or queued for too long."),
+        (302, "got status 302, unlike the others."),
+    ] {
+        let mut at_once = lanes(&[100, 200, 300]);
+        at_once[1].answer(ms(0), status);
+        let verdict = judge(&lanes(&[100, 100]), &at_once.into());
+        assert!(verdict.sentence.ends_with(words), "{}", verdict.sentence);
+    }
+    let mut alone = lanes(&[100, 100]);
+    alone[0].fail(ms(60_000), Failure::TimedOut);
+    let verdict = judge(&alone, &lanes(&[100, 100]).into());
+    let words = "Inconclusive: 1 of the requests alone failed: timed out.";
+    assert_eq!(verdict.sentence, words);
+}
+
+#[test]
+fn a_lane_that_is_still_going_is_no_answer() {
+    let mut at_once = lanes(&[100, 100]);
+    at_once.push(Lane::asked("/", ms(0)));
+    let verdict = judge(&lanes(&[100]), &at_once.into());
+    assert!(matches!(
+        verdict.reason,
+        Some(Reason::Failed { count: 1, .. })
+    ));
+}
+
+/// Lanes over a network: connected after `connecting`, finished after `times`.
+fn connected(connecting: u64, times: &[u64]) -> Vec<Lane> {
+    let mut lanes = lanes(times);
+    for lane in &mut lanes {
+        lane.connect(ms(connecting));
+    }
+    lanes
+}
+
+#[test]
+fn the_networks_part_of_the_time_is_not_the_servers() {
+    // Thirty milliseconds a round trip, 200 of work.
+    let alone = connected(30, &[260, 261]);
+    let verdict = judge(&alone, &connected(30, &[260, 460, 661, 862]).into());
+    assert_eq!(verdict.kind, Kind::Serialized, "{verdict:#?}");
+    let verdict = judge(&alone, &connected(30, &[260, 262, 461, 462]).into());
+    assert_eq!(verdict.at_a_time, Some(2), "{verdict:#?}");
+    // A hundred a round trip, 20 of work, one at a time: looks concurrent, and is not.
+    let verdict = judge(
+        &connected(100, &[220, 221]),
+        &connected(100, &[220, 240]).into(),
+    );
+    let round_trip = ms(100);
+    assert_eq!(verdict.reason, Some(Reason::Distant { round_trip }));
+}
+
+#[test]
+fn a_second_to_connect_spoils_all_but_a_line_of_one_by_one() {
+    let alone = connected(1, &[200, 201]);
+    let mut at_once = connected(1, &[200, 202, 203, 201]);
+    at_once[3].connect(ms(1010));
+    let verdict = judge(&alone, &at_once.into());
+    assert_eq!(verdict.reason, Some(Reason::SlowConnects { count: 1 }));
+
+    for last in [1000, 1230] {
+        let mut at_once = connected(1, &[200, 402, 603, 804, last]);
+        at_once[4].connect(ms(990));
+        let verdict = judge(&alone, &at_once.into());
+        assert_eq!(verdict.kind, Kind::Serialized, "{verdict:#?}");
+    }
+}
+
+#[test]
+fn requests_asked_one_after_the_other_are_not_at_once() {
+    let mut at_once = lanes(&[1000]);
+    let mut later = Lane::asked("/", ms(600));
+    later.finish(ms(1600));
+    at_once.push(later);
+    let verdict = judge(&lanes(&[1000]), &at_once.into());
+    assert_eq!(verdict.reason, Some(Reason::NotAtOnce));
+}
+
+#[test]
+fn the_numbers_come_with_the_verdict_also_as_json() {
+    let verdict = judged(&[1000, 1002], &[1000, 1003, 1004, 2000]);
+    assert_eq!(
+        verdict.evidence,
+        [
+            "alone: 1.00 s, 1.00 s",
+            "4 at once: 2.00 s",
+            "k = 4 × alone ÷ at once = 2.00 (4 if concurrent, 1 if serialized)",
+            "finishes, by steps of about one solo time: 3, 1",
+        ]
+    );
+    assert_eq!(verdict.sentence, "Limited: of 4 requests, 3 ran at a time.");
+    let json = serde_json::to_value(&verdict).expect("JSON");
+    assert_eq!(json["kind"], "limited");
+    assert_eq!(json["solo_ms"], 1000.0);
+    assert_eq!(json["makespan_ms"], 2000.0);
+    assert_eq!(json["k"], 2.0);
+    assert_eq!(json["at_a_time"], 3);
+    assert_eq!(json["reason"], serde_json::Value::Null);
+}

@@ -1,0 +1,230 @@
+//! Simulated servers: the verdict is never wrong about them, and clear where the case is.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "simulated numbers are small and positive"
+)]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::timeline::{Failure, Lane, Timeline};
+use crate::verdict::{Kind, Reason, Verdict, judge};
+
+/// Numbers that look random, from a seed that proptest chooses.
+struct Dice(u64);
+
+impl Dice {
+    /// Between 0 and 1.
+    fn roll(&mut self) -> f64 {
+        // The step and the mixing of SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) >> 40) as f64 / (1_u64 << 24) as f64
+    }
+
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.roll()
+    }
+}
+
+/// What requests meet with. Times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Conditions {
+    service: f64,
+    /// Each request takes this part of the service more or less.
+    jitter: f64,
+    /// Requests arrive within this time.
+    arrivals: f64,
+    /// Connecting, sending, waking up: at most this for each.
+    overhead: f64,
+}
+
+/// A lane that was asked at `asked` and finished at `finished`, in milliseconds.
+fn lane(asked: f64, finished: f64) -> Lane {
+    let time = |ms: f64| Duration::from_secs_f64(ms / 1e3);
+    let mut lane = Lane::asked("/", time(asked));
+    lane.answer(time(asked), 200);
+    lane.finish(time(finished));
+    lane
+}
+
+impl Conditions {
+    fn work(self, dice: &mut Dice) -> f64 {
+        self.service * dice.between(1.0 - self.jitter, 1.0 + self.jitter)
+    }
+
+    fn alone(self, dice: &mut Dice) -> Vec<Lane> {
+        let mut one = || self.work(dice) + dice.between(0.0, self.overhead);
+        vec![lane(0.0, one()), lane(0.0, one())]
+    }
+
+    /// When each of `n` is asked, the first at 0.
+    fn asked(self, n: usize, dice: &mut Dice) -> Vec<f64> {
+        let mut asked: Vec<_> = (0..n).map(|_| dice.between(0.0, self.arrivals)).collect();
+        asked.sort_by(f64::total_cmp);
+        asked
+    }
+
+    /// `workers` that take requests in turn, each one at a time.
+    fn queue(self, n: usize, workers: usize, dice: &mut Dice) -> Timeline {
+        let mut free = vec![0.0; workers];
+        let mut lanes = Vec::new();
+        for asked in self.asked(n, dice) {
+            free.sort_by(f64::total_cmp);
+            free[0] = f64::max(free[0], asked) + self.work(dice);
+            lanes.push(lane(asked, free[0] + dice.between(0.0, self.overhead)));
+        }
+        Timeline::from(lanes)
+    }
+
+    /// `cores` that all requests share evenly, in turns that are too short to be seen.
+    fn shared(self, n: usize, cores: usize, dice: &mut Dice) -> Timeline {
+        let asked = self.asked(n, dice);
+        let mut work: Vec<_> = asked.iter().map(|_| self.work(dice)).collect();
+        work.sort_by(f64::total_cmp);
+        let (mut now, mut done) = (0.0, 0.0);
+        let mut lanes = Vec::new();
+        for (finished, (work, asked)) in work.iter().zip(asked).enumerate() {
+            let slowdown = ((n - finished) as f64 / cores as f64).max(1.0);
+            now += (work - done) * slowdown;
+            done = *work;
+            lanes.push(lane(asked, asked + now + dice.between(0.0, self.overhead)));
+        }
+        Timeline::from(lanes)
+    }
+}
+
+/// Whether `verdict` says that `at_a_time` of the requests ran at a time.
+fn right(verdict: &Verdict, at_a_time: usize) -> bool {
+    let n = verdict.lanes;
+    let kind = match at_a_time {
+        _ if at_a_time >= n => Kind::Concurrent,
+        1 => Kind::Serialized,
+        _ => Kind::Limited,
+    };
+    verdict.kind == kind && verdict.at_a_time == Some(at_a_time.min(n))
+}
+
+fn wrong(verdict: &Verdict, at_a_time: usize) -> bool {
+    verdict.kind != Kind::Inconclusive && !right(verdict, at_a_time)
+}
+
+fn conditions() -> impl Strategy<Value = Conditions> {
+    let ranges = (20.0..3000.0, 0.0..0.1, 0.0..8.0, 0.0..4.0);
+    ranges.prop_map(|(service, jitter, arrivals, overhead)| Conditions {
+        service,
+        jitter,
+        arrivals,
+        overhead,
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_queue_is_judged_right_or_not_at_all(
+        (conditions, n, workers, seed) in (conditions(), 2..=16_usize, 1..=16_usize, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.queue(n, workers, &mut dice));
+        prop_assert!(!wrong(&verdict, workers), "{verdict:#?}");
+    }
+
+    #[test]
+    fn a_server_that_shares_its_cores_never_seems_serialized_and_seldom_concurrent(
+        (conditions, n, cores, seed) in (conditions(), 2..=16_usize, 0..8_usize, any::<u64>())
+    ) {
+        let cores = 1 + cores % (n - 1);
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.shared(n, cores, &mut dice));
+        prop_assert_ne!(verdict.kind, Kind::Serialized);
+        if cores * 3 <= n * 2 {
+            prop_assert_ne!(verdict.kind, Kind::Concurrent, "{:#?}", verdict);
+        }
+        if verdict.kind == Kind::Limited {
+            let off = verdict.at_a_time.expect("a number").abs_diff(cores);
+            prop_assert!(off <= cores / 4, "{verdict:#?}");
+        }
+    }
+
+    #[test]
+    fn kept_answers_are_never_taken_for_work(
+        (conditions, n, seed) in (conditions(), 2..=16_usize, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let mut at_once = conditions.queue(n, n, &mut dice);
+        let kept = 1 + dice.between(0.0, n as f64) as usize;
+        for slot in at_once.lanes.iter_mut().take(kept) {
+            *slot = lane(0.0, dice.between(0.1, 5.0));
+        }
+        let verdict = judge(&alone, &at_once);
+        prop_assert_eq!(verdict.kind, Kind::Inconclusive);
+    }
+
+    #[test]
+    fn one_that_waits_among_many_is_no_verdict(
+        (conditions, n, seed) in (conditions(), 6..=16_usize, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let mut at_once = conditions.queue(n, n, &mut dice);
+        let late = conditions.service * dice.between(1.6, 9.0) + 30.0;
+        at_once.lanes[dice.between(0.0, n as f64) as usize] = lane(0.0, late);
+        let verdict = judge(&alone, &at_once);
+        let expected = Some(Reason::Stragglers { count: 1 });
+        let too_fast = [Some(Reason::TooShort), Some(Reason::NotAtOnce)];
+        let unjudged = too_fast.contains(&verdict.reason);
+        prop_assert!(unjudged || verdict.reason == expected, "{verdict:#?}");
+    }
+
+    #[test]
+    fn a_failure_or_an_error_is_no_verdict(
+        (conditions, n, workers, seed) in (conditions(), 2..=16_usize, 1..=16_usize, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let mut at_once = conditions.queue(n, workers, &mut dice);
+        let odd = &mut at_once.lanes[dice.between(0.0, n as f64) as usize];
+        let ended = odd.finished_at().expect("it finished");
+        if dice.roll() < 0.5 {
+            odd.fail(ended, Failure::Reset);
+        } else {
+            odd.answer(ended, 503);
+        }
+        prop_assert_eq!(judge(&alone, &at_once).kind, Kind::Inconclusive);
+    }
+}
+
+#[test]
+fn a_clear_case_gets_its_verdict() {
+    let mut dice = Dice(7);
+    let (mut clear, mut decided) = (0, 0);
+    for round in 0..20_000 {
+        let n: usize = 2 + round % 15;
+        let workers = dice.between(1.0, n as f64 + 1.0) as usize;
+        if (1..=n / 6).contains(&n.saturating_sub(workers)) {
+            // So few wait that it may be one frozen worker: not clear.
+            continue;
+        }
+        let conditions = Conditions {
+            service: dice.between(54.0, 2000.0),
+            jitter: 0.05,
+            arrivals: 5.0,
+            overhead: 3.0,
+        };
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.queue(n, workers, &mut dice));
+        clear += 1;
+        decided += u32::from(right(&verdict, workers));
+    }
+    assert!(decided * 100 >= clear * 99, "{decided} of {clear}");
+}

@@ -1,0 +1,213 @@
+//! `holdup::testing` in the actix test harness, in real time: what fails, what passes, and how.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+use std::{io, thread};
+
+use actix_http::Request;
+use actix_web::body::{BodyStream, MessageBody};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::rt::time;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, Error, HttpResponse};
+use futures_util::{StreamExt as _, stream};
+use holdup::countdown::Context;
+use holdup::routes;
+use holdup::streams::Streams;
+use holdup::testing::{assert_concurrent, measure, race};
+use holdup::timeline::Failure;
+use holdup::verdict::{Delivery, Kind, Reason, delivery};
+use tokio::sync::Semaphore;
+
+/// What one request of these tests takes: long against the delays of a busy machine.
+const WORK: Duration = Duration::from_millis(150);
+
+/// An app, as the harness calls it.
+trait Harness: Service<Request, Response = ServiceResponse<Self::Body>, Error = Error> {
+    type Body: MessageBody;
+}
+
+impl<S, B: MessageBody> Harness for S
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Body = B;
+}
+
+async fn lab() -> impl Harness {
+    let context = Context {
+        worker: 0,
+        max_duration: Duration::from_secs(60),
+        streams: Arc::new(Streams::new(16)),
+    };
+    init_service(App::new().configure(|config| routes::configure(config, context))).await
+}
+
+/// Makes requests for unique URLs of one route.
+fn get(route: &str) -> impl Fn(usize) -> Request {
+    move |x| {
+        let separator = if route.contains('?') { '&' } else { '?' };
+        TestRequest::with_uri(&format!("{route}{separator}x={x}")).to_request()
+    }
+}
+
+/// The message of the panic that `asserted` must end with.
+async fn panic_of(asserted: impl Future<Output = ()>) -> String {
+    let mut asserted = pin!(asserted);
+    let panic = poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| asserted.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(None),
+            Err(panic) => Poll::Ready(Some(panic)),
+        }
+    });
+    let panic = panic.await.expect("the assertion fails");
+    *panic.downcast::<String>().expect("a message")
+}
+
+#[actix_web::test]
+async fn the_three_cures_run_at_the_same_time() {
+    let lab = lab().await;
+    for cure in ["coroutine", "callback", "threadpool"] {
+        assert_concurrent(&lab, get(&format!("/{cure}?from=2&period=100ms")), 4).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_blocking_body_fails_with_a_picture_and_the_cures() {
+    let lab = lab().await;
+    let line = line!() + 1;
+    let asserted = assert_concurrent(&lab, get("/blocking?from=2&period=75ms"), 4);
+    let message = panic_of(asserted).await;
+
+    let here = format!("at {}:{line}:", file!());
+    for text in [
+        here.as_str(),
+        "expected: concurrent, 4 at a time",
+        "actual: serialized, 1 at a time",
+        "Serialized: the 4 requests ran one at a time, one finish every 1",
+        "k = 4 × alone ÷ at once = ",
+        "three cures: (1) an equivalent",
+        "(2) a callback-based equivalent",
+        "(3) the blocking call itself on a thread pool",
+    ] {
+        assert!(message.contains(text), "{text}\n---\n{message}");
+    }
+    let lanes: Vec<_> = message
+        .lines()
+        .filter(|line| line.contains("&period=75ms&x="))
+        .collect();
+    assert_eq!(lanes.len(), 4, "{message}");
+    assert!(
+        lanes.is_sorted_by_key(|lane| lane.find('|'))
+            && lanes.iter().all(|lane| lane.contains('█')),
+        "a staircase:\n{message}"
+    );
+}
+
+#[actix_web::test]
+async fn a_handler_that_blocks_before_it_answers_is_serialized() {
+    #[expect(clippy::disallowed_methods, reason = "blocking is what is tested")]
+    async fn blocking() -> HttpResponse {
+        thread::sleep(WORK);
+        HttpResponse::Ok().body("done")
+    }
+    let app = init_service(App::new().route("/", web::get().to(blocking))).await;
+    let measured = measure(&app, get("/"), 3).await;
+    assert_eq!(measured.verdict.kind, Kind::Serialized, "{measured:#?}");
+    assert_eq!(measured.verdict.steps, [1, 1, 1]);
+    assert_eq!(delivery(&measured.alone[0]), Delivery::Single);
+}
+
+#[actix_web::test]
+async fn a_pool_of_two_is_limited_to_two_at_a_time() {
+    async fn pooled(pool: Data<Semaphore>) -> HttpResponse {
+        let _connection = pool.acquire().await;
+        time::sleep(WORK).await;
+        HttpResponse::Ok().body("done")
+    }
+    let pool = Data::new(Semaphore::new(2));
+    let app = App::new().app_data(pool).route("/", web::get().to(pooled));
+    let measured = measure(&init_service(app).await, get("/"), 4).await;
+    assert_eq!(measured.verdict.kind, Kind::Limited, "{measured:#?}");
+    assert_eq!(measured.verdict.steps, [2, 2]);
+}
+
+#[actix_web::test]
+async fn what_cannot_be_told_fails_too() {
+    let app = App::new().route("/", web::get().to(HttpResponse::Ok));
+    let app = init_service(app).await;
+    for (route, reason) in [("/", "too short to tell"), ("/missing", "got status 404")] {
+        let message = panic_of(assert_concurrent(&app, get(route), 4)).await;
+        assert!(message.contains("actual: inconclusive\n"), "{message}");
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[actix_web::test]
+async fn every_chunk_of_a_body_is_a_mark() {
+    let lab = lab().await;
+    let timeline = race(&lab, (0..3).map(get("/coroutine?from=2&period=60ms"))).await;
+    assert_eq!(timeline.lanes.len(), 3);
+    for (x, lane) in timeline.lanes.iter().enumerate() {
+        let label = format!("/coroutine?from=2&period=60ms&x={x}");
+        assert_eq!((lane.label(), lane.status()), (label.as_str(), Some(200)));
+        assert_eq!(lane.chunk_count(), 3, "{lane:?}");
+        assert!(lane.bytes() > 100 && lane.failure().is_none(), "{lane:?}");
+        let ticks: Vec<_> = lane.chunks().iter().map(|chunk| chunk.at).collect();
+        assert!(ticks[1] >= Duration::from_millis(55), "{lane:?}");
+        assert!(ticks[2] >= Duration::from_millis(115), "{lane:?}");
+        assert!(
+            matches!(delivery(lane), Delivery::Streamed { .. }),
+            "{lane:?}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_breaks_off_and_a_handler_that_fails_are_told_apart() {
+    async fn broken() -> HttpResponse {
+        let chunks = [Ok(Bytes::from("half")), Err(io::Error::other("disk gone"))];
+        HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks).boxed_local()))
+    }
+    async fn failing() -> Result<HttpResponse, Error> {
+        Err(actix_web::error::ErrorServiceUnavailable("full"))
+    }
+    let app = App::new()
+        .route("/broken", web::get().to(broken))
+        .route("/failing", web::get().to(failing));
+    let app = init_service(app).await;
+
+    let lanes = race(&app, [get("/broken")(0), get("/failing")(1)])
+        .await
+        .lanes;
+    let broken = Failure::Other("body: disk gone".to_owned());
+    assert_eq!((lanes[0].failure(), lanes[0].bytes()), (Some(&broken), 4));
+    assert_eq!((lanes[1].failure(), lanes[1].status()), (None, Some(503)));
+}
+
+#[actix_web::test]
+async fn each_request_is_made_anew_with_a_number_of_its_own() {
+    async fn slow() -> HttpResponse {
+        time::sleep(Duration::from_millis(20)).await;
+        HttpResponse::Ok().finish()
+    }
+    let app = init_service(App::new().route("/", web::get().to(slow))).await;
+    let numbers = Cell::new(Vec::new());
+    let request = |number| {
+        let mut made = numbers.take();
+        made.push(number);
+        numbers.set(made);
+        get("/")(number)
+    };
+    let measured = measure(&app, request, 1).await;
+    assert_eq!(measured.verdict.reason, Some(Reason::TooFew));
+    assert_eq!(numbers.take(), [0, 1, 2, 3]);
+    assert_eq!(measured.at_once.lanes[0].label(), "/?x=3");
+}

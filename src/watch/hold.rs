@@ -1,6 +1,7 @@
 //! What a hold is, and how one is told from ordinary work: pure accounting, no clock of its own.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -216,7 +217,7 @@ pub(super) struct Entry {
     /// The request's number on its worker.
     pub(super) request: u64,
     /// The route's number on its worker.
-    pub(super) route: u32,
+    pub(super) route: NonZeroU32,
     pub(super) part: Part,
     pub(super) polls: u64,
     /// Nanoseconds.
@@ -255,7 +256,14 @@ impl Stretch {
     }
 
     /// A piece of work that began at `since` ends.
-    pub(super) fn add(&mut self, request: u64, route: u32, part: Part, since: u64, now: u64) {
+    pub(super) fn add(
+        &mut self,
+        request: u64,
+        route: NonZeroU32,
+        part: Part,
+        since: u64,
+        now: u64,
+    ) {
         let busy = now.saturating_sub(since);
         self.end = now;
         match self.entries.last_mut() {
@@ -332,7 +340,7 @@ mod tests {
         let mut pieces = pieces.into_iter().peekable();
         stretch.begin(pieces.peek().expect("a piece").1 * MS);
         for (request, from, to) in pieces {
-            stretch.add(request, 0, Part::Future, from * MS, to * MS);
+            stretch.add(request, NonZeroU32::MIN, Part::Future, from * MS, to * MS);
         }
         stretch
     }

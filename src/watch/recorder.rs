@@ -1,6 +1,7 @@
 //! Lanes: when a request came, when its chunks went out, how it ended. Recorded only while
 //! somebody listens.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -86,7 +87,7 @@ pub enum Event {
 pub(super) enum Moment {
     Opened {
         slot: Arc<Slot>,
-        route: u32,
+        route: NonZeroU32,
         path: Box<str>,
     },
     Answered {

@@ -1,6 +1,7 @@
 //! Which route a request belongs to: a small number on the hot path, a name when it is told.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::ServiceRequest;
@@ -36,8 +37,11 @@ impl Routes {
     }
 
     /// The route of that number.
-    pub(super) fn get(&self, number: u32) -> Route {
-        let route = self.0.get(number as usize).and_then(OnceLock::get);
+    pub(super) fn get(&self, number: NonZeroU32) -> Route {
+        let route = self
+            .0
+            .get(number.get() as usize - 1)
+            .and_then(OnceLock::get);
         let other = || Route {
             method: "OTHER",
             pattern: "other routes".to_owned(),
@@ -50,8 +54,9 @@ impl Routes {
 #[derive(Debug)]
 pub(super) struct Finder {
     routes: Arc<Routes>,
-    by_route: HashMap<Route, u32>,
-    by_path: HashMap<Box<str>, Vec<(&'static str, u32)>, foldhash::fast::RandomState>,
+    by_route: HashMap<Route, NonZeroU32>,
+    /// For each path, the numbers by method.
+    by_path: HashMap<Box<str>, [Option<NonZeroU32>; METHODS.len()], foldhash::fast::RandomState>,
 }
 
 impl Finder {
@@ -63,38 +68,45 @@ impl Finder {
         }
     }
 
-    /// The number of the request's route.
-    pub(super) fn number(&mut self, request: &ServiceRequest) -> u32 {
+    /// The number of the request's route, from 1.
+    pub(super) fn number(&mut self, request: &ServiceRequest) -> NonZeroU32 {
         let method = standard(request.method());
         let path = request.path();
         if let Some(known) = self.by_path.get(path)
-            && let Some(&(_, number)) = known.iter().find(|(m, _)| *m == method)
+            && let Some(number) = known[method]
         {
             return number;
         }
+        self.learn(request, method)
+    }
+
+    #[cold]
+    fn learn(&mut self, request: &ServiceRequest, method: usize) -> NonZeroU32 {
         let pattern = request
             .match_pattern()
             .unwrap_or_else(|| UNMATCHED.to_owned());
-        let number = self.number_of(Route { method, pattern });
+        let number = self.number_of(Route {
+            method: METHODS[method],
+            pattern,
+        });
+        let path = request.path();
         if path.len() <= PATH_LENGTH {
             if self.by_path.len() >= PATHS {
                 self.by_path.clear();
             }
-            self.by_path
-                .entry(path.into())
-                .or_default()
-                .push((method, number));
+            self.by_path.entry(path.into()).or_default()[method] = Some(number);
         }
         number
     }
 
-    fn number_of(&mut self, route: Route) -> u32 {
+    fn number_of(&mut self, route: Route) -> NonZeroU32 {
         if let Some(&number) = self.by_route.get(&route) {
             return number;
         }
         let next = self.by_route.len();
         // One past the last is the number of all the routes beyond the bound.
-        let number = u32::try_from(next.min(ROUTES)).unwrap_or(u32::MAX);
+        let number = u32::try_from(next.min(ROUTES)).unwrap_or(u32::MAX - 1);
+        let number = NonZeroU32::MIN.saturating_add(number);
         if let Some(free) = self.routes.0.get(next) {
             free.set(route.clone()).ok();
             self.by_route.insert(route, number);
@@ -103,19 +115,24 @@ impl Finder {
     }
 }
 
-/// The methods of the standard by name; clients can invent others without end.
-fn standard(method: &Method) -> &'static str {
+/// The methods of the standard. Clients can invent others without end; they share a name.
+const METHODS: [&str; 10] = [
+    "OTHER", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+/// The method's place among [`METHODS`].
+fn standard(method: &Method) -> usize {
     match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::CONNECT => "CONNECT",
-        Method::OPTIONS => "OPTIONS",
-        Method::TRACE => "TRACE",
-        Method::PATCH => "PATCH",
-        _ => "OTHER",
+        Method::GET => 1,
+        Method::HEAD => 2,
+        Method::POST => 3,
+        Method::PUT => 4,
+        Method::DELETE => 5,
+        Method::CONNECT => 6,
+        Method::OPTIONS => 7,
+        Method::TRACE => 8,
+        Method::PATCH => 9,
+        _ => 0,
     }
 }
 
@@ -133,13 +150,19 @@ mod tests {
         };
         for k in 0..ROUTES + 10 {
             let number = finder.number_of(route(k));
-            assert_eq!(number as usize, k.min(ROUTES));
+            assert_eq!(number.get() as usize, k.min(ROUTES) + 1);
         }
-        assert_eq!(finder.number_of(route(3)), 3);
-        assert_eq!(routes.get(3), route(3));
-        assert_eq!(
-            routes.get(u32::try_from(ROUTES).expect("small")).pattern,
-            "other routes"
-        );
+        let known = finder.number_of(route(3));
+        assert_eq!(routes.get(known), route(3));
+        let beyond = finder.number_of(route(ROUTES + 3));
+        assert_eq!(routes.get(beyond).pattern, "other routes");
+    }
+
+    #[test]
+    fn methods_are_named_by_their_place() {
+        for (place, name) in METHODS.iter().enumerate() {
+            let method = Method::from_bytes(name.as_bytes()).expect("a method");
+            assert_eq!(standard(&method), place);
+        }
     }
 }

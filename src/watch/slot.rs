@@ -1,5 +1,6 @@
 //! What one worker shows to the others. The worker writes and never waits; anybody may read.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,11 +68,11 @@ impl Slot {
 
     // The worker's side.
 
-    pub(super) fn enter(&self, request: u64, route: u32, part: Part, since: u64) {
+    pub(super) fn enter(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
         self.piece_request.store(request, Ordering::Relaxed);
         self.piece_since.store(since, Ordering::Relaxed);
         self.piece.store(
-            ((u64::from(route) + 1) << 8) | part.code(),
+            (u64::from(route.get()) << 8) | part.code(),
             Ordering::Release,
         );
     }
@@ -188,8 +189,8 @@ impl Slot {
         } else {
             Stretch::between(start, start)
         };
-        if piece > 0 {
-            let route = u32::try_from((piece >> 8) - 1).unwrap_or(u32::MAX);
+        let route = u32::try_from(piece >> 8).ok().and_then(NonZeroU32::new);
+        if let Some(route) = route {
             stretch.add(
                 request,
                 route,

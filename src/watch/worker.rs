@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -48,7 +49,7 @@ pub(super) struct Request {
     number: u64,
     /// The lane that is recorded for it; 0 when nobody listened when it came.
     lane: u64,
-    route: u32,
+    route: NonZeroU32,
     finished: Cell<bool>,
 }
 

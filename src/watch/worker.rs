@@ -252,6 +252,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        // A test drops its app and looks at the watch after, and the loop never turned in between.
+        self.turned();
         self.slot.end();
         // Both tasks find the worker gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {

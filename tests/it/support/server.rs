@@ -102,6 +102,11 @@ impl Server {
         }
     }
 
+    /// The log's lines up to now.
+    pub(crate) fn log_so_far(&self) -> Vec<Value> {
+        self.log.lines.lock().expect("no reader panics").clone()
+    }
+
     /// Waits for the line that says how a stream ended.
     pub(crate) fn stream_ended(&self, number: u64) -> Value {
         self.logged(&format!("the end of stream {number}"), |line| {

@@ -83,11 +83,18 @@ impl Server {
 
     /// Waits until the log has a line that `matches`, and returns it.
     pub(crate) fn logged(&self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
+        self.logged_when(what, |lines| {
+            lines.iter().find(|line| matches(line)).cloned()
+        })
+    }
+
+    /// Waits until `found` finds what it looks for in the log's lines.
+    pub(crate) fn logged_when<T>(&self, what: &str, found: impl Fn(&[Value]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.log.lines.lock().expect("no reader panics");
         loop {
-            if let Some(line) = lines.iter().find(|line| matches(line)) {
-                return line.clone();
+            if let Some(found) = found(&lines) {
+                return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
@@ -100,11 +107,6 @@ impl Server {
                 .wait_timeout(lines, left)
                 .expect("no reader panics");
         }
-    }
-
-    /// The log's lines up to now.
-    pub(crate) fn log_so_far(&self) -> Vec<Value> {
-        self.log.lines.lock().expect("no reader panics").clone()
     }
 
     /// Waits for the line that says how a stream ended.

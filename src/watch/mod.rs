@@ -156,12 +156,7 @@ impl Watch {
     /// The workers that are held at this moment. Works from any thread, best from one that is no
     /// worker.
     pub fn held_now(&self) -> Vec<Hold> {
-        let now = system::now();
-        let slots = self.0.slots();
-        slots
-            .iter()
-            .filter_map(|slot| self.0.ongoing(slot, now, false))
-            .collect()
+        self.0.unfinished_holds(Some(system::now()))
     }
 
     /// All calls and polls that were watched so far.
@@ -199,11 +194,7 @@ impl Watch {
             "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
              wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
         );
-        let now = system::now();
-        let slots = self.0.slots();
-        let unfinished = slots
-            .iter()
-            .filter_map(|slot| self.0.ongoing(slot, now, true));
+        let unfinished = self.0.unfinished_holds(None);
         let threshold = Duration::from_nanos(self.0.threshold());
         let holds = self.holds().into_iter().chain(unfinished);
         let holds: Vec<_> = holds

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::figures::Figures;
 use super::hold::Hold;
 use super::recorder::Event;
-use super::shared::{Raw, Shared};
+use super::shared::Shared;
 use super::system;
 
 /// How often it looks: this many times in a threshold.
@@ -58,35 +58,20 @@ impl Monitor {
     /// One look at everything. False when there is no worker to look at.
     fn look(&mut self, shared: &Arc<Shared>) -> bool {
         let slots = shared.slots();
-        let mut held = 0;
+        let mut held_workers = 0;
         for slot in &slots {
             // Before the look, so that a stretch that begins during it is not taken for older.
             let now = system::now();
             let unanswered = slot.ask_beat(now);
-            let ongoing = shared.ongoing(slot, now, false);
-            if ongoing.is_none() && slot.ongoing(now).is_none() && unanswered.is_none() {
+            let hold = match slot.ongoing(now) {
+                Some(ongoing) => shared.ongoing(slot, ongoing, now),
+                None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
+            };
+            if unanswered.is_none() && slot.ongoing(now).is_none() {
                 slot.seen_free(now);
             }
-            let outside = || {
-                let start = unanswered.filter(|asked| now - asked >= shared.threshold())?;
-                slot.ongoing(now).is_none().then(|| {
-                    let (slot, duration) = (Arc::clone(slot), now - start);
-                    let waiting = slot.open();
-                    let (cpu, descheduled, culprits) = (None, None, Vec::new());
-                    shared.hold(&Raw {
-                        slot,
-                        start,
-                        duration,
-                        cpu,
-                        descheduled,
-                        culprits,
-                        waiting,
-                        ongoing: true,
-                    })
-                })
-            };
-            if let Some(hold) = ongoing.or_else(outside) {
-                held += 1;
+            if let Some(hold) = hold {
+                held_workers += 1;
                 if self.told.insert(hold.worker, hold.started) != Some(hold.started) {
                     warn!(target: "holdup", worker = hold.worker, "{hold}");
                     shared.recorder.send(Event::Held(hold));
@@ -96,7 +81,7 @@ impl Monitor {
         for hold in shared.untold() {
             self.released(shared, hold);
         }
-        self.figures.update(shared.polls(), held, slots.len());
+        self.figures.update(shared.polls(), held_workers, slots.len());
         shared.recorder.pass_on(|at| shared.since_origin(at));
         !slots.is_empty()
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Entry, Hold, THRESHOLD};
+use super::hold::{Culprit, Entry, Hold, Stretch, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
 use super::slot::{Ongoing, Slot};
@@ -157,35 +157,55 @@ impl Shared {
         settled
     }
 
-    /// The worker's hold that is not over, if its stretch is long enough for one. `certain` counts
-    /// only up to the last piece of watched work, not to now.
-    pub(super) fn ongoing(&self, slot: &Arc<Slot>, now: u64, certain: bool) -> Option<Hold> {
+    /// The hold that a worker's stretch is at `now`; `None` when it is too short.
+    pub(super) fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
         let Ongoing {
             mut stretch,
             in_piece,
-        } = slot.ongoing(now)?;
-        if !in_piece && !certain {
+        } = ongoing;
+        if !in_piece {
             stretch.end = stretch.end.max(now);
         }
+        stretch.note_open(slot.open());
+        self.unfinished(slot, &stretch)
+    }
+
+    /// The hold of a worker that does not answer since `asked`, with no watched work to explain
+    /// it; `None` when that is not long.
+    pub(super) fn outside(&self, slot: &Arc<Slot>, asked: u64, now: u64) -> Option<Hold> {
+        let since = asked.max(slot.last_end());
+        let mut stretch = Stretch::between(since, now.max(since));
+        stretch.note_open(slot.open());
+        self.unfinished(slot, &stretch)
+    }
+
+    fn unfinished(&self, slot: &Arc<Slot>, stretch: &Stretch) -> Option<Hold> {
         let duration = stretch.end.saturating_sub(stretch.start);
         if duration < self.threshold() {
             return None;
         }
         let culprits = stretch.culprits();
-        stretch.note_open(slot.open());
-        let waiting = stretch.waiting(&culprits);
-        let (slot, start, cpu, descheduled) = (Arc::clone(slot), stretch.start, None, None);
-        let raw = Raw {
-            slot,
-            start,
+        Some(self.hold(&Raw {
+            slot: Arc::clone(slot),
+            start: stretch.start,
             duration,
-            cpu,
-            descheduled,
+            cpu: None,
+            descheduled: None,
+            waiting: stretch.waiting(&culprits),
             culprits,
-            waiting,
             ongoing: true,
+        }))
+    }
+
+    /// The workers' holds that are not over, of watched work. `now` is when they last until; for a
+    /// test, which is itself on the worker, only the work counts that was done.
+    pub(super) fn unfinished_holds(&self, now: Option<u64>) -> Vec<Hold> {
+        let hold = |slot: &Arc<Slot>| {
+            let seen = slot.ongoing(system::now())?;
+            let until = now.unwrap_or(seen.stretch.end);
+            self.ongoing(slot, seen, until)
         };
-        Some(self.hold(&raw))
+        self.slots().iter().filter_map(hold).collect()
     }
 
     /// A raw hold with its names.

@@ -22,6 +22,8 @@ pub(super) struct Slot {
     piece_request: AtomicU64,
     piece_since: AtomicU64,
     polls: AtomicU64,
+    /// When the latest piece of work, or stretch of them, ended.
+    last_end: AtomicU64,
     open: AtomicUsize,
     /// Since when a stretch lasts that waits for the loop's turn; 0 for none.
     pending_start: AtomicU64,
@@ -56,6 +58,7 @@ impl Slot {
             piece_request: AtomicU64::new(0),
             piece_since: AtomicU64::new(0),
             polls: AtomicU64::new(0),
+            last_end: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             pending_start: AtomicU64::new(0),
             pending: Mutex::new(Stretch::default()),
@@ -77,7 +80,8 @@ impl Slot {
         );
     }
 
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, now: u64) {
+        self.last_end.store(now, Ordering::Relaxed);
         self.piece.store(0, Ordering::Release);
         // The worker is the only writer, so this need not be one atomic step.
         self.polls
@@ -96,6 +100,10 @@ impl Slot {
     /// The loop has turned.
     pub(super) fn clear_pending(&self) {
         self.pending_start.store(0, Ordering::Release);
+    }
+
+    pub(super) fn set_last_end(&self, now: u64) {
+        self.last_end.store(now, Ordering::Relaxed);
     }
 
     pub(super) fn set_open(&self, open: usize) {
@@ -132,6 +140,10 @@ impl Slot {
 
     pub(super) fn polls(&self) -> u64 {
         self.polls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn last_end(&self) -> u64 {
+        self.last_end.load(Ordering::Relaxed)
     }
 
     pub(super) fn open(&self) -> usize {

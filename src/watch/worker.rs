@@ -35,8 +35,6 @@ pub(super) struct Worker {
     marker: RefCell<Option<Waker>>,
     /// The thread's CPU time when it was last read, and when that was.
     cpu: Cell<(Option<u64>, u64)>,
-    /// Until when the time is accounted for by a stretch that is over.
-    covered_until: Cell<u64>,
     finder: RefCell<Finder>,
     requests: Cell<u64>,
     open: Cell<usize>,
@@ -79,7 +77,6 @@ impl Worker {
             depth: Cell::new(0),
             marker: RefCell::new(None),
             cpu: Cell::new((system::thread_cpu(), system::now())),
-            covered_until: Cell::new(0),
             requests: Cell::new(0),
             open: Cell::new(0),
         });
@@ -191,7 +188,7 @@ impl Worker {
         }
         let now = system::now();
         self.slot.clear_pending();
-        self.covered_until.set(now);
+        self.slot.set_last_end(now);
         let mut stretch = self.stretch.borrow_mut();
         stretch.end = now;
         self.close(&stretch, now);
@@ -203,8 +200,9 @@ impl Worker {
         let now = system::now();
         let lasting = self.lasting.get();
         if let Some(asked) = self.slot.answer_beat() {
-            // What a stretch covers is its own: one that is over, and one that waits for its turn.
-            let from = asked.max(self.covered_until.get());
+            // What watched work covers is its own: up to the last of it, and a stretch that waits
+            // for its turn.
+            let from = asked.max(self.slot.last_end());
             let until = if lasting {
                 self.stretch.borrow().start
             } else {
@@ -324,10 +322,11 @@ impl Drop for Piece<'_> {
         if self.nested {
             return;
         }
-        worker.slot.leave();
+        let tick = system::last_tick();
+        worker.slot.leave(tick);
         // Within a tick of the clock nothing can have lasted, and that is how nearly all end. Many
         // small pieces in a row are found all the same: a tick falls into one of them.
-        if worker.lasting.get() || system::last_tick() != self.since {
+        if worker.lasting.get() || tick != self.since {
             worker.lasts(self.request, self.part, self.since);
         }
     }

@@ -106,7 +106,14 @@ fn address(value: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "the name has no address".to_owned())
 }
 
+/// More than a day is a slip of the pen, and more than centuries is past what clocks can count.
+const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn duration(value: &str) -> Result<Duration, String> {
-    humantime::parse_duration(value)
-        .map_err(|error| format!("{error}; allowed: a duration such as 250ms, 1s or 2m"))
+    let duration = humantime::parse_duration(value)
+        .map_err(|error| format!("{error}; allowed: a duration such as 250ms, 1s or 2m"))?;
+    if duration > DURATION_MAX {
+        return Err("allowed: at most 24h".to_owned());
+    }
+    Ok(duration)
 }

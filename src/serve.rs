@@ -119,24 +119,24 @@ impl Lab {
         let app = {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
             move || {
-                let number = watch.worker();
                 let context = Context {
-                    worker: number.get(),
+                    worker: watch.worker(),
                     max_duration,
                     streams: Arc::clone(&streams),
                 };
                 App::new()
-                    .app_data(number)
                     .configure(|config| routes::configure(config, context))
                     .wrap(watch.clone())
             }
         };
 
+        let longest_wait = max_duration.saturating_mul(2);
+        let request_timeout = longest_wait.saturating_add(REQUEST_TIMEOUT);
         let mut server = HttpServer::new(app)
             .workers(workers)
             .backlog(BACKLOG)
             .max_connections((connections / workers).max(1))
-            .client_request_timeout(settings.max_duration * 2 + REQUEST_TIMEOUT)
+            .client_request_timeout(request_timeout)
             .keep_alive(KEEP_ALIVE)
             // Flush after every chunk. actix asks a body for more until it has to wait or 32 KiB
             // are buffered, and a blocking body never has to wait: its ticks would all arrive at
@@ -147,7 +147,7 @@ impl Lab {
             .h1_allow_half_closed(false)
             // Stopping is up to `run_until`, which keeps to the grace in milliseconds.
             .disable_signals()
-            .shutdown_timeout(settings.grace.as_secs() + 60);
+            .shutdown_timeout(settings.grace.as_secs().saturating_add(60));
         if let Some(threads) = settings.pool_threads {
             server = server.worker_max_blocking_threads(threads.get());
         }

@@ -101,14 +101,14 @@ impl<S: Stream<Item = Tick>> MessageBody for Body<S> {
     }
 }
 
-/// The answer to `HEAD`: the same head, and nothing after it.
-pub(super) struct HeadOnly;
+/// The answer to `HEAD`: the head of a body of this size, and nothing after it.
+pub(super) struct HeadOnly(pub(super) BodySize);
 
 impl MessageBody for HeadOnly {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Stream
+        self.0
     }
 
     fn poll_next(

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use actix_web::http::header::{ACCEPT, Accept, Header, Quality};
+use actix_web::http::header::{ACCEPT, Accept, Header, HeaderValue, Quality};
 use actix_web::{HttpRequest, mime};
 use serde::Serialize;
 
@@ -61,7 +61,8 @@ impl Format {
     ///
     /// 406 when `Accept` leaves none of them.
     pub fn negotiate(request: &HttpRequest) -> Result<Self, Problem> {
-        if !request.headers().contains_key(ACCEPT) {
+        // An empty one says as little as none.
+        if request.headers().get_all(ACCEPT).all(HeaderValue::is_empty) {
             return Ok(Self::Ndjson);
         }
         let accept = Accept::parse(request).unwrap_or(Accept(Vec::new()));

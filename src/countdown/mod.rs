@@ -12,7 +12,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::to_bytes;
+use actix_web::body::{BodySize, to_bytes};
 use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
 use actix_web::web::Data;
@@ -80,7 +80,11 @@ impl Countdown {
             .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
 
         let Some(place) = place else {
-            return response.body(HeadOnly);
+            // The length of a whole body is known only when it is there, so it is left out.
+            return response.body(HeadOnly(match query.deliver {
+                Deliver::Stream => BodySize::Stream,
+                Deliver::Whole => BodySize::None,
+            }));
         };
         let body = Body::new(ticking, format, query.label, place);
         match query.deliver {

@@ -1,7 +1,8 @@
 //! The lab as an actix app: every path, and what answers it.
 
 use actix_web::guard::{Any, Get, Head};
-use actix_web::http::header::{self, ACCEPT};
+use actix_web::http::header::{self, Accept, Header, Quality, QualityItem};
+use actix_web::mime::Mime;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
 
@@ -49,11 +50,11 @@ where
 /// How to use the lab: a page for a browser, text for anything else.
 async fn index(request: HttpRequest) -> HttpResponse {
     let lab = format!("http://{}", host(&request));
-    let accept = request
-        .headers()
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let (content_type, text) = if accept.is_some_and(|accept| accept.contains("text/html")) {
+    let html = |range: &QualityItem<Mime>| {
+        range.item.essence_str() == "text/html" && range.quality > Quality::ZERO
+    };
+    let accept = Accept::parse(&request).unwrap_or(Accept(Vec::new()));
+    let (content_type, text) = if accept.iter().any(html) {
         ("text/html; charset=utf-8", include_str!("index.html"))
     } else {
         ("text/plain; charset=utf-8", include_str!("usage.txt"))

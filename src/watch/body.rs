@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::hold::Part;
 use super::recorder::Moment;
-use super::worker::Request;
+use super::request::Request;
 
 /// A response's body, watched.
 #[derive(Debug)]

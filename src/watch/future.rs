@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use super::body::WatchedBody;
 use super::hold::Part;
 use super::recorder::Moment;
-use super::worker::Request;
+use super::request::Request;
 
 pin_project! {
     /// The rest of the app at work on one request.

@@ -63,13 +63,13 @@ impl Monitor {
             // Before the look, so that a stretch that begins during it is not taken for older.
             let now = system::now();
             let unanswered = slot.ask_beat(now);
-            let hold = match slot.ongoing(now) {
+            let ongoing = slot.ongoing(now);
+            let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
+            slot.sample(now, since.or(unanswered));
+            let hold = match ongoing {
                 Some(ongoing) => shared.ongoing(slot, ongoing, now),
                 None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
             };
-            if unanswered.is_none() && slot.ongoing(now).is_none() {
-                slot.seen_free(now);
-            }
             if let Some(hold) = hold {
                 held_workers += 1;
                 if self.told.insert(hold.worker, hold.started) != Some(hold.started) {
@@ -81,13 +81,16 @@ impl Monitor {
         for hold in shared.untold() {
             self.released(shared, hold);
         }
-        self.figures.update(shared.polls(), held_workers, slots.len());
+        self.figures
+            .update(shared.polls(), held_workers, slots.len());
         shared.recorder.pass_on(|at| shared.since_origin(at));
         !slots.is_empty()
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
-        self.told.remove(&hold.worker);
+        if self.told.get(&hold.worker) == Some(&hold.started) {
+            self.told.remove(&hold.worker);
+        }
         warn!(
             target: "holdup",
             worker = hold.worker,

@@ -2,8 +2,8 @@
 //! somebody listens.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
@@ -106,9 +106,25 @@ pub(super) enum Moment {
 pub(super) struct Recorder {
     listeners: Arc<AtomicUsize>,
     lanes: AtomicU64,
-    moments: ArrayQueue<(u64, u64, Moment)>,
     lost: AtomicU64,
+    /// Made for the first who listens: they are large.
+    queues: OnceLock<Queues>,
+}
+
+#[derive(Debug)]
+struct Queues {
+    /// Lane, time and moment.
+    moments: ArrayQueue<(u64, u64, Moment)>,
     events: broadcast::Sender<Event>,
+}
+
+impl Queues {
+    fn new() -> Self {
+        Self {
+            moments: ArrayQueue::new(MOMENTS),
+            events: broadcast::channel(EVENTS).0,
+        }
+    }
 }
 
 /// What a [`Watch`](super::Watch) sees from now on, event by event.
@@ -125,9 +141,8 @@ impl Recorder {
         Self {
             listeners: Arc::new(AtomicUsize::new(0)),
             lanes: AtomicU64::new(0),
-            moments: ArrayQueue::new(MOMENTS),
             lost: AtomicU64::new(0),
-            events: broadcast::channel(EVENTS).0,
+            queues: OnceLock::new(),
         }
     }
 
@@ -136,9 +151,10 @@ impl Recorder {
     }
 
     pub(super) fn subscribe(&self) -> Subscription {
+        let queues = self.queues.get_or_init(Queues::new);
         self.listeners.fetch_add(1, Ordering::Relaxed);
         Subscription {
-            events: self.events.subscribe(),
+            events: queues.events.subscribe(),
             listeners: Arc::clone(&self.listeners),
         }
     }
@@ -151,20 +167,26 @@ impl Recorder {
     }
 
     pub(super) fn add(&self, lane: u64, at: u64, moment: Moment) {
-        if self.moments.force_push((lane, at, moment)).is_some() {
+        let Some(queues) = self.queues.get() else {
+            return;
+        };
+        if queues.moments.force_push((lane, at, moment)).is_some() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Passes on what the workers noted, in the order in which it came.
     pub(super) fn pass_on(&self, since_origin: impl Fn(u64) -> Duration) {
+        let Some(Queues { moments, .. }) = self.queues.get() else {
+            return;
+        };
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             self.send(Event::Lost { events: lost });
         }
         // No more than there were at the beginning, or a busy server would keep it here.
-        for _ in 0..self.moments.len() {
-            let Some((lane, at, moment)) = self.moments.pop() else {
+        for _ in 0..moments.len() {
+            let Some((lane, at, moment)) = moments.pop() else {
                 break;
             };
             let at = since_origin(at);
@@ -189,7 +211,9 @@ impl Recorder {
 
     /// Nobody listening is no error.
     pub(super) fn send(&self, event: Event) {
-        self.events.send(event).ok();
+        if let Some(queues) = self.queues.get() {
+            queues.events.send(event).ok();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which route a request belongs to: a small number on the hot path, a name when it is told.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
@@ -50,66 +51,77 @@ impl Routes {
     }
 }
 
-/// Finds a request's route number, and remembers it by its path.
-#[derive(Debug)]
-pub(super) struct Finder {
-    routes: Arc<Routes>,
-    by_route: HashMap<Route, NonZeroU32>,
+/// The routes that one service leads to, by path. Another service may have other routes at the same
+/// paths.
+#[derive(Debug, Default)]
+pub(super) struct Paths {
     /// For each path, the numbers by method.
-    by_path: HashMap<Box<str>, [Option<NonZeroU32>; METHODS.len()], foldhash::fast::RandomState>,
+    known: HashMap<Box<str>, [Option<NonZeroU32>; METHODS.len()], foldhash::fast::RandomState>,
 }
 
-impl Finder {
-    pub(super) fn new(routes: Arc<Routes>) -> Self {
-        Self {
-            routes,
-            by_route: HashMap::new(),
-            by_path: HashMap::default(),
-        }
-    }
-
-    /// The number of the request's route, from 1.
-    pub(super) fn number(&mut self, request: &ServiceRequest) -> NonZeroU32 {
+impl Paths {
+    /// The number of the request's route.
+    pub(super) fn number(
+        &mut self,
+        request: &ServiceRequest,
+        names: &RefCell<Names>,
+    ) -> NonZeroU32 {
         let method = standard(request.method());
-        let path = request.path();
-        if let Some(known) = self.by_path.get(path)
+        if let Some(known) = self.known.get(request.path())
             && let Some(number) = known[method]
         {
             return number;
         }
-        self.learn(request, method)
+        self.learn(request, method, &mut names.borrow_mut())
     }
 
     #[cold]
-    fn learn(&mut self, request: &ServiceRequest, method: usize) -> NonZeroU32 {
+    fn learn(&mut self, request: &ServiceRequest, method: usize, names: &mut Names) -> NonZeroU32 {
         let pattern = request
             .match_pattern()
             .unwrap_or_else(|| UNMATCHED.to_owned());
-        let number = self.number_of(Route {
+        let number = names.number(Route {
             method: METHODS[method],
             pattern,
         });
         let path = request.path();
         if path.len() <= PATH_LENGTH {
-            if self.by_path.len() >= PATHS {
-                self.by_path.clear();
+            if self.known.len() >= PATHS {
+                self.known.clear();
             }
-            self.by_path.entry(path.into()).or_default()[method] = Some(number);
+            self.known.entry(path.into()).or_default()[method] = Some(number);
         }
         number
     }
+}
 
-    fn number_of(&mut self, route: Route) -> NonZeroU32 {
-        if let Some(&number) = self.by_route.get(&route) {
+/// Gives one worker's routes their numbers.
+#[derive(Debug)]
+pub(super) struct Names {
+    routes: Arc<Routes>,
+    numbers: HashMap<Route, NonZeroU32>,
+}
+
+impl Names {
+    pub(super) fn new(routes: Arc<Routes>) -> Self {
+        Self {
+            routes,
+            numbers: HashMap::new(),
+        }
+    }
+
+    /// The route's number, from 1.
+    fn number(&mut self, route: Route) -> NonZeroU32 {
+        if let Some(&number) = self.numbers.get(&route) {
             return number;
         }
-        let next = self.by_route.len();
+        let next = self.numbers.len();
         // One past the last is the number of all the routes beyond the bound.
         let number = u32::try_from(next.min(ROUTES)).unwrap_or(u32::MAX - 1);
         let number = NonZeroU32::MIN.saturating_add(number);
         if let Some(free) = self.routes.0.get(next) {
             free.set(route.clone()).ok();
-            self.by_route.insert(route, number);
+            self.numbers.insert(route, number);
         }
         number
     }
@@ -143,18 +155,18 @@ mod tests {
     #[test]
     fn routes_beyond_the_bound_share_a_name() {
         let routes = Routes::new();
-        let mut finder = Finder::new(Arc::clone(&routes));
+        let mut names = Names::new(Arc::clone(&routes));
         let route = |k: usize| Route {
             method: "GET",
             pattern: format!("/{k}"),
         };
         for k in 0..ROUTES + 10 {
-            let number = finder.number_of(route(k));
+            let number = names.number(route(k));
             assert_eq!(number.get() as usize, k.min(ROUTES) + 1);
         }
-        let known = finder.number_of(route(3));
+        let known = names.number(route(3));
         assert_eq!(routes.get(known), route(3));
-        let beyond = finder.number_of(route(ROUTES + 3));
+        let beyond = names.number(route(ROUTES + 3));
         assert_eq!(routes.get(beyond).pattern, "other routes");
     }
 

@@ -1,5 +1,6 @@
 //! The middleware: a factory on each worker, and the service that wraps the rest of the app.
 
+use std::cell::RefCell;
 use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -12,6 +13,8 @@ use super::Watch;
 use super::body::WatchedBody;
 use super::future::WatchedFuture;
 use super::hold::Part;
+use super::request::Request;
+use super::route::Paths;
 use super::worker::Worker;
 
 impl<S, B> Transform<S, ServiceRequest> for Watch
@@ -28,7 +31,12 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         let worker = Worker::current(&self.0);
         worker.spawn_tasks();
-        ready(Ok(WatchedService { service, worker }))
+        let paths = RefCell::default();
+        ready(Ok(WatchedService {
+            service,
+            worker,
+            paths,
+        }))
     }
 }
 
@@ -37,6 +45,7 @@ where
 pub struct WatchedService<S> {
     service: S,
     worker: Rc<Worker>,
+    paths: RefCell<Paths>,
 }
 
 impl<S, B> Service<ServiceRequest> for WatchedService<S>
@@ -53,7 +62,7 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let open = self.worker.open(&request);
+        let open = Request::open(&self.worker, &self.paths, &request);
         let piece = open.enter(Part::Call);
         let future = self.service.call(request);
         drop(piece);

@@ -99,13 +99,19 @@ impl Shared {
         self.record_query.store(record, Ordering::Relaxed);
     }
 
-    /// Makes the calling thread a worker. The first one starts the monitor.
-    pub(super) fn register(self: &Arc<Self>) -> Arc<Slot> {
-        let worker = self.workers.fetch_add(1, Ordering::Relaxed);
+    /// A number for one more worker.
+    pub(super) fn next_worker(&self) -> usize {
+        self.workers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Makes the calling thread the worker of that number. The first one starts the monitor.
+    pub(super) fn register(self: &Arc<Self>, worker: usize) -> Arc<Slot> {
         let slot = Slot::new(worker, system::now());
         lock(&self.slots).push(Arc::clone(&slot));
+        // It sleeps while there is no worker.
         self.monitor
-            .get_or_init(|| monitor::start(Arc::downgrade(self)));
+            .get_or_init(|| monitor::start(Arc::downgrade(self)))
+            .unpark();
         slot
     }
 
@@ -184,7 +190,7 @@ impl Shared {
         if duration < self.threshold() {
             return None;
         }
-        let culprits = stretch.culprits();
+        let culprits = stretch.culprits(self.threshold());
         Some(self.hold(&Raw {
             slot: Arc::clone(slot),
             start: stretch.start,
@@ -197,15 +203,35 @@ impl Shared {
         }))
     }
 
-    /// The workers' holds that are not over, of watched work. `now` is when they last until; for a
-    /// test, which is itself on the worker, only the work counts that was done.
-    pub(super) fn unfinished_holds(&self, now: Option<u64>) -> Vec<Hold> {
-        let hold = |slot: &Arc<Slot>| {
-            let seen = slot.ongoing(system::now())?;
-            let until = now.unwrap_or(seen.stretch.end);
-            self.ongoing(slot, seen, until)
+    /// The workers that are held at this moment.
+    pub(super) fn held_now(&self) -> Vec<Hold> {
+        let now = system::now();
+        let hold = |slot: &Arc<Slot>| match slot.ongoing(now) {
+            Some(ongoing) => self.ongoing(slot, ongoing, now),
+            None => self.outside(slot, slot.unanswered()?, now),
         };
         self.slots().iter().filter_map(hold).collect()
+    }
+
+    /// The holds so far, with those that are not over: of these only the work that was watched.
+    pub(super) fn certain(&self) -> Vec<Hold> {
+        // First what is not over: what ends meanwhile is then in both, and not in neither.
+        let unfinished = |slot: &Arc<Slot>| {
+            let ongoing = slot.ongoing(system::now())?;
+            let until = ongoing.stretch.end;
+            self.ongoing(slot, ongoing, until)
+        };
+        let unfinished: Vec<_> = self.slots().iter().filter_map(unfinished).collect();
+        let mut holds = self.settled();
+        for hold in unfinished {
+            if !holds
+                .iter()
+                .any(|over| (over.worker, over.started) == (hold.worker, hold.started))
+            {
+                holds.push(hold);
+            }
+        }
+        holds
     }
 
     /// A raw hold with its names.

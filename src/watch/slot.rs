@@ -27,15 +27,27 @@ pub(super) struct Slot {
     open: AtomicUsize,
     /// Since when a stretch lasts that waits for the loop's turn; 0 for none.
     pending_start: AtomicU64,
+    /// When its latest piece ended.
+    pending_end: AtomicU64,
     /// That stretch, as of its latest piece or an earlier one.
     pending: Mutex<Stretch>,
     /// When the heartbeat was asked for; 0 when it was answered.
     beat_asked: AtomicU64,
     pub(super) beat: AtomicWaker,
-    /// The thread's time in the run queue when it was last seen free, and when that was.
-    free_run_delay: AtomicU64,
-    free_at: AtomicU64,
+    /// The thread's time in the run queue, at two times: the later one, and one from before the
+    /// stretch that lasted then.
+    run_delays: Mutex<[Sample; 2]>,
 }
+
+/// A thread's time in the run queue up to a time, both in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: u64,
+    run_delay: u64,
+}
+
+/// A sample taken longer than this before a stretch tells too much of what was before it.
+const SAMPLE_AGE: u64 = 200_000_000;
 
 /// A stretch that is not over, as seen from outside.
 #[derive(Debug)]
@@ -49,6 +61,7 @@ impl Slot {
     /// For the calling thread.
     pub(super) fn new(worker: usize, now: u64) -> Arc<Self> {
         let thread = system::thread_number();
+        let run_delay = system::run_delay(thread).unwrap_or(0);
         Arc::new(Self {
             worker,
             routes: Routes::new(),
@@ -61,11 +74,11 @@ impl Slot {
             last_end: AtomicU64::new(0),
             open: AtomicUsize::new(0),
             pending_start: AtomicU64::new(0),
+            pending_end: AtomicU64::new(0),
             pending: Mutex::new(Stretch::default()),
             beat_asked: AtomicU64::new(0),
             beat: AtomicWaker::new(),
-            free_run_delay: AtomicU64::new(system::run_delay(thread).unwrap_or(0)),
-            free_at: AtomicU64::new(now),
+            run_delays: Mutex::new([Sample { at: now, run_delay }; 2]),
         })
     }
 
@@ -94,6 +107,7 @@ impl Slot {
         if let Ok(mut pending) = self.pending.try_lock() {
             pending.clone_from(stretch);
         }
+        self.pending_end.store(stretch.end, Ordering::Relaxed);
         self.pending_start.store(stretch.start, Ordering::Release);
     }
 
@@ -122,14 +136,15 @@ impl Slot {
         self.alive.store(false, Ordering::Release);
     }
 
-    /// How long the worker's thread was in the run queue since it was last seen free; `None` when
-    /// that was after `start`, or the system does not tell.
-    pub(super) fn descheduled_since_free(&self, start: u64) -> Option<u64> {
-        let before = self.free_run_delay.load(Ordering::Relaxed);
-        if self.free_at.load(Ordering::Acquire) > start {
+    /// How long the worker's thread was in the run queue in a stretch that began at `start` and
+    /// ends now, or shortly before it; `None` when that is not known.
+    pub(super) fn descheduled_since(&self, start: u64) -> Option<u64> {
+        let samples = *self.run_delays.try_lock().ok()?;
+        let before = samples.iter().rev().find(|sample| sample.at <= start)?;
+        if start - before.at > SAMPLE_AGE {
             return None;
         }
-        Some(system::run_delay(self.thread)?.saturating_sub(before))
+        Some(system::run_delay(self.thread)?.saturating_sub(before.run_delay))
     }
 
     // The others' side.
@@ -164,11 +179,26 @@ impl Slot {
         }
     }
 
-    /// Notes the thread's time in the run queue, while the worker is free.
-    pub(super) fn seen_free(&self, now: u64) {
-        if let Some(run_delay) = system::run_delay(self.thread) {
-            self.free_run_delay.store(run_delay, Ordering::Relaxed);
-            self.free_at.store(now, Ordering::Release);
+    /// Since when a heartbeat is asked for and not answered.
+    pub(super) fn unanswered(&self) -> Option<u64> {
+        match self.beat_asked.load(Ordering::Acquire) {
+            0 => None,
+            asked => Some(asked),
+        }
+    }
+
+    /// Notes the thread's time in the run queue, but keeps a note from before the stretch that
+    /// lasts since `start`.
+    pub(super) fn sample(&self, now: u64, start: Option<u64>) {
+        let Some(run_delay) = system::run_delay(self.thread) else {
+            return;
+        };
+        let mut samples = self
+            .run_delays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if start.is_none_or(|start| start > samples[1].at) {
+            *samples = [samples[1], Sample { at: now, run_delay }];
         }
     }
 
@@ -201,6 +231,9 @@ impl Slot {
         } else {
             Stretch::between(start, start)
         };
+        if pending_start > 0 {
+            stretch.end = stretch.end.max(self.pending_end.load(Ordering::Relaxed));
+        }
         let route = u32::try_from(piece >> 8).ok().and_then(NonZeroU32::new);
         if let Some(route) = route {
             stretch.add(

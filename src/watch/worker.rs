@@ -3,23 +3,52 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::num::NonZeroU32;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use actix_web::dev::ServiceRequest;
-
 use super::hold::{Part, Stretch};
-use super::recorder::{Moment, Recorder};
-use super::route::Finder;
+use super::recorder::Recorder;
+use super::request::Request;
+use super::route::Names;
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
 use super::system;
 
 thread_local! {
-    /// This thread as a worker of each watch that it serves, by the watch's number.
-    static WORKERS: RefCell<HashMap<u64, Weak<Worker>>> = RefCell::new(HashMap::new());
+    /// What this thread is to each watch that it serves or served, by the watch's number.
+    static PLACES: RefCell<HashMap<u64, Place>> = RefCell::new(HashMap::new());
+}
+
+/// A thread's place in a watch: its number as a worker stays, also from one app to the next.
+struct Place {
+    number: usize,
+    worker: Weak<Worker>,
+}
+
+/// The calling thread's number as a worker of the watch.
+pub(super) fn number(shared: &Shared) -> usize {
+    PLACES.with_borrow_mut(|places| {
+        let new = || Place {
+            number: shared.next_worker(),
+            worker: Weak::new(),
+        };
+        places.entry(shared.number).or_insert_with(new).number
+    })
+}
+
+/// Whether the calling thread is or was a worker of the watch, as it is in the test harness. If so,
+/// its work so far is settled, though its loop may not have turned since.
+pub(super) fn settle_own(shared: &Shared) -> bool {
+    let place = PLACES.with_borrow(|places| {
+        places
+            .get(&shared.number)
+            .map(|place| place.worker.upgrade())
+    });
+    if let Some(Some(worker)) = &place {
+        worker.ends_with_its_last_piece();
+    }
+    place.is_some()
 }
 
 /// One worker of one watch. All its services, wherever they stand in the app, share it.
@@ -29,47 +58,28 @@ pub(super) struct Worker {
     pub(super) slot: Arc<Slot>,
     stretch: RefCell<Stretch>,
     /// Whether the loop was asked to mark its next turn. Until it does, all is one stretch.
-    lasting: Cell<bool>,
+    pub(super) lasting: Cell<bool>,
     /// How deep in watched pieces of work the thread is: a watch within a watch counts once.
-    depth: Cell<u32>,
+    pub(super) depth: Cell<u32>,
     marker: RefCell<Option<Waker>>,
     /// The thread's CPU time when it was last read, and when that was.
     cpu: Cell<(Option<u64>, u64)>,
-    finder: RefCell<Finder>,
-    requests: Cell<u64>,
-    open: Cell<usize>,
-}
-
-/// A request on its way: counted as open until it is dropped.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) worker: Rc<Worker>,
-    number: u64,
-    /// The lane that is recorded for it; 0 when nobody listened when it came.
-    lane: u64,
-    route: NonZeroU32,
-    finished: Cell<bool>,
-}
-
-/// A piece of work in progress; dropping it, also in a panic, ends it.
-#[derive(Debug)]
-pub(super) struct Piece<'a> {
-    request: &'a Request,
-    part: Part,
-    since: u64,
-    nested: bool,
+    pub(super) names: RefCell<Names>,
+    pub(super) requests: Cell<u64>,
+    pub(super) open: Cell<usize>,
 }
 
 impl Worker {
     /// This thread as a worker of the watch: the one that it already is, or a new one.
     pub(super) fn current(shared: &Arc<Shared>) -> Rc<Self> {
-        let known = WORKERS.with_borrow(|workers| workers.get(&shared.number).cloned());
-        if let Some(worker) = known.as_ref().and_then(Weak::upgrade) {
+        let number = number(shared);
+        let known = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.upgrade());
+        if let Some(worker) = known {
             return worker;
         }
-        let slot = shared.register();
+        let slot = shared.register(number);
         let worker = Rc::new(Self {
-            finder: RefCell::new(Finder::new(Arc::clone(&slot.routes))),
+            names: RefCell::new(Names::new(Arc::clone(&slot.routes))),
             shared: Arc::clone(shared),
             slot,
             stretch: RefCell::new(Stretch::default()),
@@ -80,10 +90,11 @@ impl Worker {
             requests: Cell::new(0),
             open: Cell::new(0),
         });
-        WORKERS.with_borrow_mut(|workers| {
-            workers.retain(|_, worker| worker.strong_count() > 0);
-            workers.insert(shared.number, Rc::downgrade(&worker))
-        });
+        let place = Place {
+            number,
+            worker: Rc::downgrade(&worker),
+        };
+        PLACES.with_borrow_mut(|places| places.insert(shared.number, place));
         worker
     }
 
@@ -113,40 +124,9 @@ impl Worker {
         }));
     }
 
-    /// A request has come.
-    pub(super) fn open(self: &Rc<Self>, request: &ServiceRequest) -> Request {
-        self.requests.set(self.requests.get() + 1);
-        self.open.set(self.open.get() + 1);
-        self.slot.set_open(self.open.get());
-        let (number, route) = (
-            self.requests.get(),
-            self.finder.borrow_mut().number(request),
-        );
-        let mut lane = 0;
-        if self.recorder().is_listening() {
-            let with_query = self.shared.records_query();
-            let path = request.uri().path_and_query().filter(|_| with_query);
-            let path = path.map_or(request.path(), |path| path.as_str());
-            let slot = Arc::clone(&self.slot);
-            let opened = Moment::Opened {
-                slot,
-                route,
-                path: path.into(),
-            };
-            lane = self.recorder().begin(system::now(), opened);
-        }
-        Request {
-            worker: Rc::clone(self),
-            number,
-            route,
-            lane,
-            finished: Cell::new(false),
-        }
-    }
-
     /// The last tick of the clock. At the first piece of work after one the thread's CPU time is
     /// read, which costs ten times as much: a hold's CPU time is exact to within a tick.
-    fn tick(&self) -> u64 {
+    pub(super) fn tick(&self) -> u64 {
         let tick = system::last_tick();
         if self.cpu.get().1 < tick {
             self.cpu.set((system::thread_cpu(), tick));
@@ -154,13 +134,13 @@ impl Worker {
         tick
     }
 
-    fn recorder(&self) -> &Recorder {
+    pub(super) fn recorder(&self) -> &Recorder {
         &self.shared.recorder
     }
 
     /// A piece of work took its time: it begins a stretch, or belongs to one.
     #[cold]
-    fn lasts(&self, request: &Request, part: Part, since: u64) {
+    pub(super) fn lasts(&self, request: &Request, part: Part, since: u64) {
         let mut stretch = self.stretch.borrow_mut();
         let now = system::now();
         let begins = !self.lasting.replace(true);
@@ -173,7 +153,7 @@ impl Worker {
         if begins {
             stretch.begin(since);
         }
-        stretch.add(request.number, request.route, part, since, now);
+        stretch.add(request.number(), request.route(), part, since, now);
         stretch.note_open(self.open.get());
         self.slot.show_pending(&stretch);
         if begins && let Some(marker) = &*self.marker.borrow() {
@@ -183,15 +163,28 @@ impl Worker {
 
     /// The loop has turned: what was one stretch is over, and a hold if it was long.
     fn turned(&self) {
-        if !self.lasting.replace(false) {
-            return;
+        if self.lasting.replace(false) {
+            let now = system::now();
+            self.over(now);
+            self.slot.set_last_end(now);
         }
-        let now = system::now();
-        self.slot.clear_pending();
-        self.slot.set_last_end(now);
+    }
+
+    /// The stretch is over without a turn of the loop, which may not come: its time counts up to
+    /// the last piece of work.
+    fn ends_with_its_last_piece(&self) {
+        if self.depth.get() == 0 && self.lasting.replace(false) {
+            let end = self.stretch.borrow().end;
+            self.over(end);
+        }
+    }
+
+    fn over(&self, end: u64) {
         let mut stretch = self.stretch.borrow_mut();
-        stretch.end = now;
-        self.close(&stretch, now);
+        stretch.end = end;
+        self.close(&stretch);
+        // Only now, so that whoever looks sees it as not over, or as over.
+        self.slot.clear_pending();
     }
 
     /// Answers the monitor. When that took long and no watched work was the reason, the worker was
@@ -211,7 +204,7 @@ impl Worker {
             if until > from {
                 let mut outside = Stretch::between(from, until);
                 outside.note_open(self.open.get());
-                self.close(&outside, now);
+                self.close(&outside);
             }
         }
         if !lasting {
@@ -220,9 +213,9 @@ impl Worker {
     }
 
     /// Hands a stretch that is over to the monitor, if it was a hold.
-    fn close(&self, stretch: &Stretch, now: u64) {
+    fn close(&self, stretch: &Stretch) {
         let cpu_now = system::thread_cpu();
-        let (cpu_before, _) = self.cpu.replace((cpu_now, now));
+        let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let duration = stretch.end - stretch.start;
         if duration < self.shared.threshold() {
             return;
@@ -230,9 +223,9 @@ impl Worker {
         let cpu = cpu_before
             .zip(cpu_now)
             .map(|(before, now)| (now - before).min(duration));
-        let descheduled = self.slot.descheduled_since_free(stretch.start);
+        let descheduled = self.slot.descheduled_since(stretch.start);
         let descheduled = descheduled.map(|time| time.min(duration - cpu.unwrap_or(0)));
-        let culprits = stretch.culprits();
+        let culprits = stretch.culprits(self.shared.threshold());
         let waiting = stretch.waiting(&culprits);
         let slot = Arc::clone(&self.slot);
         self.shared.close(Raw {
@@ -251,83 +244,12 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // A test drops its app and looks at the watch after, and the loop never turned in between.
-        self.turned();
+        self.ends_with_its_last_piece();
         self.slot.end();
         // Both tasks find the worker gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {
             marker.wake();
         }
         self.slot.beat.wake();
-    }
-}
-
-impl Request {
-    /// A piece of work on this request begins.
-    pub(super) fn enter(&self, part: Part) -> Piece<'_> {
-        let worker = &*self.worker;
-        let depth = worker.depth.replace(worker.depth.get() + 1);
-        let mut piece = Piece {
-            request: self,
-            part,
-            since: 0,
-            nested: depth > 0,
-        };
-        if !piece.nested {
-            piece.since = if worker.lasting.get() {
-                system::now()
-            } else {
-                worker.tick()
-            };
-            worker
-                .slot
-                .enter(self.number, self.route, part, piece.since);
-        }
-        piece
-    }
-
-    /// Records a moment of this request's lane, if it has one.
-    pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
-        if self.is_recorded() {
-            self.worker
-                .recorder()
-                .add(self.lane, system::now(), moment());
-        }
-    }
-
-    /// Whether its lane is recorded.
-    pub(super) fn is_recorded(&self) -> bool {
-        self.lane > 0
-    }
-
-    /// All of its answer was handed over.
-    pub(super) fn finish(&self) {
-        self.finished.set(true);
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        let finished = self.finished.get();
-        self.record(|| Moment::Ended { finished });
-        let worker = &self.worker;
-        worker.open.set(worker.open.get() - 1);
-        worker.slot.set_open(worker.open.get());
-    }
-}
-
-impl Drop for Piece<'_> {
-    fn drop(&mut self) {
-        let worker = &*self.request.worker;
-        worker.depth.set(worker.depth.get() - 1);
-        if self.nested {
-            return;
-        }
-        let tick = system::last_tick();
-        worker.slot.leave(tick);
-        // Within a tick of the clock nothing can have lasted, and that is how nearly all end. Many
-        // small pieces in a row are found all the same: a tick falls into one of them.
-        if worker.lasting.get() || tick != self.since {
-            worker.lasts(self.request, self.part, self.since);
-        }
     }
 }

@@ -126,6 +126,7 @@ async fn accept_chooses_the_format_unless_the_query_does() {
     for (query, accept, expected) in [
         ("", None, "application/x-ndjson"),
         ("", Some("*/*"), "application/x-ndjson"),
+        ("", Some(""), "application/x-ndjson"),
         ("", Some(browser), "text/plain; charset=utf-8"),
         ("", Some("text/*"), "text/plain; charset=utf-8"),
         (

@@ -25,6 +25,7 @@ fn a_wrong_flag_is_a_usage_error_that_says_what_is_allowed() {
         (["--workers", "0"], "--workers"),
         (["--grace", "10"], "such as 250ms, 1s or 2m"),
         (["--max-duration", "soon"], "such as 250ms, 1s or 2m"),
+        (["--max-duration", "300000000000y"], "--max-duration"),
         (["--max-streams", "0"], "--max-streams"),
         (["--log-format", "xml"], "text, json"),
     ] {

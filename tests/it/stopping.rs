@@ -38,8 +38,8 @@ fn what_is_not_finished_within_the_grace_is_cut_off_and_the_exit_code_is_0() {
 
 #[test]
 fn a_frozen_worker_does_not_keep_the_process_beyond_the_grace() {
-    let mut server = Server::start(&["--grace", "200ms"]);
-    let mut reply = get(server.address, "/blocking?from=600&period=100ms");
+    let mut server = Server::start(&["--grace", "200ms", "--max-duration", "1h"]);
+    let mut reply = get(server.address, "/blocking?from=600&period=1s");
     reply.tick().expect("a first tick");
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));

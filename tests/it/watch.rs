@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -166,8 +166,13 @@ async fn in_a_lock(lock: web::Data<Mutex<()>>) -> impl Responder {
     "done"
 }
 
-async fn in_a_file(fifo: web::Data<std::path::PathBuf>) -> impl Responder {
-    let path = fifo.get_ref().clone();
+async fn in_a_file() -> impl Responder {
+    static FIFOS: AtomicU32 = AtomicU32::new(0);
+    let number = FIFOS.fetch_add(1, Ordering::Relaxed);
+    let fifo = std::env::temp_dir().join(format!("holdup-test-{}-{number}", std::process::id()));
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a FIFO");
+    let path = fifo.clone();
     thread::spawn(move || {
         block();
         std::fs::OpenOptions::new()
@@ -175,7 +180,9 @@ async fn in_a_file(fifo: web::Data<std::path::PathBuf>) -> impl Responder {
             .open(path)
             .expect("a reader waits");
     });
-    std::fs::read(fifo.get_ref()).expect("a FIFO")
+    std::fs::read(&fifo).expect("a FIFO");
+    std::fs::remove_file(&fifo).expect("our own");
+    "done"
 }
 
 async fn in_a_spawned_task() -> impl Responder {
@@ -189,19 +196,11 @@ async fn healthy() -> impl Responder {
 }
 
 fn app_with_every_form(watch: &Watch) -> Served {
-    static FIFOS: AtomicU32 = AtomicU32::new(0);
     let watch = watch.clone();
     let lock = web::Data::new(Mutex::new(()));
-    let number = FIFOS.fetch_add(1, Ordering::Relaxed);
-    let fifo = std::env::temp_dir().join(format!("holdup-test-{}-{number}", std::process::id()));
-    std::fs::remove_file(&fifo).ok();
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a FIFO");
-    let fifo = web::Data::new(fifo);
     serve(move || {
         App::new()
             .app_data(lock.clone())
-            .app_data(fifo.clone())
             .route("/before", web::get().to(before_the_first_await))
             .route("/between/{id}", web::get().to(between_awaits))
             .route("/extractor", web::get().to(in_an_extractor))
@@ -254,7 +253,7 @@ fn a_spawned_task_that_blocks_is_a_hold_that_nobody_is_blamed_for() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
     // The heartbeat has to be there before the task.
-    pause(Duration::from_millis(100));
+    get(served.address, "/none");
     get(served.address, "/spawned");
     let holds = holds(&watch, 1);
     assert_eq!(holds.len(), 1, "{holds:?}");
@@ -286,27 +285,48 @@ fn a_handler_that_awaits_holds_nobody_and_a_watch_that_saw_nothing_fails_the_tes
     watch.assert_no_holds();
 }
 
+/// A handler that holds its worker until the test lets it go.
+#[derive(Clone)]
+struct Gate {
+    lock: Arc<Mutex<()>>,
+    entered: mpsc::Sender<()>,
+}
+
+impl Gate {
+    fn new() -> (Self, mpsc::Receiver<()>) {
+        let (entered, enters) = mpsc::channel();
+        (
+            Self {
+                lock: Arc::default(),
+                entered,
+            },
+            enters,
+        )
+    }
+
+    #[expect(clippy::unused_async, reason = "handlers are async")]
+    async fn pass(gate: web::Data<Self>) -> impl Responder {
+        gate.entered.send(()).expect("the test waits for it");
+        drop(gate.lock.lock().expect("nobody panics with it"));
+        "done"
+    }
+}
+
 #[test]
 fn ten_requests_of_one_turn_are_one_hold_with_ten_culprits() {
     let watch = Watch::new();
+    let (gate, entered) = Gate::new();
     let served = {
-        let watch = watch.clone();
+        let (watch, gate) = (watch.clone(), gate.clone());
         serve(move || {
+            let slow = async || {
+                pause(Duration::from_millis(15));
+                "done"
+            };
             App::new()
-                .route(
-                    "/slow",
-                    web::get().to(async || {
-                        pause(Duration::from_millis(15));
-                        "done"
-                    }),
-                )
-                .route(
-                    "/gate",
-                    web::get().to(async || {
-                        pause(Duration::from_millis(80));
-                        "done"
-                    }),
-                )
+                .app_data(web::Data::new(gate.clone()))
+                .route("/slow", web::get().to(slow))
+                .route("/gate", web::get().to(Gate::pass))
                 .wrap(watch.clone())
         })
     };
@@ -322,46 +342,39 @@ fn ten_requests_of_one_turn_are_one_hold_with_ten_culprits() {
         })
         .collect();
     // They come while the worker is at something else.
+    let closed = gate.lock.lock().expect("nobody panics with it");
     let address = served.address;
-    let gate = thread::spawn(move || get(address, "/gate").status);
-    pause(Duration::from_millis(30));
+    let client = thread::spawn(move || get(address, "/gate").status);
+    entered.recv().expect("the worker enters");
     for connection in &mut connections {
         connection.write_all(request.as_bytes()).expect("sent");
     }
-    assert_eq!(gate.join().expect("an answer"), 200);
+    drop(closed);
+    assert_eq!(client.join().expect("an answer"), 200);
 
-    let holds = holds(&watch, 1);
-    let hold = holds
-        .iter()
-        .max_by_key(|hold| hold.culprits.len())
-        .expect("a hold");
-    let slow: Vec<_> = hold
-        .culprits
-        .iter()
-        .filter(|culprit| culprit.route == "/slow" && culprit.part == Part::Future)
-        .collect();
-    assert_eq!(slow.len(), 10, "{holds:?}");
+    let of_slow = |culprit: &&Culprit| culprit.route == "/slow" && culprit.part == Part::Future;
+    let ten = |hold: &&Hold| hold.culprits.iter().filter(of_slow).count() == 10;
+    let deadline = Instant::now() + PATIENCE;
+    while !watch.holds().iter().any(|hold| ten(&hold)) {
+        assert!(Instant::now() < deadline, "{:?}", watch.holds());
+        pause(Duration::from_millis(5));
+    }
+    let holds = watch.holds();
+    let hold = holds.iter().find(ten).expect("it was there");
     assert!(hold.duration + TICK >= Duration::from_millis(150), "{hold}");
 }
 
 #[test]
 fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
     let watch = Watch::new();
-    let released = Arc::new(Mutex::new(()));
+    let (gate, entered) = Gate::new();
     let served = {
-        let (watch, released) = (watch.clone(), Arc::clone(&released));
+        let (watch, gate) = (watch.clone(), gate.clone());
         serve(move || {
-            let released = web::Data::from(Arc::clone(&released));
             App::new()
-                .app_data(released)
+                .app_data(web::Data::new(gate.clone()))
                 .route("/open", web::get().to(std::future::pending::<HttpResponse>))
-                .route(
-                    "/held",
-                    web::get().to(async |released: web::Data<Mutex<()>>| {
-                        drop(released.lock().expect("nobody panics with it"));
-                        "done"
-                    }),
-                )
+                .route("/held", web::get().to(Gate::pass))
                 .wrap(watch.clone())
         })
     };
@@ -376,7 +389,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
             assert!(Instant::now() < deadline, "nothing is told");
         }
     };
-    let gate = released.lock().expect("nobody panics with it");
+    let closed = gate.lock.lock().expect("nobody panics with it");
     let mut open = connect(served.address);
     open.write_all(b"GET /open HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("sent");
@@ -384,6 +397,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
     assert_eq!(get(served.address, "/none").status, 404);
     let address = served.address;
     let client = thread::spawn(move || get(address, "/held").status);
+    entered.recv().expect("the worker enters");
 
     let Event::Held(hold) = event() else {
         panic!("released before it was held")
@@ -397,7 +411,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
         "{now:?}"
     );
 
-    drop(gate);
+    drop(closed);
     assert_eq!(client.join().expect("an answer"), 200);
     let Event::Released(hold) = event() else {
         panic!("told twice")
@@ -579,6 +593,165 @@ async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
     let message = failure(&watch);
     assert!(message.contains("GET /drop/{id} (future, "), "{message}");
     assert!(message.contains("web::block"), "{message}");
+}
+
+/// An app whose only route takes a while, but no hold's time.
+fn a_while() -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let handler = async || {
+        pause(Duration::from_millis(12));
+        "done"
+    };
+    App::new().route("/while", web::get().to(handler))
+}
+
+#[actix_web::test]
+async fn what_the_test_itself_does_between_requests_is_not_the_apps() {
+    let watch = Watch::new();
+    let app = actix_web::test::init_service(a_while().wrap(watch.clone())).await;
+    for _ in 0..10 {
+        let request = actix_web::test::TestRequest::get()
+            .uri("/while")
+            .to_request();
+        actix_web::test::call_service(&app, request).await;
+    }
+    pause(LONG);
+    let request = actix_web::test::TestRequest::get()
+        .uri("/while")
+        .to_request();
+    actix_web::test::call_service(&app, request).await;
+    watch.assert_no_holds();
+    rt::time::sleep(Duration::from_millis(50)).await;
+    watch.assert_no_holds();
+}
+
+#[test]
+fn a_client_that_asserts_right_after_its_answer_sees_the_hold() {
+    for _ in 0..20 {
+        let watch = Watch::new().threshold(Duration::from_millis(20));
+        let served = {
+            let watch = watch.clone();
+            let handler = async || {
+                pause(Duration::from_millis(60));
+                "done"
+            };
+            serve(move || {
+                App::new()
+                    .route("/", web::get().to(handler))
+                    .wrap(watch.clone())
+            })
+        };
+        get(served.address, "/");
+        failure(&watch);
+    }
+}
+
+#[test]
+fn a_handler_is_not_blamed_for_the_task_that_it_spawned() {
+    let watch = Watch::new();
+    let served = {
+        let watch = watch.clone();
+        let handler = async || {
+            rt::spawn(async { pause(LONG) });
+            pause(Duration::from_millis(12));
+            "done"
+        };
+        serve(move || {
+            App::new()
+                .route("/kick", web::get().to(handler))
+                .wrap(watch.clone())
+        })
+    };
+    get(served.address, "/kick");
+    let holds = holds(&watch, 1);
+    assert_eq!(holds[0].culprits, [], "{}", holds[0]);
+}
+
+#[test]
+fn a_second_app_of_one_watch_is_watched_too_and_by_its_own_routes() {
+    let watch = Watch::new();
+    let mut events = watch.subscribe();
+    for route in ["/first/{id}", "/{any}/second"] {
+        let served = {
+            let watch = watch.clone();
+            let handler = async || {
+                block();
+                "done"
+            };
+            serve(move || {
+                App::new()
+                    .route(route, web::get().to(handler))
+                    .wrap(watch.clone())
+            })
+        };
+        get(served.address, "/first/second");
+        let deadline = Instant::now() + PATIENCE;
+        let released = loop {
+            match events.try_next() {
+                Some(Event::Released(hold)) => break hold,
+                _ => pause(Duration::from_millis(2)),
+            }
+            assert!(Instant::now() < deadline, "{route}: nothing is told");
+        };
+        assert_eq!(released.culprits[0].route, route);
+    }
+}
+
+#[test]
+fn a_worker_knows_its_number_and_held_now_shows_what_is_outside_of_requests() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = {
+        let (watch, gate) = (watch.clone(), gate.clone());
+        serve(move || {
+            let number = watch.worker();
+            assert_eq!(number, watch.worker());
+            let gate = gate.clone();
+            App::new()
+                .route(
+                    "/number",
+                    web::get().to(move || async move { number.to_string() }),
+                )
+                .route(
+                    "/spawn",
+                    web::get().to(move || {
+                        let gate = web::Data::new(gate.clone());
+                        async move {
+                            rt::spawn(async move { drop(Gate::pass(gate).await) });
+                            "done"
+                        }
+                    }),
+                )
+                .wrap(watch.clone())
+        })
+    };
+    let number: usize = get(served.address, "/number")
+        .body()
+        .parse()
+        .expect("a number");
+    assert_ne!(watch.worker(), number, "the test's thread is another");
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    get(served.address, "/spawn");
+    entered.recv().expect("the task runs");
+    let deadline = Instant::now() + PATIENCE;
+    while watch.held_now().is_empty() {
+        assert!(Instant::now() < deadline, "nothing is seen");
+        pause(Duration::from_millis(2));
+    }
+    let now = watch.held_now();
+    assert_eq!(
+        (now[0].worker, now[0].culprits.len()),
+        (number, 0),
+        "{now:?}"
+    );
+    drop(closed);
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! One request on its way through the watched services, and the pieces of work done for it.
+
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::ServiceRequest;
+
+use super::hold::Part;
+use super::recorder::Moment;
+use super::route::Paths;
+use super::system;
+use super::worker::Worker;
+
+/// A request on its way: counted as open until it is dropped.
+#[derive(Debug)]
+pub(super) struct Request {
+    worker: Rc<Worker>,
+    /// Its number on the worker, from 1; 0 within another watched service, which counts it.
+    number: u64,
+    /// The lane that is recorded for it; 0 when nobody listened when it came.
+    lane: u64,
+    route: NonZeroU32,
+    finished: Cell<bool>,
+}
+
+/// A piece of work in progress; dropping it, also in a panic, ends it.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    request: &'a Request,
+    part: Part,
+    since: u64,
+    nested: bool,
+}
+
+impl Request {
+    /// A request has come to a service that leads to these paths.
+    pub(super) fn open(
+        worker: &Rc<Worker>,
+        paths: &RefCell<Paths>,
+        request: &ServiceRequest,
+    ) -> Self {
+        let route = paths.borrow_mut().number(request, &worker.names);
+        let (mut number, mut lane) = (0, 0);
+        if worker.depth.get() == 0 {
+            number = worker.requests.get() + 1;
+            worker.requests.set(number);
+            worker.open.set(worker.open.get() + 1);
+            worker.slot.set_open(worker.open.get());
+            if worker.recorder().is_listening() {
+                let with_query = worker.shared.records_query();
+                let path = request.uri().path_and_query().filter(|_| with_query);
+                let path = path.map_or(request.path(), |path| path.as_str()).into();
+                let slot = Arc::clone(&worker.slot);
+                let opened = Moment::Opened { slot, route, path };
+                lane = worker.recorder().begin(system::now(), opened);
+            }
+        }
+        let (worker, finished) = (Rc::clone(worker), Cell::new(false));
+        Self {
+            worker,
+            number,
+            lane,
+            route,
+            finished,
+        }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn route(&self) -> NonZeroU32 {
+        self.route
+    }
+
+    /// A piece of work on this request begins.
+    pub(super) fn enter(&self, part: Part) -> Piece<'_> {
+        let worker = &*self.worker;
+        let depth = worker.depth.replace(worker.depth.get() + 1);
+        let mut piece = Piece {
+            request: self,
+            part,
+            since: 0,
+            nested: depth > 0,
+        };
+        if !piece.nested {
+            piece.since = if worker.lasting.get() {
+                system::now()
+            } else {
+                worker.tick()
+            };
+            worker
+                .slot
+                .enter(self.number, self.route, part, piece.since);
+        }
+        piece
+    }
+
+    /// Records a moment of this request's lane, if it has one.
+    pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
+        if self.is_recorded() {
+            self.worker
+                .recorder()
+                .add(self.lane, system::now(), moment());
+        }
+    }
+
+    /// Whether its lane is recorded.
+    pub(super) fn is_recorded(&self) -> bool {
+        self.lane > 0
+    }
+
+    /// All of its answer was handed over.
+    pub(super) fn finish(&self) {
+        self.finished.set(true);
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let finished = self.finished.get();
+        self.record(|| Moment::Ended { finished });
+        let worker = &self.worker;
+        if self.number > 0 {
+            worker.open.set(worker.open.get() - 1);
+            worker.slot.set_open(worker.open.get());
+        }
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        let worker = &*self.request.worker;
+        worker.depth.set(worker.depth.get() - 1);
+        if self.nested {
+            return;
+        }
+        let tick = system::last_tick();
+        worker.slot.leave(tick);
+        // Within a tick of the clock nothing can have lasted, and that is how nearly all end. Many
+        // small pieces in a row are found all the same: a tick falls into one of them.
+        if worker.lasting.get() || tick != self.since {
+            worker.lasts(self.request, self.part, self.since);
+        }
+    }
+}

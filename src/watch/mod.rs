@@ -97,6 +97,7 @@ mod route;
 mod service;
 mod shared;
 mod slot;
+mod stretch;
 mod system;
 mod worker;
 

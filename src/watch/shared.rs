@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Entry, Hold, Stretch, THRESHOLD};
+use super::hold::{Culprit, Hold, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
 use super::slot::{Ongoing, Slot};
+use super::stretch::{Entry, Stretch};
 use super::system;
 
 /// The most holds that are kept; the oldest are forgotten first.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::task::AtomicWaker;
 
-use super::hold::{Part, Stretch};
+use super::hold::Part;
 use super::route::Routes;
+use super::stretch::Stretch;
 use super::system;
 
 /// One worker, seen from outside.

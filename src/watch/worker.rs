@@ -7,12 +7,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::hold::{Part, Stretch};
+use super::hold::Part;
 use super::recorder::Recorder;
 use super::request::Request;
 use super::route::Names;
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
+use super::stretch::Stretch;
 use super::system;
 
 thread_local! {

@@ -1,0 +1,73 @@
+//! In the actix test harness, where the app runs on the test's own thread.
+
+use super::*;
+
+#[actix_web::test]
+async fn the_size_of_a_body_is_passed_on() {
+    let watch = Watch::new();
+    let app = App::new()
+        .wrap(watch.clone())
+        .route("/", web::get().to(async || "four"));
+    let app = actix_web::test::init_service(app).await;
+    for listening in [false, true] {
+        let _events = listening.then(|| watch.subscribe());
+        let request = actix_web::test::TestRequest::get().to_request();
+        let response = app.call(request).await.expect("an answer");
+        assert_eq!(response.response().body().size(), BodySize::Sized(4));
+        assert_eq!(actix_web::test::read_body(response).await, "four");
+    }
+    watch.assert_no_holds();
+}
+
+#[actix_web::test]
+async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
+    let watch = Watch::new();
+    let app = App::new()
+        .wrap(watch.clone())
+        .route("/drop/{id}", web::get().to(in_a_drop));
+    let app = actix_web::test::init_service(app).await;
+    let request = actix_web::test::TestRequest::get()
+        .uri("/drop/1")
+        .to_request();
+    actix_web::test::call_service(&app, request).await;
+    let message = failure(&watch);
+    assert!(message.contains("GET /drop/{id} (future, "), "{message}");
+    assert!(message.contains("web::block"), "{message}");
+}
+
+/// An app whose only route takes a while, but no hold's time.
+fn a_while() -> App<
+    impl actix_web::dev::ServiceFactory<
+        actix_web::dev::ServiceRequest,
+        Config = (),
+        Response = actix_web::dev::ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let handler = async || {
+        pause(Duration::from_millis(12));
+        "done"
+    };
+    App::new().route("/while", web::get().to(handler))
+}
+
+#[actix_web::test]
+async fn what_the_test_itself_does_between_requests_is_not_the_apps() {
+    let watch = Watch::new();
+    let app = actix_web::test::init_service(a_while().wrap(watch.clone())).await;
+    for _ in 0..10 {
+        let request = actix_web::test::TestRequest::get()
+            .uri("/while")
+            .to_request();
+        actix_web::test::call_service(&app, request).await;
+    }
+    pause(LONG);
+    let request = actix_web::test::TestRequest::get()
+        .uri("/while")
+        .to_request();
+    actix_web::test::call_service(&app, request).await;
+    watch.assert_no_holds();
+    rt::time::sleep(Duration::from_millis(50)).await;
+    watch.assert_no_holds();
+}

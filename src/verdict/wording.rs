@@ -40,19 +40,18 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
                 _ => "",
             }
         ),
-        (Kind::Inconclusive, reason) => format!(
+        (Kind::Inconclusive, _) => format!(
             "Inconclusive: {}.",
-            reason
-                .as_ref()
-                .map_or_else(|| "no reason".to_owned(), |reason| because(reason, n, solo))
+            verdict.because().unwrap_or_else(|| "no reason".to_owned())
         ),
     }
 }
 
-fn because(reason: &Reason, n: usize, solo: Span) -> String {
+pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
     let phase = |alone: &bool| if *alone { "alone" } else { "at once" };
     match reason {
-        Reason::Uneven | Reason::Shared => "a limit shows".to_owned(),
+        Reason::Uneven => "the lines are of uneven length".to_owned(),
+        Reason::Shared => "all ran side by side, but shared what serves fewer".to_owned(),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => {

@@ -54,6 +54,11 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
         Reason::Shared => "all ran side by side, but shared what serves fewer".to_owned(),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
+        Reason::Failed {
+            count: 1,
+            what,
+            alone: true,
+        } => format!("alone, a request failed: {what}"),
         Reason::Failed { count, what, alone } => {
             format!("{count} of the requests {} failed: {what}", phase(alone))
         }
@@ -158,6 +163,10 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         Reason::Uneven | Reason::Shared => &[],
         Reason::TooFew => &["Ask for two or more at once."],
         Reason::NoSolo => &["Measure a request alone first, once the server is warm."],
+        Reason::Failed { alone: true, .. } => &[
+            "See that the server runs, and that it answers a single request to its end, within the \
+             time that is allowed.",
+        ],
         Reason::Failed { .. } => &[
             "See that one request alone is answered, then ask for fewer at once. If they timed \
              out, they may have queued: allow more time.",

@@ -55,31 +55,36 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         let _ = writeln!(text, "{from} redirects.");
     }
     let _ = writeln!(text, "{}\n", report.url);
-    picture(&mut text, &timeline(report), style);
+    if let Some(unique) = &report.unique {
+        picture(&mut text, unique, style);
+        text.push('\n');
+    }
     let verdict = &report.verdict;
-    let sentence = match style.color {
-        true => format!("\x1b[1m{}\x1b[0m", verdict.sentence),
-        false => verdict.sentence.clone(),
+    let (bold, plain) = match style.color {
+        true => ("\x1b[1m", "\x1b[0m"),
+        false => ("", ""),
     };
-    let _ = writeln!(text, "\n{sentence}");
+    text.push_str(bold);
+    fill(&mut text, &verdict.sentence, "", style.width);
+    text.push_str(plain);
     for line in &verdict.evidence {
-        wrapped(&mut text, line, style.width);
+        fill(&mut text, line, "- ", style.width);
     }
     if report.unique.is_some() {
         let _ = writeln!(text);
-        paragraph(&mut text, &report.delivery.to_string(), style.width);
+        fill(&mut text, &report.delivery.to_string(), "", style.width);
     }
     if let (Some(identical), Some(same)) = (&report.identical, &report.same) {
         let _ = writeln!(text);
         if identical.kind != IdenticalKind::Same {
             picture(&mut text, same, style);
         }
-        paragraph(&mut text, &identical.sentence, style.width);
+        fill(&mut text, &identical.sentence, "", style.width);
     }
     if !verdict.advice.is_empty() {
         let _ = writeln!(text, "\nWhat to do:");
         for line in &verdict.advice {
-            wrapped(&mut text, line, style.width);
+            fill(&mut text, line, "- ", style.width);
         }
     }
     text
@@ -96,15 +101,6 @@ fn picture(text: &mut String, timeline: &Timeline, style: &Style) {
         .collect();
     text.push_str(&draw::text(&some.into(), style));
     let _ = writeln!(text, "({MAX_LANES} of {count} requests are shown)");
-}
-
-/// An item of a list.
-fn wrapped(text: &mut String, line: &str, width: usize) {
-    fill(text, line, "- ", width);
-}
-
-fn paragraph(text: &mut String, line: &str, width: usize) {
-    fill(text, line, "", width);
 }
 
 /// Breaks `line` between words; the lines after the first are indented below the first word.

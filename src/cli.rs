@@ -79,7 +79,7 @@ pub(crate) struct Probe {
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// Whether to colour the picture; auto: in a terminal, unless NO_COLOR is set
+    /// Colours; auto: in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 }

@@ -63,7 +63,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind,
         .build()?;
     let mut live = live::Live::start(options.color);
     let report = runtime.block_on(probe(target, request, settings, &mut |event| {
-        live.on(&event)
+        live.on(&event);
     }));
     drop(live);
     // A name that is still being looked up would be waited for otherwise.
@@ -79,10 +79,11 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind,
 }
 
 fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
-    Ok(match options.json {
-        true => serde_json::to_string_pretty(&report.document())? + "\n",
-        false => show::text(report, &show::style(&io::stdout(), options.color)),
-    })
+    if options.json {
+        return Ok(serde_json::to_string_pretty(&report.document())? + "\n");
+    }
+    let style = show::style(&io::stdout(), options.color);
+    Ok(show::text(report, &style))
 }
 
 /// A reader that has seen enough is no error.

@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
@@ -83,7 +82,7 @@ pub(super) async fn ask(
     let exchange = timeout(patience, exchange(route, request, url, slot));
     match exchange.await.unwrap_or(Err(Failure::TimedOut)) {
         Ok(answer) => {
-            slot.record(|lane, now| lane.finish(now));
+            slot.record(Lane::finish);
             Some(answer)
         }
         Err(failure) => {
@@ -111,7 +110,7 @@ async fn exchange(
         }
     }
     let stream = connected?;
-    slot.record(|lane, now| lane.connect(now));
+    slot.record(Lane::connect);
     let io = |error: io::Error| failed(&error);
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
@@ -169,10 +168,7 @@ where
             // How it ended, the exchange learns as well.
             open = false;
         }
-        match exchange.as_mut().poll(context) {
-            Poll::Ready(ended) => Poll::Ready(ended),
-            Poll::Pending => Poll::Pending,
-        }
+        exchange.as_mut().poll(context)
     })
     .await
 }

@@ -55,9 +55,10 @@ impl Target {
     /// # Ok::<_, holdup::probe::BadUrl>(())
     /// ```
     pub fn parse(given: &str) -> Result<Self, BadUrl> {
-        let whole = match given.contains("://") {
-            true => given.to_owned(),
-            false => format!("http://{given}"),
+        let whole = if given.contains("://") {
+            given.to_owned()
+        } else {
+            format!("http://{given}")
         };
         let url = Url::parse(&whole).map_err(|cause| BadUrl::Unreadable {
             given: given.to_owned(),
@@ -119,13 +120,12 @@ impl Target {
     /// token is of this run, so that no cache has seen the URL before.
     pub fn unique(&self, label: impl fmt::Display) -> Url {
         let taken = |name: &str| self.url.query_pairs().any(|(taken, _)| taken == name);
-        let name = (1_usize..)
-            .map(|number| match number {
-                1 => "x".to_owned(),
-                _ => format!("x{number}"),
-            })
-            .find(|name| !taken(name))
-            .unwrap_or_default();
+        let mut name = "x".to_owned();
+        let mut number = 1_usize;
+        while taken(&name) {
+            number += 1;
+            name = format!("x{number}");
+        }
         let added = format!("{name}={}-{label}", self.token);
         let query = match self.url.query() {
             None | Some("") => added,

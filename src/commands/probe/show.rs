@@ -60,9 +60,10 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         text.push('\n');
     }
     let verdict = &report.verdict;
-    let (bold, plain) = match style.color {
-        true => ("\x1b[1m", "\x1b[0m"),
-        false => ("", ""),
+    let (bold, plain) = if style.color {
+        ("\x1b[1m", "\x1b[0m")
+    } else {
+        ("", "")
     };
     text.push_str(bold);
     fill(&mut text, &verdict.sentence, "", style.width);

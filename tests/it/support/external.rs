@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt as _;
@@ -105,6 +105,16 @@ pub(crate) fn nginx(upstream: SocketAddr) -> External {
     External::start(command, Some((address, folder)))
 }
 
+/// Reads to the end, so that the server never writes to a full pipe.
+fn pass_on(output: impl Read + Send + 'static, to: mpsc::Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Once the address is known, nobody listens.
+            to.send(line).ok();
+        }
+    });
+}
+
 impl External {
     /// Starts it. Unless its socket is known, it says on stdout or stderr where it is:
     /// `http://127.0.0.1:port`.
@@ -116,28 +126,10 @@ impl External {
             // With its workers, so that they end with it.
             .process_group(0)
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "{:?}: {error}; scripts/test installs it",
-                    command.get_program()
-                )
-            });
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
         let (tell, told) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let tell_too = tell.clone();
-        thread::spawn(move || {
-            stdout
-                .lines()
-                .map_while(Result::ok)
-                .for_each(|line| drop(tell.send(line)))
-        });
-        thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .for_each(|line| drop(tell_too.send(line)))
-        });
+        pass_on(child.stdout.take().expect("piped"), tell.clone());
+        pass_on(child.stderr.take().expect("piped"), tell);
         let mut server = Self {
             child,
             address: ([127, 0, 0, 1], 0).into(),

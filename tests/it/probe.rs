@@ -176,6 +176,13 @@ fn a_lock_on_a_cache_entry_answers_identical_urls_once() {
 }
 
 #[test]
+fn two_hundred_requests_at_once_are_one_step() {
+    let server = Server::start(&["--workers=1"]);
+    let url = format!("{}/coroutine?from=5&period=200ms", server.address);
+    expect(&url, &["-n200"], "concurrent", Some(200));
+}
+
+#[test]
 fn what_is_over_in_two_milliseconds_is_inconclusive() {
     let server = node();
     let document = expect(&url(&server, "/quick"), &[], "inconclusive", None);

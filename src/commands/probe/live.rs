@@ -90,7 +90,7 @@ fn heading(outlook: &Outlook) -> String {
         (_, None) => format!("{what}: up to {serialized}, the time-out"),
         (Phase::Solo, Some(solo)) => format!("{what}: about {}", Span(solo)),
         (_, Some(solo)) => format!(
-            "{what}: {} if they run at the same time, {serialized} if one after the other",
+            "{what}: {} if concurrent, {serialized} if serialized",
             Span(solo)
         ),
     }

@@ -48,27 +48,26 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
 }
 
 pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
-    let phase = |alone: &bool| if *alone { "alone" } else { "at once" };
+    let who = |count: &usize, alone: &bool| {
+        if *alone {
+            "alone, a request".to_owned()
+        } else {
+            format!("{count} of the requests at once")
+        }
+    };
     match reason {
         Reason::Uneven => "the lines are of uneven length".to_owned(),
         Reason::Shared => "all ran side by side, but shared what serves fewer".to_owned(),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
-        Reason::Failed {
-            count: 1,
-            what,
-            alone: true,
-        } => format!("alone, a request failed: {what}"),
-        Reason::Failed { count, what, alone } => {
-            format!("{count} of the requests {} failed: {what}", phase(alone))
-        }
+        Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
         Reason::Status {
             count,
             status,
             alone,
         } => format!(
-            "{count} of the requests {} got status {status}{}",
-            phase(alone),
+            "{} got status {status}{}",
+            who(count, alone),
             match status {
                 408 | 429 | 503 => ", turned away or queued for too long",
                 400.. => "",

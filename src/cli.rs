@@ -59,9 +59,9 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "VERDICT")]
     pub(crate) expect: Option<Expect>,
 
-    /// Longest time for one request
-    #[arg(long, value_name = "DURATION", value_parser = timeout, default_value = "60s")]
-    pub(crate) timeout: Duration,
+    /// Longest time for one request [default: 60s, and at once as long as one after the other takes]
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]

@@ -54,18 +54,20 @@ pub use target::{BadUrl, Target};
 pub struct Settings {
     /// How many requests at once.
     pub requests: usize,
-    /// How long one request may take, connecting included.
-    pub timeout: Duration,
+    /// How long one request may take, connecting included. `None` is a minute, and for requests at
+    /// once longer, up to ten minutes, if they need it to come one after the other: or a slow
+    /// server that serializes them would be inconclusive.
+    pub timeout: Option<Duration>,
     /// Whether any certificate will do.
     pub insecure: bool,
 }
 
 impl Default for Settings {
-    /// Four at once, a minute each, certificates verified.
+    /// Four at once, certificates verified.
     fn default() -> Self {
         Self {
             requests: 4,
-            timeout: Duration::from_secs(60),
+            timeout: None,
             insecure: false,
         }
     }
@@ -120,8 +122,10 @@ pub struct Outlook {
     pub requests: usize,
     /// How long it takes if they run at the same time; `None` while nothing is known.
     pub concurrent: Option<Duration>,
-    /// How long if they run one after the other, the time-out at most.
-    pub serialized: Duration,
+    /// How long if they run one after the other; `None` while nothing is known.
+    pub serialized: Option<Duration>,
+    /// How long at most.
+    pub timeout: Duration,
 }
 
 /// What was measured, and what it means.

@@ -21,6 +21,16 @@ const MAX_REDIRECTS: usize = 20;
 /// against it, and nobody likes to wait.
 const LONG_SOLO: Duration = Duration::from_secs(1);
 
+/// What a request may take unless told otherwise. Proxies commonly give up then, too.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Requests at once may take so much of the time that one after the other would, and half as much
+/// again for what is irregular …
+const AT_ONCE: f64 = 1.5;
+
+/// … but nobody waits longer than this without having asked for it.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// How often the lanes are shown while they grow.
 const BEAT: Duration = Duration::from_millis(100);
 
@@ -37,6 +47,7 @@ pub async fn probe(
     let mut run = Run {
         target: target.clone(),
         request: request.clone(),
+        patience: settings.timeout.unwrap_or(TIMEOUT),
         settings,
         route: Route {
             addresses: Vec::new(),
@@ -56,6 +67,8 @@ struct Run<'a> {
     target: Target,
     request: Request,
     settings: Settings,
+    /// What a request may take in this phase.
+    patience: Duration,
     route: Route,
     clock: Instant,
     redirected_from: Vec<Url>,
@@ -68,13 +81,14 @@ impl Run<'_> {
     async fn look_ahead(&mut self) -> Result<(), Box<Lane>> {
         loop {
             let url = self.target.unique("warm");
-            self.route = match route::find(&self.target, &self.settings).await {
-                Ok(route) => route,
-                Err(failure) => {
-                    let lane = Lane::asked(label(&url), self.clock.elapsed());
-                    return Err(self.failed(lane, failure));
-                }
-            };
+            self.route =
+                match route::find(&self.target, self.settings.insecure, self.patience).await {
+                    Ok(route) => route,
+                    Err(failure) => {
+                        let lane = Lane::asked(label(&url), self.clock.elapsed());
+                        return Err(self.failed(lane, failure));
+                    }
+                };
             let (lane, answer) = self.one(&url).await;
             let Some(answer) = answer else {
                 return Err(Box::new(lane));
@@ -170,13 +184,18 @@ impl Run<'_> {
             Phase::Solo => 1,
             Phase::Unique | Phase::Identical => self.settings.requests,
         };
-        let longest = self.settings.timeout;
         let times = u32::try_from(requests).unwrap_or(u32::MAX);
+        let serialized = solo.map(|solo| solo.saturating_mul(times));
+        self.patience = self.settings.timeout.unwrap_or_else(|| {
+            let needed = serialized.unwrap_or_default().min(LONGEST).mul_f64(AT_ONCE);
+            needed.clamp(TIMEOUT, LONGEST)
+        });
         (self.observe)(Event::Phase(Outlook {
             phase,
             requests,
             concurrent: solo,
-            serialized: solo.map_or(longest, |solo| solo.saturating_mul(times).min(longest)),
+            serialized,
+            timeout: self.patience,
         }));
     }
 
@@ -188,8 +207,7 @@ impl Run<'_> {
             place: 0,
             clock: self.clock,
         };
-        let patience = self.settings.timeout;
-        let answer = connection::ask(&self.route, &self.request, url, patience, slot).await;
+        let answer = connection::ask(&self.route, &self.request, url, self.patience, slot).await;
         (timeline.into_inner().lanes.remove(0), answer)
     }
 
@@ -207,7 +225,7 @@ impl Run<'_> {
                 place,
                 clock: self.clock,
             };
-            connection::ask(&self.route, &self.request, url, self.settings.timeout, slot)
+            connection::ask(&self.route, &self.request, url, self.patience, slot)
         });
         let mut racing: FuturesUnordered<_> = racing.collect();
         let mut beat = interval(BEAT);

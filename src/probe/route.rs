@@ -1,6 +1,7 @@
 //! The way to the server: names, certificates, redirects.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::net::lookup_host;
 use tokio::time::timeout;
@@ -8,16 +9,20 @@ use tokio_rustls::rustls::pki_types::{IpAddr, ServerName};
 use url::{Host, Url};
 
 use super::connection::Route;
-use super::{Settings, Target, tls};
+use super::{Target, tls};
 use crate::timeline::Failure;
 
 /// Finds out how `target` is reached.
-pub(super) async fn find(target: &Target, settings: &Settings) -> Result<Route, Failure> {
+pub(super) async fn find(
+    target: &Target,
+    insecure: bool,
+    patience: Duration,
+) -> Result<Route, Failure> {
     let url = target.url();
-    let addresses = timeout(settings.timeout, addresses(url)).await;
+    let addresses = timeout(patience, addresses(url)).await;
     let addresses = addresses.unwrap_or(Err(Failure::TimedOut))?;
     let tls = if target.is_tls() {
-        let connector = tls::connector(settings.insecure).map_err(Failure::Other)?;
+        let connector = tls::connector(insecure).map_err(Failure::Other)?;
         Some((connector, server_name(url)?))
     } else {
         None

@@ -64,6 +64,8 @@ pub(super) fn failure(error: &Error) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".to_owned()
         }
+        // An authority's certificate used as a server's comes so: what `openssl req -x509` makes.
+        CertificateError::Other(_) => "it is self-signed, or not issued for a server".to_owned(),
         other => other.to_string(),
     };
     format!("the certificate does not verify: {cause} (--insecure accepts it)")

@@ -85,13 +85,13 @@ fn heading(outlook: &Outlook) -> String {
         Phase::Unique => format!("{} at once, unique URLs", outlook.requests),
         Phase::Identical => format!("{} at once, the same URL", outlook.requests),
     };
-    let serialized = Span(outlook.serialized);
-    match (outlook.phase, outlook.concurrent) {
-        (_, None) => format!("{what}: up to {serialized}, the time-out"),
-        (Phase::Solo, Some(solo)) => format!("{what}: about {}", Span(solo)),
-        (_, Some(solo)) => format!(
-            "{what}: {} if concurrent, {serialized} if serialized",
-            Span(solo)
+    match (outlook.phase, outlook.concurrent, outlook.serialized) {
+        (Phase::Solo, Some(solo), _) => format!("{what}: about {}", Span(solo)),
+        (_, Some(solo), Some(serialized)) if serialized <= outlook.timeout => format!(
+            "{what}: {} if concurrent, {} if serialized",
+            Span(solo),
+            Span(serialized),
         ),
+        _ => format!("{what}: up to {}, the time-out", Span(outlook.timeout)),
     }
 }

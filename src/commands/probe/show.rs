@@ -67,7 +67,8 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
     };
     text.push_str(bold);
     fill(&mut text, &verdict.sentence, "", style.width);
-    text.push_str(plain);
+    text.truncate(text.trim_end().len());
+    let _ = writeln!(text, "{plain}");
     for line in &verdict.evidence {
         fill(&mut text, line, "- ", style.width);
     }

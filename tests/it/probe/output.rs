@@ -1,6 +1,7 @@
 //! What is printed, written and returned.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{External, http_server, json, node, probe, url};
@@ -135,38 +136,19 @@ fn method_headers_and_body_are_sent() {
 #[test]
 fn a_certificate_that_does_not_verify_is_inconclusive_unless_that_is_allowed() {
     let folder = folder();
-    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=holdup test"])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("openssl runs; scripts/test installs it");
-    assert!(made.status.success(), "{made:?}");
-    let paths = [&certificate, &key].map(|path| path.display().to_string());
-    let server: External = http_server(&["ThreadingHTTPServer", &paths[0], &paths[1]]);
+    // As openssl makes it unless told otherwise, an authority's; and a server's.
+    for kind in ["CA:TRUE", "CA:FALSE"] {
+        let (server, _) = self_signed(&folder, kind);
+        let document = json(&[&format!("https://{}/", server.address)]);
+        let reason = document["reason"].as_str().expect("a reason");
+        let told = "the certificate does not verify: it is self-signed";
+        assert!(reason.contains(told), "{reason}");
+        assert!(reason.contains("--insecure"), "{reason}");
+        assert_eq!(document["verdict"], "inconclusive");
+    }
+
+    let (server, certificate) = self_signed(&folder, "CA:FALSE");
     let url = format!("https://{}/", server.address);
-
-    let document = json(&[&url]);
-    let reason = document["reason"].as_str().expect("a reason");
-    assert!(
-        reason.contains("the certificate does not verify: it is self-signed"),
-        "{reason}"
-    );
-    assert!(reason.contains("--insecure"), "{reason}");
-    assert_eq!(document["verdict"], "inconclusive");
-
     assert_eq!(json(&[&url, "--insecure"])["verdict"], "concurrent");
 
     let known = Command::new(env!("CARGO_BIN_EXE_holdup"))
@@ -182,4 +164,32 @@ fn a_certificate_that_does_not_verify_is_inconclusive_unless_that_is_allowed() {
     let reason = document["reason"].as_str().expect("a reason");
     assert!(reason.contains("no TLS"), "{reason}");
     fs::remove_dir_all(folder).ok();
+}
+
+/// Python's own server with a certificate that only it knows, and that certificate's file.
+fn self_signed(folder: &Path, kind: &str) -> (External, PathBuf) {
+    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args([
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-subj",
+            "/CN=holdup test",
+        ])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args([
+            "-addext",
+            &format!("basicConstraints=critical,{kind}"),
+            "-keyout",
+        ])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl runs; scripts/test installs it");
+    assert!(made.status.success(), "{made:?}");
+    let paths = [&certificate, &key].map(|path| path.display().to_string());
+    let server = http_server(&["ThreadingHTTPServer", &paths[0], &paths[1]]);
+    (server, certificate)
 }

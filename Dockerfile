@@ -24,6 +24,9 @@ FROM debian:bookworm-slim
 # Not stripped: the line tables are what makes a backtrace readable.
 COPY --from=build /holdup/target/release/holdup /usr/local/bin/
 
+# What `holdup probe` verifies certificates by.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+
 # By number, for those who must know that it is not root without reading /etc/passwd (Kubernetes).
 USER 10001:10001
 

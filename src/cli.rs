@@ -2,8 +2,10 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdup::serve::Settings;
@@ -26,6 +28,74 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the lab: four handlers that count down, one of them blocking
     Serve(Serve),
+    /// Tell whether a server runs requests at the same time
+    #[command(after_help = PROBE_EXIT_CODES)]
+    Probe(Probe),
+}
+
+const PROBE_EXIT_CODES: &str = "\
+Exit code: 0 concurrent, 1 serialized or limited, 3 inconclusive, 2 wrong usage.
+With --expect: 0 as expected, 1 not.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Probe {
+    /// What to ask for; http:// unless it says otherwise. Each request gets a query of its own
+    pub(crate) url: String,
+
+    /// How many requests at once
+    #[arg(short = 'n', long, value_name = "N", default_value = "4")]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
+    pub(crate) requests: usize,
+
+    /// Print one JSON document instead of the picture and the words
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write the picture to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// The verdict that makes the exit code 0; any other makes it 1
+    #[arg(long, value_name = "VERDICT")]
+    pub(crate) expect: Option<Expect>,
+
+    /// Longest time for one request [default: 60s, and at once as long as one after the other takes]
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) method: Option<String>,
+
+    /// A header to send; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "'Name: value'")]
+    pub(crate) headers: Vec<String>,
+
+    /// A body to send
+    #[arg(short = 'd', long = "data", value_name = "BODY")]
+    pub(crate) body: Option<String>,
+
+    /// Accept any certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Colours; auto: in a terminal, unless the variable `NO_COLOR` is set
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Expect {
+    Concurrent,
+    Serialized,
+    Limited,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +174,13 @@ fn address(value: &str) -> Result<SocketAddr, String> {
     addresses
         .next()
         .ok_or_else(|| "the name has no address".to_owned())
+}
+
+fn timeout(value: &str) -> Result<Duration, String> {
+    match duration(value)? {
+        Duration::ZERO => Err("a request takes longer; allowed: 1ms and more".to_owned()),
+        timeout => Ok(timeout),
+    }
 }
 
 /// More than a day is a slip of the pen, and more than centuries is past what clocks can count.

@@ -13,7 +13,7 @@
 //! The rest is the program's, behind the feature `cli`, which is on by default; an app that only
 //! wants the library turns it off. `holdup serve` is **the lab**: four handlers stream the same
 //! countdown and differ only in how they wait, so two terminals show which of them hold everybody
-//! else up.
+//! else up. `holdup probe URL` measures any server.
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -23,6 +23,7 @@
 //! | `limits` | how many streams and connections the open files allow |
 //! | `problem` | errors as clients see them (RFC 9457) |
 //! | `routes` | the lab as an actix app: every path and what answers it |
+//! | `probe` | the client side: requests at once to any URL, and the verdict on it |
 //! | `serve` | puts the lab together: bind, run, stop |
 
 #![forbid(unsafe_code)]
@@ -39,6 +40,8 @@ pub mod countdown;
 pub mod handlers;
 #[cfg(feature = "cli")]
 pub mod limits;
+#[cfg(feature = "cli")]
+pub mod probe;
 #[cfg(feature = "cli")]
 pub mod problem;
 #[cfg(feature = "cli")]

@@ -12,6 +12,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Probe(options) => commands::probe::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
     }
 }

@@ -63,10 +63,11 @@ pub(super) enum Doubt {
 
 impl Measures {
     pub(super) fn take(alone: &[Lane], at_once: &[Lane]) -> Result<Self, Reason> {
+        all_answered(alone, true)?;
+        same_status(alone, &[])?;
         if at_once.len() < 2 {
             return Err(Reason::TooFew);
         }
-        all_answered(alone, true)?;
         all_answered(at_once, false)?;
         same_status(alone, at_once)?;
 

@@ -53,7 +53,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::timeline::{Lane, Timeline, as_ms_or_null};
+use crate::timeline::{Lane, Span, Timeline, as_ms_or_null};
 use measures::{Doubt, Measures};
 use staircase::Shape;
 
@@ -114,6 +114,15 @@ pub struct Verdict {
     pub evidence: Vec<String>,
     /// What to do now, a line each.
     pub advice: Vec<String>,
+}
+
+impl Verdict {
+    /// The [reason](Verdict::reason) in words, without a full stop.
+    pub fn because(&self) -> Option<String> {
+        let solo = Span(self.solo.unwrap_or_default());
+        let reason = self.reason.as_ref()?;
+        Some(wording::because(reason, self.lanes, solo))
+    }
 }
 
 /// Judges `at_once`, the requests that were asked at the same time, by `alone`, the one or two that

@@ -40,31 +40,34 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
                 _ => "",
             }
         ),
-        (Kind::Inconclusive, reason) => format!(
+        (Kind::Inconclusive, _) => format!(
             "Inconclusive: {}.",
-            reason
-                .as_ref()
-                .map_or_else(|| "no reason".to_owned(), |reason| because(reason, n, solo))
+            verdict.because().unwrap_or_else(|| "no reason".to_owned())
         ),
     }
 }
 
-fn because(reason: &Reason, n: usize, solo: Span) -> String {
-    let phase = |alone: &bool| if *alone { "alone" } else { "at once" };
+pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
+    let who = |count: &usize, alone: &bool| {
+        if *alone {
+            "alone, a request".to_owned()
+        } else {
+            format!("{count} of the requests at once")
+        }
+    };
     match reason {
-        Reason::Uneven | Reason::Shared => "a limit shows".to_owned(),
+        Reason::Uneven => "the lines are of uneven length".to_owned(),
+        Reason::Shared => "all ran side by side, but shared what serves fewer".to_owned(),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
-        Reason::Failed { count, what, alone } => {
-            format!("{count} of the requests {} failed: {what}", phase(alone))
-        }
+        Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
         Reason::Status {
             count,
             status,
             alone,
         } => format!(
-            "{count} of the requests {} got status {status}{}",
-            phase(alone),
+            "{} got status {status}{}",
+            who(count, alone),
             match status {
                 408 | 429 | 503 => ", turned away or queued for too long",
                 400.. => "",
@@ -159,6 +162,10 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         Reason::Uneven | Reason::Shared => &[],
         Reason::TooFew => &["Ask for two or more at once."],
         Reason::NoSolo => &["Measure a request alone first, once the server is warm."],
+        Reason::Failed { alone: true, .. } => &[
+            "See that the server runs, and that it answers a single request to its end, within the \
+             time that is allowed.",
+        ],
         Reason::Failed { .. } => &[
             "See that one request alone is answered, then ask for fewer at once. If they timed \
              out, they may have queued: allow more time.",

@@ -6,6 +6,7 @@ mod command_line;
 mod harness;
 mod live;
 mod malformed;
+mod probe;
 mod source;
 mod stopping;
 mod support;

@@ -61,6 +61,7 @@ fn the_four_loops_differ_in_nothing_but_how_they_wait() {
 const MAY_USE: &[(&str, &[&str])] = &[
     ("handlers", &["countdown"]),
     ("countdown", &["problem", "streams"]),
+    ("probe", &["draw", "timeline", "verdict"]),
     ("problem", &[]),
     ("streams", &[]),
     ("limits", &[]),

@@ -176,7 +176,10 @@ fn failures_and_statuses_are_named() {
     let mut alone = lanes(&[100, 100]);
     alone[0].fail(ms(60_000), Failure::TimedOut);
     let verdict = judge(&alone, &lanes(&[100, 100]).into());
-    let words = "Inconclusive: 1 of the requests alone failed: timed out.";
+    let words = "Inconclusive: alone, a request failed: timed out.";
+    assert_eq!(verdict.sentence, words);
+    // It need not come to requests at once.
+    let verdict = judge(&alone, &Timeline::default());
     assert_eq!(verdict.sentence, words);
 }
 

@@ -1,3 +1,5 @@
 pub(crate) mod app;
 pub(crate) mod client;
+pub(crate) mod external;
+pub(crate) mod odd;
 pub(crate) mod server;

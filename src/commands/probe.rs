@@ -1,0 +1,113 @@
+//! `holdup probe`: measure a URL, show what was seen, and say what it means.
+
+mod live;
+mod show;
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use holdup::draw;
+use holdup::probe::{Report, Request, Settings, Target, probe};
+use holdup::verdict::Kind;
+use tokio::runtime;
+
+use crate::cli::{Expect, Probe};
+
+/// Serialized or limited; not as expected; or it could not be carried out.
+const NO: u8 = 1;
+const USAGE: u8 = 2;
+const INCONCLUSIVE: u8 = 3;
+
+pub(crate) fn run(options: &Probe) -> ExitCode {
+    let (target, request) = match asked(options) {
+        Ok(asked) => asked,
+        Err(error) => {
+            eprintln!("holdup: {error}");
+            return USAGE.into();
+        }
+    };
+    match measured(options, &target, &request) {
+        Ok(kind) => code(kind, options.expect).into(),
+        Err(error) => {
+            eprintln!("holdup: {error}");
+            NO.into()
+        }
+    }
+}
+
+fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
+    let target = Target::parse(&options.url)?;
+    let mut request = Request::default();
+    if let Some(body) = &options.body {
+        request = request.method("POST")?.body(body.as_str());
+    }
+    if let Some(method) = &options.method {
+        request = request.method(method)?;
+    }
+    for header in &options.headers {
+        request = request.header(header)?;
+    }
+    Ok((target, request))
+}
+
+fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind, Box<dyn Error>> {
+    let settings = Settings {
+        requests: options.requests,
+        timeout: options.timeout,
+        insecure: options.insecure,
+    };
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut live = live::Live::start(options.color);
+    let report = runtime.block_on(probe(target, request, settings, &mut |event| {
+        live.on(&event);
+    }));
+    drop(live);
+    // A name that is still being looked up would be waited for otherwise.
+    runtime.shutdown_background();
+
+    if let Some(file) = &options.svg {
+        let picture = draw::svg(&show::timeline(&report), &report.verdict.sentence);
+        fs::write(file, picture)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    print(&text(options, &report)?)?;
+    Ok(report.verdict.kind)
+}
+
+fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
+    if options.json {
+        return Ok(serde_json::to_string_pretty(&report.document())? + "\n");
+    }
+    let style = show::style(&io::stdout(), options.color);
+    Ok(show::text(report, &style))
+}
+
+/// A reader that has seen enough is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn code(kind: Kind, expect: Option<Expect>) -> u8 {
+    let expected = expect.map(|expect| match expect {
+        Expect::Concurrent => Kind::Concurrent,
+        Expect::Serialized => Kind::Serialized,
+        Expect::Limited => Kind::Limited,
+    });
+    match (expected, kind) {
+        (Some(expected), kind) if expected == kind => 0,
+        (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => NO,
+        (None, Kind::Concurrent) => 0,
+        (None, Kind::Inconclusive) => INCONCLUSIVE,
+    }
+}

@@ -1,0 +1,97 @@
+//! The lanes as they grow, on stderr when it is a terminal; nothing of it otherwise.
+
+use std::io::{self, IsTerminal};
+
+use holdup::draw::{self, Style};
+use holdup::probe::{Event, Outlook, Phase};
+use holdup::timeline::{Lane, Span, Timeline};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::tcgetwinsize;
+
+use super::show;
+use crate::cli::Color;
+
+/// Lines beside the lanes: the heading, the axis, up to two of the legend, the cursor's.
+const OTHER_LINES: usize = 5;
+
+/// Lanes that are shown where the height is not known.
+const LANES: usize = 16;
+
+pub(super) struct Live(Option<View>);
+
+struct View {
+    bar: ProgressBar,
+    style: Style,
+    lanes: usize,
+    heading: String,
+}
+
+impl Live {
+    pub(super) fn start(color: Color) -> Self {
+        let stderr = io::stderr();
+        if !stderr.is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(template) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(template);
+        }
+        let lanes = match tcgetwinsize(&stderr) {
+            Ok(size) if size.ws_row > 0 => usize::from(size.ws_row).saturating_sub(OTHER_LINES),
+            _ => LANES,
+        };
+        bar.set_message("looking ahead: one request, not measured");
+        Self(Some(View {
+            bar,
+            style: show::style(&stderr, color),
+            lanes: lanes.max(1),
+            heading: String::new(),
+        }))
+    }
+
+    pub(super) fn on(&mut self, event: &Event<'_>) {
+        let Some(view) = &mut self.0 else { return };
+        match event {
+            Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
+            Event::Phase(outlook) => {
+                view.heading = heading(outlook);
+                view.bar.set_message(view.heading.clone());
+            }
+            Event::Progress { timeline, now } => {
+                let style = Style {
+                    now: Some(*now),
+                    ..view.style
+                };
+                let some: Vec<Lane> = timeline.lanes.iter().take(view.lanes).cloned().collect();
+                let picture = draw::text(&Timeline::from(some), &style);
+                view.bar.set_message(format!("{}\n{picture}", view.heading));
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(view) = &self.0 {
+            view.bar.finish_and_clear();
+        }
+    }
+}
+
+/// What begins, and how long it may take.
+fn heading(outlook: &Outlook) -> String {
+    let what = match outlook.phase {
+        Phase::Solo => "one request alone".to_owned(),
+        Phase::Unique => format!("{} at once, unique URLs", outlook.requests),
+        Phase::Identical => format!("{} at once, the same URL", outlook.requests),
+    };
+    match (outlook.phase, outlook.concurrent, outlook.serialized) {
+        (Phase::Solo, Some(solo), _) => format!("{what}: about {}", Span(solo)),
+        (_, Some(solo), Some(serialized)) if serialized <= outlook.timeout => format!(
+            "{what}: {} if concurrent, {} if serialized",
+            Span(solo),
+            Span(serialized),
+        ),
+        _ => format!("{what}: up to {}, the time-out", Span(outlook.timeout)),
+    }
+}

@@ -1,0 +1,154 @@
+//! Asks a server for several requests at once, and tells how many of them ran at a time.
+//!
+//! [`probe`] measures any URL, whatever the server is written in and whatever stands before it:
+//!
+//! 1. one request that is not measured: it warms the server up, and finds out where redirects lead;
+//! 2. *solo*: one request alone, twice (once if it takes over a second);
+//! 3. *unique*: `n` at once, each with a URL that nobody has asked for before, so that no cache
+//!    answers;
+//! 4. *identical*: `n` at once with one URL, and that URL once more, to see whether something
+//!    between locks by URL or answers all from one answer. Left out unless the unique ones ran at
+//!    least two at a time: there would be nothing to compare with.
+//!
+//! Every request has a connection of its own, over HTTP/1.1, that is closed the moment the answer
+//! ends. Bodies are counted and hashed, not kept; heads, times and chunks are bounded, so a server
+//! that misbehaves costs the time-out and no more.
+//!
+//! ```no_run
+//! use holdup::probe::{Request, Settings, Target, probe};
+//! use holdup::verdict::Kind;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let target = Target::parse("localhost:8080/report")?;
+//! let report = probe(&target, &Request::default(), Settings::default(), &mut |_| ()).await;
+//! assert_eq!(report.verdict.kind, Kind::Concurrent, "{}", report.verdict.sentence);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs a tokio runtime with I/O and time, and one thread is enough.
+
+mod connection;
+mod json;
+mod phases;
+mod request;
+mod route;
+mod target;
+mod tls;
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::timeline::{Lane, Timeline};
+use crate::verdict::{Delivery, Identical, Verdict};
+
+pub use json::Document;
+pub use phases::probe;
+pub use request::{BadRequest, Request};
+pub use target::{BadUrl, Target};
+
+/// How to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How many requests at once.
+    pub requests: usize,
+    /// How long one request may take, connecting included. `None` is a minute, and for requests at
+    /// once longer, up to ten minutes, if they need it to come one after the other: or a slow
+    /// server that serializes them would be inconclusive.
+    pub timeout: Option<Duration>,
+    /// Whether any certificate will do.
+    pub insecure: bool,
+}
+
+impl Default for Settings {
+    /// Four at once, certificates verified.
+    fn default() -> Self {
+        Self {
+            requests: 4,
+            timeout: None,
+            insecure: false,
+        }
+    }
+}
+
+/// The measured phases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// One request alone.
+    Solo,
+    /// All at once, each with a URL of its own.
+    Unique,
+    /// All at once with the same URL.
+    Identical,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Solo => "solo",
+            Self::Unique => "unique",
+            Self::Identical => "identical",
+        })
+    }
+}
+
+/// What happens while a probe runs.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The server sends elsewhere, and that is what will be measured.
+    Redirected {
+        /// Where to.
+        to: &'a Url,
+    },
+    /// A phase begins.
+    Phase(Outlook),
+    /// Ten times a second: what is known of the lanes so far. Take little time over it.
+    Progress {
+        /// The phase's lanes.
+        timeline: &'a Timeline,
+        /// The time now, on the lanes' clock.
+        now: Duration,
+    },
+}
+
+/// A phase that is about to begin, and how long it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// Which one.
+    pub phase: Phase,
+    /// How many requests.
+    pub requests: usize,
+    /// How long it takes if they run at the same time; `None` while nothing is known.
+    pub concurrent: Option<Duration>,
+    /// How long if they run one after the other; `None` while nothing is known.
+    pub serialized: Option<Duration>,
+    /// How long at most.
+    pub timeout: Duration,
+}
+
+/// What was measured, and what it means.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The URL that was measured: where the redirects led.
+    pub url: Url,
+    /// The URLs that redirected there, in order.
+    pub redirected_from: Vec<Url>,
+    /// How many requests at once were asked for.
+    pub requests: usize,
+    /// The requests alone; the one that warmed up if it failed.
+    pub alone: Vec<Lane>,
+    /// The requests at once with unique URLs.
+    pub unique: Option<Timeline>,
+    /// The requests at once with the same URL.
+    pub same: Option<Timeline>,
+    /// How many of the unique ones ran at a time.
+    pub verdict: Verdict,
+    /// How the answer comes, when it is alone.
+    pub delivery: Delivery,
+    /// How identical URLs fared.
+    pub identical: Option<Identical>,
+    /// How many of the identical ones ran at a time.
+    pub same_verdict: Option<Verdict>,
+}

@@ -1,0 +1,255 @@
+//! The phases, one after the other, and when to stop.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::unconstrained;
+use tokio::time::{MissedTickBehavior, interval};
+use url::{Position, Url};
+
+use super::connection::{self, Answer, Route, Slot};
+use super::{Event, Outlook, Phase, Report, Request, Settings, Target, route};
+use crate::timeline::{Failure, Lane, Timeline};
+use crate::verdict::{Delivery, Kind, delivery, identical, judge};
+
+/// Browsers give up after twenty; a chain that long is a loop.
+const MAX_REDIRECTS: usize = 20;
+
+/// From this solo time on, one measurement is enough: noise of some ten milliseconds is small
+/// against it, and nobody likes to wait.
+const LONG_SOLO: Duration = Duration::from_secs(1);
+
+/// What a request may take unless told otherwise. Proxies commonly give up then, too.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Requests at once may take so much of the time that one after the other would, and half as much
+/// again for what is irregular …
+const AT_ONCE: f64 = 1.5;
+
+/// … but nobody waits longer than this without having asked for it.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// How often the lanes are shown while they grow.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// Measures `target` and judges what was seen. `observe` hears of what happens meanwhile.
+///
+/// A server that cannot be reached, or that answers with errors, is no error here: the verdict is
+/// inconclusive, and says why.
+pub async fn probe(
+    target: &Target,
+    request: &Request,
+    settings: Settings,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Report {
+    let mut run = Run {
+        target: target.clone(),
+        request: request.clone(),
+        patience: settings.timeout.unwrap_or(TIMEOUT),
+        settings,
+        route: Route {
+            addresses: Vec::new(),
+            tls: None,
+        },
+        clock: Instant::now(),
+        redirected_from: Vec::new(),
+        observe,
+    };
+    match run.look_ahead().await {
+        Ok(()) => run.measure().await,
+        Err(lane) => run.report(vec![*lane]),
+    }
+}
+
+struct Run<'a> {
+    target: Target,
+    request: Request,
+    settings: Settings,
+    /// What a request may take in this phase.
+    patience: Duration,
+    route: Route,
+    clock: Instant,
+    redirected_from: Vec<Url>,
+    observe: &'a mut dyn FnMut(Event<'_>),
+}
+
+impl Run<'_> {
+    /// Asks once, unmeasured: it warms the server up, and follows where it redirects to. The lane
+    /// is returned if it failed.
+    async fn look_ahead(&mut self) -> Result<(), Box<Lane>> {
+        loop {
+            let url = self.target.unique("warm");
+            self.route =
+                match route::find(&self.target, self.settings.insecure, self.patience).await {
+                    Ok(route) => route,
+                    Err(failure) => {
+                        let lane = Lane::asked(label(&url), self.clock.elapsed());
+                        return Err(self.failed(lane, failure));
+                    }
+                };
+            let (lane, answer) = self.one(&url).await;
+            let Some(answer) = answer else {
+                return Err(Box::new(lane));
+            };
+            // The address that answered, and no other, is measured.
+            self.route.addresses = vec![answer.peer];
+            let Some(location) = answer.location else {
+                return Ok(());
+            };
+            let why = match self.target.redirected(&url, &location) {
+                Ok(to) if self.redirected_from.len() < MAX_REDIRECTS => {
+                    self.follow(lane.status().unwrap_or_default(), to);
+                    continue;
+                }
+                Ok(_) => format!("more than {MAX_REDIRECTS} redirects"),
+                Err(bad) => format!("it redirects, but {bad}"),
+            };
+            return Err(self.failed(lane, Failure::Other(why)));
+        }
+    }
+
+    fn failed(&self, mut lane: Lane, failure: Failure) -> Box<Lane> {
+        lane.fail(self.clock.elapsed(), failure);
+        Box::new(lane)
+    }
+
+    fn follow(&mut self, status: u16, to: Target) {
+        let from = self.target.url().clone();
+        self.request = self.request.clone().redirected(status, &from, to.url());
+        (self.observe)(Event::Redirected { to: to.url() });
+        self.redirected_from.push(from);
+        self.target = to;
+    }
+
+    async fn measure(mut self) -> Report {
+        let mut alone = Vec::new();
+        for number in 1..=2 {
+            let known = alone.iter().find_map(Lane::duration);
+            self.announce(Phase::Solo, known);
+            let url = self.target.unique(format_args!("solo{number}"));
+            let timeline = self.at_once(&[url]).await;
+            alone.extend(timeline.lanes);
+            let last = alone.last().and_then(Lane::duration);
+            if last.is_none_or(|took| took > LONG_SOLO) {
+                break;
+            }
+        }
+        let mut report = self.report(alone);
+        let well = |lane: &Lane| lane.finished_at().is_some() && lane.status() < Some(400);
+        if !report.alone.iter().all(well) {
+            return report;
+        }
+
+        let solo = report.alone.iter().filter_map(Lane::duration).min();
+        self.announce(Phase::Unique, solo);
+        let requests = self.settings.requests;
+        let urls: Vec<_> = (1..=requests)
+            .map(|lane| self.target.unique(lane))
+            .collect();
+        let unique = self.at_once(&urls).await;
+        report.verdict = judge(&report.alone, &unique);
+        if matches!(report.verdict.kind, Kind::Concurrent | Kind::Limited) {
+            self.announce(Phase::Identical, solo);
+            let urls = vec![self.target.unique("same"); requests];
+            let same = self.at_once(&urls).await;
+            let (again, _) = self.one(&urls[0]).await;
+            report.identical = Some(identical(&report.alone, &unique, &same, Some(&again)));
+            report.same_verdict = Some(judge(&report.alone, &same));
+            report.same = Some(same);
+        }
+        report.unique = Some(unique);
+        report
+    }
+
+    /// What there is to say when only the requests alone are known.
+    fn report(&self, alone: Vec<Lane>) -> Report {
+        Report {
+            url: self.target.url().clone(),
+            redirected_from: self.redirected_from.clone(),
+            requests: self.settings.requests,
+            verdict: judge(&alone, &Timeline::default()),
+            delivery: alone.first().map_or(Delivery::Unknown, delivery),
+            alone,
+            unique: None,
+            same: None,
+            identical: None,
+            same_verdict: None,
+        }
+    }
+
+    fn announce(&mut self, phase: Phase, solo: Option<Duration>) {
+        let requests = match phase {
+            Phase::Solo => 1,
+            Phase::Unique | Phase::Identical => self.settings.requests,
+        };
+        let times = u32::try_from(requests).unwrap_or(u32::MAX);
+        let serialized = solo.map(|solo| solo.saturating_mul(times));
+        self.patience = self.settings.timeout.unwrap_or_else(|| {
+            let needed = serialized.unwrap_or_default().min(LONGEST).mul_f64(AT_ONCE);
+            needed.clamp(TIMEOUT, LONGEST)
+        });
+        (self.observe)(Event::Phase(Outlook {
+            phase,
+            requests,
+            concurrent: solo,
+            serialized,
+            timeout: self.patience,
+        }));
+    }
+
+    async fn one(&mut self, url: &Url) -> (Lane, Option<Answer>) {
+        let timeline = Timeline::from(vec![Lane::asked(label(url), self.clock.elapsed())]);
+        let timeline = RefCell::new(timeline);
+        let slot = Slot {
+            timeline: &timeline,
+            place: 0,
+            clock: self.clock,
+        };
+        let answer = connection::ask(&self.route, &self.request, url, self.patience, slot).await;
+        (timeline.into_inner().lanes.remove(0), answer)
+    }
+
+    /// Asks for all of `urls` at the same time.
+    async fn at_once(&mut self, urls: &[Url]) -> Timeline {
+        let now = self.clock.elapsed();
+        let lanes: Vec<_> = urls
+            .iter()
+            .map(|url| Lane::asked(label(url), now))
+            .collect();
+        let timeline = RefCell::new(Timeline::from(lanes));
+        let racing = urls.iter().enumerate().map(|(place, url)| {
+            let slot = Slot {
+                timeline: &timeline,
+                place,
+                clock: self.clock,
+            };
+            connection::ask(&self.route, &self.request, url, self.patience, slot)
+        });
+        let mut racing: FuturesUnordered<_> = racing.collect();
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // All lanes are one task: the runtime's budget for a task would make them wait.
+        unconstrained(async {
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = racing.next() => if ended.is_none() { break },
+                    _ = beat.tick() => (self.observe)(Event::Progress {
+                        timeline: &timeline.borrow(),
+                        now: self.clock.elapsed(),
+                    }),
+                }
+            }
+        })
+        .await;
+        drop(racing);
+        timeline.into_inner()
+    }
+}
+
+/// What a lane is called: the path and the query, as the rest is the same for all.
+fn label(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}

@@ -1,0 +1,170 @@
+//! A server that is not ours: a process of a test's own, on a free port.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::server::PATIENCE;
+
+pub(crate) struct External {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    folder: Option<PathBuf>,
+}
+
+/// A file of `tests/servers`.
+fn file(name: &str) -> String {
+    format!("{}/tests/servers/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A folder of a test's own, below the build's.
+pub(crate) fn folder() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = format!("probe-{}-{number}", process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+/// Python, with the packages that `scripts/test` installs below the build's folder.
+fn python() -> Command {
+    let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python");
+    assert!(
+        packages.is_dir(),
+        "{} is missing: run scripts/test, or python3 -m pip install --target {} tornado gunicorn",
+        packages.display(),
+        packages.display(),
+    );
+    let mut command = Command::new("python3");
+    command
+        .env("PYTHONPATH", packages)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+pub(crate) fn tornado() -> External {
+    let mut command = python();
+    command.arg(file("tornado_faq.py"));
+    External::start(command, None)
+}
+
+/// Python's own server, of this class, with these arguments.
+pub(crate) fn http_server(arguments: &[&str]) -> External {
+    let mut command = python();
+    command.arg(file("http_server.py")).args(arguments);
+    External::start(command, None)
+}
+
+pub(crate) fn gunicorn(arguments: &[&str]) -> External {
+    let mut command = python();
+    command
+        .args(["-m", "gunicorn", "--bind", "127.0.0.1:0"])
+        .args(["--chdir", &file("")])
+        .args(arguments)
+        .arg("wsgi_slow:app");
+    External::start(command, None)
+}
+
+pub(crate) fn node() -> External {
+    let mut command = Command::new("node");
+    command.arg(file("node.js"));
+    External::start(command, None)
+}
+
+/// nginx before a server.
+pub(crate) fn nginx(upstream: SocketAddr) -> External {
+    let folder = folder();
+    // It gets its socket as it would from an older nginx that it takes over from, so nobody can
+    // take the port before.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    fcntl_setfd(&listener, FdFlags::empty()).expect("an open file");
+    let address = listener.local_addr().expect("bound");
+    let config = fs::read_to_string(file("nginx.conf")).expect("the configuration");
+    let config = config
+        .replace("LISTEN", &address.to_string())
+        .replace("UPSTREAM", &upstream.to_string())
+        .replace("FOLDER", &folder.display().to_string());
+    fs::write(folder.join("nginx.conf"), config).expect("it is writable");
+    let mut command = Command::new("nginx");
+    command
+        .env("NGINX", format!("{};", listener.as_raw_fd()))
+        .args(["-e", "stderr", "-c"])
+        .arg(folder.join("nginx.conf"));
+    External::start(command, Some((address, folder)))
+}
+
+/// Reads to the end, so that the server never writes to a full pipe.
+fn pass_on(output: impl Read + Send + 'static, to: mpsc::Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Once the address is known, nobody listens.
+            to.send(line).ok();
+        }
+    });
+}
+
+impl External {
+    /// Starts it. Unless its socket is known, it says on stdout or stderr where it is:
+    /// `http://127.0.0.1:port`.
+    fn start(mut command: Command, known: Option<(SocketAddr, PathBuf)>) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // With its workers, so that they end with it.
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
+        let (tell, told) = mpsc::channel();
+        pass_on(child.stdout.take().expect("piped"), tell.clone());
+        pass_on(child.stderr.take().expect("piped"), tell);
+        let mut server = Self {
+            child,
+            address: ([127, 0, 0, 1], 0).into(),
+            folder: None,
+        };
+        if let Some((address, folder)) = known {
+            (server.address, server.folder) = (address, Some(folder));
+            return server;
+        }
+        let mut said = Vec::new();
+        while let Ok(line) = told.recv_timeout(PATIENCE) {
+            let port = line.split_once("://127.0.0.1:").map(|(_, rest)| rest);
+            let port = port.and_then(|rest| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()?
+                    .parse()
+                    .ok()
+            });
+            if let Some(port) = port {
+                server.address.set_port(port);
+                return server;
+            }
+            said.push(line);
+        }
+        panic!("{command:?} does not say where it is: {said:#?}");
+    }
+}
+
+impl Drop for External {
+    fn drop(&mut self) {
+        let id = i32::try_from(self.child.id()).expect("process ids fit");
+        kill_process_group(Pid::from_raw(id).expect("not zero"), Signal::KILL).ok();
+        self.child.wait().ok();
+        if let Some(folder) = &self.folder {
+            fs::remove_dir_all(folder).ok();
+        }
+    }
+}

@@ -15,7 +15,7 @@ const ENTRIES: usize = 32;
 const CULPRIT_SHARE: u64 = 100;
 
 /// What one request did in one of its parts, or several of one route: a candidate for a
-/// [`Culprit`].
+/// [`Culprit`](super::Culprit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The request's number on its worker, from 1; 0 for several requests of one route.

@@ -1,43 +1,19 @@
 //! The lab's app in the actix test harness, with time paused: what it answers to what.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use actix_http::Request;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
-use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, Error};
-use holdup::countdown::Context;
+use actix_web::test::{TestRequest, call_service, read_body};
 use holdup::routes;
-use holdup::streams::Streams;
 use serde_json::{Value, json};
 
-/// The app, as the harness calls it.
-trait Lab: Service<Request, Response = ServiceResponse<Self::Body>, Error = Error> {
-    type Body: MessageBody;
-}
+use crate::support::lab::{Harness, lab};
 
-impl<S, B: MessageBody> Lab for S
-where
-    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
-{
-    type Body = B;
-}
-
-async fn lab() -> impl Lab {
-    // Waiting costs nothing here; whoever sleeps is woken at once, in order.
+/// With time paused, waiting costs nothing: whoever sleeps is woken at once, in order.
+async fn paused_lab() -> impl Harness {
     tokio::time::pause();
-    let context = Context {
-        worker: 0,
-        max_duration: Duration::from_secs(60),
-        streams: Arc::new(Streams::new(8)),
-    };
-    init_service(App::new().configure(|config| routes::configure(config, context))).await
+    lab().await
 }
 
-async fn get(lab: &impl Lab, uri: &str, accept: Option<&str>) -> (StatusCode, String, String) {
+async fn get(lab: &impl Harness, uri: &str, accept: Option<&str>) -> (StatusCode, String, String) {
     let mut request = TestRequest::get().uri(uri);
     if let Some(accept) = accept {
         request = request.insert_header(("accept", accept));
@@ -59,7 +35,7 @@ async fn get(lab: &impl Lab, uri: &str, accept: Option<&str>) -> (StatusCode, St
 
 #[actix_web::test]
 async fn a_countdown_in_ndjson_has_a_line_a_tick() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (status, content_type, body) = get(&lab, "/coroutine?from=2&x=a%22b", None).await;
     assert_eq!(
         (status, content_type.as_str()),
@@ -87,7 +63,7 @@ async fn a_countdown_in_ndjson_has_a_line_a_tick() {
 
 #[actix_web::test]
 async fn a_countdown_in_text_is_a_sentence_a_tick_whatever_the_label() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (_, content_type, body) = get(
         &lab,
         "/callback?from=1&period=250ms&x=a%0Ab&format=text",
@@ -106,7 +82,7 @@ async fn a_countdown_in_text_is_a_sentence_a_tick_whatever_the_label() {
 
 #[actix_web::test]
 async fn a_countdown_in_events_says_that_it_ends() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (_, content_type, body) = get(&lab, "/coroutine?from=1", Some("text/event-stream")).await;
     assert_eq!(content_type, "text/event-stream; charset=utf-8");
     let events: Vec<_> = body.split_terminator("\n\n").collect();
@@ -121,7 +97,7 @@ async fn a_countdown_in_events_says_that_it_ends() {
 
 #[actix_web::test]
 async fn accept_chooses_the_format_unless_the_query_does() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
     for (query, accept, expected) in [
         ("", None, "application/x-ndjson"),
@@ -161,7 +137,7 @@ async fn accept_chooses_the_format_unless_the_query_does() {
 
 #[actix_web::test]
 async fn accept_that_leaves_nothing_gets_406_and_what_there_is() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     for accept in ["image/png", "application/json", "*/*;q=0", "nonsense"] {
         let (status, content_type, body) = get(&lab, "/coroutine", Some(accept)).await;
         assert_eq!(status, StatusCode::NOT_ACCEPTABLE, "{accept}");
@@ -179,7 +155,7 @@ async fn accept_that_leaves_nothing_gets_406_and_what_there_is() {
 
 #[actix_web::test]
 async fn a_bad_parameter_is_named_with_its_value_and_what_is_allowed() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let long = "v".repeat(65);
     for (parameter, value) in [
         ("from", "0"),
@@ -218,7 +194,7 @@ async fn a_bad_parameter_is_named_with_its_value_and_what_is_allowed() {
 
 #[actix_web::test]
 async fn from_times_period_is_bounded_and_a_parameter_is_given_once() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (status, _, body) = get(&lab, "/coroutine?from=61", None).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(body.contains("from × period at most 1m"), "{body}");
@@ -231,14 +207,14 @@ async fn from_times_period_is_bounded_and_a_parameter_is_given_once() {
 
 #[actix_web::test]
 async fn what_the_query_does_not_know_is_ignored() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (status, _, _) = get(&lab, "/coroutine?from=1&y=2&&%00=%ff&=&utm_source=x", None).await;
     assert_eq!(status, StatusCode::OK);
 }
 
 #[actix_web::test]
 async fn the_heads_say_how_to_treat_the_stream() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let response = call_service(&lab, TestRequest::get().uri("/callback").to_request()).await;
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -253,7 +229,7 @@ async fn the_heads_say_how_to_treat_the_stream() {
 
 #[actix_web::test]
 async fn head_answers_the_same_head_and_takes_no_place() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     for _ in 0..20 {
         let request = TestRequest::default()
             .method(Method::HEAD)
@@ -275,7 +251,7 @@ async fn head_answers_the_same_head_and_takes_no_place() {
 
 #[actix_web::test]
 async fn other_methods_get_405_and_other_paths_404_with_what_there_is() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     for path in [
         "/",
         "/blocking",
@@ -307,7 +283,7 @@ async fn other_methods_get_405_and_other_paths_404_with_what_there_is() {
 
 #[actix_web::test]
 async fn the_index_is_text_for_curl_and_a_page_for_a_browser() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let (_, content_type, text) = get(&lab, "/", Some("*/*")).await;
     assert_eq!(content_type, "text/plain; charset=utf-8");
     assert!(text.contains("curl -N 'http://"), "{text}");
@@ -324,7 +300,7 @@ async fn the_index_is_text_for_curl_and_a_page_for_a_browser() {
 
 #[actix_web::test]
 async fn a_host_with_markup_in_it_is_not_shown() {
-    let lab = lab().await;
+    let lab = paused_lab().await;
     let request = TestRequest::get().uri("/").insert_header(("host", "<b>'x"));
     let request = request.insert_header(("accept", "text/html"));
     let body = read_body(call_service(&lab, request.to_request()).await).await;

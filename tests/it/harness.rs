@@ -4,50 +4,26 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use std::{io, thread};
 
 use actix_http::Request;
-use actix_web::body::{BodyStream, MessageBody};
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::body::BodyStream;
 use actix_web::rt::time;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, Error, HttpResponse};
 use futures_util::{StreamExt as _, stream};
-use holdup::countdown::Context;
-use holdup::routes;
-use holdup::streams::Streams;
 use holdup::testing::{assert_concurrent, measure, race};
 use holdup::timeline::Failure;
 use holdup::verdict::{Delivery, Kind, Reason, delivery};
 use tokio::sync::Semaphore;
 
+use crate::support::lab::lab;
+
 /// What one request of these tests takes: long against the delays of a busy machine.
 const WORK: Duration = Duration::from_millis(150);
-
-/// An app, as the harness calls it.
-trait Harness: Service<Request, Response = ServiceResponse<Self::Body>, Error = Error> {
-    type Body: MessageBody;
-}
-
-impl<S, B: MessageBody> Harness for S
-where
-    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
-{
-    type Body = B;
-}
-
-async fn lab() -> impl Harness {
-    let context = Context {
-        worker: 0,
-        max_duration: Duration::from_secs(60),
-        streams: Arc::new(Streams::new(16)),
-    };
-    init_service(App::new().configure(|config| routes::configure(config, context))).await
-}
 
 /// Makes requests for unique URLs of one route.
 fn get(route: &str) -> impl Fn(usize) -> Request {

@@ -76,6 +76,7 @@ impl Request {
     }
 
     /// A piece of work on this request begins.
+    #[inline]
     pub(super) fn enter(&self, part: Part) -> Piece<'_> {
         let worker = &*self.worker;
         let depth = worker.depth.replace(worker.depth.get() + 1);
@@ -99,6 +100,7 @@ impl Request {
     }
 
     /// Records a moment of this request's lane, if it has one.
+    #[inline]
     pub(super) fn record(&self, moment: impl FnOnce() -> Moment) {
         if self.is_recorded() {
             self.worker
@@ -108,17 +110,20 @@ impl Request {
     }
 
     /// Whether its lane is recorded.
+    #[inline]
     pub(super) fn is_recorded(&self) -> bool {
         self.lane > 0
     }
 
     /// All of its answer was handed over.
+    #[inline]
     pub(super) fn finish(&self) {
         self.finished.set(true);
     }
 }
 
 impl Drop for Request {
+    #[inline]
     fn drop(&mut self) {
         let finished = self.finished.get();
         self.record(|| Moment::Ended { finished });
@@ -131,6 +136,7 @@ impl Drop for Request {
 }
 
 impl Drop for Piece<'_> {
+    #[inline]
     fn drop(&mut self) {
         let worker = &*self.request.worker;
         worker.depth.set(worker.depth.get() - 1);

@@ -85,6 +85,7 @@ impl Slot {
 
     // The worker's side.
 
+    #[inline]
     pub(super) fn enter(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
         self.piece_request.store(request, Ordering::Relaxed);
         self.piece_since.store(since, Ordering::Relaxed);
@@ -94,6 +95,7 @@ impl Slot {
         );
     }
 
+    #[inline]
     pub(super) fn leave(&self, now: u64) {
         self.last_end.store(now, Ordering::Relaxed);
         self.piece.store(0, Ordering::Release);

@@ -127,6 +127,7 @@ impl Worker {
 
     /// The last tick of the clock. At the first piece of work after one the thread's CPU time is
     /// read, which costs ten times as much: a hold's CPU time is exact to within a tick.
+    #[inline]
     pub(super) fn tick(&self) -> u64 {
         let tick = system::last_tick();
         if self.cpu.get().1 < tick {

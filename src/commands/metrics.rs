@@ -1,4 +1,5 @@
-//! `--metrics`: the figures as a Prometheus page, from a worker of its own, which no handler of the lab can hold.
+//! `--metrics`: the figures as a Prometheus page, from a worker of its own, which no handler of the
+//! lab can hold.
 
 use std::error::Error;
 use std::io;

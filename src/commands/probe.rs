@@ -5,7 +5,7 @@ mod show;
 
 use std::error::Error;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use holdup::draw;
@@ -74,7 +74,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind,
         fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
-    print(&text(options, &report)?)?;
+    super::print(&text(options, &report)?)?;
     Ok(report.verdict.kind)
 }
 
@@ -84,18 +84,6 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     }
     let style = show::style(&io::stdout(), options.color);
     Ok(show::text(report, &style))
-}
-
-/// A reader that has seen enough is no error.
-fn print(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn code(kind: Kind, expect: Option<Expect>) -> u8 {

@@ -1,7 +1,7 @@
 //! `holdup serve`: run the lab until a signal says stop.
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{self, ExitCode};
 
@@ -39,10 +39,7 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
         info!(%address, "metrics are at /metrics");
     }
     let lab = Lab::start(&settings)?;
-    match io::stdout().write_all(welcome(lab.address(), &settings).as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
+    super::print(&welcome(lab.address(), &settings))?;
     lab.run_until(stop).await?;
     Ok(())
 }

@@ -46,8 +46,7 @@ impl Request {
         if worker.depth.get() == 0 {
             number = worker.requests.get() + 1;
             worker.requests.set(number);
-            worker.open.set(worker.open.get() + 1);
-            worker.slot.set_open(worker.open.get());
+            worker.slot.set_open(worker.slot.open() + 1);
             if worker.recorder().is_listening() {
                 let with_query = worker.shared.records_query();
                 let path = request.uri().path_and_query().filter(|_| with_query);
@@ -129,8 +128,7 @@ impl Drop for Request {
         self.record(|| Moment::Ended { finished });
         let worker = &self.worker;
         if self.number > 0 {
-            worker.open.set(worker.open.get() - 1);
-            worker.slot.set_open(worker.open.get());
+            worker.slot.set_open(worker.slot.open() - 1);
         }
     }
 }

@@ -67,7 +67,6 @@ pub(super) struct Worker {
     cpu: Cell<(Option<u64>, u64)>,
     pub(super) names: RefCell<Names>,
     pub(super) requests: Cell<u64>,
-    pub(super) open: Cell<usize>,
 }
 
 impl Worker {
@@ -89,7 +88,6 @@ impl Worker {
             marker: RefCell::new(None),
             cpu: Cell::new((system::thread_cpu(), system::now())),
             requests: Cell::new(0),
-            open: Cell::new(0),
         });
         let place = Place {
             number,
@@ -156,7 +154,7 @@ impl Worker {
             stretch.begin(since);
         }
         stretch.add(request.number(), request.route(), part, since, now);
-        stretch.note_open(self.open.get());
+        stretch.note_open(self.slot.open());
         self.slot.show_pending(&stretch);
         if begins && let Some(marker) = &*self.marker.borrow() {
             marker.wake_by_ref();
@@ -205,7 +203,7 @@ impl Worker {
             };
             if until > from {
                 let mut outside = Stretch::between(from, until);
-                outside.note_open(self.open.get());
+                outside.note_open(self.slot.open());
                 self.close(&outside);
             }
         }

@@ -9,6 +9,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdup::serve::Settings;
+use url::Url;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -105,13 +106,19 @@ pub(crate) struct Serve {
     #[arg(default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
 
+    /// Address and port of the console, a live page with figures for Prometheus (/metrics) that
+    /// no frozen worker freezes
+    #[arg(long, value_name = "ADDRESS", env = "HOLDUP_CONSOLE", value_parser = address)]
+    #[arg(default_value = "127.0.0.1:8081")]
+    console: SocketAddr,
+
     /// Run without the console
     #[arg(long, env = "HOLDUP_NO_CONSOLE")]
     no_console: bool,
 
-    /// Address and port of a Prometheus page, /metrics, that a frozen worker does not freeze
-    #[arg(long, value_name = "ADDRESS", env = "HOLDUP_METRICS", value_parser = address)]
-    pub(crate) metrics: Option<SocketAddr>,
+    /// Where browsers find the lab [default: the console's host, and the lab's port]
+    #[arg(long, value_name = "URL", env = "HOLDUP_PUBLIC_URL", value_parser = web_url)]
+    public_url: Option<Url>,
 
     /// Worker threads. With more than one, two clients may land on different workers, and the
     /// blocking handler looks harmless
@@ -155,6 +162,8 @@ impl Serve {
             max_streams: self.max_streams,
             max_duration: self.max_duration,
             grace: self.grace,
+            console: (!self.no_console).then_some(self.console),
+            public_url: self.public_url.clone(),
         }
     }
 }
@@ -174,6 +183,15 @@ fn address(value: &str) -> Result<SocketAddr, String> {
     addresses
         .next()
         .ok_or_else(|| "the name has no address".to_owned())
+}
+
+fn web_url(value: &str) -> Result<Url, String> {
+    let allowed = "allowed: such as http://localhost:9000";
+    let url = Url::parse(value).map_err(|error| format!("{error}; {allowed}"))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(format!("its scheme is {other}; {allowed}")),
+    }
 }
 
 fn timeout(value: &str) -> Result<Duration, String> {

@@ -9,6 +9,8 @@
 //! | [`timeline`] | what was observed: lanes of requests, all on one clock |
 //! | [`verdict`] | how many at a time, with the evidence, or why that cannot be told |
 //! | [`draw`] | lanes as text for a terminal or a log, and as SVG |
+//! | `probe` | the client side: requests at once to any URL, and the verdict on it (feature `probe`) |
+//! | `console` | a live page for a watched app: `Watch::console` (feature `console`) |
 //!
 //! The rest is the program's, behind the feature `cli`, which is on by default; an app that only
 //! wants the library turns it off. `holdup serve` is **the lab**: four handlers stream the same
@@ -18,12 +20,12 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `handlers` | the lesson: a blocking handler and its three cures, side by side |
+//! | `lesson` | the line in which each handler differs, from its source |
 //! | `countdown` | what they share: the query, the ticks on schedule, the formats |
 //! | `streams` | the streams in flight: counted, bounded, logged |
 //! | `limits` | how many streams and connections the open files allow |
 //! | `problem` | errors as clients see them (RFC 9457) |
 //! | `routes` | the lab as an actix app: every path and what answers it |
-//! | `probe` | the client side: requests at once to any URL, and the verdict on it |
 //! | `serve` | puts the lab together: bind, run, stop |
 
 #![forbid(unsafe_code)]
@@ -34,15 +36,19 @@ pub mod timeline;
 pub mod verdict;
 pub mod watch;
 
+#[cfg(feature = "console")]
+pub mod console;
 #[cfg(feature = "cli")]
 pub mod countdown;
 #[cfg(feature = "cli")]
 pub mod handlers;
 #[cfg(feature = "cli")]
+pub mod lesson;
+#[cfg(feature = "cli")]
 pub mod limits;
-#[cfg(feature = "cli")]
+#[cfg(feature = "probe")]
 pub mod probe;
-#[cfg(feature = "cli")]
+#[cfg(feature = "console")]
 pub mod problem;
 #[cfg(feature = "cli")]
 pub mod routes;

@@ -98,6 +98,68 @@ impl Problem {
         .about("Accept", accept, available)
     }
 
+    /// 400: a body that cannot be used.
+    pub fn bad_body(detail: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:bad-body",
+            "The body cannot be used",
+            StatusCode::BAD_REQUEST,
+            detail,
+        )
+    }
+
+    /// 403: not from there.
+    pub fn forbidden(detail: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:forbidden",
+            "Not from there",
+            StatusCode::FORBIDDEN,
+            detail,
+        )
+    }
+
+    /// 409: not now, because something else is going on.
+    pub fn conflict(detail: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:conflict",
+            "Something else is going on",
+            StatusCode::CONFLICT,
+            detail,
+        )
+    }
+
+    /// 413: a body of more than `most` bytes.
+    pub fn too_large(most: usize) -> Self {
+        Self::new(
+            "urn:holdup:problem:too-large",
+            "The body is too large",
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body did not come whole, or has more than {most} bytes, the most allowed"),
+        )
+    }
+
+    /// 415: a body of a type that is not read.
+    pub fn unsupported_type(detail: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:unsupported-type",
+            "The body's type is not read",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            detail,
+        )
+    }
+
+    /// 503: not now.
+    pub fn unavailable(detail: String) -> Self {
+        let mut problem = Self::new(
+            "urn:holdup:problem:unavailable",
+            "Not now",
+            StatusCode::SERVICE_UNAVAILABLE,
+            detail,
+        );
+        problem.header = Some(("retry-after", "1"));
+        problem
+    }
+
     /// 503: as many streams as allowed are open. A place is free as soon as one of them ends.
     pub fn too_many_streams(max: usize) -> Self {
         let mut problem = Self::new(
@@ -117,23 +179,34 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Problem {
+    /// The response, for the pages of the same origin alone.
+    pub fn response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(header) = self.header {
+            response.insert_header(header);
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
+        // Strings and a number cannot fail to serialize; the detail alone would still say it.
+        response.body(serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone()))
+    }
+}
+
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         // Set from a `StatusCode`, so it is one.
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// As [`Problem::response`], for pages of any origin: the console reads the lab's from its own.
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        if let Some(header) = self.header {
-            response.insert_header(header);
-        }
-        // The console reads these too, from its own origin.
-        response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-        response.insert_header((header::CACHE_CONTROL, "no-store"));
-        response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        // Strings and a number cannot fail to serialize; the detail alone would still say it.
-        response.body(serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone()))
+        let mut response = self.response();
+        let anybody = header::HeaderValue::from_static("*");
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
+        response
     }
 }
 

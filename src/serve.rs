@@ -1,7 +1,7 @@
 //! Puts the lab together: bind, say the real address, run until told to stop.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,11 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpServer};
 use futures_util::future::{Either, select};
 use tracing::{info, warn};
+use url::Url;
 
+use crate::console::{self, Console};
 use crate::countdown::Context;
+use crate::lesson;
 use crate::limits::{self, Limits};
 use crate::routes;
 use crate::streams::Streams;
@@ -54,10 +57,14 @@ pub struct Settings {
     pub max_duration: Duration,
     /// How long streams in flight may take to finish after a stop.
     pub grace: Duration,
+    /// Where the console listens; `None` for no console.
+    pub console: Option<SocketAddr>,
+    /// Where browsers find the lab; `None` if it is at the console's host and the lab's port.
+    pub public_url: Option<Url>,
 }
 
 impl Default for Settings {
-    /// As the command line's defaults, but on a free port of 127.0.0.1.
+    /// As the command line's defaults, but on a free port of 127.0.0.1, and without a console.
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -66,6 +73,8 @@ impl Default for Settings {
             max_streams: None,
             max_duration: Duration::from_secs(60),
             grace: Duration::from_secs(10),
+            console: None,
+            public_url: None,
         }
     }
 }
@@ -85,6 +94,9 @@ pub enum StartError {
     /// More streams than the limit on open files allows.
     #[error(transparent)]
     Limits(#[from] limits::TooMany),
+    /// The console cannot start.
+    #[error(transparent)]
+    Console(#[from] console::StartError),
 }
 
 /// A lab that is listening.
@@ -93,6 +105,7 @@ pub struct Lab {
     server: Server,
     streams: Arc<Streams>,
     watch: Watch,
+    console: Option<Console>,
     grace: Duration,
 }
 
@@ -101,7 +114,7 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// When the address cannot be bound, or `max_streams` is over what the limit on open files
+    /// When an address cannot be bound, or `max_streams` is over what the limit on open files
     /// allows.
     ///
     /// # Panics
@@ -113,7 +126,8 @@ impl Lab {
             connections,
         } = Limits::within(limits::raise_open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
-        let watch = Watch::new();
+        // A countdown's query has no secrets, and its label tells which is which.
+        let watch = Watch::new().record_query(true);
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         // Called on each worker.
         let app = {
@@ -159,11 +173,16 @@ impl Lab {
             })?;
         let address = server.addrs().first().copied().unwrap_or(settings.bind);
         info!(%address, workers, max_streams = streams.max(), "lab is listening");
+        let public_url = settings.public_url.clone();
+        let console = settings
+            .console
+            .map(|at| start_console(&watch, at, address, public_url));
         Ok(Self {
             address,
             server: server.run(),
             streams,
             watch,
+            console: console.transpose()?,
             grace: settings.grace,
         })
     }
@@ -183,6 +202,11 @@ impl Lab {
         &self.watch
     }
 
+    /// The address of its console, if it has one.
+    pub fn console(&self) -> Option<SocketAddr> {
+        self.console.as_ref().map(Console::address)
+    }
+
     /// Serves until `stop` is ready, then lets the streams in flight finish for as long as the
     /// grace allows, and cuts off the rest.
     ///
@@ -194,6 +218,8 @@ impl Lab {
             server,
             streams,
             grace,
+            // Shows how the streams in flight end.
+            console: _console,
             ..
         } = self;
         let handle = server.handle();
@@ -228,4 +254,31 @@ impl Lab {
         info!("stopped");
         Ok(())
     }
+}
+
+/// A console for the lab that listens on `lab`, with a button for each countdown.
+fn start_console(
+    watch: &Watch,
+    address: SocketAddr,
+    lab: SocketAddr,
+    public_url: Option<Url>,
+) -> Result<Console, console::StartError> {
+    let mut console = watch
+        .console(address.to_string())
+        .app(format!("http://{}", reachable(lab)))
+        .lab(lab.port(), public_url);
+    for name in ["blocking", "coroutine", "callback", "threadpool"] {
+        console = console.countdown(name, lesson::step(name).unwrap_or_default());
+    }
+    console.start()
+}
+
+/// An address that a client on this machine can use, where `address` may be "all of them".
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other.ip(),
+    };
+    SocketAddr::new(ip, address.port())
 }

@@ -2,17 +2,14 @@
 
 use std::error::Error;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{self, ExitCode};
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::{System, spawn};
-use holdup::serve::{Lab, Settings};
+use holdup::serve::{Lab, Settings, reachable};
 use tokio::sync::oneshot;
-use tracing::info;
 
 use crate::cli::Serve;
-use crate::commands::metrics;
 use crate::logs;
 
 /// The exit code of a program that ctrl-C ended: 128 and the signal's number, as shells count.
@@ -34,12 +31,8 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
     let settings = options.settings();
     // Before anything is served: as a container's first process there is no default action.
     let stop = stop_signal()?;
-    if let Some(address) = options.metrics {
-        let address = metrics::start(address)?;
-        info!(%address, "metrics are at /metrics");
-    }
     let lab = Lab::start(&settings)?;
-    super::print(&welcome(lab.address(), &settings))?;
+    super::print(&welcome(&lab, &settings))?;
     lab.run_until(stop).await?;
     Ok(())
 }
@@ -61,8 +54,15 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async move { stopped.await.unwrap_or(()) })
 }
 
-fn welcome(address: SocketAddr, settings: &Settings) -> String {
-    let lab = format!("http://{}", reachable(address));
+fn welcome(lab: &Lab, settings: &Settings) -> String {
+    let console = match lab.console() {
+        Some(address) => format!(
+            "Watch it live, in a browser: http://{}/\n\n",
+            reachable(address)
+        ),
+        None => String::new(),
+    };
+    let lab = format!("http://{}", reachable(lab.address()));
     let workers = match settings.workers.get() {
         1 => "One worker, so that two requests meet on it. actix starts one per core, and then \
               two\nclients may land on different ones and nothing looks held up (--workers N)."
@@ -75,6 +75,7 @@ fn welcome(address: SocketAddr, settings: &Settings) -> String {
     format!(
         "holdup: the lab is at {lab}\n\
          \n\
+         {console}\
          {workers}\n\
          \n\
          In two terminals, one right after the other:\n\
@@ -82,16 +83,6 @@ fn welcome(address: SocketAddr, settings: &Settings) -> String {
          \n\
          Then the cures: /coroutine, /callback and /threadpool. {lab}/ tells more; Ctrl-C stops.\n"
     )
-}
-
-/// An address that a client on this machine can use, where `address` may be "all of them".
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other.ip(),
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 fn with_sources(error: &dyn Error) -> String {

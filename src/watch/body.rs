@@ -9,7 +9,6 @@ use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
 use super::hold::Part;
-use super::recorder::Moment;
 use super::request::Request;
 
 /// A response's body, watched.
@@ -129,7 +128,7 @@ impl<B: MessageBody> Stream<B> {
         match &chunk {
             Some(Ok(chunk)) => {
                 let bytes = chunk.len();
-                this.request.record(|| Moment::Chunk { bytes });
+                this.request.record_chunk(bytes);
                 *this.bytes += bytes as u64;
                 if *this.size == BodySize::Sized(*this.bytes) {
                     this.request.finish();

@@ -1,8 +1,6 @@
 //! Figures for whichever recorder of the `metrics` crate is installed; without one they cost
 //! nothing.
 
-use std::sync::Once;
-
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -15,43 +13,38 @@ const WORKERS_HELD: &str = "holdup_workers_held";
 const POLLS: &str = "holdup_polls_total";
 const HOLDING_POLLS: &str = "holdup_holding_polls_total";
 
-/// Told by the monitor alone.
+/// Told by one thread alone: the monitor, or a console.
 #[derive(Debug)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     polls: u64,
 }
 
 impl Default for Figures {
     fn default() -> Self {
-        static DESCRIBED: Once = Once::new();
-        DESCRIBED.call_once(|| {
-            let seconds = "How long workers were held, by the method and route that held them most";
-            describe_histogram!(HOLD_DURATION, Unit::Seconds, seconds);
-            describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
-            describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
-            describe_counter!(
-                POLLS,
-                Unit::Count,
-                "Pieces of watched work: calls and polls"
-            );
-            let holding = "Polls of the requests that held a worker, in their holds";
-            describe_counter!(HOLDING_POLLS, Unit::Count, holding);
-        });
+        let seconds = "How long workers were held, by the method and route that held them most";
+        describe_histogram!(HOLD_DURATION, Unit::Seconds, seconds);
+        describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
+        describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
+        let pieces = "Pieces of watched work: calls and polls";
+        describe_counter!(POLLS, Unit::Count, pieces);
+        let holding = "Polls of the requests that held a worker, in their holds";
+        describe_counter!(HOLDING_POLLS, Unit::Count, holding);
         Self { polls: 0 }
     }
 }
 
 impl Figures {
     /// What is so now: all polls so far, the workers that are held, and all of them.
-    pub(super) fn update(&mut self, polls: u64, held: u32, workers: usize) {
+    pub(crate) fn update(&mut self, polls: u64, held: usize, workers: usize) {
         counter!(POLLS).increment(polls.saturating_sub(self.polls));
         self.polls = polls;
-        gauge!(WORKERS_HELD).set(f64::from(held));
-        gauge!(WORKERS).set(f64::from(u32::try_from(workers).unwrap_or(u32::MAX)));
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        gauge!(WORKERS_HELD).set(count(held));
+        gauge!(WORKERS).set(count(workers));
     }
 
     /// A hold is over.
-    pub(super) fn hold(hold: &Hold) {
+    pub(crate) fn hold(hold: &Hold) {
         let unattributed = || ("none".to_owned(), "unattributed".to_owned());
         let first = hold.culprits.first();
         let (method, route) = first.map_or_else(unattributed, |first| {

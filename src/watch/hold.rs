@@ -80,6 +80,16 @@ pub enum Part {
     Body,
 }
 
+/// A worker, and what it has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Load {
+    /// The worker, counted from 0.
+    pub worker: usize,
+    /// Its requests that are open: come, and not yet answered to the end.
+    pub open: usize,
+}
+
 impl Part {
     /// The lower-case name.
     pub fn name(self) -> &'static str {

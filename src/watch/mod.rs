@@ -109,8 +109,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::body::WatchedBody;
+#[cfg(feature = "console")]
+pub(crate) use self::figures::Figures;
 pub use self::future::WatchedFuture;
-pub use self::hold::{Culprit, Hold, Part, THRESHOLD};
+pub use self::hold::{Culprit, Hold, Load, Part, THRESHOLD};
 pub use self::recorder::{Event, Subscription};
 pub use self::service::WatchedService;
 use self::shared::Shared;
@@ -165,6 +167,22 @@ impl Watch {
     /// worker.
     pub fn held_now(&self) -> Vec<Hold> {
         self.0.held_now()
+    }
+
+    /// The workers that are there, by number.
+    pub fn workers(&self) -> Vec<Load> {
+        self.0.workers()
+    }
+
+    /// The time since the watch was made: the clock of its holds and events.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// The least duration of a hold.
+    #[cfg(feature = "console")]
+    pub(crate) fn least_hold(&self) -> Duration {
+        Duration::from_nanos(self.0.threshold())
     }
 
     /// All calls and polls that were watched so far.

@@ -1,6 +1,7 @@
 //! Lanes: when a request came, when its chunks went out, how it ended. Recorded only while
 //! somebody listens.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -39,6 +40,8 @@ pub enum Event {
         route: String,
         /// Its path, without the query unless the watch records that.
         path: String,
+        /// The other end of its connection; `None` in the test harness.
+        peer: Option<SocketAddr>,
     },
     /// The handler has answered: the head goes out.
     Answered {
@@ -85,11 +88,8 @@ pub enum Event {
 /// A lane's moment as the worker notes it.
 #[derive(Debug)]
 pub(super) enum Moment {
-    Opened {
-        slot: Arc<Slot>,
-        route: NonZeroU32,
-        path: Box<str>,
-    },
+    /// Boxed, so that the many chunks do not take its room.
+    Opened(Box<Opened>),
     Answered {
         status: u16,
     },
@@ -101,10 +101,21 @@ pub(super) enum Moment {
     },
 }
 
+/// A request as its worker notes it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) slot: Arc<Slot>,
+    pub(super) route: NonZeroU32,
+    pub(super) path: Box<str>,
+    pub(super) peer: Option<SocketAddr>,
+}
+
 /// Takes moments from the workers, who never wait, and events to the subscribers.
 #[derive(Debug)]
 pub(super) struct Recorder {
     listeners: Arc<AtomicUsize>,
+    /// Of these, how many want to know of chunks.
+    chunk_listeners: Arc<AtomicUsize>,
     lanes: AtomicU64,
     lost: AtomicU64,
     /// Made for the first who listens: they are large.
@@ -134,12 +145,15 @@ impl Queues {
 pub struct Subscription {
     events: broadcast::Receiver<Event>,
     listeners: Arc<AtomicUsize>,
+    chunk_listeners: Arc<AtomicUsize>,
+    chunks: bool,
 }
 
 impl Recorder {
     pub(super) fn new() -> Self {
         Self {
-            listeners: Arc::new(AtomicUsize::new(0)),
+            listeners: Arc::default(),
+            chunk_listeners: Arc::default(),
             lanes: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             queues: OnceLock::new(),
@@ -150,12 +164,19 @@ impl Recorder {
         self.listeners.load(Ordering::Relaxed) > 0
     }
 
+    pub(super) fn wants_chunks(&self) -> bool {
+        self.chunk_listeners.load(Ordering::Relaxed) > 0
+    }
+
     pub(super) fn subscribe(&self) -> Subscription {
         let queues = self.queues.get_or_init(Queues::new);
         self.listeners.fetch_add(1, Ordering::Relaxed);
+        self.chunk_listeners.fetch_add(1, Ordering::Relaxed);
         Subscription {
             events: queues.events.subscribe(),
             listeners: Arc::clone(&self.listeners),
+            chunk_listeners: Arc::clone(&self.chunk_listeners),
+            chunks: true,
         }
     }
 
@@ -191,15 +212,16 @@ impl Recorder {
             };
             let at = since_origin(at);
             self.send(match moment {
-                Moment::Opened { slot, route, path } => {
-                    let route = slot.routes.get(route);
+                Moment::Opened(opened) => {
+                    let route = opened.slot.routes.get(opened.route);
                     Event::Opened {
                         lane,
                         at,
-                        worker: slot.worker,
+                        worker: opened.slot.worker,
                         method: route.method.to_owned(),
                         route: route.pattern,
-                        path: path.into(),
+                        path: opened.path.into(),
+                        peer: opened.peer,
                     }
                 }
                 Moment::Answered { status } => Event::Answered { lane, at, status },
@@ -218,6 +240,17 @@ impl Recorder {
 }
 
 impl Subscription {
+    /// Sets whether this subscription wants [`Event::Chunk`], as it does unless told. It may get
+    /// them all the same, while another one wants them.
+    pub fn want_chunks(&mut self, want: bool) {
+        match (self.chunks, want) {
+            (false, true) => self.chunk_listeners.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.chunk_listeners.fetch_sub(1, Ordering::Relaxed),
+            _ => return,
+        };
+        self.chunks = want;
+    }
+
     /// Waits for the next event; `None` when the watch is gone.
     pub async fn next(&mut self) -> Option<Event> {
         match self.events.recv().await {
@@ -239,6 +272,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        self.want_chunks(false);
         self.listeners.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_web::dev::ServiceRequest;
 
 use super::hold::Part;
-use super::recorder::Moment;
+use super::recorder::{Moment, Opened};
 use super::route::Paths;
 use super::system;
 use super::worker::Worker;
@@ -52,7 +52,14 @@ impl Request {
                 let path = request.uri().path_and_query().filter(|_| with_query);
                 let path = path.map_or(request.path(), |path| path.as_str()).into();
                 let slot = Arc::clone(&worker.slot);
-                let opened = Moment::Opened { slot, route, path };
+                let peer = request.peer_addr();
+                let opened = Opened {
+                    slot,
+                    route,
+                    path,
+                    peer,
+                };
+                let opened = Moment::Opened(Box::new(opened));
                 lane = worker.recorder().begin(system::now(), opened);
             }
         }
@@ -105,6 +112,14 @@ impl Request {
             self.worker
                 .recorder()
                 .add(self.lane, system::now(), moment());
+        }
+    }
+
+    /// Records a chunk of its answer, if somebody wants to know.
+    #[inline]
+    pub(super) fn record_chunk(&self, bytes: usize) {
+        if self.is_recorded() && self.worker.recorder().wants_chunks() {
+            self.record(|| Moment::Chunk { bytes });
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Hold, THRESHOLD};
+use super::hold::{Culprit, Hold, Load, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
 use super::slot::{Ongoing, Slot};
@@ -202,6 +202,22 @@ impl Shared {
             culprits,
             ongoing: true,
         }))
+    }
+
+    /// The time now since the watch was made.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since_origin(system::now())
+    }
+
+    /// The workers that are there, by number, with the requests that each has open.
+    pub(super) fn workers(&self) -> Vec<Load> {
+        let load = |slot: &Arc<Slot>| Load {
+            worker: slot.worker,
+            open: slot.open(),
+        };
+        let mut workers: Vec<_> = self.slots().iter().map(load).collect();
+        workers.sort_unstable_by_key(|load| load.worker);
+        workers
     }
 
     /// The workers that are held at this moment.

@@ -1,0 +1,396 @@
+//! What the page shows, as far as requests go: the newest lanes, bounded; the others are counted.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::message::Message;
+use crate::timeline::{as_ms, as_ms_or_null};
+use crate::watch::{Event, Hold};
+
+/// The most lanes that are shown: more than a screen has room for.
+const LANES: usize = 100;
+
+/// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
+const CHUNKS: usize = 120;
+
+/// The most of them that are told of a lane at a time.
+const CHUNKS_AT_A_TIME: usize = 20;
+
+/// How long a lane is shown after its end.
+const SHOWN: Duration = Duration::from_secs(60);
+
+/// The most holds that are kept.
+const HOLDS: usize = 50;
+
+/// How long a connection that was seen waiting is remembered after it was read: the lane that it
+/// became is told a moment later.
+const REMEMBERED: Duration = Duration::from_secs(2);
+
+/// The lanes, the holds that are over, who waits, and the counts.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    lanes: BTreeMap<u64, Lane>,
+    holds: VecDeque<Hold>,
+    waiting: HashMap<SocketAddr, Wait>,
+    totals: Totals,
+    /// What has not been told yet.
+    dropped: Vec<u64>,
+    released: Vec<Hold>,
+    waiting_changed: bool,
+}
+
+/// A request, from when its worker read it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Lane {
+    #[serde(rename = "lane")]
+    pub(super) number: u64,
+    pub(super) worker: usize,
+    pub(super) method: String,
+    pub(super) route: String,
+    pub(super) path: String,
+    #[serde(rename = "waited_ms", serialize_with = "as_ms_or_null")]
+    pub(super) waited: Option<Duration>,
+    #[serde(rename = "opened_ms", serialize_with = "as_ms")]
+    pub(super) opened: Duration,
+    #[serde(rename = "answered_ms", serialize_with = "as_ms_or_null")]
+    pub(super) answered: Option<Duration>,
+    pub(super) status: Option<u16>,
+    pub(super) chunks: VecDeque<Ms>,
+    chunk_count: u64,
+    bytes: u64,
+    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
+    pub(super) ended: Option<Duration>,
+    pub(super) finished: Option<bool>,
+    #[serde(skip)]
+    peer: Option<SocketAddr>,
+    #[serde(skip)]
+    told: Told,
+}
+
+/// What has been told of a lane.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    opened: bool,
+    answered: bool,
+    chunks: u64,
+    bytes: u64,
+    ended: bool,
+}
+
+/// A time that is serialized as milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Ms(#[serde(serialize_with = "as_ms")] pub(super) Duration);
+
+/// A connection with bytes that nobody has read, while a worker is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Waiting {
+    peer: SocketAddr,
+    #[serde(rename = "since_ms", serialize_with = "as_ms")]
+    since: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    since: Duration,
+    /// Seen once only: it may be on its way to be read.
+    brief: bool,
+    /// When it was no longer among those that wait.
+    read: Option<Duration>,
+}
+
+/// Counts since the console began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Totals {
+    pub(super) requests: u64,
+    pub(super) open: usize,
+    finished: u64,
+    unfinished: u64,
+    chunks: u64,
+    bytes: u64,
+    lost: u64,
+    hidden: usize,
+}
+
+impl Board {
+    /// Takes in what the watch saw.
+    pub(super) fn on(&mut self, event: Event) {
+        match event {
+            Event::Opened {
+                lane: number,
+                at,
+                worker,
+                method,
+                route,
+                path,
+                peer,
+            } => {
+                self.totals.requests = self.totals.requests.max(number);
+                let wait = peer.and_then(|peer| self.waiting.remove(&peer));
+                self.waiting_changed |= wait.is_some_and(|wait| wait.is_shown());
+                let lane = Lane {
+                    number,
+                    worker,
+                    method,
+                    route,
+                    path,
+                    waited: wait.map(|wait| at.saturating_sub(wait.since)),
+                    opened: at,
+                    answered: None,
+                    status: None,
+                    chunks: VecDeque::new(),
+                    chunk_count: 0,
+                    bytes: 0,
+                    ended: None,
+                    finished: None,
+                    peer,
+                    told: Told::default(),
+                };
+                self.lanes.insert(number, lane);
+                if self.lanes.len() > LANES {
+                    self.make_room();
+                }
+            }
+            Event::Answered { lane, at, status } => {
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    (lane.answered, lane.status) = (Some(at), Some(status));
+                }
+            }
+            Event::Chunk { lane, at, bytes } => {
+                let bytes = bytes as u64;
+                self.totals.chunks += 1;
+                self.totals.bytes += bytes;
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    lane.chunk(at, bytes);
+                }
+            }
+            Event::Ended { lane, at, finished } => {
+                if finished {
+                    self.totals.finished += 1;
+                } else {
+                    self.totals.unfinished += 1;
+                }
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    (lane.ended, lane.finished) = (Some(at), Some(finished));
+                }
+            }
+            Event::Released(hold) => {
+                if self.holds.len() == HOLDS {
+                    self.holds.pop_front();
+                }
+                self.holds.push_back(hold.clone());
+                self.released.push(hold);
+            }
+            Event::Lost { events } => {
+                self.totals.lost += events;
+                // The end of any of these may be among what was lost.
+                let open: Vec<_> = self.open().map(|lane| lane.number).collect();
+                for number in open {
+                    self.forget(number);
+                }
+            }
+            // Those that last are asked for anew each time.
+            Event::Held(_) => {}
+        }
+    }
+
+    /// Whoever has ended goes first, the oldest before the others; then the oldest.
+    fn make_room(&mut self) {
+        let over = self.lanes.values().find(|lane| lane.ended.is_some());
+        let oldest = over.or(self.lanes.values().next());
+        if let Some(number) = oldest.map(|lane| lane.number) {
+            self.forget(number);
+        }
+    }
+
+    fn forget(&mut self, number: u64) {
+        if let Some(lane) = self.lanes.remove(&number)
+            && lane.told.opened
+        {
+            self.dropped.push(number);
+        }
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values().filter(|lane| lane.ended.is_none())
+    }
+
+    /// What time does: `open` requests are there `now`, and lanes that ended long ago are not
+    /// shown any more.
+    pub(super) fn turn(&mut self, open: usize, now: Duration) {
+        let past = |lane: &&Lane| {
+            lane.ended
+                .is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
+        };
+        let past: Vec<_> = self.lanes.values().filter(past).map(|l| l.number).collect();
+        for number in past {
+            self.forget(number);
+        }
+        self.waiting.retain(|_, wait| {
+            wait.read
+                .is_none_or(|read| now.saturating_sub(read) < REMEMBERED)
+        });
+        self.totals.open = open;
+        self.totals.hidden = open.saturating_sub(self.open().count());
+    }
+
+    /// The connections that have unread bytes `now`.
+    pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
+        let before = self.waiting();
+        for (peer, wait) in &mut self.waiting {
+            if !unread.contains(peer) {
+                wait.read.get_or_insert(now);
+            }
+        }
+        for &peer in unread {
+            // One that is being answered sends more than its request: that is not read either,
+            // but it does not wait for its turn.
+            if self.open().any(|lane| lane.peer == Some(peer)) {
+                continue;
+            }
+            let new = Wait {
+                since: now,
+                brief: true,
+                read: None,
+            };
+            self.waiting
+                .entry(peer)
+                .and_modify(|wait| match wait.read {
+                    None => wait.brief = false,
+                    Some(_) => *wait = new,
+                })
+                .or_insert(new);
+        }
+        self.waiting_changed |= before != self.waiting();
+    }
+
+    /// Whether somebody may still be waiting.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.waiting.values().any(|wait| wait.read.is_none())
+    }
+
+    /// The connections that wait, the longest first.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let shown = self.waiting.iter().filter(|(_, wait)| wait.is_shown());
+        let mut waiting: Vec<_> = shown
+            .map(|(&peer, wait)| Waiting {
+                peer,
+                since: wait.since,
+            })
+            .collect();
+        waiting.sort_unstable_by_key(|waiting| (waiting.since, waiting.peer));
+        waiting.truncate(LANES);
+        waiting
+    }
+
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values()
+    }
+
+    pub(super) fn holds(&self) -> &VecDeque<Hold> {
+        &self.holds
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Writes what is new since the last time, for those who know the rest.
+    pub(super) fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if !dropped.is_empty() {
+            tell(Message::Dropped { lanes: dropped });
+        }
+        for lane in self.lanes.values_mut() {
+            lane.tell(tell);
+        }
+        for hold in std::mem::take(&mut self.released) {
+            tell(Message::Released { hold: hold.into() });
+        }
+        if std::mem::take(&mut self.waiting_changed) {
+            tell(Message::Waiting {
+                waiting: self.waiting(),
+            });
+        }
+    }
+}
+
+impl Wait {
+    fn is_shown(self) -> bool {
+        !self.brief && self.read.is_none()
+    }
+}
+
+impl Lane {
+    fn chunk(&mut self, at: Duration, bytes: u64) {
+        self.chunk_count += 1;
+        self.bytes += bytes;
+        if self.chunks.len() == CHUNKS {
+            self.chunks.pop_front();
+        }
+        self.chunks.push_back(Ms(at));
+    }
+
+    /// The chunks that have not been told: when they came, as far as that is kept and not too
+    /// much; how many; their bytes.
+    fn untold_chunks(&self) -> (Vec<Ms>, u64, u64) {
+        let count = self.chunk_count - self.told.chunks;
+        let shown = usize::try_from(count).unwrap_or(usize::MAX);
+        let shown = shown.min(self.chunks.len());
+        let new = self.chunks.range(self.chunks.len() - shown..).copied();
+        let step = shown.div_ceil(CHUNKS_AT_A_TIME).max(1);
+        // Counted from the newest, which is always told.
+        let thinned = new.rev().step_by(step);
+        let mut thinned: Vec<_> = thinned.collect();
+        thinned.reverse();
+        (thinned, count, self.bytes - self.told.bytes)
+    }
+
+    fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
+        let number = self.number;
+        if !self.told.opened {
+            tell(Message::Opened {
+                lane: number,
+                at: Ms(self.opened),
+                worker: self.worker,
+                method: &self.method,
+                route: &self.route,
+                path: &self.path,
+                waited_ms: self.waited.map(Ms),
+            });
+        }
+        if let (false, Some(at), Some(status)) = (self.told.answered, self.answered, self.status) {
+            tell(Message::Answered {
+                lane: number,
+                at: Ms(at),
+                status,
+            });
+        }
+        let (at, count, bytes) = self.untold_chunks();
+        if count > 0 {
+            tell(Message::Chunks {
+                lane: number,
+                at,
+                count,
+                bytes,
+            });
+        }
+        if let (false, Some(at), Some(finished)) = (self.told.ended, self.ended, self.finished) {
+            tell(Message::Ended {
+                lane: number,
+                at: Ms(at),
+                finished,
+            });
+        }
+        self.told = Told {
+            opened: true,
+            answered: self.answered.is_some(),
+            chunks: self.chunk_count,
+            bytes: self.bytes,
+            ended: self.ended.is_some(),
+        };
+    }
+}

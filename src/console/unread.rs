@@ -1,0 +1,103 @@
+//! Connections that a held worker had no chance to read: the requests that wait for it.
+//!
+//! The app itself cannot tell of them, because what would read them is held. The kernel can: it
+//! lists every connection with the bytes that nobody has read yet.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The kernel's tables, one for each version of IP.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+/// The states in which there may be a request to read (`include/net/tcp_states.h`): established,
+/// and closed by the other side only.
+const STATES: [&str; 2] = ["01", "08"];
+
+/// The other ends of the connections to `port` with bytes that nobody has read. Nothing where the
+/// system has no such tables.
+pub(super) fn unread(port: u16) -> Vec<SocketAddr> {
+    let table = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let tables = TABLES.map(table);
+    tables.iter().flat_map(|text| parse(text, port)).collect()
+}
+
+fn parse(table: &str, port: u16) -> impl Iterator<Item = SocketAddr> {
+    table.lines().skip(1).filter_map(move |line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let (local, peer, state) = (fields.next()?, fields.next()?, fields.next()?);
+        let (_, received) = fields.next()?.split_once(':')?;
+        let waits = STATES.contains(&state) && u32::from_str_radix(received, 16).ok()? > 0;
+        let (_, to) = local.split_once(':')?;
+        if !waits || u16::from_str_radix(to, 16).ok()? != port {
+            return None;
+        }
+        address(peer)
+    })
+}
+
+/// `0100007F:1F90`: words of the address as the machine has them in memory, then the port.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let word = |at: usize| {
+        let digits = ip.get(8 * at..8 * at + 8)?;
+        Some(u32::from_str_radix(digits, 16).ok()?.to_ne_bytes())
+    };
+    let ip: IpAddr = match ip.len() {
+        8 => Ipv4Addr::from(word(0)?).into(),
+        32 => {
+            let mut octets = [0; 16];
+            for (at, octets) in octets.chunks_exact_mut(4).enumerate() {
+                octets.copy_from_slice(&word(at)?);
+            }
+            // An IPv4 client of a listener for both comes as ::ffff:127.0.0.1.
+            Ipv6Addr::from(octets).to_canonical()
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn only_connections_to_the_port_with_unread_bytes_count() {
+        let table =
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000002 00:00000000 00000000     0        0 1
+   1: 0100007F:1F90 0100007F:C001 01 00000000:00000053 00:00000000 00000000     0        0 2
+   2: 0100007F:1F90 0100007F:C002 01 00000000:00000000 00:00000000 00000000     0        0 3
+   3: 0100007F:1F91 0100007F:C003 01 00000000:00000053 00:00000000 00000000     0        0 4
+   4: 0100007F:1F90 0200007F:C004 08 00000000:00000010 00:00000000 00000000     0        0 5
+   5: broken";
+        let found: Vec<_> = parse(table, 8080).map(|peer| peer.to_string()).collect();
+        if cfg!(target_endian = "little") {
+            assert_eq!(found, ["127.0.0.1:49153", "127.0.0.2:49156"]);
+        }
+        let mapped = "head
+   0: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:C001 01 0:5 x";
+        let found: Vec<_> = parse(mapped, 8080).map(|peer| peer.to_string()).collect();
+        if cfg!(target_endian = "little") {
+            assert_eq!(found, ["127.0.0.1:49153"]);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_that_nobody_reads_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let mut client = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        assert_eq!(unread(port), []);
+        client.write_all(b"GET / HTTP/1.1\r\n").expect("sent");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while unread(port) != [client.local_addr().expect("bound")] {
+            assert!(Instant::now() < deadline, "{:?}", unread(port));
+            std::thread::yield_now();
+        }
+    }
+}

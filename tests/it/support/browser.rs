@@ -181,9 +181,9 @@ impl Browser {
             Kind::Firefox => {
                 // As its own `browsingContext.setViewport` does.
                 let script = "const { style } = gBrowser.selectedBrowser;
-                    for (const of of ['', 'min-', 'max-']) {
-                        style.setProperty(of + 'width', arguments[0] + 'px');
-                        style.setProperty(of + 'height', arguments[1] + 'px');
+                    for (const edge of ['', 'min-', 'max-']) {
+                        style.setProperty(edge + 'width', arguments[0] + 'px');
+                        style.setProperty(edge + 'height', arguments[1] + 'px');
                     }";
                 self.in_firefox(script, vec![width.into(), height.into()])
                     .await;
@@ -243,8 +243,7 @@ impl Browser {
         self.in_chromium("HeapProfiler.collectGarbage", json!({}))
             .await;
         let usage = self.in_chromium("Runtime.getHeapUsage", json!({})).await;
-        // JavaScript's numbers are fractions.
-        usage["usedSize"].as_f64().expect("a number") as u64
+        usage["usedSize"].as_u64().expect("a number of bytes")
     }
 
     /// The tab that is driven.

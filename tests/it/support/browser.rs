@@ -68,7 +68,7 @@ impl Browser {
         browser
     }
 
-    /// Opens a page, and waits until it is loaded.
+    /// Opens a page, and waits until it is loaded. Not for another fragment of the same page.
     pub(crate) async fn goto(&self, url: &str) {
         self.goto_stream(url).await;
         self.wait_until("document.readyState === 'complete'").await;
@@ -90,9 +90,14 @@ impl Browser {
         assert!(!is_error, "{url} cannot be opened: {shown}");
     }
 
-    /// The visible text of the first such element; empty when there is none.
+    /// The text of the first such element as it is shown: empty when it is hidden or not there.
     pub(crate) async fn text(&self, css: &str) -> String {
-        let text = format!("document.querySelector({})?.innerText", json!(css));
+        // A hidden element's own `innerText` would be all of it.
+        let text = format!(
+            "(element => element?.checkVisibility() ? element.innerText : '')(
+                document.querySelector({}))",
+            json!(css)
+        );
         let text = self.try_eval(&text).await.unwrap_or_default();
         text.as_str().unwrap_or_default().to_owned()
     }

@@ -289,9 +289,10 @@ impl Browser {
             Kind::Chromium => {
                 let log = self.own("se/log", json!({ "type": "browser" })).await;
                 let entries = log.as_array().expect("a list").iter();
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 entries
                     .filter(|entry| entry["level"] == "SEVERE")
-                    .map(|entry| format!("{}: {}", entry["source"], entry["message"]))
+                    .map(|entry| format!("{}: {}", text(&entry["source"]), text(&entry["message"])))
                     .filter(|error| !error.contains("/favicon.ico - "))
                     .collect()
             }

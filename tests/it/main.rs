@@ -7,6 +7,7 @@ mod harness;
 mod live;
 mod malformed;
 mod probe;
+mod prometheus;
 mod source;
 mod stopping;
 mod support;

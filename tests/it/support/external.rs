@@ -11,11 +11,12 @@ use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::server::PATIENCE;
+use super::server::{PATIENCE, pause};
 
 pub(crate) struct External {
     child: Child,
@@ -118,31 +119,26 @@ fn pass_on(output: impl Read + Send + 'static, to: mpsc::Sender<String>) {
 impl External {
     /// Starts it. Unless its socket is known, it says on stdout or stderr where it is:
     /// `http://127.0.0.1:port`.
-    fn start(mut command: Command, known: Option<(SocketAddr, PathBuf)>) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // With its workers, so that they end with it.
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
-        let (tell, told) = mpsc::channel();
-        pass_on(child.stdout.take().expect("piped"), tell.clone());
-        pass_on(child.stderr.take().expect("piped"), tell);
-        let mut server = Self {
-            child,
-            address: ([127, 0, 0, 1], 0).into(),
-            folder: None,
+    fn start(command: Command, known: Option<(SocketAddr, PathBuf)>) -> Self {
+        let Some((address, folder)) = known else {
+            return Self::saying(command, &["://127.0.0.1:"], None);
         };
-        if let Some((address, folder)) = known {
-            (server.address, server.folder) = (address, Some(folder));
-            return server;
-        }
+        let (mut server, _) = Self::spawn(command, Some(folder));
+        server.address = address;
+        server
+    }
+
+    /// Starts it, and waits for a line that has these texts in this order and then the port on
+    /// which it listens. The folder goes with it.
+    pub(crate) fn saying(command: Command, before: &[&str], folder: Option<PathBuf>) -> Self {
+        let what = format!("{command:?}");
+        let (mut server, told) = Self::spawn(command, folder);
         let mut said = Vec::new();
         while let Ok(line) = told.recv_timeout(PATIENCE) {
-            let port = line.split_once("://127.0.0.1:").map(|(_, rest)| rest);
-            let port = port.and_then(|rest| {
+            let rest = before.iter().try_fold(line.as_str(), |rest, text| {
+                rest.split_once(text).map(|(_, rest)| rest)
+            });
+            let port = rest.and_then(|rest| {
                 rest.split(|c: char| !c.is_ascii_digit())
                     .next()?
                     .parse()
@@ -154,7 +150,29 @@ impl External {
             }
             said.push(line);
         }
-        panic!("{command:?} does not say where it is: {said:#?}");
+        panic!("{what} does not say where it is: {said:#?}");
+    }
+
+    /// With what it says, line by line.
+    fn spawn(mut command: Command, folder: Option<PathBuf>) -> (Self, mpsc::Receiver<String>) {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // With its workers, so that they end with it.
+            .process_group(0)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
+        let (tell, told) = mpsc::channel();
+        pass_on(child.stdout.take().expect("piped"), tell.clone());
+        pass_on(child.stderr.take().expect("piped"), tell);
+        let address = ([127, 0, 0, 1], 0).into();
+        let server = Self {
+            child,
+            address,
+            folder,
+        };
+        (server, told)
     }
 }
 
@@ -163,8 +181,13 @@ impl Drop for External {
         let id = i32::try_from(self.child.id()).expect("process ids fit");
         kill_process_group(Pid::from_raw(id).expect("not zero"), Signal::KILL).ok();
         self.child.wait().ok();
-        if let Some(folder) = &self.folder {
-            fs::remove_dir_all(folder).ok();
+        let Some(folder) = &self.folder else { return };
+        // Its own children may be writing for a moment longer.
+        for _ in 0..20 {
+            if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
+                break;
+            }
+            pause(Duration::from_millis(50));
         }
     }
 }

@@ -1,6 +1,9 @@
 pub(crate) mod app;
+pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod driver;
 pub(crate) mod external;
 pub(crate) mod lab;
 pub(crate) mod odd;
+pub(crate) mod prometheus;
 pub(crate) mod server;

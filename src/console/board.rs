@@ -25,6 +25,9 @@ const SHOWN: Duration = Duration::from_secs(60);
 /// The most holds that are kept.
 const HOLDS: usize = 50;
 
+/// A shorter wait is what it takes a free worker to read.
+const WAITED: Duration = Duration::from_millis(20);
+
 /// How long a connection that was seen waiting is remembered after it was read: the lane that it
 /// became is told a moment later.
 const REMEMBERED: Duration = Duration::from_secs(2);
@@ -137,7 +140,9 @@ impl Board {
                     method,
                     route,
                     path,
-                    waited: wait.map(|wait| at.saturating_sub(wait.since)),
+                    waited: wait
+                        .map(|wait| at.saturating_sub(wait.since))
+                        .filter(|waited| *waited >= WAITED),
                     opened: at,
                     answered: None,
                     status: None,

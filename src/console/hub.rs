@@ -60,6 +60,7 @@ pub(super) enum Command {
 
 pub(super) struct Hub {
     pub(super) watch: Watch,
+    pub(super) events: Subscription,
     pub(super) buttons: Vec<Button>,
     /// The port of the app, where it is known.
     pub(super) port: Option<u16>,
@@ -71,7 +72,6 @@ pub(super) struct Hub {
 
 /// What it works with.
 struct State {
-    events: Subscription,
     board: Board,
     news: broadcast::Sender<Bytes>,
     figures: Figures,
@@ -100,7 +100,6 @@ impl Hub {
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {
-                events: self.watch.subscribe(),
                 board: Board::default(),
                 news: broadcast::channel(BEHIND).0,
                 figures: Figures::default(),
@@ -131,13 +130,12 @@ impl Hub {
 
     /// Takes in what happened, and tells it.
     fn turn(&mut self, state: &mut State) {
-        state
-            .events
+        self.events
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
         let mut released = Vec::new();
-        while let Some(event) = state.events.try_next() {
+        while let Some(event) = self.events.try_next() {
             if let Event::Released(hold) = &event {
                 released.push(hold.clone());
             }

@@ -6,12 +6,11 @@
 //! # async fn report() -> &'static str { "" }
 //! # #[actix_web::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let watch = holdup::Watch::new();
-//! let console = watch
+//! let _console = watch
 //!     .console("127.0.0.1:8081")
 //!     .app("http://127.0.0.1:8080")
 //!     .button("/report")
 //!     .start()?;
-//! println!("console: http://{}", console.address());
 //! HttpServer::new({
 //!     let watch = watch.clone();
 //!     move || App::new().route("/report", web::get().to(report)).wrap(watch.clone())
@@ -245,6 +244,8 @@ impl Builder {
             local: address.ip().to_canonical().is_loopback(),
         });
         let hub = Hub {
+            // From here on, or what comes before the thread runs would be missed.
+            events: self.watch.subscribe(),
             watch: self.watch,
             buttons: self.buttons,
             port: app.and_then(|url| url.port_or_known_default()),

@@ -3,6 +3,7 @@
 mod app;
 mod browser;
 mod command_line;
+mod console;
 mod harness;
 mod live;
 mod malformed;

@@ -59,7 +59,12 @@ fn the_four_loops_differ_in_nothing_but_how_they_wait() {
 
 /// Which of the crate's own modules each module may use.
 const MAY_USE: &[(&str, &[&str])] = &[
+    (
+        "console",
+        &["probe", "problem", "timeline", "verdict", "watch"],
+    ),
     ("handlers", &["countdown"]),
+    ("lesson", &[]),
     ("countdown", &["problem", "streams"]),
     ("probe", &["draw", "timeline", "verdict"]),
     ("problem", &[]),
@@ -68,7 +73,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("routes", &["countdown", "handlers", "problem"]),
     (
         "serve",
-        &["countdown", "limits", "routes", "streams", "watch"],
+        &[
+            "console",
+            "countdown",
+            "lesson",
+            "limits",
+            "routes",
+            "streams",
+            "watch",
+        ],
     ),
     ("watch", &[]),
     ("timeline", &[]),

@@ -35,10 +35,11 @@ impl Server {
         Self::start_as(command)
     }
 
-    /// Starts a command that runs `holdup serve`; the port and the log's format are set here.
+    /// Starts a command that runs `holdup serve`; the ports and the log's format are set here.
     pub(crate) fn start_as(mut command: Command) -> Self {
         let mut child = command
             .env("HOLDUP_BIND", "127.0.0.1:0")
+            .env("HOLDUP_CONSOLE", "127.0.0.1:0")
             .env("HOLDUP_LOG_FORMAT", "json")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -79,6 +80,15 @@ impl Server {
             log,
             _stdout: stdout,
         }
+    }
+
+    /// Where its console listens.
+    pub(crate) fn console(&self) -> SocketAddr {
+        let line = self.logged("the console's address", |line| {
+            line["message"] == "console is listening"
+        });
+        let address = line["address"].as_str().expect("an address");
+        address.parse().expect("an address")
     }
 
     /// Waits until the log has a line that `matches`, and returns it.

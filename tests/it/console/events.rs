@@ -1,0 +1,259 @@
+//! What is told, live, and to whom.
+
+use std::io::Write as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::support::client::connect;
+use crate::support::prometheus::{Prometheus, check_metrics};
+use crate::support::server::{Server, pause};
+
+#[test]
+fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
+    let server = Server::start(&[]);
+    let console = server.console();
+    let mut events = Events::read(console);
+    let snapshot = events.next().expect("a message");
+    assert!(is(&snapshot, "snapshot"), "{snapshot}");
+    assert_eq!(snapshot["workers"][0]["held"], Value::Null);
+
+    let lab = server.address;
+    let mut first = get(lab, "/blocking?from=4&period=700ms&x=one");
+    first.tick().expect("the worker has it");
+    let second = thread::spawn(move || get(lab, "/blocking?from=1&period=50ms&x=two").ticks());
+
+    let opened = events.until("the first is opened", |m| is(m, "opened"));
+    assert_eq!(opened["path"], "/blocking?from=4&period=700ms&x=one");
+    assert_eq!(opened["waited_ms"], Value::Null);
+    let held = events.until("the worker is held", |m| is(m, "held"));
+    let hold = &held["hold"];
+    assert_eq!(hold["culprits"][0]["route"], "/blocking");
+    assert!(
+        hold["ongoing"] == true
+            && hold["sentence"]
+                .as_str()
+                .is_some_and(|s| s.contains("so far"))
+    );
+    // The second is waiting, and the console answers: the worker is frozen all the while.
+    events.until("the second waits", |m| {
+        is(m, "waiting") && m["waiting"].as_array().is_some_and(|all| all.len() == 1)
+    });
+    for path in ["/healthz", "/state", "/metrics", "/"] {
+        let asked = Instant::now();
+        assert_eq!(get(console, path).status, 200, "{path}");
+        // Not 50 ms, as it is when the machine is not busy: that would be a timed test.
+        assert!(asked.elapsed() < Duration::from_secs(1), "{path}");
+    }
+    let now = state(console);
+    assert_eq!(
+        now["workers"][0]["held"]["culprits"][0]["route"],
+        "/blocking"
+    );
+    assert_eq!(now["waiting"].as_array().map(Vec::len), Some(1));
+
+    let ended = events.until("the first has ended", |m| is(m, "ended"));
+    assert_eq!(
+        (&ended["lane"], &ended["finished"]),
+        (&opened["lane"], &Value::Bool(true))
+    );
+    let second_opened = events.until("the second is opened", |m| is(m, "opened"));
+    assert!(milliseconds(&second_opened, "at_ms") >= milliseconds(&ended, "at_ms"));
+    let waited = milliseconds(&second_opened, "waited_ms");
+    assert!(waited > 0.0, "{second_opened}");
+    let mut left = vec!["released", "waiting"];
+    events.until("the hold is over and nobody waits", |m| {
+        left.retain(|event| {
+            !is(m, event) || m["waiting"] != Value::Array(vec![]) && *event == "waiting"
+        });
+        left.is_empty()
+    });
+    assert_eq!(first.ticks().len(), 4);
+    assert_eq!(second.join().expect("ticks").len(), 2);
+}
+
+#[test]
+fn a_reader_that_begins_later_gets_what_was_before_and_the_chunks_from_then_on() {
+    let server = Server::start(&[]);
+    let console = server.console();
+    let mut stream = get(server.address, "/coroutine?from=600&period=100ms&x=old");
+    stream.tick().expect("it has begun");
+    assert_eq!(get(server.address, "/nowhere").status, 404);
+    let deadline = Instant::now() + PATIENCE;
+    while state(console)["totals"]["finished"] != 1 {
+        assert!(Instant::now() < deadline, "{}", state(console));
+        pause(Duration::from_millis(10));
+    }
+    let mut events = Events::read(console);
+    let snapshot = events.next().expect("a message");
+    let lanes = snapshot["lanes"].as_array().expect("lanes");
+    let by_route = |route: &str| lanes.iter().find(|lane| lane["route"] == route);
+    let old = by_route("/coroutine").expect("it was recorded before anybody read");
+    assert!(old["ended_ms"].is_null() && old["status"] == 200, "{old}");
+    let none = by_route("unmatched").expect("this one, too");
+    assert!(none["finished"] == true && none["status"] == 404, "{none}");
+    let chunks = events.until("its chunks", |m| is(m, "chunks"));
+    assert_eq!(chunks["lane"], old["lane"]);
+    let totals = events.until("the time", |m| is(m, "now"))["totals"].clone();
+    assert_eq!(
+        (&totals["requests"], &totals["open"]),
+        (&2.into(), &1.into()),
+        "{totals}"
+    );
+    // Every reader gets them.
+    let mut another = Events::read(console);
+    another.until("its chunks", |m| is(m, "chunks"));
+    drop(stream);
+    let cut = |m: &Value| is(m, "ended") && m["finished"] == false;
+    events.until("the client has left", cut);
+    another.until("the client has left", cut);
+}
+
+#[test]
+fn only_a_hundred_lanes_are_told_and_the_others_counted() {
+    let server = Server::start(&[]);
+    let mut events = Events::read(server.console());
+    let streams: Vec<_> = (0..130)
+        .map(|n| {
+            get(
+                server.address,
+                &format!("/coroutine?from=600&period=60s&x={n}").replace("60s", "100ms"),
+            )
+        })
+        .collect();
+    let now = events.until("thirty are hidden", |m| {
+        is(m, "now") && m["totals"]["hidden"] == 30
+    });
+    assert_eq!(now["totals"]["open"], 130);
+    let lanes = state(server.console())["lanes"].clone();
+    let lanes = lanes.as_array().expect("lanes");
+    assert_eq!(lanes.len(), 100);
+    let path = lanes[99]["path"].as_str().expect("a path");
+    assert!(path.ends_with("x=129"), "the newest are shown: {path}");
+    drop(streams);
+}
+
+#[test]
+fn a_reader_that_falls_behind_is_told_so_and_the_next_gets_a_fresh_picture() {
+    let server = Server::start(&[]);
+    let console = server.console();
+    // Reads nothing: the connection's buffers fill, and then the news go on without it.
+    let mut lazy = connect(console);
+    lazy.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .expect("sent");
+    let streams: Vec<_> = (0..100)
+        .map(|n| {
+            get(
+                server.address,
+                &format!("/coroutine?from=600&period=20ms&x={n}"),
+            )
+        })
+        .collect();
+    // A hundred lanes of chunks twenty times a second are some 150 kB a second.
+    let deadline = Instant::now() + PATIENCE;
+    let mut events = Events::read(console);
+    events.until("many chunks", |m| {
+        assert!(Instant::now() < deadline, "too few chunks: {m}");
+        is(m, "now") && m["totals"]["chunks"].as_u64() > Some(60_000)
+    });
+    let mut lazy = Events(Reply::read(lazy).expect("its head"), Vec::new());
+    let behind = lazy.until("it is behind", |m| is(m, "behind"));
+    assert!(
+        behind["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("fell behind")),
+        "{behind}"
+    );
+    assert_eq!(lazy.next(), None, "and it ends");
+    assert!(is(
+        &Events::read(console).next().expect("a message"),
+        "snapshot"
+    ));
+    drop(streams);
+}
+
+#[test]
+fn there_is_room_for_sixteen_readers() {
+    let server = Server::start(&[]);
+    let console = server.console();
+    let mut readers: Vec<_> = (0..16).map(|_| Events::read(console)).collect();
+    for reader in &mut readers {
+        assert!(is(&reader.next().expect("a message"), "snapshot"));
+    }
+    let refused = get(console, "/events");
+    assert_eq!(
+        (refused.status, refused.headers["retry-after"].as_str()),
+        (503, "1")
+    );
+    drop(readers.pop());
+    let deadline = Instant::now() + PATIENCE;
+    while get(console, "/events").status != 200 {
+        assert!(Instant::now() < deadline, "the place is not free");
+        pause(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_trace_has_the_holds_by_worker_and_the_requests_as_tracks() {
+    let server = Server::start(&[]);
+    assert_eq!(
+        get(server.address, "/blocking?from=2&period=100ms")
+            .ticks()
+            .len(),
+        3
+    );
+    assert_eq!(
+        get(server.address, "/coroutine?from=1&period=50ms")
+            .ticks()
+            .len(),
+        2
+    );
+    let deadline = Instant::now() + PATIENCE;
+    let events = loop {
+        let reply = get(server.console(), "/trace.json");
+        let trace: Value = serde_json::from_str(&reply.rest()).expect("JSON");
+        let events = trace["traceEvents"].as_array().expect("events").clone();
+        let ended = events.iter().filter(|e| e["ph"] == "e").count();
+        if ended == 2 && events.iter().any(|e| e["ph"] == "X") {
+            break events;
+        }
+        assert!(Instant::now() < deadline, "{events:#?}");
+        pause(Duration::from_millis(20));
+    };
+    let hold = events.iter().find(|e| e["ph"] == "X").expect("just found");
+    assert_eq!(
+        (&hold["name"], &hold["tid"]),
+        (&"held by GET /blocking".into(), &1.into())
+    );
+    assert!(
+        hold["dur"].as_f64() >= Some(190_000.0),
+        "microseconds: {hold}"
+    );
+    for begun in events.iter().filter(|e| e["ph"] == "b") {
+        let ended = events
+            .iter()
+            .find(|e| e["ph"] == "e" && e["id"] == begun["id"]);
+        let ended = ended.expect("an end for each beginning");
+        assert_eq!(ended["name"], begun["name"]);
+        assert!(ended["ts"].as_f64() >= begun["ts"].as_f64());
+    }
+}
+
+#[test]
+fn a_prometheus_reads_the_figures() {
+    let server = Server::start(&[]);
+    let console = server.console();
+    assert_eq!(
+        get(server.address, "/blocking?from=2&period=100ms")
+            .ticks()
+            .len(),
+        3
+    );
+    let prometheus = Prometheus::start(console, "/metrics");
+    let count = "holdup_hold_duration_seconds_count{route=\"/blocking\"}";
+    prometheus.query_until(count, |found| found[0]["value"][1] == "1");
+    prometheus.query_until("holdup_requests_total", |found| found[0]["value"][1] == "1");
+    prometheus.query_until("holdup_workers", |found| found[0]["value"][1] == "1");
+    let text = get(console, "/metrics").rest();
+    check_metrics(&text).unwrap_or_else(|complaint| panic!("{complaint}\n{text}"));
+}

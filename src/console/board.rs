@@ -133,7 +133,7 @@ impl Board {
             } => {
                 self.totals.requests = self.totals.requests.max(number);
                 let wait = peer.and_then(|peer| self.waiting.remove(&peer));
-                self.waiting_changed |= wait.is_some_and(|wait| wait.is_shown());
+                self.waiting_changed |= wait.is_some_and(Wait::is_shown);
                 let lane = Lane {
                     number,
                     worker,

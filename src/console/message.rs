@@ -31,8 +31,8 @@ pub(super) struct Lab {
 /// A route of the app that may be probed.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Button {
-    /// Its number.
-    pub(super) button: usize,
+    #[serde(rename = "button")]
+    pub(super) number: usize,
     pub(super) label: String,
     /// What is asked for: a path and perhaps a query.
     pub(super) path: String,

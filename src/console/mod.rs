@@ -72,7 +72,7 @@ use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
 use url::Url;
 
 use self::hub::Hub;
@@ -153,6 +153,9 @@ pub enum StartError {
     /// Buttons, and no app to ask.
     #[error("the console has buttons, but no app to ask; say where it is with Builder::app")]
     NoApp,
+    /// The figures cannot be kept. It does not happen with the buckets that are set.
+    #[error("the console cannot keep figures")]
+    Metrics(#[source] BuildError),
     /// The system has no thread for it.
     #[error("the console's thread cannot start")]
     Thread(#[source] io::Error),
@@ -204,7 +207,7 @@ impl Builder {
 
     fn push(&mut self, label: String, path: String, code: Option<String>, countdown: bool) {
         self.buttons.push(Button {
-            button: self.buttons.len(),
+            number: self.buttons.len(),
             label,
             path,
             code,
@@ -227,10 +230,8 @@ impl Builder {
         let listener = TcpListener::bind(addresses.as_slice()).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
 
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&BUCKETS)
-            .expect("there are buckets")
-            .build_recorder();
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let recorder = builder.map_err(StartError::Metrics)?.build_recorder();
         let (commands, asked) = tokio::sync::mpsc::channel(COMMANDS);
         let (trials, readers) = (Arc::new(Trials::new()), Arc::new(AtomicUsize::new(0)));
         let site = Data::new(Site {
@@ -285,9 +286,10 @@ impl Builder {
 
     fn checked_app(&self) -> Result<Option<Url>, StartError> {
         let Some(given) = &self.app else {
-            return match self.buttons.is_empty() {
-                true => Ok(None),
-                false => Err(StartError::NoApp),
+            return if self.buttons.is_empty() {
+                Ok(None)
+            } else {
+                Err(StartError::NoApp)
             };
         };
         let bad = |why: String| StartError::App {

@@ -1,6 +1,8 @@
 //! The console's own listener: the page, its events, and the probes that it starts.
 
 use std::collections::VecDeque;
+use std::future::ready;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse, Resource, Route};
 use futures_util::{Stream, stream};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
@@ -38,10 +40,9 @@ const BODY: usize = 4096;
 const PATHS: &str = "/, /events, /state, /trace.json, /metrics, /healthz, /probe";
 
 /// What a probe may be asked for.
-const REQUESTS: std::ops::RangeInclusive<usize> = 2..=16;
-const FROM: std::ops::RangeInclusive<u32> = 1..=20;
-const PERIOD: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(50)..=Duration::from_secs(2);
+const REQUESTS: RangeInclusive<usize> = 2..=16;
+const FROM: RangeInclusive<u32> = 1..=20;
+const PERIOD: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 const DEFAULT_FROM: u32 = 3;
 const DEFAULT_PERIOD: Duration = Duration::from_millis(500);
 
@@ -64,6 +65,10 @@ pub(super) struct Site {
 }
 
 /// Where a browser finds the lab.
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "the lab is the program's")
+)]
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
     /// At the host that it found the console at, on this port.
@@ -88,19 +93,23 @@ pub(super) fn configure(config: &mut ServiceConfig, site: Data<Site>) {
             web::resource("/probe")
                 .route(web::post().to(start_probe))
                 .route(web::delete().to(stop_probe))
-                .default_service(web::to(|| refused("DELETE, POST"))),
+                .default_service(refusing("DELETE, POST")),
         )
         .default_service(web::to(|request: HttpRequest| async move {
             Problem::not_found(request.path(), PATHS).response()
         }));
 }
 
-fn at(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(|| refused("GET")))
+fn at(path: &str) -> Resource {
+    web::resource(path).default_service(refusing("GET"))
 }
 
-async fn refused(allowed: &'static str) -> HttpResponse {
-    Problem::method_not_allowed("another one", allowed).response()
+/// The answer to a method that the path does not have.
+fn refusing(allowed: &'static str) -> Route {
+    web::to(move |request: HttpRequest| {
+        let problem = Problem::method_not_allowed(request.method().as_str(), allowed);
+        ready(problem.response())
+    })
 }
 
 /// For every request: whether it may be asked here, and what its answer must say.

@@ -35,7 +35,7 @@ impl Events {
     }
 
     /// Reads on until a message is as wanted, and returns it.
-    fn until(&mut self, what: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
+    fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         while let Some(message) = self.next() {
             if wanted(&message) {

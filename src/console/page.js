@@ -7,8 +7,9 @@
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const { max, min, round } = Math;
+const { assign } = Object;
 
-/** `kind` is a tag, or tag.class. */
+/** `kind`: tag or tag.class */
 function el(kind, attributes, ...children) {
 	const [tag, name] = kind.split('.');
 	const node = document.createElement(tag);
@@ -22,7 +23,7 @@ function setText(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
 function setData(node, name, value) {
-	if (value === null) delete node.dataset[name];
+	if (value == null) delete node.dataset[name];
 	else if (node.dataset[name] !== String(value)) node.dataset[name] = value;
 }
 function setLength(list, length, make) {
@@ -42,7 +43,7 @@ const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 const clock = { older: Infinity, newer: Infinity, since: 0, latest: 0 };
 function heard(serverMs) {
 	const now = performance.now();
-	if (now - clock.since > 15000) Object.assign(clock, { older: clock.newer, newer: Infinity, since: now });
+	if (now - clock.since > 15000) assign(clock, { older: clock.newer, newer: Infinity, since: now });
 	clock.newer = min(clock.newer, now - serverMs);
 	clock.latest = serverMs;
 }
@@ -70,7 +71,7 @@ function laneOf(m) {
 	return {
 		...blank, id: m.lane, worker: m.worker, name: `${m.method} ${m.route}`, route: m.route, path: m.path,
 		x: new URLSearchParams(query).get('x'), color: colorOf(m.route), waited: m.waited_ms,
-		asked: m.waited_ms === null ? null : opened - m.waited_ms, opened, answered: m.answered_ms ?? null, status: m.status ?? null,
+		asked: m.waited_ms == null ? null : opened - m.waited_ms, opened, answered: m.answered_ms ?? null, status: m.status ?? null,
 		chunks: m.chunks ?? [], ended: m.ended_ms ?? null, finished: m.finished ?? null,
 	};
 }
@@ -104,15 +105,15 @@ function culprit({ culprits: [first, ...others] }) {
 function change({ lane: id }, { more = [], ...fields }) {
 	const lane = model.lanes.get(id);
 	if (!lane) return;
-	Object.assign(lane, fields);
+	assign(lane, fields);
 	lane.chunks = [...lane.chunks, ...more].slice(-120);
-	experimentSaw(lane);
+	saw(lane);
 }
 const handlers = {
 	snapshot(m) {
 		clock.older = clock.newer = Infinity;
 		heard(m.now_ms);
-		Object.assign(model, {
+		assign(model, {
 			workers: new Map(m.workers.map((w) => [w.worker, w])), lanes: new Map(m.lanes.map((l) => [l.lane, laneOf(l)])),
 			holds: m.holds, over: m.holds.slice(-8).reverse(), totals: m.totals, lab: m.lab && new URL(m.lab.url).origin,
 		});
@@ -123,7 +124,7 @@ const handlers = {
 		showLab();
 		setRunning(running?.stop ? null : running);
 		if (m.probe) showProbe(m.probe);
-		for (const lane of model.lanes.values()) experimentSaw(lane);
+		for (const lane of model.lanes.values()) saw(lane);
 		connected('live');
 	},
 	opened(m) {
@@ -131,7 +132,7 @@ const handlers = {
 		model.lanes.set(lane.id, lane);
 		// The server drops lanes; in case it forgets:
 		if (model.lanes.size > 128) model.lanes.delete(model.lanes.keys().next().value);
-		experimentSaw(lane);
+		saw(lane);
 	},
 	answered: (m) => change(m, { answered: m.at_ms, status: m.status }),
 	chunks: (m) => change(m, { more: m.at_ms }),
@@ -179,7 +180,7 @@ function connect() {
 }
 function connected(state, detail = '') {
 	setData(document.body, 'state', state);
-	setText($('connection'), state === 'live' ? state : state === 'behind' ? 'behind, reconnecting …' : 'reconnecting …');
+	setText($('connection'), state === 'live' ? state : `${state} …`);
 	$('connection').title = detail;
 }
 
@@ -187,10 +188,10 @@ function connected(state, detail = '') {
 
 let unsaid = [];
 let saidAt = 0;
-const announce = (text) => { unsaid = [...unsaid, text].slice(-20); };
+const announce = (text) => { unsaid = [...unsaid, text].slice(-2); };
 function speak(t) {
 	if (!unsaid.length || t - saidAt < 1000) return;
-	setText($('announce'), (unsaid.length > 2 ? [`${unsaid.length} holds began or ended.`, unsaid.at(-1)] : unsaid).join(' '));
+	setText($('announce'), unsaid.join(' '));
 	unsaid = [];
 	saidAt = t;
 }
@@ -203,7 +204,7 @@ function readTheme() {
 	for (const name of 'text muted grid held soft band c0 c1 c2 c3 c4 c5 c6 c7'.split(' ')) theme[name] = style.getPropertyValue(`--${name}`);
 }
 
-/** The shape tells the state: dotted, hollow, filled, cap. `x` turns a time into a pixel. */
+/** The shape tells the state: dotted, hollow, filled, cap. */
 function drawBar(ctx, item, y, x, now) {
 	const reached = (t) => t !== null && t <= now;
 	const { asked, opened, answered, ended } = item;
@@ -234,18 +235,21 @@ function line(ctx, width, dash, pieces) {
 	ctx.setLineDash([]);
 }
 function measure(chart, node) {
-	new ResizeObserver(() => Object.assign(chart, { width: node.clientWidth, height: node.clientHeight, redraw: true })).observe(node);
+	new ResizeObserver(() => assign(chart, { width: node.clientWidth, height: node.clientHeight, redraw: true })).observe(node);
+}
+function box(ctx, color, ...where) {
+	ctx.fillStyle = color;
+	ctx.fillRect(...where);
 }
 function label(ctx, text, x, y, align, color = theme.muted) {
 	ctx.fillStyle = color;
 	ctx.textAlign = align;
 	ctx.fillText(text, x, y);
 }
-/** In device pixels, two per pixel at most: more cannot be seen. */
 function fit(canvas, { width, height }) {
 	const ratio = min(2, devicePixelRatio);
 	const [w, h] = [round(width * ratio), round(height * ratio)];
-	if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+	if (canvas.width !== w || canvas.height !== h) assign(canvas, { width: w, height: h });
 	const ctx = canvas.getContext('2d');
 	ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
 	ctx.clearRect(0, 0, width, height);
@@ -266,24 +270,22 @@ let shown = [];
 // Events come in batches, 20 a second: drawn a little late, a bar's end need not be taken back.
 const viewNow = () => board.pausedAt ?? serverNow() - 80;
 
-function makeRow() {
-	const [number, dot, route, x, word] = ['number', 'dot', 'route', 'x', 'word'].map((name) => el(`span.${name}`));
-	return { number, dot, route, x, word, li: el('li.lane', {}, number, dot, route, x, word) };
-}
+const makeRow = () => ({ li: el('li.lane', {}, ...['number', 'dot', 'route', 'x', 'word'].map((name) => el(`span.${name}`))) });
 function fillRow(row, item) {
+	const [number, dot, route, x, word] = row.li.children;
 	setData(row.li, 'state', stateOf(item));
-	setText(row.word, item.peer ? 'waiting to be read' : wordOf(item));
-	row.word.classList.toggle('bad', item.status >= 400);
+	setText(word, item.peer ? 'waiting to be read' : wordOf(item));
+	word.classList.toggle('bad', item.status >= 400);
 	if (row.item === item) return;
 	row.item = item;
-	setData(row.li, 'lane', item.id ?? null);
-	setData(row.li, 'route', item.route ?? null);
-	setData(row.li, 'peer', item.peer ?? null);
+	setData(row.li, 'lane', item.id);
+	setData(row.li, 'route', item.route);
+	setData(row.li, 'peer', item.peer);
 	row.li.title = item.path ?? item.peer;
-	row.dot.style.background = `var(--c${item.color})`;
-	setText(row.number, item.peer ? '' : `#${item.id}`);
-	setText(row.route, item.peer ?? item.name);
-	setText(row.x, item.x == null ? '' : `x=${item.x}`);
+	dot.style.background = `var(--c${item.color})`;
+	setText(number, item.peer ? '' : `#${item.id}`);
+	setText(route, item.peer ?? item.name);
+	setText(x, item.x == null ? '' : `x=${item.x}`);
 }
 const keyOf = (item) => item.peer ?? item.id;
 /** Rows stay where they are; new ones come in at the end, and the end stays in view. */
@@ -312,7 +314,7 @@ function syncRows() {
 	if (added && atEnd) scroll.scrollTop = scroll.scrollHeight;
 	$('empty').hidden = shown.length > 0;
 }
-/** The board grows up to a height and never shrinks: what is below must not jump. */
+/** It never shrinks: what is below must not jump. */
 function grow() {
 	board.tallest = min(narrow.matches ? 9 : 16, max(board.tallest, shown.length));
 	$('scroll').style.height = `calc(${board.tallest} * var(--row) + 8px)`;
@@ -338,9 +340,8 @@ function drawBoard() {
 		if (top > board.height) break;
 		const { ended, peer, worker } = shown[i];
 		const middle = top + height - 13;
-		ctx.fillStyle = theme.band;
 		// A connection not yet read may wait for any worker that is held.
-		for (const h of holds) if (peer ? h.ongoing : h.worker === worker) ctx.fillRect(h.left, top, h.right - h.left, height);
+		for (const h of holds) if (peer ? h.ongoing : h.worker === worker) box(ctx, theme.band, h.left, top, h.right - h.left, height);
 		if (ended !== null && ended < from) label(ctx, `‹ ended ${round((now - ended) / 1000)} s ago`, left + 4, middle, 'left');
 		else drawBar(ctx, shown[i], middle, x, now);
 	}
@@ -352,22 +353,18 @@ function drawAxis(ctx, left, right) {
 	for (let i = 0; i <= steps; i++) {
 		const at = round(left + ((right - left) * i) / steps);
 		const ago = (board.seconds * (steps - i)) / steps;
-		ctx.fillStyle = ago ? theme.grid : theme.muted;
-		ctx.fillRect(at, 22, 1, board.height);
+		box(ctx, ago ? theme.grid : theme.muted, at, 22, 1, board.height);
 		if (ago) label(ctx, `${ago} s ago`, at, 12, i ? 'center' : 'left');
 		else label(ctx, board.pausedAt === null ? 'now' : 'paused', at, 12, 'center', theme.text);
 	}
 }
-/** Above the rows, so that the red has a name. */
 function drawHold(ctx, { left, right, worker, ms }) {
-	ctx.fillStyle = theme.soft;
-	ctx.fillRect(left, 23, right - left, AXIS - 23);
-	ctx.fillStyle = theme.held;
-	ctx.fillRect(left, AXIS - 2, max(1, right - left), 2);
+	box(ctx, theme.soft, left, 23, right - left, AXIS - 23);
+	box(ctx, theme.held, left, AXIS - 2, max(1, right - left), 2);
 	const text = [`worker ${worker} held ${span(ms)}`, `held ${span(ms)}`, 'held'].find((s) => ctx.measureText(s).width + 10 < right - left);
 	if (text) label(ctx, text, left + 5, 32, 'left', theme.held);
 }
-/** Nothing moves when nothing is open and all that ended has left the window. */
+/** Is anything open, or not yet out of the window? */
 function isMoving() {
 	const from = viewNow() - board.seconds * 1000 - 1000;
 	return shown.some((item) => item.ended === null || item.ended > from) || model.holds.some((h) => holdEnd(h, Infinity) > from);
@@ -375,8 +372,7 @@ function isMoving() {
 function summarise() {
 	const of = (state) => `${shown.filter((item) => stateOf(item) === state).length} ${state}`;
 	const held = heldOnes().slice(0, 3).map(([id, w]) => ` Worker ${id} is held by ${culprit(w.held)}.`).join('');
-	const text = `Requests over the last ${board.seconds} s: ${['waiting', 'working', 'answering', 'done', 'cut'].map(of).join(', ')} off.${held}`;
-	if ($('chart').ariaLabel !== text) $('chart').ariaLabel = text;
+	$('chart').ariaLabel = `Requests over the last ${board.seconds} s: ${['waiting', 'working', 'answering', 'done', 'cut'].map(of).join(', ')} off.${held}`;
 }
 
 // ---- workers, holds, totals ----
@@ -408,7 +404,7 @@ function syncRest() {
 // ---- small charts ----
 
 const charts = new Set();
-/** Rows with a short text each, a canvas behind them, and a time axis from zero. */
+/** Rows of text, a canvas behind them, and time from zero. */
 function makeChart(name, what) {
 	const [canvas, list] = [el('canvas', { role: 'img', 'aria-label': what }), el(`ol.${name}`)];
 	const chart = { canvas, list, node: el('div.small', {}, canvas, list), items: [], drawnAt: 0 };
@@ -417,9 +413,9 @@ function makeChart(name, what) {
 	charts.add(chart);
 	return chart;
 }
-/** `now` gives the last time drawn, or is null when all is over. */
+/** `now` tells the time; null when all is over. */
 function setChart(chart, items, now = null) {
-	Object.assign(chart, { items, now, redraw: true });
+	assign(chart, { items, now, redraw: true });
 	chart.node.hidden = !items.length;
 	setLength(chart.list, items.length, () => el('li', {}, el('i'), el('span')));
 	items.forEach((item, i) => {
@@ -427,31 +423,31 @@ function setChart(chart, items, now = null) {
 		setData(li, 'state', stateOf(item));
 		setText(li.firstChild, String(i + 1));
 		setText(li.lastChild, item.text);
-		li.title = item.title;
+		li.title = item.title ?? item.text;
 	});
 }
 function drawChart(chart) {
 	const ctx = fit(chart.canvas, chart);
-	const now = chart.now ? chart.now() : Infinity;
-	const longest = max(1, ...chart.items.map((item) => item.ended ?? min(now, 1e6)));
-	// In steps: a bar that grows is easier to read than an axis that shrinks.
+	const live = chart.now?.() ?? 0;
+	const longest = max(1, live, ...chart.items.flatMap((item) => [item.asked, item.opened, item.ended]));
+	// In steps: an axis that shrinks all the time is hard to read.
 	const full = [0.2, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120].find((s) => s * 1000 >= longest) ?? longest / 1000;
+	const now = chart.now ? live : full * 1000;
 	const [left, right, bottom] = [112, chart.width - 8, chart.height - 20];
 	const x = (t) => left + (t / full / 1000) * (right - left);
 	[0, full / 2, full].forEach((s, i) => {
-		ctx.fillStyle = theme.grid;
-		ctx.fillRect(round(x(s * 1000)), 0, 1, bottom + 3);
+		box(ctx, theme.grid, round(x(s * 1000)), 0, 1, bottom + 3);
 		label(ctx, i ? `${s} s` : '0', x(s * 1000) + i * 4 - 3, bottom + 12, ['left', 'center', 'right'][i]);
 	});
 	chart.items.forEach((item, i) => drawBar(ctx, item, i * 20 + 10, x, now));
 }
 
-// ---- cards: what both "Run two" and the browser's experiments use ----
+// ---- cards, of both kinds ----
 
 function makeCard(title, about, list) {
 	const part = (kind, role) => el(kind, role && { role });
 	const card = {
-		title, go: el('button.run', { type: 'button', 'aria-describedby': 'busy' }), badge: part('span.badge'), step: part('p.step', 'status'),
+		title, go: el('button.run', { 'aria-describedby': 'busy' }), badge: part('span.badge'), step: part('p.step', 'status'),
 		problem: part('p.problem', 'alert'), chart: makeChart(list, title), verdict: part('p.verdict', 'status'), more: part('div.more'),
 	};
 	card.node = el('article.card', {}, el('header', {}, el('h3', {}, title), card.badge), about, el('div.actions', {}, card.go),
@@ -505,7 +501,7 @@ function buildCards(buttons) {
 }
 function makeProbeCard(button) {
 	const code = el('pre', {}, el('code', {}, button.code ?? `GET ${button.path}`));
-	const card = Object.assign(makeCard(button.label, code, 'probe-lanes'), { button, stop: el('button.stop', { type: 'button' }, 'Stop') });
+	const card = assign(makeCard(button.label, code, 'probe-lanes'), { button, stop: el('button.stop', {}, 'Stop') });
 	card.go.after(card.stop);
 	setData(card.node, 'button', button.button);
 	card.go.onclick = () => startProbe(card);
@@ -519,12 +515,15 @@ async function startProbe(card) {
 	const body = { button, requests: requests.valueAsNumber, ...(countdown && { from: from.valueAsNumber, period: period.value.trim() }) };
 	clearCard(card);
 	setRunning(card);
-	const refuse = (reason) => { setText(card.problem, reason); setRunning(null); };
+	const refuse = (reason) => {
+		setText(card.problem, reason);
+		setRunning(null);
+	};
 	try {
 		const response = await fetch('/probe', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 		if (!response.ok) refuse((await response.json()).detail);
 	} catch {
-		refuse('The server could not be reached.');
+		refuse('The server did not answer.');
 	}
 }
 
@@ -552,7 +551,7 @@ function showProbe(probe) {
 	const v = probe.verdict;
 	if (!v) return;
 	const more = [bullets('evidence', v.evidence), el('p.delivery', {}, v.delivery ?? ''), el('p.identical', {}, v.identical ?? '')];
-	if (v.advice.length) more.push(el('details.advice', {}, el('summary', {}, 'What to do'), bullets('', v.advice)));
+	if (v.advice?.length) more.push(el('details.advice', {}, el('summary', {}, 'What to do'), bullets('', v.advice)));
 	judge(card, v.kind, badges[v.kind] ?? v.kind, v.sentence, ...more);
 }
 function probeItem(lane, begun, probe, color) {
@@ -586,7 +585,7 @@ const experiments = [
 function showLab() {
 	const { lab } = model;
 	$('browser').hidden = $('curl').hidden = !lab;
-	setText($('how'), lab ? 'In two terminals, one right after the other (or press a button below):' : 'Ask your app for something, twice at once.');
+	setText($('how'), lab ? 'In two terminals, one right after the other (or press a button below):' : 'Ask your app for something twice, at once.');
 	setText($('curl'), `curl -N '${lab}/blocking?x=1'\ncurl -N '${lab}/blocking?x=2'`);
 	for (const link of all('[data-x]')) link.href = `${lab}/coroutine?deliver=whole&from=5${link.dataset.x}`;
 }
@@ -598,21 +597,21 @@ function browserName() {
 }
 function buildExperiments() {
 	for (const e of experiments) {
-		Object.assign(e, makeCard(e.title, el('p.about', {}, e.about), 'asked'));
+		assign(e, makeCard(e.title, el('p.about', {}, e.about), 'asked'));
 		setText(e.go, 'Run');
 		e.go.ariaLabel = `Run: ${e.title}`;
-		e.go.onclick = () => runExperiments([e]);
+		e.go.onclick = () => runAll([e]);
 		setData(e.node, 'experiment', e.name);
 		$('experiments').append(e.node);
 	}
-	$('run-all').onclick = () => runExperiments(experiments);
+	$('run-all').onclick = () => runAll(experiments);
 	setText($('browser-name'), browserName());
 }
-async function runExperiments(list) {
-	for (const e of list) if (!running) await runExperiment(e);
+async function runAll(list) {
+	for (const e of list) if (!running) await runOne(e);
 }
-async function runExperiment(e) {
-	const n = e.n ?? 2;
+async function runOne(e) {
+	const { n = 2 } = e;
 	const token = `${e.name}-${Math.random().toString(36).slice(2, 8)}`;
 	const labels = Array.from({ length: n }, (_, i) => (e.unique ? `${token}-${i + 1}` : token));
 	const abort = new AbortController();
@@ -620,7 +619,7 @@ async function runExperiment(e) {
 	setData(e.node, 'outcome', null);
 	setData(e.node, 'atOnce', null);
 	setRunning(e);
-	const over = new Promise((resolve) => Object.assign(e, { n, labels, asked: [], lanes: new Map(), resolve }));
+	const over = new Promise((resolve) => assign(e, { n, labels, asked: [], lanes: new Map(), resolve }));
 	const fetches = labels.map(async (x) => {
 		e.asked.push(onServer(performance.now()));
 		const url = `${model.lab}/${e.path}&from=2&period=600ms&x=${x}`;
@@ -628,7 +627,7 @@ async function runExperiment(e) {
 		await response.text();
 		if (!response.ok) throw new Error(response.status);
 	});
-	drawExperiment(e);
+	drawOne(e);
 	// The server's events decide. Time only ends the waiting for them.
 	const timer = setTimeout(e.resolve, 30000, 'The server’s events did not come.');
 	Promise.all(fetches).catch(() => e.resolve('A request failed.'));
@@ -639,30 +638,30 @@ async function runExperiment(e) {
 	judge(e, ...verdict);
 	setData(e.node, 'outcome', verdict[0]);
 	if (running === e) setRunning(null);
-	drawExperiment(e);
+	drawOne(e);
 }
-function experimentSaw(lane) {
+function saw(lane) {
 	const e = running;
 	if (!e?.labels?.includes(lane.x)) return;
 	e.lanes.set(lane.id, lane);
-	drawExperiment(e);
+	drawOne(e);
 	if (e.lanes.size === e.n && inOrder(e).every((l) => l.ended !== null)) e.resolve();
 }
 const inOrder = (e) => [...e.lanes.values()].sort((a, b) => a.opened - b.opened);
 
-/** Who is who does not matter with one URL: the first that the server saw is the first. */
-function drawExperiment(e) {
+/** With one URL, the first that the server saw is the first. */
+function drawOne(e) {
 	const seen = inOrder(e);
 	const after = (t) => (t === null ? null : max(0, t - e.asked[0]));
 	setChart(e.chart, e.asked.map((asked, i) => {
 		const lane = seen[i] ?? blank;
 		const { opened, chunks } = lane;
 		const text = opened === null ? 'not seen yet' : `seen ${span(opened - asked)}`;
-		return { ...lane, asked: after(asked), opened: after(opened), answered: after(lane.answered), ended: after(lane.ended), chunks: chunks.map(after), text, title: text };
+		return { ...lane, asked: after(asked), opened: after(opened), answered: after(lane.answered), ended: after(lane.ended), chunks: chunks.map(after), text };
 	}), running === e ? () => serverNow() - e.asked[0] : null);
 }
 
-/** By order, and by the server's clock only. */
+/** By order on the server's clock. */
 function outcomeOf(e) {
 	const [first, second] = inOrder(e);
 	const late = second.opened - first.opened;
@@ -675,10 +674,9 @@ function outcomeOf(e) {
 }
 function outcomeOfEight(e) {
 	const lanes = inOrder(e);
-	// The most are open at a moment when one is opened.
 	const most = max(...lanes.map(({ opened }) => lanes.filter((l) => l.opened <= opened && l.ended > opened).length));
 	setData(e.node, 'atOnce', most);
-	if (most === e.n) return ['free', `✓ ${most} at a time`, `All ${most} at a time.`, 'This browser has connections to spare.'];
+	if (most === e.n) return ['free', '✓ all at once', `All ${most} at once.`, ''];
 	return ['held', `◑ ${most} at a time`, `${most} at a time; the ${most + 1}th waited ${span(lanes[most].opened - e.asked[0])}.`, 'This is the browser: the others waited for a free connection.'];
 }
 
@@ -701,12 +699,12 @@ function frame(t) {
 	const rest = still.matches ? 500 : 0;
 	const moving = board.pausedAt === null && t - board.drawnAt >= rest && (t - board.drawnAt > 1000 || isMoving());
 	if (board.redraw || moving) {
-		Object.assign(board, { redraw: false, drawnAt: t });
+		assign(board, { redraw: false, drawnAt: t });
 		drawBoard();
 	}
 	for (const chart of charts) {
 		if (!chart.width || !(chart.redraw || chart.now) || (chart.now && t - chart.drawnAt < rest)) continue;
-		Object.assign(chart, { redraw: false, drawnAt: t });
+		assign(chart, { redraw: false, drawnAt: t });
 		drawChart(chart);
 	}
 }
@@ -727,8 +725,7 @@ function drawLegend() {
 	all('#legend canvas').forEach((canvas, i) => {
 		const ctx = fit(canvas, { width: 34, height: 18 });
 		if (legend[i]) return drawBar(ctx, legend[i], 9, (t) => t, 31);
-		ctx.fillStyle = theme.band;
-		ctx.fillRect(2, 0, 30, 18);
+		box(ctx, theme.band, 2, 0, 30, 18);
 	});
 }
 function togglePause() {
@@ -743,8 +740,8 @@ function start() {
 	matchMedia('(prefers-color-scheme: dark)').onchange = redraw;
 	narrow.onchange = () => { grow(); redraw(); };
 	measure(board, $('board'));
-	$('scroll').onscroll = () => Object.assign(board, { top: $('scroll').scrollTop, redraw: true });
-	$('window').onchange = (event) => Object.assign(board, { seconds: Number(event.target.value), redraw: true });
+	$('scroll').onscroll = () => assign(board, { top: $('scroll').scrollTop, redraw: true });
+	$('window').onchange = (event) => assign(board, { seconds: Number(event.target.value), redraw: true });
 	$('pause').onclick = togglePause;
 	$('requests').oninput = () => setRunning(running);
 	buildExperiments();

@@ -1,6 +1,6 @@
 'use strict';
-// Events come in by `receive`, change `model` and set `dirty`. The frame loop writes what changed to
-// the DOM, at most ten times a second, and draws the bars. All that the server sends becomes text.
+// Events change `model`. The frame loop writes what changed to the DOM, ten times a second at most,
+// and draws the bars. All that the server sends becomes text.
 
 // ---- helpers ----
 
@@ -18,7 +18,7 @@ function el(kind, attributes, ...children) {
 	node.append(...children);
 	return node;
 }
-// Only what differs is written: an unchanged text must cost no layout, nor be read out again.
+// Only what differs is written: no layout for nothing, and nothing is read out twice.
 function setText(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
@@ -38,8 +38,8 @@ const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 // ---- the server's clock ----
 
-// No event arrives before it was sent, so the smallest difference is the best. The older of two
-// windows is thrown away every 15 s: clocks drift, and machines sleep.
+// No event arrives before it was sent: the smallest difference is the best. Of two windows of 15 s
+// the older is thrown away: clocks drift.
 const clock = { older: Infinity, newer: Infinity, since: 0, latest: 0 };
 function heard(serverMs) {
 	const now = performance.now();
@@ -62,7 +62,7 @@ function colorOf(route) {
 	return routes.get(route) ?? 7;
 }
 
-/** What is drawn as a row. Times are null if not yet; a row that is not opened waits. */
+/** A row. Times are null if not yet. */
 const blank = { asked: null, opened: null, answered: null, status: null, chunks: [], ended: null, finished: null, color: 7 };
 
 function laneOf(m) {
@@ -130,7 +130,6 @@ const handlers = {
 	opened(m) {
 		const lane = laneOf(m);
 		model.lanes.set(lane.id, lane);
-		// The server drops lanes; in case it forgets:
 		if (model.lanes.size > 128) model.lanes.delete(model.lanes.keys().next().value);
 		saw(lane);
 	},
@@ -172,7 +171,7 @@ function connect() {
 	const source = new EventSource('/events');
 	source.onmessage = receive;
 	source.onerror = () => {
-		// After "behind" the server hangs up: the reason stays until the picture is fresh.
+		// The server hangs up after "behind".
 		if (document.body.dataset.state !== 'behind') connected('reconnecting');
 		// It gives up when the answer is no stream.
 		if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
@@ -184,7 +183,7 @@ function connected(state, detail = '') {
 	$('connection').title = detail;
 }
 
-// ---- said aloud: at most once a second ----
+// ---- said aloud, at most once a second ----
 
 let unsaid = [];
 let saidAt = 0;
@@ -267,28 +266,28 @@ const board = { width: 0, height: 0, top: 0, seconds: 30, pausedAt: null, redraw
 const rows = new Map();
 let shown = [];
 
-// Events come in batches, 20 a second: drawn a little late, a bar's end need not be taken back.
+// Events come in batches. Drawn a little late, a bar's end need not be taken back.
 const viewNow = () => board.pausedAt ?? serverNow() - 80;
 
-const makeRow = () => ({ li: el('li.lane', {}, ...['number', 'dot', 'route', 'x', 'word'].map((name) => el(`span.${name}`))) });
+const makeRow = () => el('li.lane', {}, ...['number', 'dot', 'route', 'x', 'word'].map((name) => el(`span.${name}`)));
 function fillRow(row, item) {
-	const [number, dot, route, x, word] = row.li.children;
-	setData(row.li, 'state', stateOf(item));
+	const [number, dot, route, x, word] = row.children;
+	setData(row, 'state', stateOf(item));
 	setText(word, item.peer ? 'waiting to be read' : wordOf(item));
 	word.classList.toggle('bad', item.status >= 400);
 	if (row.item === item) return;
 	row.item = item;
-	setData(row.li, 'lane', item.id);
-	setData(row.li, 'route', item.route);
-	setData(row.li, 'peer', item.peer);
-	row.li.title = item.path ?? item.peer;
+	setData(row, 'lane', item.id);
+	setData(row, 'route', item.route);
+	setData(row, 'peer', item.peer);
+	row.title = item.path ?? item.peer;
 	dot.style.background = `var(--c${item.color})`;
 	setText(number, item.peer ? '' : `#${item.id}`);
 	setText(route, item.peer ?? item.name);
 	setText(x, item.x == null ? '' : `x=${item.x}`);
 }
 const keyOf = (item) => item.peer ?? item.id;
-/** Rows stay where they are; new ones come in at the end, and the end stays in view. */
+/** New rows come in at the end, and the end stays in view. */
 function syncRows() {
 	const scroll = $('scroll');
 	const atEnd = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 4;
@@ -296,7 +295,7 @@ function syncRows() {
 	const keys = new Set(shown.map(keyOf));
 	for (const [key, row] of rows) {
 		if (keys.has(key)) continue;
-		row.li.remove();
+		row.remove();
 		rows.delete(key);
 		board.redraw = true;
 	}
@@ -307,8 +306,8 @@ function syncRows() {
 		if (!rows.has(key)) { rows.set(key, makeRow()); added = board.redraw = true; }
 		const row = rows.get(key);
 		fillRow(row, item);
-		if (row.li === next) next = next.nextSibling;
-		else $('lanes').insertBefore(row.li, next);
+		if (row === next) next = next.nextSibling;
+		else $('lanes').insertBefore(row, next);
 	}
 	grow();
 	if (added && atEnd) scroll.scrollTop = scroll.scrollHeight;
@@ -340,7 +339,7 @@ function drawBoard() {
 		if (top > board.height) break;
 		const { ended, peer, worker } = shown[i];
 		const middle = top + height - 13;
-		// A connection not yet read may wait for any worker that is held.
+		// An unread connection may wait for any held worker.
 		for (const h of holds) if (peer ? h.ongoing : h.worker === worker) box(ctx, theme.band, h.left, top, h.right - h.left, height);
 		if (ended !== null && ended < from) label(ctx, `‹ ended ${round((now - ended) / 1000)} s ago`, left + 4, middle, 'left');
 		else drawBar(ctx, shown[i], middle, x, now);
@@ -354,8 +353,8 @@ function drawAxis(ctx, left, right) {
 		const at = round(left + ((right - left) * i) / steps);
 		const ago = (board.seconds * (steps - i)) / steps;
 		box(ctx, ago ? theme.grid : theme.muted, at, 22, 1, board.height);
-		if (ago) label(ctx, `${ago} s ago`, at, 12, i ? 'center' : 'left');
-		else label(ctx, board.pausedAt === null ? 'now' : 'paused', at, 12, 'center', theme.text);
+		const word = ago ? `${ago} s ago` : board.pausedAt === null ? 'now' : 'paused';
+		label(ctx, word, at, 12, i ? 'center' : 'left', ago ? theme.muted : theme.text);
 	}
 }
 function drawHold(ctx, { left, right, worker, ms }) {
@@ -394,7 +393,7 @@ function syncRest() {
 	const list = $('holds');
 	setLength(list, max(1, model.over.length), () => el('li'));
 	[...list.children].forEach((li, i) => setText(li, model.over[i]?.sentence ?? 'none yet'));
-	for (const dd of all('dd')) setText(dd, Number(model.totals[dd.id] ?? 0).toLocaleString('en'));
+	for (const dd of all('dd')) setText(dd, (model.totals[dd.id] ?? 0).toLocaleString('en'));
 	const { lost, hidden } = model.totals;
 	$('lost').parentNode.hidden = !lost;
 	$('hidden').hidden = !hidden;
@@ -467,7 +466,7 @@ function judge(card, kind, badge, sentence, ...more) {
 }
 const bullets = (name, lines) => el(`ul.${name}`, {}, ...lines.map((line) => el('li', {}, line)));
 
-/** One at a time: two measurements would measure each other. */
+/** One at a time, or they would measure each other. */
 let running = null;
 function setRunning(card) {
 	const focused = document.activeElement;
@@ -480,7 +479,7 @@ function setRunning(card) {
 		setText(c.go, `Run ${$('requests').value}`);
 	}
 	$('run-all').disabled = Boolean(card);
-	setText($('busy'), card ? `“${card.title}” runs. One at a time, or they would measure each other.` : '');
+	setText($('busy'), card ? `“${card.title}” runs: one at a time.` : '');
 	// A button that goes away must not take the keyboard's place with it.
 	if (card?.stop && focused === card.go) card.stop.focus();
 	if (!card && before?.stop && focused === before.stop) before.go.focus();
@@ -513,7 +512,7 @@ async function startProbe(card) {
 	const { button, countdown } = card.button;
 	if (![requests, ...(countdown ? [from, period] : [])].every((field) => field.reportValidity())) return;
 	const body = { button, requests: requests.valueAsNumber, ...(countdown && { from: from.valueAsNumber, period: period.value.trim() }) };
-	clearCard(card);
+	setText(card.problem, '');
 	setRunning(card);
 	const refuse = (reason) => {
 		setText(card.problem, reason);
@@ -521,12 +520,19 @@ async function startProbe(card) {
 	};
 	try {
 		const response = await fetch('/probe', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-		if (!response.ok) refuse((await response.json()).detail);
+		const { id, detail } = await response.json();
+		if (response.ok) expect(card, id);
+		else refuse(detail);
 	} catch {
 		refuse('The server did not answer.');
 	}
 }
 
+/** The last verdict stays until a new measurement has begun. */
+function expect(card, id) {
+	if (card.probe !== id) clearCard(card);
+	card.probe = id;
+}
 const phases = {
 	'warm-up': 'one first, to warm up', solo: 'alone, to know how long one takes',
 	unique: 'N at once, each with its own URL', identical: 'N at once with one URL',
@@ -536,8 +542,7 @@ const badges = { concurrent: '✓ concurrent', serialized: '✕ serialized', lim
 function showProbe(probe) {
 	const card = cards.get(probe.button);
 	if (!card) return;
-	if (card.probe !== probe.id) clearCard(card);
-	card.probe = probe.id;
+	expect(card, probe.id);
 	const going = probe.state === 'running';
 	const begun = min(...probe.lanes.map((lane) => lane.asked_ms));
 	const heardAt = performance.now();
@@ -550,7 +555,8 @@ function showProbe(probe) {
 	if (!going && running === card) setRunning(null);
 	const v = probe.verdict;
 	if (!v) return;
-	const more = [bullets('evidence', v.evidence), el('p.delivery', {}, v.delivery ?? ''), el('p.identical', {}, v.identical ?? '')];
+	const more = [bullets('evidence', v.evidence)];
+	for (const name of ['delivery', 'identical']) if (v[name]) more.push(el(`p.${name}`, {}, v[name]));
 	if (v.advice?.length) more.push(el('details.advice', {}, el('summary', {}, 'What to do'), bullets('', v.advice)));
 	judge(card, v.kind, badges[v.kind] ?? v.kind, v.sentence, ...more);
 }
@@ -570,7 +576,7 @@ function probeItem(lane, begun, probe, color) {
 // ---- "Is it the browser?" ----
 
 const kept = 'This is the browser: the first answer might have been kept and served both.';
-const odd = 'No browser should do this. Is a proxy in between?';
+const odd = 'No browser should do this. Is there a proxy?';
 const nothing = 'No answer to share: nothing to wait for.';
 const [whole, stream] = ['coroutine?deliver=whole', 'coroutine?deliver=stream'];
 const experiments = [
@@ -622,13 +628,12 @@ async function runOne(e) {
 	const over = new Promise((resolve) => assign(e, { n, labels, asked: [], lanes: new Map(), resolve }));
 	const fetches = labels.map(async (x) => {
 		e.asked.push(onServer(performance.now()));
-		const url = `${model.lab}/${e.path}&from=2&period=600ms&x=${x}`;
-		const response = await fetch(url, { cache: e.cache ?? 'default', signal: abort.signal });
+		const response = await fetch(`${model.lab}/${e.path}&from=2&period=600ms&x=${x}`, { cache: e.cache, signal: abort.signal });
 		await response.text();
-		if (!response.ok) throw new Error(response.status);
+		if (!response.ok) throw new Error();
 	});
 	drawOne(e);
-	// The server's events decide. Time only ends the waiting for them.
+	// The events decide. Time only ends the waiting.
 	const timer = setTimeout(e.resolve, 30000, 'The server’s events did not come.');
 	Promise.all(fetches).catch(() => e.resolve('A request failed.'));
 	const failure = await over;
@@ -649,7 +654,6 @@ function saw(lane) {
 }
 const inOrder = (e) => [...e.lanes.values()].sort((a, b) => a.opened - b.opened);
 
-/** With one URL, the first that the server saw is the first. */
 function drawOne(e) {
 	const seen = inOrder(e);
 	const after = (t) => (t === null ? null : max(0, t - e.asked[0]));
@@ -666,7 +670,7 @@ function outcomeOf(e) {
 	const [first, second] = inOrder(e);
 	const late = second.opened - first.opened;
 	if (second.opened < first.ended) return ['free', '✓ not held back', `Not held back: the server saw the second after ${span(late)}.`, e.free];
-	// If it lay before a held worker for most of that time, the browser had sent it.
+	// It lay before a held worker: the browser had sent it.
 	if (e.name === 'blocking' || second.waited > late / 2) {
 		return ['serialized', '✕ one by one', `One after the other: the server. It read the second after ${span(late)}.`, 'Both were sent at once, but the worker was held.'];
 	}

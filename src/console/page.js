@@ -96,7 +96,7 @@ function workerOf(id) {
 }
 const heldOnes = () => [...model.workers].filter(([, w]) => w.held);
 function culprit({ culprits: [first, ...others] }) {
-	if (!first) return 'something outside the watched requests';
+	if (!first) return 'something outside the requests';
 	return `${first.method} ${first.route} (${first.part})${others.length ? ` and ${count(others.length, 'other')}` : ''}`;
 }
 
@@ -171,8 +171,7 @@ function connect() {
 	const source = new EventSource('/events');
 	source.onmessage = receive;
 	source.onerror = () => {
-		// The server hangs up after "behind".
-		if (document.body.dataset.state !== 'behind') connected('reconnecting');
+			if (document.body.dataset.state !== 'behind') connected('reconnecting');
 		// It gives up when the answer is no stream.
 		if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
 	};
@@ -313,7 +312,7 @@ function syncRows() {
 	if (added && atEnd) scroll.scrollTop = scroll.scrollHeight;
 	$('empty').hidden = shown.length > 0;
 }
-/** It never shrinks: what is below must not jump. */
+// It never shrinks: what is below must not jump.
 function grow() {
 	board.tallest = min(narrow.matches ? 9 : 16, max(board.tallest, shown.length));
 	$('scroll').style.height = `calc(${board.tallest} * var(--row) + 8px)`;
@@ -363,7 +362,6 @@ function drawHold(ctx, { left, right, worker, ms }) {
 	const text = [`worker ${worker} held ${span(ms)}`, `held ${span(ms)}`, 'held'].find((s) => ctx.measureText(s).width + 10 < right - left);
 	if (text) label(ctx, text, left + 5, 32, 'left', theme.held);
 }
-/** Is anything open, or not yet out of the window? */
 function isMoving() {
 	const from = viewNow() - board.seconds * 1000 - 1000;
 	return shown.some((item) => item.ended === null || item.ended > from) || model.holds.some((h) => holdEnd(h, Infinity) > from);
@@ -429,7 +427,6 @@ function drawChart(chart) {
 	const ctx = fit(chart.canvas, chart);
 	const live = chart.now?.() ?? 0;
 	const longest = max(1, live, ...chart.items.flatMap((item) => [item.asked, item.opened, item.ended]));
-	// In steps: an axis that shrinks all the time is hard to read.
 	const full = [0.2, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120].find((s) => s * 1000 >= longest) ?? longest / 1000;
 	const now = chart.now ? live : full * 1000;
 	const [left, right, bottom] = [112, chart.width - 8, chart.height - 20];
@@ -441,7 +438,7 @@ function drawChart(chart) {
 	chart.items.forEach((item, i) => drawBar(ctx, item, i * 20 + 10, x, now));
 }
 
-// ---- cards, of both kinds ----
+// ---- cards ----
 
 function makeCard(title, about, list) {
 	const part = (kind, role) => el(kind, role && { role });
@@ -633,13 +630,13 @@ async function runOne(e) {
 		if (!response.ok) throw new Error();
 	});
 	drawOne(e);
-	// The events decide. Time only ends the waiting.
+	// The events decide; time only gives up.
 	const timer = setTimeout(e.resolve, 30000, 'The server’s events did not come.');
 	Promise.all(fetches).catch(() => e.resolve('A request failed.'));
 	const failure = await over;
 	clearTimeout(timer);
 	abort.abort();
-	const verdict = failure ? ['inconclusive', badges.inconclusive, failure, 'Is the lab busy, or gone?'] : e.n > 2 ? outcomeOfEight(e) : outcomeOf(e);
+	const verdict = failure ? ['inconclusive', badges.inconclusive, failure, ''] : e.n > 2 ? outcomeOfEight(e) : outcomeOf(e);
 	judge(e, ...verdict);
 	setData(e.node, 'outcome', verdict[0]);
 	if (running === e) setRunning(null);

@@ -2,6 +2,7 @@
 
 mod events;
 mod own_app;
+mod page;
 mod refused;
 
 use std::net::SocketAddr;

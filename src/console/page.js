@@ -429,7 +429,7 @@ function drawBoard() {
   window.holdup.frames++;
 }
 function drawAxis(ctx, left, right) {
-  const steps = narrow.matches ? 2 : 5;
+  const steps = right - left < 420 ? 2 : 5;
   for (let i = 0; i <= steps; i++) {
     const at = round(left + ((right - left) * i) / steps);
     const ago = (board.seconds * (steps - i)) / steps;

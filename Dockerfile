@@ -42,4 +42,4 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["holdup"]
 
 # Not the program's own default, 127.0.0.1: that is the container's loopback, which nobody outside reaches.
-CMD ["serve", "--bind", "0.0.0.0:8080"]
+CMD ["serve", "--bind", "0.0.0.0:8080", "--console", "0.0.0.0:8081"]

@@ -66,17 +66,13 @@ fn lane_events(lane: &Lane, now: Duration, events: &mut Vec<Value>) {
             "tid": thread(lane.worker), "ts": micros(at), "args": args,
         }));
     };
-    if let Some(waited) = lane.waited {
-        add(
-            "b",
-            "waiting to be read",
-            lane.opened.saturating_sub(waited),
-            json!({}),
-        );
+    let came = lane.opened.saturating_sub(lane.waited.unwrap_or_default());
+    let args = json!({"lane": lane.number, "path": lane.path, "worker": lane.worker});
+    add("b", &name, came, args);
+    if lane.waited.is_some() {
+        add("b", "waiting to be read", came, json!({}));
         add("e", "waiting to be read", lane.opened, json!({}));
     }
-    let args = json!({"lane": lane.number, "path": lane.path, "worker": lane.worker});
-    add("b", &name, lane.opened, args);
     if let Some(answered) = lane.answered {
         add("n", "answered", answered, json!({"status": lane.status}));
     }

@@ -14,6 +14,7 @@ use crate::support::server::Server;
 async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
     let server = Server::start(arguments);
     let browser = Browser::start(kind).await;
+    browser.resize(1280, 720).await;
     browser.goto(&format!("http://{}/", server.console())).await;
     browser.wait_for("body[data-state=live]").await;
     (server, browser)
@@ -29,6 +30,15 @@ fn countdown(server: &Server, path: &str) -> thread::JoinHandle<usize> {
 #[tokio::test]
 async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
+    // For the picture: what it looks like when nobody is in the way.
+    let [one, two] = ["a", "b"].map(|x| {
+        let path = format!("/coroutine?from=5&period=400ms&x={x}");
+        countdown(&server, &path)
+    });
+    assert_eq!(
+        (one.join().expect("ticks"), two.join().expect("ticks")),
+        (6, 6)
+    );
     let first = countdown(&server, "/blocking?from=30&period=500ms&x=one");
     let address = server.address;
     let second = thread::spawn(move || {
@@ -49,19 +59,22 @@ async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
     assert!(strip.contains("1 connection waits"), "{strip}");
     // The first goes on meanwhile, and its ticks are seen: nothing here is told afterwards.
     browser
-        .wait_for("li.lane[data-lane='1'][data-state=answering]")
+        .wait_for("li.lane[data-lane='3'][data-state=answering]")
         .await;
+    browser.click("#window label").await;
+    let for_seconds = "/held for [4-9][.]/.test(document.querySelector('#workers').innerText)";
+    browser.wait_until(for_seconds).await;
     browser.screenshot("console-held").await;
     assert!(!first.is_finished(), "all of this was seen while it lasted");
 
     assert_eq!(first.join().expect("ticks"), 31);
-    browser.wait_for("li.lane[data-lane='2']").await;
+    browser.wait_for("li.lane[data-lane='4']").await;
     browser
-        .wait_for("li.lane[data-lane='1'][data-state=done]")
+        .wait_for("li.lane[data-lane='3'][data-state=done]")
         .await;
     assert_eq!(second.join().expect("ticks"), 2);
     browser
-        .wait_for("li.lane[data-lane='2'][data-state=done]")
+        .wait_for("li.lane[data-lane='4'][data-state=done]")
         .await;
     browser.wait_for("[data-worker='0'][data-held=false]").await;
     browser.finish().await;

@@ -13,6 +13,9 @@ use serde_json::Value;
 /// Longer than anything here takes on the slowest machine: reaching it is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// So many lines of the log are kept for sure.
+const LINES: usize = 100_000;
+
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -37,8 +40,13 @@ impl Server {
 
     /// Starts a command that runs `holdup serve`; the ports and the log's format are set here.
     pub(crate) fn start_as(mut command: Command) -> Self {
+        command.env("HOLDUP_BIND", "127.0.0.1:0");
+        Self::start_at(command)
+    }
+
+    /// Starts a command that runs `holdup serve` at an address of its own.
+    pub(crate) fn start_at(mut command: Command) -> Self {
         let mut child = command
-            .env("HOLDUP_BIND", "127.0.0.1:0")
             .env("HOLDUP_CONSOLE", "127.0.0.1:0")
             .env("HOLDUP_LOG_FORMAT", "json")
             .stdin(Stdio::null())
@@ -53,7 +61,12 @@ impl Server {
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                reader.lines.lock().expect("no reader panics").push(line);
+                let mut lines = reader.lines.lock().expect("no reader panics");
+                // A long run's streams would fill the memory.
+                if lines.len() < LINES || line["level"] != "INFO" {
+                    lines.push(line);
+                }
+                drop(lines);
                 reader.added.notify_all();
             }
         });
@@ -126,8 +139,13 @@ impl Server {
         })
     }
 
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id()).expect("process ids fit");
+        let id = i32::try_from(self.id()).expect("process ids fit");
         kill_process(Pid::from_raw(id).expect("not zero"), signal).expect("the server runs");
     }
 

@@ -17,7 +17,7 @@ use crate::console::{self, Console};
 use crate::countdown::Context;
 use crate::lesson;
 use crate::limits::{self, Limits};
-use crate::routes;
+use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
 use crate::watch::Watch;
 
@@ -129,9 +129,11 @@ impl Lab {
         // A countdown's query has no secrets, and its label tells which is which.
         let watch = Watch::new().record_query(true);
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
+        let console_port = ConsolePort::default();
         // Called on each worker.
         let app = {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
+            let console_port = console_port.clone();
             move || {
                 let context = Context {
                     worker: watch.worker(),
@@ -139,6 +141,7 @@ impl Lab {
                     streams: Arc::clone(&streams),
                 };
                 App::new()
+                    .app_data(console_port.clone())
                     .configure(|config| routes::configure(config, context))
                     .wrap(watch.clone())
             }
@@ -176,13 +179,18 @@ impl Lab {
         let public_url = settings.public_url.clone();
         let console = settings
             .console
-            .map(|at| start_console(&watch, at, address, public_url));
+            .map(|at| start_console(&watch, at, address, public_url))
+            .transpose()?;
+        // Where the lab's port is not what browsers use, the console's is not either.
+        if let (Some(console), None) = (&console, &settings.public_url) {
+            console_port.set(console.address().port());
+        }
         Ok(Self {
             address,
             server: server.run(),
             streams,
             watch,
-            console: console.transpose()?,
+            console,
             grace: settings.grace,
         })
     }

@@ -1,5 +1,7 @@
 //! The lab as an actix app: every path, and what answers it.
 
+use std::sync::{Arc, OnceLock};
+
 use actix_web::guard::{Any, Get, Head};
 use actix_web::http::header::{self, Accept, Header, Quality, QualityItem};
 use actix_web::mime::Mime;
@@ -15,6 +17,17 @@ pub const PATHS: &str = "/, /blocking, /coroutine, /callback, /threadpool, /heal
 
 /// What every path answers; anything else is 405.
 const METHODS: &str = "GET, HEAD";
+
+/// The port of the console, once it listens. As app data of the lab, it makes the index lead there.
+#[derive(Debug, Clone, Default)]
+pub struct ConsolePort(Arc<OnceLock<u16>>);
+
+impl ConsolePort {
+    /// The console listens on this port. The first one that is said stays.
+    pub fn set(&self, port: u16) {
+        self.0.get_or_init(|| port);
+    }
+}
 
 /// Adds all of the lab's routes to an app, for one worker.
 pub fn configure(config: &mut ServiceConfig, context: Context) {
@@ -49,16 +62,25 @@ where
 
 /// How to use the lab: a page for a browser, text for anything else.
 async fn index(request: HttpRequest) -> HttpResponse {
-    let lab = format!("http://{}", host(&request));
+    let host = host(&request);
+    let lab = format!("http://{host}");
+    let port = request.app_data::<ConsolePort>();
+    let port = port.and_then(|ConsolePort(port)| port.get());
+    let console = port.map(|port| format!("http://{}:{port}/", without_port(&host)));
     let html = |range: &QualityItem<Mime>| {
         range.item.essence_str() == "text/html" && range.quality > Quality::ZERO
     };
     let accept = Accept::parse(&request).unwrap_or(Accept(Vec::new()));
-    let (content_type, text) = if accept.iter().any(html) {
-        ("text/html; charset=utf-8", include_str!("index.html"))
+    let (content_type, text, live) = if accept.iter().any(html) {
+        let live = |url| format!("<p>See it live on <a href=\"{url}\">the console</a>.\n");
+        let text = include_str!("index.html");
+        ("text/html; charset=utf-8", text, console.map(live))
     } else {
-        ("text/plain; charset=utf-8", include_str!("usage.txt"))
+        let live = |url| format!("\nSee it live, in a browser: {url}\n");
+        let text = include_str!("usage.txt");
+        ("text/plain; charset=utf-8", text, console.map(live))
     };
+    let text = text.replace("{console}\n", &live.unwrap_or_default());
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::VARY, "accept"))
@@ -77,6 +99,13 @@ fn host(request: &HttpRequest) -> String {
         .and_then(|value| value.to_str().ok());
     let given = given.filter(shown).map(str::to_owned);
     given.unwrap_or_else(|| request.app_config().local_addr().to_string())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    }
 }
 
 /// Freezes with the worker, on purpose: so would yours.

@@ -261,3 +261,21 @@ fn a_prometheus_reads_the_figures() {
     let text = get(console, "/metrics").rest();
     check_metrics(&text).unwrap_or_else(|complaint| panic!("{complaint}\n{text}"));
 }
+
+#[test]
+fn the_labs_index_leads_to_the_console() {
+    let server = Server::start(&[]);
+    let link = format!("http://127.0.0.1:{}/", server.console().port());
+    let text = get(server.address, "/").rest();
+    assert!(text.contains(&format!("in a browser: {link}\n")), "{text}");
+    let without = Server::start(&["--no-console"]);
+    let text = get(without.address, "/").rest();
+    assert!(
+        !text.contains("in a browser") && !text.contains("{console}"),
+        "{text}"
+    );
+    let elsewhere = Server::start(&["--public-url", "http://lab.example:9000"]);
+    assert!(!get(elsewhere.address, "/").rest().contains("in a browser"));
+    let lab = state(elsewhere.console())["lab"]["url"].clone();
+    assert_eq!(lab, "http://lab.example:9000");
+}

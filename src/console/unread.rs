@@ -86,6 +86,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_table_is_it_is_read_or_left(
+            table in "head\n([0-9A-F:. ]{0,90}\n){0,4}",
+            port in proptest::num::u16::ANY,
+        ) {
+            parse(&table, port).for_each(drop);
+        }
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_connection_that_nobody_reads_is_found() {

@@ -186,3 +186,39 @@ fn write_text(
 fn tenths_of_ms(duration: Duration) -> f64 {
     (duration.as_micros() as f64 / 100.0).round() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_accepted_it_is_a_format_or_says_what_there_is(accept in "[ -~]{0,120}") {
+            let request = TestRequest::get().insert_header(("accept", accept));
+            if let Err(problem) = Format::negotiate(&request.to_http_request()) {
+                prop_assert!(problem.to_string().contains("available: "), "{problem}");
+            }
+        }
+
+        #[test]
+        fn ranges_with_qualities_are_read(
+            ranges in proptest::collection::vec(
+                ("(text|application|\\*)/(plain|x-ndjson|event-stream|\\*)", 0_u32..=1000),
+                1..6,
+            ),
+        ) {
+            let quality = |q: u32| f64::from(q) / 1000.0;
+            let accept: Vec<_> = ranges
+                .iter()
+                .map(|(range, q)| format!("{range};q={:.3}", quality(*q)))
+                .collect();
+            let request = TestRequest::get().insert_header(("accept", accept.join(", ")));
+            let negotiated = Format::negotiate(&request.to_http_request());
+            let wanted = ranges.iter().any(|(range, q)| *q > 0 && !range.starts_with("*/p"));
+            prop_assert!(negotiated.is_err() || wanted, "{accept:?}");
+        }
+    }
+}

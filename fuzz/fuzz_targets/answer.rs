@@ -1,0 +1,62 @@
+//! What a server may answer to the prober: anything.
+#![no_main]
+
+use std::cell::RefCell;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use holdup::probe::{Request, Settings, Target, probe};
+use libfuzzer_sys::fuzz_target;
+use tokio::runtime::{Builder, Runtime};
+
+/// A server on this machine that answers with the bytes that it is told.
+struct Odd {
+    answer: Arc<Mutex<Vec<u8>>>,
+    target: Target,
+    runtime: Runtime,
+}
+
+thread_local! {
+    static ODD: RefCell<Option<Odd>> = const { RefCell::new(None) };
+}
+
+fn start() -> Odd {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address: SocketAddr = listener.local_addr().expect("bound");
+    let answer = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&answer);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let answer = told.lock().expect("nobody panics with it").clone();
+            // The request's head comes in one piece; it may have hung up already.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&answer);
+        }
+    });
+    Odd {
+        answer,
+        target: Target::parse(&address.to_string()).expect("a URL"),
+        runtime: Builder::new_current_thread().enable_all().build().expect("a runtime"),
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    ODD.with_borrow_mut(|odd| {
+        let odd = odd.get_or_insert_with(start);
+        *odd.answer.lock().expect("nobody panics with it") = data.to_vec();
+        let settings = Settings {
+            requests: 2,
+            timeout: Some(Duration::from_millis(300)),
+            insecure: false,
+        };
+        let begun = Instant::now();
+        let mut observe = |_: holdup::probe::Event<'_>| ();
+        let probing = probe(&odd.target, &Request::default(), settings, &mut observe);
+        let report = odd.runtime.block_on(probing);
+        assert!(!report.verdict.sentence.is_empty());
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    });
+});

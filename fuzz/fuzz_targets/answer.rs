@@ -54,7 +54,8 @@ fuzz_target!(|data: &[u8]| {
         };
         let begun = Instant::now();
         let mut observe = |_: holdup::probe::Event<'_>| ();
-        let probing = probe(&odd.target, &Request::default(), settings, &mut observe);
+        let request = Request::default();
+        let probing = probe(&odd.target, &request, settings, &mut observe);
         let report = odd.runtime.block_on(probing);
         assert!(!report.verdict.sentence.is_empty());
         assert!(begun.elapsed() < Duration::from_secs(10));

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def main():
     commands = {name: shlex.split(command) for name, command in commands.items()}
     if "lab" in commands:
         commands["lab-watched"] = commands["lab"]
+    if options.only:
+        commands = {name: commands[name] for name in commands if name in options.only.split(",")}
     results = about(commands, options)
     started = time.monotonic()
     for step, (name, streams, round_) in enumerate(plan(list(commands), options), 1):
@@ -57,7 +60,7 @@ def main():
             run |= measure(command, options.load, streams, countdown, options.ramp, opening=long)
             say(f"         {run['cpu_us']:.1f} µs a tick, {run['memory_kib']:.1f} KiB a stream, "
                 f"p99 {run['late_ms']['p99']:.1f} ms late")
-        except Failed as failed:
+        except (Failed, OSError, ValueError, subprocess.SubprocessError) as failed:
             run["failed"] = str(failed)
             say(f"         failed: {failed}")
         results["runs"].append(run)
@@ -120,7 +123,7 @@ def about(commands, options):
         "versions": {
             "holdup": f"{said('git', 'describe', '--always') or 'unknown'}{dirty}",
             "actix-web": locked("actix-web", "Cargo.lock"),
-            "rustc": said("rustc", "--version"),
+            "rustc": (said("rustc", "--version") or "").removeprefix("rustc ") or None,
             "axum": locked("axum", "benches/peers/axum/Cargo.lock"),
             "Go": (said("go", "version") or "").removeprefix("go version ") or None,
             "Node": said(node, "--version"),
@@ -128,13 +131,23 @@ def about(commands, options):
             "Python": platform.python_version(),
         },
         "binaries": {
-            name: os.path.getsize(command[0])
+            name: [os.path.getsize(command[0]), stripped(command[0])]
             for name, command in commands.items()
             if len(command) == 1
         },
-        "options": {key: getattr(options, key) for key in ["streams", "rounds", "countdown", "ramp"]},
+        "options": {key: getattr(options, key) for key in ["streams", "rounds", "countdown", "ramp", "only"]},
         "runs": [],
     }
+
+
+def stripped(program):
+    """Its size without symbols and debug information, where there is a `strip`."""
+    with tempfile.NamedTemporaryFile() as copy:
+        try:
+            subprocess.run(["strip", "-o", copy.name, program], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return os.path.getsize(copy.name)
 
 
 def write(results, options):
@@ -163,6 +176,8 @@ def arguments():
     parser.add_argument("--countdown", type=int, default=20, metavar="S", help="seconds [20]")
     parser.add_argument("--ramp", type=int, default=5, metavar="S",
                         help="whole seconds, over which streams are opened evenly [5]")
+    parser.add_argument("--only", metavar="NAMES",
+                        help=f"some of {','.join(report.NAMES)}")
     parser.add_argument("--no-plot", action="store_true", help="only the table")
     parser.add_argument("--quick", action="store_true", help="try everything with small numbers")
     parser.add_argument("--again", action="store_true", help="write the last run's figures again")

@@ -47,7 +47,7 @@ machine, and here from hour to hour: the ratios are what to compare.
 
 ## {streams:,} streams at once
 
-Medians of {rounds} rounds. Each round runs every server once, one at a time, beginning with another one.
+{medians} runs every server once, one at a time, and begins with another one.
 
 {table}
 
@@ -83,8 +83,8 @@ One run for each point but those of the table above.
 - *Lab with and without `Watch`*: one program ([`benches/peers/lab`](benches/peers/lab)), the lab's own routes,
   without console and logs; the two differ in `.wrap(watch)` alone.
 - *holdup, as shipped*: `holdup serve`, its console on and no browser looking at it, its log thrown away.
-- Binaries have debug information as far as their build leaves it in: holdup's has line tables. Node and
-  Tornado have none of their own.
+- *Binary*: as its build leaves it, which is with line tables for holdup's and the lab's, and without
+  symbols and debug information (*stripped*). Node and Tornado have none of their own.
 
 Instruction counts, which repeat where times do not: `scripts/instructions`.
 """
@@ -95,7 +95,7 @@ def write(results):
     everything = [run for run in results["runs"] if "failed" not in run]
     runs = [run for run in everything if run["round"] is not None]
     names = [name for name in NAMES if any(run["server"] == name for run in runs)]
-    changed = {"streams": 10_000, "rounds": 3, "countdown": 20, "ramp": 5}
+    changed = {"streams": 10_000, "rounds": 3, "countdown": 20, "ramp": 5, "only": None}
     flags = [f" --{key} {options[key]}" for key in changed if options[key] != changed[key]]
     return PAGE.format(
         command="scripts/bench" + "".join(flags),
@@ -105,7 +105,7 @@ def write(results):
         f"{machine['kernel']}, {machine['open_files']:,} open files allowed.",
         versions="\n".join(f"- {key} {value or 'not there'}" for key, value in results["versions"].items()),
         streams=options["streams"],
-        rounds=options["rounds"],
+        medians=f"Medians of {options['rounds']} rounds. Each" if options["rounds"] > 1 else "One round. It",
         table=table(runs, names, results["binaries"]),
         failures=failures(results["runs"]),
         targets=targets(runs),
@@ -121,7 +121,7 @@ def write(results):
 
 def table(runs, names, binaries):
     head = ["", "CPU a tick, µs", "memory a stream, KiB", "late, ms: p50", "p99", "p99.9", "max",
-            "opened a second", "first tick, ms", "idle, MiB", "binary, MB"]
+            "opened a second", "first tick, ms", "idle, MiB", "binary, MB", "stripped"]
     rows = []
     for name in names:
         its = [run for run in runs if run["server"] == name]
@@ -129,7 +129,6 @@ def table(runs, names, binaries):
         def mid(figure, decimals, its=its):
             return f"{median(map(figure, its)):,.{decimals}f}"
 
-        binary = binaries.get(name)
         rows.append([
             NAMES[name],
             mid(lambda run: run["cpu_us"], 1),
@@ -138,7 +137,7 @@ def table(runs, names, binaries):
             mid(lambda run: run["opened_per_s"], 0),
             mid(lambda run: run["first_tick_ms"], 0),
             mid(lambda run: run["idle_mib"], 1),
-            f"{binary / 1e6:.1f}" if binary else "—",
+            *(f"{size / 1e6:.1f}" if size else "—" for size in binaries.get(name, [None, None])),
         ])
     return markdown(head, rows)
 

@@ -46,11 +46,11 @@ def main():
     watched_request = each([options.cost, "serve", "watch", "127.0.0.1:0"], requests, REQUESTS)
     counts = {
         "tick, from timer to socket, as shipped": shipped,
-        "request, Watch's part": watched_request - bare_request,
+        "request, Watch's part": round(watched_request - bare_request, 1),
     }
     # A small difference of two counts that are a percent unsure is no measure for five.
     aside = {
-        "tick, Watch's part (about)": watched - plain,
+        "tick, Watch's part (about)": round(watched - plain, 1),
         "tick without Watch": plain,
         "request without Watch": bare_request,
     }

@@ -69,7 +69,8 @@ def main():
     results["minutes"] = (time.monotonic() - started) / 60
     kept.write_text(json.dumps(results, indent=1))
     write(results, options)
-    return 1 if any("failed" in run for run in results["runs"]) else 0
+    # Who fails with more streams than the table's is told of on the page.
+    return 1 if any("failed" in run and run["round"] is not None for run in results["runs"]) else 0
 
 
 def plan(names, options):
@@ -152,7 +153,7 @@ def stripped(program):
 
 def write(results, options):
     page, picture = Path("BENCHMARKS.md"), Path("docs/bench.svg")
-    if options.quick:
+    if options.quick or results["options"]["only"]:
         page, picture = TARGET / "bench/BENCHMARKS.md", TARGET / "bench/bench.svg"
     points = [run for run in results["runs"] if "failed" not in run and run["server"] in PLOTTED]
     picture.write_text(plot.draw(points, PLOTTED, report.NAMES))
@@ -173,11 +174,11 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--streams", type=int, default=10_000, help="for the table [10000]")
     parser.add_argument("--rounds", type=int, default=3, help="of every server [3]")
-    parser.add_argument("--countdown", type=int, default=20, metavar="S", help="seconds [20]")
-    parser.add_argument("--ramp", type=int, default=5, metavar="S",
-                        help="whole seconds, over which streams are opened evenly [5]")
+    parser.add_argument("--countdown", type=int, default=22, metavar="S", help="seconds [22]")
+    parser.add_argument("--ramp", type=int, default=8, metavar="S",
+                        help="whole seconds, over which streams are opened evenly [8]")
     parser.add_argument("--only", metavar="NAMES",
-                        help=f"some of {','.join(report.NAMES)}")
+                        help=f"some of {','.join(report.NAMES)}; writes beside the build")
     parser.add_argument("--no-plot", action="store_true", help="only the table")
     parser.add_argument("--quick", action="store_true", help="try everything with small numbers")
     parser.add_argument("--again", action="store_true", help="write the last run's figures again")

@@ -95,7 +95,7 @@ def write(results):
     everything = [run for run in results["runs"] if "failed" not in run]
     runs = [run for run in everything if run["round"] is not None]
     names = [name for name in NAMES if any(run["server"] == name for run in runs)]
-    changed = {"streams": 10_000, "rounds": 3, "countdown": 20, "ramp": 5, "only": None}
+    changed = {"streams": 10_000, "rounds": 3, "countdown": 22, "ramp": 8, "only": None}
     flags = [f" --{key} {options[key]}" for key in changed if options[key] != changed[key]]
     return PAGE.format(
         command="scripts/bench" + "".join(flags),

@@ -33,7 +33,7 @@ def main():
     options = arguments()
     if options.quick:
         options.streams, options.rounds, options.countdown, options.ramp = 200, 1, 4, 1
-    kept = TARGET / "bench" / ("quick.json" if options.quick else "results.json")
+    kept = TARGET / "bench" / ("partial.json" if options.quick or options.only else "results.json")
     if options.again:
         write(json.loads(kept.read_text()), options)
         return 0

@@ -47,7 +47,7 @@ machine, and here from hour to hour: the ratios are what to compare.
 
 ## {streams:,} streams at once
 
-{medians} runs every server once, one at a time, and begins with another one.
+{rounds}
 
 {table}
 
@@ -105,7 +105,10 @@ def write(results):
         f"{machine['kernel']}, {machine['open_files']:,} open files allowed.",
         versions="\n".join(f"- {key} {value or 'not there'}" for key, value in results["versions"].items()),
         streams=options["streams"],
-        medians=f"Medians of {options['rounds']} rounds. Each" if options["rounds"] > 1 else "One round. It",
+        rounds="One round: every server once, one at a time."
+        if options["rounds"] == 1
+        else f"Medians of {options['rounds']} rounds. Each runs every server once, one at a time, and begins "
+        "with another one.",
         table=table(runs, names, results["binaries"]),
         failures=failures(results["runs"]),
         targets=targets(runs),

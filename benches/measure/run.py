@@ -140,7 +140,10 @@ class Server:
             raise Failed(run.stderr.strip() or f"the load generator ended with {run.returncode}")
         told = json.loads(run.stdout)
         if run.returncode != 0:
-            raise Failed(f"not all streams were completed: {told['streams']}")
+            seen = told["streams"]
+            reasons = {"refused with 503": seen["refused"]} | seen["failures"]
+            reasons = ", ".join(f"{count} {reason}" for reason, count in reasons.items() if count)
+            raise Failed(f"{seen['completed']} of {seen['asked']} streams were completed; {reasons}")
         return told
 
     def pids(self):

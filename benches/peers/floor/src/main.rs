@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const LISTENER: u64 = u64::MAX;
 
@@ -46,14 +45,6 @@ struct Server {
 }
 
 fn main() -> io::Result<()> {
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: maximum,
-            maximum,
-        },
-    )?;
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
     let port: u16 = port.expect("the port is the first argument");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
@@ -63,18 +54,12 @@ fn main() -> io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
 
     let poll = epoll::create(CreateFlags::CLOEXEC)?;
-    epoll::add(
-        &poll,
-        &listener,
-        EventData::new_u64(LISTENER),
-        EventFlags::IN,
-    )?;
+    let listening = EventData::new_u64(LISTENER);
+    epoll::add(&poll, &listener, listening, EventFlags::IN)?;
     let mut server = Server::default();
     let mut events = Vec::with_capacity(1024);
     loop {
-        let pause = server
-            .pause()
-            .map(|pause| pause.try_into().expect("a short time"));
+        let pause = server.pause().map(|it| it.try_into().expect("short"));
         epoll::wait(&poll, spare_capacity(&mut events), pause.as_ref())?;
         for event in events.drain(..) {
             match event.data.u64() {
@@ -97,10 +82,8 @@ impl Server {
     /// Until the next tick is due, in whole milliseconds as everybody else counts timers.
     fn pause(&self) -> Option<Duration> {
         let Reverse((at, ..)) = self.due.peek()?;
-        let pause = at.saturating_duration_since(Instant::now());
-        Some(Duration::from_millis(
-            pause.as_micros().div_ceil(1000) as u64
-        ))
+        let us = at.saturating_duration_since(Instant::now()).as_micros();
+        Some(Duration::from_millis(us.div_ceil(1000) as u64))
     }
 
     fn accept(&mut self, socket: TcpStream) {
@@ -151,12 +134,10 @@ impl Server {
                 continue;
             };
             stream.chunk(&mut self.chunk);
-            match stream.socket.write(&self.chunk) {
-                Ok(count) if count == self.chunk.len() => {}
-                _ => {
-                    self.streams[index] = None;
-                    continue;
-                }
+            let written = stream.socket.write(&self.chunk).ok();
+            if written != Some(self.chunk.len()) {
+                self.streams[index] = None;
+                continue;
             }
             stream.k += 1;
             if stream.k <= stream.from {

@@ -15,6 +15,8 @@ const EVERY: Duration = Duration::from_millis(5);
 /// What this process did while it measured.
 #[derive(Debug)]
 pub(crate) struct Ourselves {
+    /// The run's start, by this machine's monotonic clock.
+    pub(crate) started: Duration,
     pub(crate) gaps: Vec<Gap>,
     /// Processor time that it used.
     pub(crate) cpu: Duration,
@@ -32,6 +34,7 @@ pub(crate) struct Gap {
 pub(crate) struct Watching {
     stop: oneshot::Sender<()>,
     gaps: JoinHandle<Vec<Gap>>,
+    started: Duration,
     cpu_before: Duration,
 }
 
@@ -54,23 +57,27 @@ pub(crate) fn watch(start: Instant) -> Watching {
     Watching {
         stop,
         gaps,
-        cpu_before: cpu(),
+        started: clock(ClockId::Monotonic).saturating_sub(start.elapsed()),
+        cpu_before: clock(ClockId::ProcessCPUTime),
     }
 }
 
 impl Watching {
     pub(crate) async fn stop(self) -> Ourselves {
-        let cpu = cpu().saturating_sub(self.cpu_before);
+        let cpu = clock(ClockId::ProcessCPUTime).saturating_sub(self.cpu_before);
         self.stop.send(()).ok();
         let gaps = self
             .gaps
             .await
             .expect("the watch neither panics nor is cancelled");
-        Ourselves { gaps, cpu }
+        Ourselves {
+            started: self.started,
+            gaps,
+            cpu,
+        }
     }
 }
 
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.try_into().unwrap_or_default()
+fn clock(id: ClockId) -> Duration {
+    clock_gettime(id).try_into().unwrap_or_default()
 }

@@ -20,6 +20,7 @@ pub(crate) struct Report {
     opening: Opening,
     /// From the start to the end of the last stream.
     makespan_s: f64,
+    steady: Option<Steady>,
     late_ms: Late,
     client: Client,
 }
@@ -49,6 +50,16 @@ struct Opening {
     seconds: Option<f64>,
     streams_per_second: Option<f64>,
     connect_ms: Option<Quantiles>,
+}
+
+/// From the last stream's first tick to the first stream's end: all are counting, and the server
+/// does nothing else.
+#[derive(Debug, Serialize)]
+struct Steady {
+    /// By this machine's monotonic clock, for whoever measures the server meanwhile.
+    from_s: f64,
+    to_s: f64,
+    ticks: usize,
 }
 
 /// How well this client kept up.
@@ -94,6 +105,7 @@ impl Report {
                 seen: observed.iter().map(|seen| seen.ticks.len()).sum(),
                 expected: (streams.asked - streams.refused) * target.ticks(),
             },
+            steady: opened_ms.and_then(|from| Steady::of(from, observed, ourselves)),
             streams,
             opening: Opening {
                 seconds: opened_ms.map(|ms| ms / 1e3),
@@ -114,6 +126,22 @@ impl Report {
     /// Nothing was refused, nothing failed.
     pub(crate) fn all_completed(&self) -> bool {
         self.streams.completed == self.streams.asked
+    }
+}
+
+impl Steady {
+    /// None when the first stream ended before the last was open.
+    fn of(from_ms: f64, observed: &[Observed], ourselves: &Ourselves) -> Option<Self> {
+        let ends = observed.iter().map(|seen| seen.ended_ms);
+        let to_ms = ends.min_by(f64::total_cmp).filter(|to| *to > from_ms)?;
+        let all = observed.iter().flat_map(|seen| &seen.ticks);
+        let within = all.filter(|tick| from_ms < tick.at_ms && tick.at_ms <= to_ms);
+        let start_ms = ms(ourselves.started);
+        Some(Self {
+            from_s: (start_ms + from_ms) / 1e3,
+            to_s: (start_ms + to_ms) / 1e3,
+            ticks: within.count(),
+        })
     }
 }
 

@@ -1,0 +1,3 @@
+module holdup.example/peer
+
+go 1.19

@@ -1,0 +1,55 @@
+//! The lab's routes and nothing else, with `Watch` around them or without: the two differ in that
+//! one line, so their difference is what `Watch` costs. `holdup-peer-lab PORT [--watch]`
+//!
+//! The settings are those of `holdup serve`; console and logs are left out.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{App, HttpServer};
+use holdup::countdown::Context;
+use holdup::streams::Streams;
+use holdup::{Watch, limits, routes};
+
+const STREAMS: usize = 25_000;
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let port = arguments.first().and_then(|port| port.parse().ok());
+    let port = port.expect("the port is the first argument");
+    let watched = arguments.iter().any(|argument| argument == "--watch");
+    actix_rt::System::new().block_on(serve(port, watched))
+}
+
+async fn serve(port: u16, watched: bool) -> io::Result<()> {
+    limits::raise_open_files();
+    let context = Context {
+        worker: 0,
+        max_duration: Duration::from_secs(60),
+        streams: Arc::new(Streams::new(STREAMS)),
+    };
+    let app = move || App::new().configure(|config| routes::configure(config, context.clone()));
+    macro_rules! run {
+        ($app:expr) => {{
+            let server = HttpServer::new($app)
+                .workers(1)
+                .backlog(16_384)
+                .max_connections(STREAMS)
+                .client_request_timeout(Duration::from_secs(125))
+                .keep_alive(Duration::from_secs(5))
+                .h1_write_buffer_size(1)
+                .h1_allow_half_closed(false)
+                .bind((Ipv4Addr::LOCALHOST, port))?;
+            println!("listening on {}", server.addrs()[0]);
+            server.run().await
+        }};
+    }
+    if watched {
+        let watch = Watch::new().record_query(true);
+        run!(move || app().wrap(watch.clone()))
+    } else {
+        run!(app)
+    }
+}

@@ -38,7 +38,8 @@ pub enum Event {
         method: String,
         /// The pattern of its route.
         route: String,
-        /// Its path, without the query unless the watch records that.
+        /// Its path, without the query unless the watch records that; of a long one the first 1024
+        /// bytes.
         path: String,
         /// The other end of its connection; `None` in the test harness.
         peer: Option<SocketAddr>,

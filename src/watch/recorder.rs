@@ -169,6 +169,12 @@ impl Recorder {
         self.chunk_listeners.load(Ordering::Relaxed) > 0
     }
 
+    /// How many lanes there were so far.
+    #[cfg(feature = "console")]
+    pub(super) fn lanes(&self) -> u64 {
+        self.lanes.load(Ordering::Relaxed)
+    }
+
     pub(super) fn subscribe(&self) -> Subscription {
         let queues = self.queues.get_or_init(Queues::new);
         self.listeners.fetch_add(1, Ordering::Relaxed);

@@ -101,7 +101,7 @@ fn blocks(watch: &Watch, let_go: &Arc<AtomicBool>) -> Served {
             while !let_go.load(Ordering::Relaxed) && Instant::now() < deadline {
                 pause(Duration::from_millis(10));
             }
-            HttpResponse::Ok()
+            HttpResponse::Ok().finish()
         };
         App::new()
             .app_data(Data::from(Arc::clone(&let_go)))

@@ -1,6 +1,6 @@
 //! What the page shows, as far as requests go: the newest lanes, bounded; the others are counted.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct Board {
     holds: VecDeque<Hold>,
     waiting: HashMap<SocketAddr, Wait>,
     totals: Totals,
+    /// How many lanes were recorded before.
+    before: u64,
     /// What has not been told yet.
     dropped: Vec<u64>,
     released: Vec<Hold>,
@@ -119,6 +121,14 @@ pub(super) struct Totals {
 }
 
 impl Board {
+    /// One that begins when `before` lanes were recorded already.
+    pub(super) fn after(before: u64) -> Self {
+        Self {
+            before,
+            ..Self::default()
+        }
+    }
+
     /// Takes in what the watch saw.
     pub(super) fn on(&mut self, event: Event) {
         match event {
@@ -131,7 +141,9 @@ impl Board {
                 path,
                 peer,
             } => {
-                self.totals.requests = self.totals.requests.max(number);
+                let requests = number.saturating_sub(self.before);
+                self.totals.requests = self.totals.requests.max(requests);
+                let peer = peer.map(plain);
                 let wait = peer.and_then(|peer| self.waiting.remove(&peer));
                 self.waiting_changed |= wait.is_some_and(Wait::is_shown);
                 let lane = Lane {
@@ -245,17 +257,16 @@ impl Board {
     /// The connections that have unread bytes `now`.
     pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
         let before = self.waiting();
+        let unread: HashSet<_> = unread.iter().copied().map(plain).collect();
         for (peer, wait) in &mut self.waiting {
             if !unread.contains(peer) {
                 wait.read.get_or_insert(now);
             }
         }
-        for &peer in unread {
-            // One that is being answered sends more than its request: that is not read either,
-            // but it does not wait for its turn.
-            if self.open().any(|lane| lane.peer == Some(peer)) {
-                continue;
-            }
+        // One that is being answered sends more than its request: that is not read either, but it
+        // does not wait for its turn.
+        let answered: HashSet<_> = self.open().filter_map(|lane| lane.peer).collect();
+        for &peer in unread.difference(&answered) {
             let new = Wait {
                 since: now,
                 brief: true,
@@ -321,6 +332,12 @@ impl Board {
             });
         }
     }
+}
+
+/// The same address whichever way it is told: an IPv4 client of a listener for both is known to
+/// the app as `::ffff:127.0.0.1`.
+fn plain(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 impl Wait {
@@ -397,5 +414,53 @@ impl Lane {
             bytes: self.bytes,
             ended: self.ended.is_some(),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(lane: u64, at: Duration, peer: &str) -> Event {
+        Event::Opened {
+            lane,
+            at,
+            worker: 0,
+            method: "GET".to_owned(),
+            route: "/".to_owned(),
+            path: "/".to_owned(),
+            peer: Some(peer.parse().expect("an address")),
+        }
+    }
+
+    #[test]
+    fn a_wait_is_known_whichever_way_its_address_is_told() {
+        let ms = Duration::from_millis;
+        for (kernel, app) in [
+            ("127.0.0.1:50000", "127.0.0.1:50000"),
+            ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
+            ("[fe80::1]:50000", "[fe80::1%2]:50000"),
+        ] {
+            let mut board = Board::default();
+            let peers = [kernel.parse().expect("an address")];
+            board.set_unread(&peers, ms(100));
+            board.set_unread(&peers, ms(200));
+            assert_eq!(board.waiting().len(), 1, "{app}");
+            board.on(opened(1, ms(300), app));
+            assert!(board.waiting().is_empty(), "{app}");
+            assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
+            // What it sends while it is answered does not wait for its turn.
+            board.set_unread(&peers, ms(400));
+            board.set_unread(&peers, ms(500));
+            assert!(board.waiting().is_empty(), "{app}");
+        }
+    }
+
+    #[test]
+    fn requests_are_counted_from_when_it_began() {
+        let mut board = Board::after(40);
+        board.on(opened(41, Duration::ZERO, "127.0.0.1:1"));
+        board.on(opened(42, Duration::ZERO, "127.0.0.1:2"));
+        assert_eq!(board.totals().requests, 2);
     }
 }

@@ -33,6 +33,15 @@ pub(super) fn is_local(name: &str) -> bool {
         || bare.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
+/// An origin as a Content-Security-Policy has to write it: IPv6 addresses cannot stand there, and
+/// any host on that port has to do.
+pub(super) fn source(origin: &str) -> String {
+    match (origin.split_once('['), origin.rsplit_once(']')) {
+        (Some((scheme, _)), Some((_, port))) => format!("{scheme}*{port}"),
+        _ => origin.to_owned(),
+    }
+}
+
 /// Whether what a browser says of the page that asks allows it to change something: it must be
 /// the console's own. Whatever is no browser says nothing, and may.
 pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
@@ -84,6 +93,13 @@ mod tests {
         ] {
             assert!(!is_local(name(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_policy_has_no_ipv6_address() {
+        assert_eq!(source("http://[::1]:8080"), "http://*:8080");
+        assert_eq!(source("https://[::1]"), "https://*");
+        assert_eq!(source("http://localhost:8080"), "http://localhost:8080");
     }
 
     #[test]

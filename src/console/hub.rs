@@ -61,6 +61,8 @@ pub(super) enum Command {
 pub(super) struct Hub {
     pub(super) watch: Watch,
     pub(super) events: Subscription,
+    /// How many lanes were recorded before this console began.
+    pub(super) lanes_before: u64,
     pub(super) buttons: Vec<Button>,
     /// The port of the app, where it is known.
     pub(super) port: Option<u16>,
@@ -77,6 +79,8 @@ struct State {
     figures: Figures,
     /// The holds that last, by worker; when each was last seen and told.
     held: HashMap<usize, Lasting>,
+    /// When a worker was last seen held.
+    held_at: Duration,
     told_at: Duration,
     look_at: Instant,
     counted: u64,
@@ -100,10 +104,11 @@ impl Hub {
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {
-                board: Board::default(),
+                board: Board::after(self.lanes_before),
                 news: broadcast::channel(BEHIND).0,
                 figures: Figures::default(),
                 held: HashMap::new(),
+                held_at: Duration::ZERO,
                 told_at: Duration::ZERO,
                 look_at: Instant::now(),
                 counted: 0,
@@ -177,6 +182,10 @@ impl Hub {
             gauge!(OPEN).set(count(open));
             gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
         });
+        if !released.is_empty() {
+            // Sums them up; otherwise each would be kept until somebody asks for the figures.
+            self.recorder.handle().run_upkeep();
+        }
         state.counted = requests;
     }
 
@@ -210,9 +219,18 @@ impl Hub {
     /// Whom a held worker keeps waiting.
     fn look_for_waiting(&self, state: &mut State, now: Duration) {
         let Some(port) = self.port else { return };
-        let wanted = !state.held.is_empty() || state.board.has_waiting();
+        if !state.held.is_empty() {
+            state.held_at = now;
+        } else if !state.board.has_waiting() {
+            return;
+        } else if now.saturating_sub(state.held_at) >= SURELY_OVER + self.watch.least_hold() {
+            // What is unread now waits for something else than a held worker. Not earlier: from one
+            // hold to the next a worker is not known to be held before the threshold.
+            state.board.set_unread(&[], now);
+            return;
+        }
         let begun = Instant::now();
-        if wanted && begun >= state.look_at {
+        if begun >= state.look_at {
             state.board.set_unread(&unread(port), now);
             let rest = (begun.elapsed() * LOOK.0).max(LOOK.1);
             state.look_at = begun + rest;

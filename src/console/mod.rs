@@ -245,6 +245,8 @@ impl Builder {
             local: address.ip().to_canonical().is_loopback(),
         });
         let hub = Hub {
+            // Others may have listened before.
+            lanes_before: self.watch.lanes(),
             // From here on, or what comes before the thread runs would be missed.
             events: self.watch.subscribe(),
             watch: self.watch,
@@ -323,6 +325,7 @@ fn listen(listener: TcpListener, site: Data<Site>) -> io::Result<actix_web::dev:
         .workers(1)
         .max_connections(CONNECTIONS)
         .on_connect(bound_sending)
+        .tcp_nodelay(true)
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())

@@ -196,7 +196,8 @@ const handlers = {
   now(m) {
     heard(m.now_ms);
     model.totals = m.totals;
-    for (const w of m.workers) workerOf(w.worker).open = w.open;
+    const held = (id) => model.workers.get(id)?.held ?? null;
+    model.workers = new Map(m.workers.map((w) => [w.worker, { ...w, held: held(w.worker) }]));
   },
   behind: (m) => connected('behind', m.detail),
 };

@@ -130,7 +130,7 @@ pub(super) async fn guarded(
         next.call(request).await?.map_into_left_body()
     };
     let lab = site.lab_url(named.unwrap_or_default());
-    let connect = lab.map_or(String::new(), |url| format!(" {url}"));
+    let connect = lab.map_or(String::new(), |url| format!(" {}", guard::source(&url)));
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self'{connect}; base-uri 'none'; form-action 'none'; \
@@ -171,7 +171,6 @@ async fn healthz() -> HttpResponse {
 }
 
 async fn metrics(site: Data<Site>) -> HttpResponse {
-    site.metrics.run_upkeep();
     text(
         "text/plain; version=0.0.4; charset=utf-8",
         site.metrics.render(),

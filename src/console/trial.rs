@@ -137,9 +137,8 @@ impl Trials {
         let trials = Arc::clone(self);
         let run = move || {
             // A panic is told where it happens; the next one may start all the same.
-            let guard = Unfinished(&trials);
+            let _guard = Unfinished(&trials, id);
             trials.run(&target, requests, &stop);
-            drop(guard);
         };
         let thread = thread::Builder::new()
             .name("holdup-probe".to_owned())
@@ -222,13 +221,13 @@ impl Trials {
     }
 }
 
-/// When it is dropped, what still runs has failed.
-struct Unfinished<'a>(&'a Trials);
+/// When it is dropped, the trial of that number has failed if it still runs.
+struct Unfinished<'a>(&'a Trials, u64);
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         self.0.update(|trial| {
-            if trial.state == State::Running {
+            if trial.id == self.1 && trial.state == State::Running {
                 let why = "it ended before its time: a fault of the prober".to_owned();
                 (trial.state, trial.detail) = (State::Failed, Some(why));
             }
@@ -284,4 +283,33 @@ fn rows(lanes: &[Lane]) -> Vec<Row> {
         failure: lane.failure().map(Failure::to_string),
     };
     lanes.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_ends_leaves_the_next_alone() {
+        let trial = |id| {
+            let asked = Asked {
+                button: 0,
+                requests: 2,
+                from: None,
+                period: None,
+            };
+            Some(Trial::new(id, asked))
+        };
+        let state = |trials: &Trials| trials.latest.borrow().as_ref().map(|trial| trial.state);
+        let trials = Trials::new();
+        trials.latest.send_replace(trial(1));
+        let first = Unfinished(&trials, 1);
+        // Its result is told before its thread ends, and somebody starts the next at once.
+        trials.end(State::Done, None);
+        trials.latest.send_replace(trial(2));
+        drop(first);
+        assert_eq!(state(&trials), Some(State::Running));
+        drop(Unfinished(&trials, 2));
+        assert_eq!(state(&trials), Some(State::Failed));
+    }
 }

@@ -3,6 +3,7 @@
 //! The app itself cannot tell of them, because what would read them is held. The kernel can: it
 //! lists every connection with the bytes that nobody has read yet.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The kernel's tables, one for each version of IP.
@@ -12,25 +13,85 @@ const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 /// and closed by the other side only.
 const STATES: [&str; 2] = ["01", "08"];
 
-/// The other ends of the connections to `port` with bytes that nobody has read. Nothing where the
-/// system has no such tables.
+/// The state of a socket that listens.
+const LISTENS: &str = "0A";
+
+/// A connection with bytes that nobody has read, or a socket that listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Row {
+    Unread { local: IpAddr, peer: SocketAddr },
+    Listens { local: IpAddr, inode: u64 },
+}
+
+/// The other ends of this program's connections to `port` with bytes that nobody has read. Nothing
+/// where the system has no such tables.
 pub(super) fn unread(port: u16) -> Vec<SocketAddr> {
     let table = |path| std::fs::read_to_string(path).unwrap_or_default();
     let tables = TABLES.map(table);
-    tables.iter().flat_map(|text| parse(text, port)).collect()
+    let rows: Vec<_> = tables.iter().flat_map(|text| parse(text, port)).collect();
+    own(&rows, own_sockets)
 }
 
-fn parse(table: &str, port: u16) -> impl Iterator<Item = SocketAddr> {
+/// Of the connections those that came to a listener of this program: another one may have the same
+/// port on another address.
+fn own(rows: &[Row], own_sockets: impl FnOnce() -> HashSet<u64>) -> Vec<SocketAddr> {
+    let listeners = rows.iter().filter_map(|row| match *row {
+        Row::Listens { local, inode } => Some((local, inode)),
+        Row::Unread { .. } => None,
+    });
+    let listeners: Vec<_> = listeners.collect();
+    // With one listener only there is nothing to tell apart, which is nearly always.
+    let (ours, others): (Vec<_>, Vec<_>) = if listeners.len() > 1 {
+        let own = own_sockets();
+        listeners
+            .into_iter()
+            .partition(|(_, inode)| own.contains(inode))
+    } else {
+        (listeners, Vec::new())
+    };
+    let is_at = |local: IpAddr| move |&(at, _): &(IpAddr, u64)| at == local;
+    let is_own = |local: IpAddr| {
+        let takes_all =
+            |&(at, _): &(IpAddr, u64)| at.is_unspecified() && (at.is_ipv6() || local.is_ipv4());
+        others.is_empty()
+            || ours.iter().any(is_at(local))
+            || (ours.iter().any(takes_all) && !others.iter().any(is_at(local)))
+    };
+    let peers = rows.iter().filter_map(|row| match *row {
+        Row::Unread { local, peer } if is_own(local) => Some(peer),
+        _ => None,
+    });
+    peers.collect()
+}
+
+/// The numbers of this program's open sockets.
+fn own_sockets() -> HashSet<u64> {
+    let files = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
+    let socket = |file: std::io::Result<std::fs::DirEntry>| {
+        let target = std::fs::read_link(file.ok()?.path()).ok()?;
+        let inode = target.to_str()?.strip_prefix("socket:[")?;
+        inode.strip_suffix(']')?.parse().ok()
+    };
+    files.filter_map(socket).collect()
+}
+
+fn parse(table: &str, port: u16) -> impl Iterator<Item = Row> {
     table.lines().skip(1).filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let (local, peer, state) = (fields.next()?, fields.next()?, fields.next()?);
-        let (_, received) = fields.next()?.split_once(':')?;
-        let waits = STATES.contains(&state) && u32::from_str_radix(received, 16).ok()? > 0;
         let (_, to) = local.split_once(':')?;
-        if !waits || u16::from_str_radix(to, 16).ok()? != port {
+        if u16::from_str_radix(to, 16).ok()? != port {
             return None;
         }
-        address(peer)
+        let local = address(local)?.ip();
+        if state == LISTENS {
+            let inode = fields.nth(5)?.parse().ok()?;
+            return Some(Row::Listens { local, inode });
+        }
+        let (_, received) = fields.next()?.split_once(':')?;
+        let waits = STATES.contains(&state) && u32::from_str_radix(received, 16).ok()? > 0;
+        let peer = address(peer)?;
+        waits.then_some(Row::Unread { local, peer })
     })
 }
 
@@ -64,6 +125,7 @@ mod tests {
 
     use super::*;
 
+    #[cfg(target_endian = "little")]
     #[test]
     fn only_connections_to_the_port_with_unread_bytes_count() {
         let table =
@@ -74,16 +136,33 @@ mod tests {
    3: 0100007F:1F91 0100007F:C003 01 00000000:00000053 00:00000000 00000000     0        0 4
    4: 0100007F:1F90 0200007F:C004 08 00000000:00000010 00:00000000 00000000     0        0 5
    5: broken";
-        let found: Vec<_> = parse(table, 8080).map(|peer| peer.to_string()).collect();
-        if cfg!(target_endian = "little") {
-            assert_eq!(found, ["127.0.0.1:49153", "127.0.0.2:49156"]);
-        }
+        assert_eq!(peers(table), ["127.0.0.1:49153", "127.0.0.2:49156"]);
         let mapped = "head
    0: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:C001 01 0:5 x";
-        let found: Vec<_> = parse(mapped, 8080).map(|peer| peer.to_string()).collect();
-        if cfg!(target_endian = "little") {
-            assert_eq!(found, ["127.0.0.1:49153"]);
-        }
+        assert_eq!(peers(mapped), ["127.0.0.1:49153"]);
+    }
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn another_programs_connections_to_the_same_port_are_its_own() {
+        let table = "head
+   0: 0100007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 11 1
+   1: 0200007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 22 1
+   2: 0100007F:1F90 0100007F:C001 01 0:5 00:00 0 0 0 33 1
+   3: 0200007F:1F90 0100007F:C002 01 0:5 00:00 0 0 0 0 1";
+        assert_eq!(peers(table), ["127.0.0.1:49153"]);
+        let all = table.replacen("0100007F", "00000000", 1);
+        assert_eq!(peers(&all), ["127.0.0.1:49153"], "ours listens everywhere");
+        let all = table.replacen("0200007F", "00000000", 1);
+        assert_eq!(peers(&all), ["127.0.0.1:49153"], "the other does");
+    }
+
+    /// Of a program whose one listener is the socket 11.
+    #[cfg(target_endian = "little")]
+    fn peers(table: &str) -> Vec<String> {
+        let rows: Vec<_> = parse(table, 8080).collect();
+        let peers = own(&rows, || HashSet::from([11]));
+        peers.iter().map(SocketAddr::to_string).collect()
     }
 
     proptest::proptest! {

@@ -185,6 +185,12 @@ impl Watch {
         Duration::from_nanos(self.0.threshold())
     }
 
+    /// How many lanes were recorded so far.
+    #[cfg(feature = "console")]
+    pub(crate) fn lanes(&self) -> u64 {
+        self.0.recorder.lanes()
+    }
+
     /// All calls and polls that were watched so far.
     pub fn polls(&self) -> u64 {
         self.0.polls()

@@ -38,7 +38,8 @@ pub enum Event {
         method: String,
         /// The pattern of its route.
         route: String,
-        /// Its path, without the query unless the watch records that.
+        /// Its path, without the query unless the watch records that; of a long one the first 1024
+        /// bytes.
         path: String,
         /// The other end of its connection; `None` in the test harness.
         peer: Option<SocketAddr>,
@@ -166,6 +167,12 @@ impl Recorder {
 
     pub(super) fn wants_chunks(&self) -> bool {
         self.chunk_listeners.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many lanes there were so far.
+    #[cfg(feature = "console")]
+    pub(super) fn lanes(&self) -> u64 {
+        self.lanes.load(Ordering::Relaxed)
     }
 
     pub(super) fn subscribe(&self) -> Subscription {

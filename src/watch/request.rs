@@ -13,6 +13,10 @@ use super::route::Paths;
 use super::system;
 use super::worker::Worker;
 
+/// The longest path that is recorded, in bytes: thousands of lanes may wait to be told, and a
+/// client may send 64 KiB.
+const PATH_RECORDED: usize = 1024;
+
 /// A request on its way: counted as open until it is dropped.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -50,7 +54,8 @@ impl Request {
             if worker.recorder().is_listening() {
                 let with_query = worker.shared.records_query();
                 let path = request.uri().path_and_query().filter(|_| with_query);
-                let path = path.map_or(request.path(), |path| path.as_str()).into();
+                let path = path.map_or(request.path(), |path| path.as_str());
+                let path = shortened(path).into();
                 let slot = Arc::clone(&worker.slot);
                 let peer = request.peer_addr();
                 let opened = Opened {
@@ -134,6 +139,15 @@ impl Request {
     pub(super) fn finish(&self) {
         self.finished.set(true);
     }
+}
+
+/// The path's beginning, if all of it is too long.
+fn shortened(path: &str) -> &str {
+    let mut end = path.len().min(PATH_RECORDED);
+    while !path.is_char_boundary(end) {
+        end -= 1;
+    }
+    &path[..end]
 }
 
 impl Drop for Request {

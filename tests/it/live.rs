@@ -1,9 +1,10 @@
 //! What two clients see, on real connections: order, liveness, places, leaving.
 
+use std::io::{Read as _, Write as _};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::client::{Tick, get};
+use crate::support::client::{Tick, connect, get};
 use crate::support::server::Server;
 
 /// Two clients of one handler, the second asked for once the first has its first tick.
@@ -146,6 +147,30 @@ fn ticks_are_numbered_and_say_how_late_they_are() {
             );
         }
     }
+}
+
+#[test]
+fn an_answer_on_a_kept_connection_does_not_wait_for_receipts() {
+    let server = Server::start(&[]);
+    let mut connection = connect(server.address);
+    let mut ask = || {
+        let asked = Instant::now();
+        connection
+            .write_all(b"GET /healthz HTTP/1.1\r\nHost: lab\r\n\r\n")
+            .expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok\n") {
+            let mut part = [0; 1024];
+            let length = connection.read(&mut part).expect("an answer");
+            assert!(length > 0, "{answer:?}");
+            answer.extend_from_slice(&part[..length]);
+        }
+        asked.elapsed()
+    };
+    // The first ones' receipts are sent at once.
+    let fastest = (0..40).map(|_| ask()).skip(20).min();
+    // The least that Linux waits with a receipt (TCP_DELACK_MIN).
+    assert!(fastest < Some(Duration::from_millis(40)), "{fastest:?}");
 }
 
 #[test]

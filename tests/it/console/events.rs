@@ -138,6 +138,23 @@ fn only_a_hundred_lanes_are_told_and_the_others_counted() {
 }
 
 #[test]
+fn of_a_long_path_the_beginning_is_told() {
+    let server = Server::start(&[]);
+    let path = format!("/{}", "a".repeat(60_000));
+    assert_eq!(get(server.address, &path).status, 404);
+    let deadline = Instant::now() + PATIENCE;
+    let lane = loop {
+        let state = state(server.console());
+        if let Some(lane) = state["lanes"].get(0) {
+            break lane.clone();
+        }
+        assert!(Instant::now() < deadline, "no lane");
+        pause(Duration::from_millis(10));
+    };
+    assert_eq!(lane["path"], path[..1024]);
+}
+
+#[test]
 fn a_reader_that_falls_behind_is_told_so_and_the_next_gets_a_fresh_picture() {
     let server = Server::start(&[]);
     let console = server.console();

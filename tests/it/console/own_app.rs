@@ -1,13 +1,20 @@
 //! A console for somebody's own app.
 
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpResponse, web};
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse};
 use holdup::Watch;
 use holdup::console::StartError;
 
 use super::*;
-use crate::support::app::serve;
+use crate::support::app::{Served, serve};
+use crate::support::server::{PATIENCE, pause};
 
 #[test]
 fn its_buttons_are_the_routes_that_the_developer_named() {
@@ -19,7 +26,7 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
                 .route(
                     "/report/{days}",
                     web::get().to(async || {
-                        actix_web::rt::time::sleep(std::time::Duration::from_millis(200)).await;
+                        actix_web::rt::time::sleep(Duration::from_millis(200)).await;
                         HttpResponse::Ok().body("done")
                     }),
                 )
@@ -83,4 +90,65 @@ fn what_cannot_be_shown_is_said_when_it_starts() {
         error(watch.console("nowhere")),
         StartError::Bind { .. }
     ));
+}
+
+/// An app with a handler that blocks until it is `let_go`.
+fn blocks(watch: &Watch, let_go: &Arc<AtomicBool>) -> Served {
+    let (watch, let_go) = (watch.clone(), Arc::clone(let_go));
+    serve(move || {
+        let block = async |let_go: Data<AtomicBool>| {
+            let deadline = Instant::now() + PATIENCE;
+            while !let_go.load(Ordering::Relaxed) && Instant::now() < deadline {
+                pause(Duration::from_millis(10));
+            }
+            HttpResponse::Ok().finish()
+        };
+        App::new()
+            .app_data(Data::from(Arc::clone(&let_go)))
+            .route("/block", web::get().to(block))
+            .wrap(watch.clone())
+    })
+}
+
+#[test]
+fn what_is_unread_after_a_hold_does_not_wait_for_it() {
+    let (watch, let_go) = (Watch::new(), Arc::default());
+    let served = blocks(&watch, &let_go);
+    // Accepted by nobody, as when an app has all the connections that it wants.
+    let full = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = full.local_addr().expect("bound").port();
+    let mut unread = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    unread.write_all(b"GET / HTTP/1.1\r\n").expect("sent");
+    let console = watch.console("127.0.0.1:0");
+    let console = console.app(format!("http://127.0.0.1:{port}"));
+    let console = console.start().expect("a console");
+    let mut events = Events::read(console.address());
+    let address = served.address;
+    let held = thread::spawn(move || get(address, "/block").status);
+    let waits =
+        |n| move |m: &Value| is(m, "waiting") && m["waiting"].as_array().map(Vec::len) == Some(n);
+    events.until("it is unread while the worker is held", waits(1));
+    let_go.store(true, Ordering::Relaxed);
+    events.until("the worker is free", |m| is(m, "released"));
+    events.until("nobody is held any more", waits(0));
+    assert_eq!(held.join().expect("an answer"), 200);
+}
+
+#[test]
+fn a_second_console_counts_from_its_own_beginning() {
+    let watch = Watch::new();
+    let served = blocks(&watch, &Arc::default());
+    let first = watch.console("127.0.0.1:0").start().expect("a console");
+    assert_eq!(get(served.address, "/nowhere").status, 404);
+    let mut events = Events::read(first.address());
+    let requests = |n| move |m: &Value| is(m, "now") && m["totals"]["requests"] == n;
+    events.until("it is counted", requests(1));
+    let second = watch.console("127.0.0.1:0").start().expect("another");
+    assert_eq!(get(served.address, "/nowhere").status, 404);
+    let mut news = Events::read(second.address());
+    news.until("only the second is counted", requests(1));
+    events.until("here both are", requests(2));
+    assert_eq!(state(second.address())["totals"]["requests"], 1);
+    drop(first);
+    assert_eq!(state(second.address())["totals"]["requests"], 1);
 }

@@ -327,3 +327,41 @@ async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
     );
     browser.finish().await;
 }
+
+#[tokio::test]
+async fn a_worker_that_is_gone_is_not_shown_any_more() {
+    let watch = Watch::new();
+    let app = || {
+        let watch = watch.clone();
+        serve(move || {
+            let hello = async || HttpResponse::Ok().body("hello");
+            App::new()
+                .route("/", web::get().to(hello))
+                .wrap(watch.clone())
+        })
+    };
+    let first = app();
+    let console = watch.console("127.0.0.1:0").start().expect("a console");
+    let browser = Browser::start(Kind::Chromium).await;
+    browser
+        .goto(&format!("http://{}/", console.address()))
+        .await;
+    assert_eq!(get(first.address, "/").status, 200);
+    browser.wait_for("[data-worker='0']").await;
+    drop(first);
+    let second = app();
+    assert_eq!(get(second.address, "/").status, 200);
+    browser.wait_for("[data-worker='1']").await;
+    let alone = "document.querySelectorAll('#workers li').length === 1";
+    browser.wait_until(alone).await;
+    browser.finish().await;
+}
+
+#[tokio::test]
+async fn the_lab_is_reached_at_an_ipv6_address() {
+    let arguments = ["--bind", "[::1]:0", "--console", "[::1]:0"];
+    let (_server, browser) = open(Kind::Chromium, &arguments).await;
+    browser.click("[data-experiment=unique] button.run").await;
+    assert_eq!(outcome(&browser, "unique").await, "free");
+    browser.finish().await;
+}

@@ -142,8 +142,20 @@ fn one_probe_at_a_time_and_it_can_be_stopped() {
     });
 
     let short = r#"{"button":0,"requests":2,"from":3,"period":"100ms"}"#;
-    assert_eq!(order(console, &format!("{JSON}{own}"), short).0, 202);
-    let done = events.until("its verdict", |m| is(m, "probe") && m["state"] == "done");
+    // Repeated when the machine was too busy to tell. A wrong verdict fails at once.
+    let mut probe = || {
+        let (status, started) = order(console, &format!("{JSON}{own}"), short);
+        assert_eq!(status, 202);
+        events.until("its verdict", |m| {
+            is(m, "probe") && m["id"] == started["id"] && m["state"] == "done"
+        })
+    };
+    let mut done = probe();
+    for _ in 0..2 {
+        if done["verdict"]["kind"] == "inconclusive" {
+            done = probe();
+        }
+    }
     assert_eq!(done["verdict"]["kind"], "serialized", "{done}");
     assert_eq!(done["lanes"].as_array().map(Vec::len), Some(2));
 }

@@ -1,5 +1,6 @@
 //! A countdown as a response body: one tick, one chunk.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,8 +14,11 @@ use super::format::Format;
 use super::tick::Tick;
 use crate::streams;
 
-/// Room for one tick's line with a label of ordinary length.
-const LINE: usize = 160;
+thread_local! {
+    /// Where a worker writes its next line. What is sent is copied out of it, with the length it
+    /// has: one allocation for each chunk, and no room kept in the thousands of streams.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 pin_project! {
     /// Writes each tick of `ticking` as it comes, then the last one, 0, when `ticking` has waited
@@ -83,11 +87,12 @@ impl<S: Stream<Item = Tick>> MessageBody for Body<S> {
                     }
                     (None, None) => return Poll::Ready(None),
                 };
-                let mut line = Vec::with_capacity(LINE);
-                let label = this.label.as_deref();
-                this.format
-                    .write_tick(&mut line, this.place.identity(), label, tick);
-                Some(line.into())
+                let (identity, label) = (this.place.identity(), this.label.as_deref());
+                Some(LINE.with_borrow_mut(|line| {
+                    line.clear();
+                    this.format.write_tick(line, identity, label, tick);
+                    Bytes::copy_from_slice(line)
+                }))
             }
             State::Counted => {
                 *this.state = State::Ended;

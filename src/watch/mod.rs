@@ -89,14 +89,18 @@
 //! For a handler that does nothing, which is the worst case, `cargo bench --bench cost` measured 4 %
 //! less throughput: two tenths of a microsecond a request.
 
+mod activity;
 mod body;
 mod figures;
 mod future;
 mod hold;
+#[cfg(feature = "lines")]
+mod lines;
 mod monitor;
 mod recorder;
 mod request;
 mod route;
+mod seen;
 mod service;
 mod shared;
 mod slot;
@@ -108,12 +112,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::activity::Activity;
 pub use self::body::WatchedBody;
 #[cfg(feature = "console")]
 pub(crate) use self::figures::Figures;
 pub use self::future::WatchedFuture;
 pub use self::hold::{Culprit, Hold, Load, Part, THRESHOLD};
 pub use self::recorder::{Event, Subscription};
+pub use self::seen::Line;
 pub use self::service::WatchedService;
 use self::shared::Shared;
 
@@ -242,6 +248,9 @@ impl Watch {
         );
         for hold in &holds {
             writeln!(message, "  {hold}").ok();
+            for function in &hold.stack {
+                writeln!(message, "    {function}").ok();
+            }
         }
         panic!(
             "{message}Await an async equivalent of the blocking call, or move it off the worker \

@@ -1,0 +1,354 @@
+//! Which frame of a stack matters, and how functions are called: text alone, no system.
+
+/// One function on a stack, as the symbols and line tables tell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Demangled, without its hash.
+    pub(super) name: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u32>,
+}
+
+/// What a stack says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Reading {
+    /// Where the app's own code is, the innermost of it; `None` when none is on the stack.
+    pub(in super::super) place: Option<Place>,
+    /// The functions, the innermost first, without the server around the app.
+    pub(in super::super) stack: Vec<String>,
+}
+
+/// A line of the app's own code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Place {
+    pub(in super::super) function: String,
+    pub(in super::super) file: Option<String>,
+    pub(in super::super) line: Option<u32>,
+    /// What it called.
+    pub(in super::super) called: Option<String>,
+}
+
+/// The most functions of a stack that are told.
+const TOLD: usize = 64;
+
+/// Crates that are never the app's own code, for where no file tells it.
+const NOT_THE_APPS: &[&str] = &[
+    "actix",
+    "actix_codec",
+    "actix_cors",
+    "actix_files",
+    "actix_http",
+    "actix_multipart",
+    "actix_router",
+    "actix_rt",
+    "actix_server",
+    "actix_service",
+    "actix_session",
+    "actix_test",
+    "actix_tls",
+    "actix_utils",
+    "actix_web",
+    "actix_web_actors",
+    "actix_ws",
+    "alloc",
+    "async_stream",
+    "backtrace",
+    "core",
+    "futures",
+    "futures_channel",
+    "futures_core",
+    "futures_executor",
+    "futures_util",
+    "hashbrown",
+    "hyper",
+    "mio",
+    "std",
+    "test",
+    "tokio",
+    "tokio_stream",
+    "tokio_util",
+    "tower",
+    "tracing",
+];
+
+/// Parts of paths to what is not the app's own code: the standard library, as it was built or as
+/// rustup installs it, and what cargo downloaded.
+const NOT_THE_APPS_FILES: &[&str] = &[
+    "/rustc/",
+    "/rustlib/src/rust/",
+    "/library/std/src/",
+    "/library/core/src/",
+    "/library/alloc/src/",
+    "/registry/src/",
+    "/git/checkouts/",
+    "/vendor/",
+];
+
+/// This crate's own middleware, in names and in files. The lab's handlers, which are an app, are not
+/// in it.
+const WATCH: &str = concat!(env!("CARGO_CRATE_NAME"), "::watch::");
+const WATCH_FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/watch/");
+
+/// Functions of the standard library that only pass a call on.
+const PASSED_ON: &[&str] = &[
+    "core::any::",
+    "core::cell::",
+    "core::clone::",
+    "core::convert::",
+    "core::future::",
+    "core::intrinsics::",
+    "core::iter::",
+    "core::mem::",
+    "core::num::",
+    "core::ops::",
+    "core::option::",
+    "core::pin::",
+    "core::ptr::",
+    "core::result::",
+    "core::task::",
+    "alloc::boxed::",
+    "std::panic::",
+    "std::panicking::",
+    "std::thread::local::",
+];
+
+/// Reads a stack, the innermost frame first.
+pub(super) fn read(frames: &[Frame]) -> Reading {
+    // What is outside of the innermost watch is the server, or in a test the test.
+    let end = frames.iter().position(Frame::is_watch);
+    let frames = &frames[..end.unwrap_or(frames.len())];
+    let crates_of_the_app = Apps::of(frames);
+    let innermost = frames.iter().position(|frame| crates_of_the_app.has(frame));
+    let outermost = frames
+        .iter()
+        .rposition(|frame| crates_of_the_app.has(frame));
+    let place = innermost.map(|index| Place {
+        function: frames[index].function(),
+        file: frames[index].file.as_deref().map(relative),
+        line: frames[index].line,
+        called: frames[..index].iter().rev().find_map(Frame::called),
+    });
+    let told = outermost.map_or(frames.len(), |index| index + 1);
+    let tell = |frame: &Frame| frame.tell(crates_of_the_app.has(frame));
+    let mut stack: Vec<_> = frames[..told].iter().filter_map(tell).collect();
+    stack.dedup();
+    stack.truncate(TOLD);
+    Reading { place, stack }
+}
+
+/// What the app's own code is told by.
+#[derive(Debug)]
+struct Apps<'a> {
+    /// Where there are no files: the crate of the outermost function that is no known library's, as it
+    /// is the app that calls libraries and not the other way round.
+    by_name: Option<&'a str>,
+}
+
+impl<'a> Apps<'a> {
+    fn of(frames: &'a [Frame]) -> Self {
+        let candidate = |frame: &'a Frame| {
+            let name = frame.name.as_deref().filter(|_| frame.may_be_the_apps())?;
+            name.contains("::").then(|| crate_of(path(name)))
+        };
+        let by_name = frames.iter().rev().find_map(candidate);
+        Self { by_name }
+    }
+
+    fn has(&self, frame: &Frame) -> bool {
+        let Some(name) = frame.name.as_deref().filter(|_| frame.may_be_the_apps()) else {
+            return false;
+        };
+        // A Rust function's name has its crate, but not where only its inlined copy is described.
+        frame.file.is_some()
+            || self
+                .by_name
+                .is_some_and(|apps| crate_of(path(name)) == apps)
+    }
+}
+
+impl Frame {
+    fn is_watch(&self) -> bool {
+        let by_name = |name: &String| path(name).starts_with(WATCH);
+        let by_file = |file: &String| file.starts_with(WATCH_FILES);
+        self.name.as_ref().is_some_and(by_name) || self.file.as_ref().is_some_and(by_file)
+    }
+
+    fn may_be_the_apps(&self) -> bool {
+        if let Some(file) = &self.file {
+            let is_rust = std::path::Path::new(file)
+                .extension()
+                .is_some_and(|extension| extension == "rs");
+            if !is_rust || NOT_THE_APPS_FILES.iter().any(|part| file.contains(part)) {
+                return false;
+            }
+        }
+        let known = |name: &String| NOT_THE_APPS.contains(&crate_of(path(name)));
+        !self.name.as_ref().is_some_and(known)
+    }
+
+    fn function(&self) -> String {
+        self.name.as_deref().map(clean).unwrap_or_default()
+    }
+
+    /// How it is told as what the app called; `None` when it only passes a call on.
+    fn called(&self) -> Option<String> {
+        let name = self.name.as_deref()?;
+        let whole = clean(name);
+        let passes_on = PASSED_ON.iter().any(|module| whole.starts_with(module))
+            || whole
+                .rsplit("::")
+                .next()
+                .is_some_and(|last| last.starts_with("call"))
+                && whole.contains("FnOnce");
+        (!passes_on && !whole.is_empty()).then(|| public(&whole))
+    }
+
+    /// One line of a stack.
+    fn tell(&self, is_the_apps: bool) -> Option<String> {
+        let function = self.function();
+        if function.is_empty() {
+            return None;
+        }
+        Some(match (&self.file, self.line) {
+            (Some(file), Some(line)) if is_the_apps => {
+                format!("{function} ({}:{line})", relative(file))
+            }
+            _ if is_the_apps => function,
+            _ => public(&function),
+        })
+    }
+}
+
+/// A file as one finds it from where the program runs, if it is under there.
+fn relative(file: &str) -> String {
+    let here = std::env::current_dir().ok();
+    let under = here.and_then(|here| {
+        let under = std::path::Path::new(file).strip_prefix(here).ok()?;
+        Some(under.display().to_string())
+    });
+    under.unwrap_or_else(|| file.to_owned())
+}
+
+/// The path that a function's name begins with, through `<Type as Trait>` and references:
+/// `app::Type as Trait>::function` for a method of the app's own type.
+fn path(name: &str) -> &str {
+    let mut name = name;
+    loop {
+        let next = name.trim_start_matches(['<', '&', '*', '(', '[', ' ']);
+        let next = ["mut ", "const ", "dyn "]
+            .iter()
+            .fold(next, |next, word| next.strip_prefix(word).unwrap_or(next));
+        if next == name {
+            break;
+        }
+        name = next;
+    }
+    // A type parameter or a primitive type: what counts is the trait.
+    let first = name.find([' ', '>', ':']).map_or(name, |end| &name[..end]);
+    let is_path = name[first.len()..].starts_with("::");
+    match name.split_once(" as ") {
+        Some((_, implemented)) if !is_path => path(implemented),
+        _ => name,
+    }
+}
+
+/// The crate of a path.
+fn crate_of(path: &str) -> &str {
+    path.split("::").next().unwrap_or(path)
+}
+
+/// A function's name as one would write it: without closures, type arguments and the like.
+fn clean(name: &str) -> String {
+    let segments = segments(name);
+    let mut words = Vec::new();
+    for (index, segment) in segments.iter().enumerate() {
+        if let Some(inner) = segment.strip_prefix('<') {
+            // Only the first tells whose function it is; a later one is type arguments or an impl.
+            if index == 0 {
+                words.push(implementor(inner.strip_suffix('>').unwrap_or(inner)));
+            }
+        } else if !segment.starts_with('{') {
+            let end = segment.find('<').unwrap_or(segment.len());
+            words.push(segment[..end].to_owned());
+        }
+    }
+    words.join("::")
+}
+
+/// Of `Type as Trait` the type, unless it is a type parameter or no path.
+fn implementor(inner: &str) -> String {
+    let mut depth = 0_i32;
+    let mut split = None;
+    for (at, letter) in inner.char_indices() {
+        match letter {
+            '<' | '(' | '[' => depth += 1,
+            '>' if !inner[..at].ends_with('-') => depth -= 1,
+            ')' | ']' => depth -= 1,
+            ' ' if depth == 0 && inner[at..].starts_with(" as ") => {
+                split = Some(at);
+                break;
+            }
+            _ => {}
+        }
+    }
+    let (implementing, implemented) = match split {
+        Some(at) => (&inner[..at], Some(&inner[at + 4..])),
+        None => (inner, None),
+    };
+    let implementing = implementing.trim_start_matches(['&', '*', ' ']);
+    let implementing = ["mut ", "const ", "dyn "]
+        .iter()
+        .fold(implementing, |rest, word| {
+            rest.strip_prefix(word).unwrap_or(rest)
+        });
+    match implemented {
+        Some(implemented)
+            if !segments(implementing).get(1).is_some_and(|s| !s.is_empty())
+                || implementing.starts_with(['(', '[']) =>
+        {
+            clean(implemented)
+        }
+        _ => clean(implementing),
+    }
+}
+
+/// A path's segments: what is between `::`, but not within brackets.
+fn segments(name: &str) -> Vec<&str> {
+    let (mut segments, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    let bytes = name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'<' | b'(' | b'[' | b'{' => depth += 1,
+            b'>' if at > 0 && bytes[at - 1] == b'-' => {}
+            b'>' | b')' | b']' | b'}' => depth -= 1,
+            b':' if depth == 0 && bytes.get(at + 1) == Some(&b':') => {
+                segments.push(&name[start..at]);
+                at += 1;
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    segments.push(&name[start..]);
+    segments
+}
+
+/// A function of the standard library by the path under which it is known, which leaves out its
+/// private modules: `std::thread::functions::sleep` is `std::thread::sleep`.
+fn public(function: &str) -> String {
+    let segments: Vec<_> = function.split("::").collect();
+    let ([first, second, rest @ ..], true) = (
+        segments.as_slice(),
+        matches!(segments[0], "std" | "core" | "alloc"),
+    ) else {
+        return function.to_owned();
+    };
+    let is_type = |segment: &&str| segment.starts_with(|letter: char| letter.is_uppercase());
+    let from = rest
+        .iter()
+        .position(is_type)
+        .unwrap_or(rest.len().saturating_sub(1));
+    [&[*first, *second], &rest[from..]].concat().join("::")
+}

@@ -4,6 +4,7 @@ mod app;
 mod browser;
 mod command_line;
 mod harness;
+mod lines;
 mod live;
 mod malformed;
 mod probe;

@@ -2,7 +2,7 @@
 
 /// One function on a stack, as the symbols and line tables tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Frame {
+pub(in crate::watch) struct Frame {
     /// Demangled, without its hash.
     pub(super) name: Option<String>,
     pub(super) file: Option<String>,
@@ -89,13 +89,14 @@ const NOT_THE_APPS_FILES: &[&str] = &[
 const WATCH: &str = concat!(env!("CARGO_CRATE_NAME"), "::watch::");
 const WATCH_FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/watch/");
 
-/// Functions of the standard library that only pass a call on.
+/// Functions of the standard library that only pass a call on, or are next to nothing.
 const PASSED_ON: &[&str] = &[
     "core::any::",
     "core::cell::",
     "core::clone::",
     "core::convert::",
     "core::future::",
+    "core::hint::",
     "core::intrinsics::",
     "core::iter::",
     "core::mem::",
@@ -110,6 +111,11 @@ const PASSED_ON: &[&str] = &[
     "std::panic::",
     "std::panicking::",
     "std::thread::local::",
+];
+
+const PRIMITIVE: &[&str] = &[
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize",
 ];
 
 /// Reads a stack, the innermost frame first.
@@ -187,20 +193,20 @@ impl Frame {
     }
 
     fn function(&self) -> String {
-        self.name.as_deref().map(clean).unwrap_or_default()
+        let name = self.name.as_deref().map(clean).unwrap_or_default();
+        // The C library's own name for what others call without it.
+        name.strip_prefix("__GI_")
+            .map(str::to_owned)
+            .unwrap_or(name)
     }
 
     /// How it is told as what the app called; `None` when it only passes a call on.
     fn called(&self) -> Option<String> {
-        let name = self.name.as_deref()?;
-        let whole = clean(name);
-        let passes_on = PASSED_ON.iter().any(|module| whole.starts_with(module))
-            || whole
-                .rsplit("::")
-                .next()
-                .is_some_and(|last| last.starts_with("call"))
-                && whole.contains("FnOnce");
-        (!passes_on && !whole.is_empty()).then(|| public(&whole))
+        let function = self.function();
+        // A method of a primitive type has no crate: `u64::rotate_left`.
+        let is_primitive = PRIMITIVE.contains(&crate_of(&function));
+        let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
+        (!passes_on && !function.is_empty()).then(|| public(&function))
     }
 
     /// One line of a stack.

@@ -222,7 +222,7 @@ fn walk(interrupted: usize) -> usize {
     // SAFETY: "unsynchronized" is about platforms whose unwinder is not thread-safe; this one is
     // `_Unwind_Backtrace`, which keeps its state on the caller's stack. In a signal handler it is safe
     // when looking up a frame's tables takes no lock and allocates nothing. libgcc does it by glibc's
-    // `_dl_find_object`, which is documented as async-signal-safe and which `super::start` found in
+    // `_dl_find_object`, which is documented as async-signal-safe and which `super::prepare` found in
     // it. What is done once, such as binding symbols, was done there too, on the monitor itself. Before
     // that libgcc looks among tables registered at run time, without a lock as long as there are none.
     // The tables describe every instruction of compiled Rust and C on these processors. Assembly that

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::reading::Frame;
+use crate::watch::lines::reading::Frame;
 
 /// The most addresses that are remembered. Stacks of one program share most of theirs.
 const REMEMBERED: usize = 8192;

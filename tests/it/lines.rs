@@ -80,8 +80,10 @@ fn line_of(file: &str, mark: &str) -> u64 {
 }
 
 /// What each form's blocking line calls, and what its thread is doing meanwhile.
-fn expected(form: &str) -> (&'static str, &'static str) {
+fn expected(form: &str, release: bool) -> (&'static str, &'static str) {
     match form {
+        // Inlined, of which the line tables have only the name; the rest is from its file.
+        "lock" if release => ("std::sync::mutex::lock", "waiting for a lock"),
         "sleep" => ("std::thread::sleep", "sleeping"),
         "file" => ("std::fs::read", "reading a file"),
         "lock" => ("std::sync::Mutex::lock", "waiting for a lock"),
@@ -93,7 +95,7 @@ fn expected(form: &str) -> (&'static str, &'static str) {
 
 const WAITING: [&str; 5] = ["sleep", "file", "lock", "dns", "sqlite"];
 
-fn assert_every_line_is_named(said: &Said) {
+fn assert_every_line_is_named(said: &Said, release: bool) {
     assert_eq!(said.lines.len(), (WAITING.len() + 2) * 3, "{}", said.log);
     assert!(said.log.contains("INFO holdup: lines: on"), "{}", said.log);
     for line in &said.lines {
@@ -126,7 +128,7 @@ fn assert_every_line_is_named(said: &Said) {
                 );
             }
             form => {
-                let (called, activity) = expected(form);
+                let (called, activity) = expected(form, release);
                 // What is told at once, and what is told at the end.
                 for told in [hold, &line["held"]] {
                     let lines = told["lines"].as_array().expect("lines");
@@ -157,23 +159,24 @@ fn assert_every_line_is_named(said: &Said) {
             "extractor" => ("lines::Blocking::from_request", "the extractor"),
             _ => ("lines::in_the_body", "the body"),
         };
-        let number = line_of("main.rs", mark);
-        assert_eq!(
-            outermost,
-            format!("{function} (src/main.rs:{number})"),
-            "{line}"
-        );
+        let at = format!(" (src/main.rs:{})", line_of("main.rs", mark));
+        if release {
+            // It may be inlined; then it is an `async fn` without a name.
+            assert!(outermost.ends_with(&at), "{line}");
+        } else {
+            assert_eq!(outermost, format!("{function}{at}"), "{line}");
+        }
     }
 }
 
 #[test]
 fn every_form_of_blocking_is_named_with_its_line() {
-    assert_every_line_is_named(&run(app(false), &[], &[]));
+    assert_every_line_is_named(&run(app(false), &[], &[]), false);
 }
 
 #[test]
 fn every_form_of_blocking_is_named_with_its_line_in_a_release_build() {
-    assert_every_line_is_named(&run(app(true), &[], &[]));
+    assert_every_line_is_named(&run(app(true), &[], &[]), true);
 }
 
 #[test]

@@ -94,6 +94,7 @@ const PASSED_ON: &[&str] = &[
     "core::any::",
     "core::cell::",
     "core::clone::",
+    "core::cmp::",
     "core::convert::",
     "core::future::",
     "core::hint::",
@@ -128,8 +129,18 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     let outermost = frames
         .iter()
         .rposition(|frame| crates_of_the_app.has(frame));
+    // A closure without a name is called after the function that it is in.
+    let function = |index: usize| {
+        let function = frames[index].function();
+        let mut around = frames[index + 1..].iter();
+        let around = around.find(|frame| crates_of_the_app.has(frame));
+        match around.filter(|frame| frame.file == frames[index].file) {
+            Some(around) if function == CLOSURE => around.function(),
+            _ => function,
+        }
+    };
     let place = innermost.map(|index| Place {
-        function: frames[index].function(),
+        function: function(index),
         file: frames[index].file.as_deref().map(relative),
         line: frames[index].line,
         called: frames[..index].iter().rev().find_map(Frame::called),
@@ -193,11 +204,20 @@ impl Frame {
     }
 
     fn function(&self) -> String {
-        let name = self.name.as_deref().map(clean).unwrap_or_default();
-        // The C library's own name for what others call without it.
-        name.strip_prefix("__GI_")
-            .map(str::to_owned)
-            .unwrap_or(name)
+        let Some(raw) = &self.name else {
+            return String::new();
+        };
+        let name = clean(raw);
+        if name.is_empty() {
+            return nameless(raw).to_owned();
+        }
+        // Tables that are only of lines have the name alone, of what was inlined.
+        let modules = self.file.as_deref().filter(|_| !name.contains("::"));
+        match modules.and_then(modules_of) {
+            Some(modules) => format!("{modules}::{name}"),
+            // The C library's own name for what others call without it.
+            None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
+        }
     }
 
     /// How it is told as what the app called; `None` when it only passes a call on.
@@ -223,6 +243,40 @@ impl Frame {
             _ => public(&function),
         })
     }
+}
+
+/// What has no name of its own.
+fn nameless(raw: &str) -> &'static str {
+    match raw.trim_start_matches('{') {
+        raw if raw.starts_with("async_fn") => "async fn",
+        raw if raw.starts_with("async") => "async block",
+        _ => CLOSURE,
+    }
+}
+
+const CLOSURE: &str = "closure";
+
+/// The modules that a file of the standard library or of a downloaded crate stands for.
+fn modules_of(file: &str) -> Option<String> {
+    let (krate, path) = if let Some((_, rest)) = file.split_once("/library/") {
+        rest.split_once("/src/")?
+    } else {
+        let (_, rest) = file.split_once("/registry/src/")?;
+        let (_, rest) = rest.split_once('/')?;
+        let (package, path) = rest.split_once("/src/")?;
+        (package.rsplit_once('-')?.0, path)
+    };
+    let path = path.strip_suffix(".rs")?;
+    let krate = krate.replace('-', "_");
+    let modules = path
+        .split('/')
+        .filter(|name| !matches!(*name, "lib" | "mod"));
+    Some(
+        std::iter::once(krate.as_str())
+            .chain(modules)
+            .collect::<Vec<_>>()
+            .join("::"),
+    )
 }
 
 /// A file as one finds it from where the program runs, if it is under there.
@@ -352,9 +406,11 @@ fn public(function: &str) -> String {
         return function.to_owned();
     };
     let is_type = |segment: &&str| segment.starts_with(|letter: char| letter.is_uppercase());
-    let from = rest
-        .iter()
-        .position(is_type)
-        .unwrap_or(rest.len().saturating_sub(1));
+    // Without a type the last module may say as much: `std::sync::mutex::lock`.
+    let without = match rest {
+        [.., module, _] if *module != "functions" => rest.len() - 2,
+        _ => rest.len().saturating_sub(1),
+    };
+    let from = rest.iter().position(is_type).unwrap_or(without);
     [&[*first, *second], &rest[from..]].concat().join("::")
 }

@@ -7,9 +7,9 @@ mod names;
     reason = "a signal's handler and the unwinder in it; each block says why it is sound"
 )]
 mod signal;
+mod symbols;
 
 use std::fs;
-use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
 use tracing::warn;
@@ -32,28 +32,10 @@ pub(super) fn prepare() -> Result<(), String> {
     let stack = take(system::thread_number()).map_err(|()| "the stack cannot be read")?;
     // Looking up a name reads all of the line tables, so that waits for the first hold. Only where
     // there are no symbols it may be that they are in a file of their own.
-    if !has_symbols().unwrap_or(true) && names::are_stripped(&stack.addresses) {
+    if !symbols::exist().unwrap_or(true) && names::are_stripped(&stack.addresses) {
         return Err("the program is stripped of its symbols".to_owned());
     }
     Ok(())
-}
-
-/// Whether the program's file has a symbol table (elf(5)); `None` when it cannot be read as such.
-fn has_symbols() -> Option<bool> {
-    const SYMBOL_TABLE: u64 = 2;
-    let program = fs::File::open("/proc/self/exe").ok()?;
-    let number = |at: u64, length: usize| {
-        let mut bytes = [0; 8];
-        program.read_exact_at(&mut bytes[..length], at).ok()?;
-        Some(u64::from_le_bytes(bytes))
-    };
-    let (sections, size, count) = (number(0x28, 8)?, number(0x3a, 2)?, number(0x3c, 2)?);
-    for section in 0..count {
-        if number(sections + section * size + 4, 4)? == SYMBOL_TABLE {
-            return Some(true);
-        }
-    }
-    Some(false)
 }
 
 /// Whether the unwinder may be called in a signal handler.

@@ -5,6 +5,9 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use backtrace::SymbolName;
+
+use super::symbols;
 use crate::watch::lines::reading::Frame;
 
 /// The most addresses that are remembered. Stacks of one program share most of theirs.
@@ -38,6 +41,20 @@ fn look_up(address: usize) -> Arc<[Frame]> {
             line: symbol.lineno(),
         });
     });
+    // The tables that are only of lines have short names. Of the last, which is not inlined, the symbol
+    // has the whole one.
+    let is_short = |frame: &Frame| {
+        let is_rust = frame
+            .file
+            .as_ref()
+            .is_some_and(|file| file.ends_with(".rs"));
+        is_rust && !frame.name.as_ref().is_some_and(|name| name.contains("::"))
+    };
+    if let Some(frame) = frames.last_mut().filter(|frame| is_short(frame))
+        && let Some(symbol) = symbols::symbol(address.addr())
+    {
+        frame.name = Some(format!("{:#}", SymbolName::new(symbol.as_bytes())));
+    }
     if frames.is_empty() {
         frames.push(Frame::default());
     }

@@ -7,6 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
+use crate::watch::lines;
+
+/// Once for all tests of this program, as for all watches of an app.
+fn start() {
+    lines::start();
+    assert_eq!(lines::off(), None);
+}
 
 /// What a worker does again and again; the name of the function that does it.
 const WORK: [(&str, fn(&Mutex<u64>)); 6] = [
@@ -80,7 +87,7 @@ fn resident_kilobytes() -> usize {
 
 /// One capture after another, of each worker in turn; none may be wrong, and the workers go on.
 fn stress(captures: usize) {
-    prepare().expect("it can be done here");
+    start();
     let mutex = Arc::new(Mutex::new(0));
     let over = Arc::new(AtomicBool::new(false));
     let workers: Vec<_> = WORK
@@ -164,7 +171,7 @@ fn ten_thousand_stacks_of_threads_in_the_middle_of_anything_are_taken() {
 
 #[test]
 fn a_thread_that_is_gone_gives_no_stack() {
-    prepare().expect("it can be done here");
+    start();
     let thread = thread::spawn(system::thread_number);
     let number = thread.join().expect("it ends");
     assert!(take(number).is_err());

@@ -28,11 +28,19 @@ pub fn run(form: &str) {
         "three" => three(),
         _ => unreachable!("{form}"),
     }
+    not_last();
+}
+
+/// What follows a call keeps it from being the last of its function, which the compiler may turn into
+/// a jump: then the function is not on the stack.
+fn not_last() {
+    black_box(());
 }
 
 #[inline(never)]
 fn sleep() {
     thread::sleep(LONG); // sleep
+    not_last();
 }
 
 fn own_path(name: &str) -> PathBuf {
@@ -129,11 +137,13 @@ fn three() {
     let until = computed() + LONG * 5;
     let mut n = 1_u64;
     while computed() < until {
-        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        match (n >> 33) % 3 {
-            0 => first(),
-            1 => second(),
-            _ => third(),
+        for _ in 0..10 {
+            n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            match (n >> 33) % 3 {
+                0 => first(),
+                1 => second(),
+                _ => third(),
+            }
         }
     }
 }

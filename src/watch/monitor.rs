@@ -167,24 +167,30 @@ impl Stacks {
     /// first second, fifty in the first minute.
     const SHARE: u32 = 10;
 
-    /// A thread that did not answer this often is left alone for the rest of its hold. It may only be
-    /// a busy machine on which it had no turn.
-    const MISSES: u32 = 3;
+    /// After one that did not come the pause is this, and twice as long each time: the machine may be
+    /// too busy to give the thread its turn, or the thread cannot be interrupted.
+    const PAUSE_AFTER_MISS: Duration = Duration::from_millis(20);
+
+    /// A thread that did not answer this often in a row is left alone for the rest of its hold.
+    const MISSES: u32 = 8;
 
     fn take(&mut self, shared: &Shared, slot: &Slot, hold: &Hold) {
         let enough = self.taken == seen::STACKS || self.missed == Self::MISSES;
         if enough || hold.duration < self.due || lines::off().is_some() {
             return;
         }
-        self.due = hold.duration + Self::PAUSE.max(hold.duration / Self::SHARE);
-        match lines::take(slot.thread) {
+        let pause = match lines::take(slot.thread) {
             Ok(stack) => {
-                self.taken += 1;
-                self.missed = 0;
+                (self.taken, self.missed) = (self.taken + 1, 0);
                 let at = shared.since_origin(stack.at);
                 shared.seen.add(hold.worker, hold.started, at, stack);
+                Self::PAUSE.max(hold.duration / Self::SHARE)
             }
-            Err(()) => self.missed += 1,
-        }
+            Err(()) => {
+                self.missed += 1;
+                Self::PAUSE_AFTER_MISS * (1 << self.missed)
+            }
+        };
+        self.due = hold.duration + pause;
     }
 }

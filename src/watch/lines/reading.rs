@@ -124,16 +124,14 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     // What is outside of the innermost watch is the server, or in a test the test.
     let end = frames.iter().position(Frame::is_watch);
     let frames = &frames[..end.unwrap_or(frames.len())];
-    let crates_of_the_app = Apps::of(frames);
-    let innermost = frames.iter().position(|frame| crates_of_the_app.has(frame));
-    let outermost = frames
-        .iter()
-        .rposition(|frame| crates_of_the_app.has(frame));
+    let apps = Apps::of(frames);
+    let innermost = frames.iter().position(|frame| apps.has(frame));
+    let outermost = frames.iter().rposition(|frame| apps.has(frame));
     // A closure without a name is called after the function that it is in.
     let function = |index: usize| {
         let function = frames[index].function();
         let mut around = frames[index + 1..].iter();
-        let around = around.find(|frame| crates_of_the_app.has(frame));
+        let around = around.find(|frame| apps.has(frame));
         match around.filter(|frame| frame.file == frames[index].file) {
             Some(around) if function == CLOSURE => around.function(),
             _ => function,
@@ -146,7 +144,7 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
         called: frames[..index].iter().rev().find_map(Frame::called),
     });
     let told = outermost.map_or(frames.len(), |index| index + 1);
-    let tell = |frame: &Frame| frame.tell(crates_of_the_app.has(frame));
+    let tell = |frame: &Frame| frame.tell(apps.has(frame));
     let mut stack: Vec<_> = frames[..told].iter().filter_map(tell).collect();
     stack.dedup();
     stack.truncate(TOLD);
@@ -226,13 +224,15 @@ impl Frame {
         // A method of a primitive type has no crate: `u64::rotate_left`.
         let is_primitive = PRIMITIVE.contains(&crate_of(&function));
         let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
-        (!passes_on && !function.is_empty()).then(|| public(&function))
+        let is_named = !clean(self.name.as_deref()?).is_empty();
+        (is_named && !passes_on).then(|| public(&function))
     }
 
     /// One line of a stack.
     fn tell(&self, is_the_apps: bool) -> Option<String> {
         let function = self.function();
-        if function.is_empty() {
+        let is_named = !clean(self.name.as_deref()?).is_empty();
+        if !is_named && !is_the_apps {
             return None;
         }
         Some(match (&self.file, self.line) {
@@ -413,4 +413,195 @@ fn public(function: &str) -> String {
     };
     let from = rest.iter().position(is_type).unwrap_or(without);
     [&[*first, *second], &rest[from..]].concat().join("::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STD: &str = "/rustc/59807616/library/std/src";
+    const CARGO: &str = "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f";
+
+    fn frame(name: &str, file: &str, line: u32) -> Frame {
+        Frame {
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            file: (!file.is_empty()).then(|| file.to_owned()),
+            line: (line > 0).then_some(line),
+        }
+    }
+
+    fn place(frames: &[Frame]) -> String {
+        let place = read(frames).place;
+        place.map_or_else(String::new, |place| {
+            let line = place
+                .line
+                .map(|line| format!(":{line}"))
+                .unwrap_or_default();
+            let called = place.called.map(|called| format!(" in {called}"));
+            format!("{}{line}{}", place.function, called.unwrap_or_default())
+        })
+    }
+
+    #[test]
+    fn names_are_as_one_writes_them() {
+        for (name, clear) in [
+            ("app::report::{{closure}}", "app::report"),
+            ("app::report::{closure#0}", "app::report"),
+            ("app::main::{{closure}}::{{closure}}", "app::main"),
+            ("app::Rows<T,U>::next", "app::Rows::next"),
+            ("app::read::<alloc::vec::Vec<u8>>", "app::read"),
+            (
+                "<app::Body as actix_web::MessageBody>::poll_next",
+                "app::Body::poll_next",
+            ),
+            (
+                "<app::Body<T> as a::B<C>>::poll_next::{{closure}}",
+                "app::Body::poll_next",
+            ),
+            (
+                "<&mut app::Body as a::B>::poll_next",
+                "app::Body::poll_next",
+            ),
+            (
+                "<alloc::boxed::Box<dyn a::B<X = fn(u8) -> u8>> as a::B>::f",
+                "alloc::boxed::Box::f",
+            ),
+            (
+                "<F as actix_web::handler::Handler<(A,)>>::call",
+                "actix_web::handler::Handler::call",
+            ),
+            (
+                "<(&str, u16) as std::net::ToSocketAddrs>::f",
+                "std::net::ToSocketAddrs::f",
+            ),
+            ("<app::Rows>::next", "app::Rows::next"),
+            (
+                "core::num::<impl u64>::rotate_left",
+                "core::num::rotate_left",
+            ),
+            ("sqlite3_step", "sqlite3_step"),
+            ("{async_fn#0}", ""),
+            ("", ""),
+            ("<", ""),
+        ] {
+            assert_eq!(clean(name), clear, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_standard_librarys_private_modules_are_left_out() {
+        for (name, known) in [
+            ("std::thread::functions::sleep", "std::thread::sleep"),
+            (
+                "std::sync::poison::mutex::Mutex::lock",
+                "std::sync::Mutex::lock",
+            ),
+            ("std::sync::poison::mutex::lock", "std::sync::mutex::lock"),
+            ("std::fs::read", "std::fs::read"),
+            (
+                "core::slice::sort::unstable::sort",
+                "core::slice::unstable::sort",
+            ),
+            ("app::one::two::three", "app::one::two::three"),
+            ("std", "std"),
+        ] {
+            assert_eq!(public(name), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_line_of_the_apps_own_matters_and_what_it_called() {
+        let frames = [
+            frame("clock_nanosleep", "", 0),
+            frame(
+                "std::thread::functions::sleep",
+                &format!("{STD}/thread/functions.rs"),
+                300,
+            ),
+            frame("app::render", "/home/me/app/src/render.rs", 4),
+            frame("app::report::{{closure}}", "/home/me/app/src/main.rs", 20),
+            frame(
+                "<holdup::watch::future::WatchedFuture<F> as core::future::future::Future>::poll",
+                "",
+                0,
+            ),
+            frame(
+                "actix_web::service::call",
+                &format!("{CARGO}/actix-web-4.18.1/src/a.rs"),
+                9,
+            ),
+            frame("test::a_test", "/home/me/app/tests/it.rs", 7),
+        ];
+        assert_eq!(place(&frames), "app::render:4 in std::thread::sleep");
+        let stack = read(&frames).stack;
+        let expected = [
+            "clock_nanosleep",
+            "std::thread::sleep",
+            "app::render (/home/me/app/src/render.rs:4)",
+            "app::report (/home/me/app/src/main.rs:20)",
+        ];
+        assert_eq!(stack, expected);
+    }
+
+    #[test]
+    fn libraries_are_not_the_apps_own_and_the_one_that_it_called_is_named() {
+        let sqlite = format!("{CARGO}/rusqlite-0.37.0/src/lib.rs");
+        let frames = [
+            frame(
+                "sqlite3_step",
+                &format!("{CARGO}/libsqlite3-sys-0.35.0/sqlite3/sqlite3.c"),
+                1,
+            ),
+            frame("rusqlite::Connection::execute_batch", &sqlite, 2),
+            frame("app::rows", "/home/me/app/src/main.rs", 30),
+        ];
+        assert_eq!(
+            place(&frames),
+            "app::rows:30 in rusqlite::Connection::execute_batch"
+        );
+        // The same, where the line tables have names only.
+        let frames = [
+            frame("step", &sqlite, 1),
+            frame("{closure#1}", &sqlite, 1),
+            frame("execute_batch", &sqlite, 2),
+            frame("{async_fn#0}", "/home/me/app/src/main.rs", 30),
+        ];
+        assert_eq!(place(&frames), "async fn:30 in rusqlite::execute_batch");
+    }
+
+    #[test]
+    fn without_files_the_app_is_whoever_calls_the_libraries() {
+        let frames = [
+            frame("clock_nanosleep", "", 0),
+            frame("sqlite3_step", "", 0),
+            frame("rusqlite::Connection::execute_batch", "", 0),
+            frame("app::rows", "", 0),
+            frame("app::report::{closure#0}", "", 0),
+            frame("<F as actix_web::handler::Handler<Args>>::call", "", 0),
+            frame("tokio::runtime::block_on", "", 0),
+        ];
+        assert_eq!(
+            place(&frames),
+            "app::rows in rusqlite::Connection::execute_batch"
+        );
+        assert_eq!(place(&frames[5..]), "");
+        assert_eq!(place(&[frame("", "", 0)]), "");
+        assert_eq!(place(&[]), "");
+    }
+
+    #[test]
+    fn a_closures_line_is_of_the_function_that_it_is_in() {
+        let file = "/home/me/app/src/main.rs";
+        let frames = [
+            frame("lt", "/rustc/59807616/library/core/src/cmp.rs", 1),
+            frame("{closure#0}", file, 12),
+            frame(
+                "for_each",
+                "/rustc/59807616/library/core/src/iter/iterator.rs",
+                1,
+            ),
+            frame("app::sum", file, 12),
+        ];
+        assert_eq!(place(&frames), "app::sum:12");
+    }
 }

@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
-use rustix::time::{ClockId, clock_gettime};
 
 pub const FORMS: [&str; 7] = ["sleep", "file", "lock", "dns", "cpu", "sqlite", "three"];
 
-const LONG: Duration = Duration::from_millis(600);
+const LONG: Duration = Duration::from_millis(800);
 
 pub fn run(form: &str) {
     match form {
@@ -103,16 +102,10 @@ fn dns() {
     writer.join().expect("the writer ends");
 }
 
-fn computed() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let nanoseconds = u32::try_from(time.tv_nsec).expect("under a second");
-    Duration::new(time.tv_sec.unsigned_abs(), nanoseconds)
-}
-
 #[inline(never)]
 fn cpu() {
-    let until = computed() + LONG;
-    while computed() < until {
+    let until = Instant::now() + LONG;
+    while Instant::now() < until {
         let mut n = 1_u64;
         for _ in 0..1_000_000 {
             n = black_box(n.wrapping_mul(6_364_136_223_846_793_005) + 1 / 3);
@@ -134,9 +127,9 @@ fn sqlite() {
 
 /// One of three functions at a time, by chance, so that no regular look misses one.
 fn three() {
-    let until = computed() + LONG * 5;
+    let until = Instant::now() + LONG * 5;
     let mut n = 1_u64;
-    while computed() < until {
+    while Instant::now() < until {
         for _ in 0..10 {
             n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             match (n >> 33) % 3 {

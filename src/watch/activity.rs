@@ -115,15 +115,15 @@ fn x86_64(number: u64) -> Option<Wait> {
     Some(match number {
         35 | 230 => Wait::Sleep,
         202 | 449 => Wait::Lock,
-        0 | 17 | 19 | 40 | 45 | 47 | 78 | 217 | 295 | 299 | 326 | 327 => Wait::Read,
-        1 | 18 | 20 | 44 | 46 | 296 | 307 | 328 => Wait::Write,
+        0 | 17 | 19 | 45 | 47 | 78 | 217 | 295 | 299 | 326 | 327 => Wait::Read,
+        1 | 18 | 20 | 40 | 44 | 46 | 296 | 307 | 328 => Wait::Write,
         2 | 4 | 6 | 21 | 257 | 262 | 332 | 437 => Wait::Open,
         42 => Wait::Connect,
         43 | 288 => Wait::Accept,
         7 | 23 | 232 | 270 | 271 | 281 | 441 => Wait::Poll,
         61 | 247 => Wait::Child,
         26 | 74 | 75 | 162 | 277 | 306 => Wait::Sync,
-        73 => Wait::FileLock,
+        72 | 73 => Wait::FileLock,
         _ => return None,
     })
 }
@@ -133,15 +133,15 @@ fn aarch64(number: u64) -> Option<Wait> {
     Some(match number {
         101 | 115 => Wait::Sleep,
         98 | 449 => Wait::Lock,
-        61 | 63 | 65 | 67 | 69 | 71 | 207 | 212 | 243 | 285 | 286 => Wait::Read,
-        64 | 66 | 68 | 70 | 206 | 211 | 269 | 287 => Wait::Write,
+        61 | 63 | 65 | 67 | 69 | 207 | 212 | 243 | 285 | 286 => Wait::Read,
+        64 | 66 | 68 | 70 | 71 | 206 | 211 | 269 | 287 => Wait::Write,
         56 | 79 | 291 | 437 => Wait::Open,
         203 => Wait::Connect,
         202 | 242 => Wait::Accept,
         22 | 72 | 73 | 441 => Wait::Poll,
         95 | 260 => Wait::Child,
         81..=84 | 227 | 267 => Wait::Sync,
-        32 => Wait::FileLock,
+        25 | 32 => Wait::FileLock,
         _ => return None,
     })
 }

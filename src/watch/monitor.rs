@@ -179,17 +179,14 @@ impl Stacks {
         if enough || hold.duration < self.due || lines::off().is_some() {
             return;
         }
-        let pause = match lines::take(slot.thread) {
-            Ok(stack) => {
-                (self.taken, self.missed) = (self.taken + 1, 0);
-                let at = shared.since_origin(stack.at);
-                shared.seen.add(hold.worker, hold.started, at, stack);
-                Self::PAUSE.max(hold.duration / Self::SHARE)
-            }
-            Err(()) => {
-                self.missed += 1;
-                Self::PAUSE_AFTER_MISS * (1 << self.missed)
-            }
+        let pause = if let Ok(stack) = lines::take(slot.thread) {
+            (self.taken, self.missed) = (self.taken + 1, 0);
+            let at = shared.since_origin(stack.at);
+            shared.seen.add(hold.worker, hold.started, at, stack);
+            Self::PAUSE.max(hold.duration / Self::SHARE)
+        } else {
+            self.missed += 1;
+            Self::PAUSE_AFTER_MISS * (1 << self.missed)
         };
         self.due = hold.duration + pause;
     }

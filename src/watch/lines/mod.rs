@@ -3,6 +3,7 @@
 //! `signal` has the thread note addresses, `names` finds the functions and lines that
 //! they stand for, and [`reading`] the one that matters.
 
+mod function;
 #[cfg(not(all(
     target_os = "linux",
     target_env = "gnu",

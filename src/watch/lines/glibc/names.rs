@@ -44,11 +44,8 @@ fn look_up(address: usize) -> Arc<[Frame]> {
     // The tables that are only of lines have short names. Of the last, which is not inlined, the symbol
     // has the whole one.
     let is_short = |frame: &Frame| {
-        let is_rust = frame
-            .file
-            .as_ref()
-            .is_some_and(|file| file.ends_with(".rs"));
-        is_rust && !frame.name.as_ref().is_some_and(|name| name.contains("::"))
+        let name = frame.name.as_ref();
+        frame.is_rust() && !name.is_some_and(|name| name.contains("::"))
     };
     if let Some(frame) = frames.last_mut().filter(|frame| is_short(frame))
         && let Some(symbol) = symbols::symbol(address.addr())

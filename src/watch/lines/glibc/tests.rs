@@ -15,8 +15,10 @@ fn start() {
     assert_eq!(lines::off(), None);
 }
 
+type Work = fn(&Mutex<u64>);
+
 /// What a worker does again and again; the name of the function that does it.
-const WORK: [(&str, fn(&Mutex<u64>)); 6] = [
+const WORK: [(&str, Work); 6] = [
     ("allocate", allocate),
     ("lock", lock),
     ("unwind", unwind),

@@ -228,3 +228,58 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
         .unwrap_or_default();
     hold.lines = lines;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(worker: usize, started: u64, ongoing: bool) -> Hold {
+        Hold {
+            worker,
+            started: Duration::from_millis(started),
+            duration: Duration::from_millis(300),
+            cpu: None,
+            descheduled: None,
+            culprits: Vec::new(),
+            waiting: 0,
+            ongoing,
+            activity: None,
+            lines: Vec::new(),
+            stack: Vec::new(),
+        }
+    }
+
+    fn activity(seen: &Seen, mut hold: Hold) -> Option<Activity> {
+        seen.fill(&mut hold, Duration::from_secs(60));
+        hold.activity
+    }
+
+    #[test]
+    fn while_it_lasts_the_latest_activity_is_told_and_at_the_end_the_most_frequent() {
+        let seen = Seen::default();
+        let started = Duration::from_millis(5);
+        for activity in [Activity::Sleeping, Activity::Sleeping, Activity::Computing] {
+            seen.note(1, started, activity);
+        }
+        assert_eq!(activity(&seen, hold(1, 5, true)), Some(Activity::Computing));
+        assert_eq!(activity(&seen, hold(1, 5, false)), Some(Activity::Sleeping));
+        // It is told once.
+        assert_eq!(activity(&seen, hold(1, 5, false)), None);
+    }
+
+    #[test]
+    fn holds_are_told_apart_and_what_nobody_asks_for_is_forgotten() {
+        let seen = Seen::default();
+        for started in [5, 400, 800] {
+            seen.note(1, Duration::from_millis(started), Activity::Sleeping);
+        }
+        seen.note(2, Duration::from_millis(5), Activity::Polling);
+        assert_eq!(activity(&seen, hold(1, 5, false)), None, "the third newest");
+        assert_eq!(activity(&seen, hold(2, 5, false)), Some(Activity::Polling));
+        assert_eq!(activity(&seen, hold(3, 5, false)), None);
+        for started in [400, 800] {
+            let seen = activity(&seen, hold(1, started, false));
+            assert_eq!(seen, Some(Activity::Sleeping));
+        }
+    }
+}

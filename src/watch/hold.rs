@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::activity::Activity;
+use super::seen::{Line, Lines};
+
 /// A hold lasts at least this long, unless [`Watch::threshold`] says otherwise.
 ///
 /// Long enough that scheduling noise on a busy machine rarely reaches it (50 ms thresholds gave
@@ -48,6 +51,15 @@ pub struct Hold {
     pub waiting: usize,
     /// Whether the worker is still held.
     pub ongoing: bool,
+    /// What its thread is doing; of a hold that is over, what it was doing at most of the looks.
+    /// `None` where the system does not tell (it does on Linux), and when nobody looked in time.
+    pub activity: Option<Activity>,
+    /// Where in the app's own code it was, the most frequent line first. Empty without the feature
+    /// `lines`, and when no stack was taken; see the [module](super) for what it needs.
+    pub lines: Vec<Line>,
+    /// One stack of those that were taken, of the most frequent line: functions, the innermost first,
+    /// without the server around the app.
+    pub stack: Vec<String>,
 }
 
 /// One request's share in a hold.
@@ -155,6 +167,12 @@ impl fmt::Display for Hold {
                 _ => f.write_str(")")?,
             }
         }
+        if let Some(activity) = self.activity.as_ref().filter(|_| self.ongoing) {
+            write!(f, ", {activity}")?;
+        }
+        if !self.lines.is_empty() {
+            write!(f, ", {}", Lines(&self.lines))?;
+        }
         match self.waiting {
             0 => Ok(()),
             1 => f.write_str(", 1 other request open"),
@@ -234,6 +252,9 @@ mod tests {
             culprits: vec![culprit.clone()],
             waiting: 4,
             ongoing: false,
+            activity: Some(Activity::Sleeping),
+            lines: Vec::new(),
+            stack: Vec::new(),
         };
         assert_eq!(
             hold.to_string(),
@@ -244,12 +265,51 @@ mod tests {
         (hold.cpu, hold.ongoing, hold.waiting) = (None, true, 0);
         assert_eq!(
             hold.to_string(),
-            "GET /report (future, 1 poll, 3.40 s) and 1 more together hold worker 2 for 3.40 s so far"
+            "GET /report (future, 1 poll, 3.40 s) and 1 more together hold worker 2 for 3.40 s so \
+             far, sleeping"
         );
+        hold.activity = None;
         hold.culprits.clear();
         assert_eq!(
             hold.to_string(),
             "something outside the watched requests holds worker 2 for 3.40 s so far"
+        );
+    }
+
+    #[test]
+    fn a_holds_lines_are_named_by_share() {
+        let line = |function: &str, line, called: Option<&str>, samples| Line {
+            function: function.to_owned(),
+            file: Some("src/main.rs".to_owned()),
+            line: Some(line),
+            called: called.map(str::to_owned),
+            samples,
+        };
+        let one = line("app::render", 4, Some("std::thread::sleep"), 3);
+        assert_eq!(
+            Lines(std::slice::from_ref(&one)).to_string(),
+            "at app::render (src/main.rs:4), in std::thread::sleep"
+        );
+        let several = [
+            line("app::sum", 9, None, 4),
+            line("app::sort", 7, Some("core::slice::sort"), 3),
+            line("app::sort", 8, None, 3),
+            one,
+            line("app::last", 20, None, 1),
+        ];
+        assert_eq!(
+            Lines(&several).to_string(),
+            "at app::sort (src/main.rs:7) 43 %, app::sum (src/main.rs:9) 29 %, \
+             app::render (src/main.rs:4) 21 % and 1 more"
+        );
+        let unknown = Line {
+            file: None,
+            line: None,
+            ..several[0].clone()
+        };
+        assert_eq!(
+            Lines(&[unknown]).to_string(),
+            "at app::sum (no line tables)"
         );
     }
 }

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::activity;
 use super::figures::Figures;
 use super::hold::Hold;
 use super::recorder::Event;
 use super::shared::Shared;
+use super::slot::Slot;
 use super::system;
+#[cfg(feature = "lines")]
+use super::{lines, seen};
 
 /// How often it looks: this many times in a threshold.
 const LOOKS: u64 = 4;
@@ -24,6 +28,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 pub(super) fn start(shared: Weak<Shared>) -> Thread {
     let run = move || {
         let mut monitor = Monitor::default();
+        #[cfg(feature = "lines")]
+        lines::start();
         while let Some(shared) = shared.upgrade() {
             let pause = if monitor.look(&shared) {
                 let pause = Duration::from_nanos(shared.threshold() / LOOKS);
@@ -49,9 +55,16 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 
 #[derive(Default)]
 struct Monitor {
-    /// When the hold began of which a worker's warning has told, by worker.
-    told: HashMap<usize, Duration>,
+    /// The hold of which a worker's warning has told, by worker.
+    told: HashMap<usize, Told>,
     figures: Figures,
+}
+
+/// A hold of which a warning has told.
+struct Told {
+    started: Duration,
+    #[cfg(feature = "lines")]
+    stacks: Stacks,
 }
 
 impl Monitor {
@@ -72,10 +85,7 @@ impl Monitor {
             };
             if let Some(hold) = hold {
                 held_workers += 1;
-                if self.told.insert(hold.worker, hold.started) != Some(hold.started) {
-                    warn!(target: "holdup", worker = hold.worker, "{hold}");
-                    shared.recorder.send(Event::Held(hold));
-                }
+                self.held(shared, slot, hold);
             }
         }
         for hold in shared.untold() {
@@ -87,8 +97,32 @@ impl Monitor {
         !slots.is_empty()
     }
 
+    fn held(&mut self, shared: &Shared, slot: &Slot, mut hold: Hold) {
+        let (worker, started) = (hold.worker, hold.started);
+        if let Some(activity) = activity::of(slot.thread)
+            && slot.is_in(shared, started)
+        {
+            shared.seen.note(worker, started, activity);
+        }
+        let known = self.told.get(&worker);
+        let is_new = known.is_none_or(|told| told.started != started);
+        if is_new {
+            self.told.insert(worker, Told::new(started));
+        }
+        #[cfg(feature = "lines")]
+        if let Some(told) = self.told.get_mut(&worker) {
+            told.stacks.take(shared, slot, &hold);
+        }
+        if is_new {
+            shared.seen.fill(&mut hold, shared.elapsed());
+            warn!(target: "holdup", worker, "{hold}");
+            shared.recorder.send(Event::Held(hold));
+        }
+    }
+
     fn released(&mut self, shared: &Shared, hold: Hold) {
-        if self.told.get(&hold.worker) == Some(&hold.started) {
+        let told = self.told.get(&hold.worker);
+        if told.is_some_and(|told| told.started == hold.started) {
             self.told.remove(&hold.worker);
         }
         warn!(
@@ -99,5 +133,61 @@ impl Monitor {
         );
         Figures::hold(&hold);
         shared.recorder.send(Event::Released(hold));
+    }
+}
+
+impl Told {
+    fn new(started: Duration) -> Self {
+        Self {
+            started,
+            #[cfg(feature = "lines")]
+            stacks: Stacks::default(),
+        }
+    }
+}
+
+/// When a held worker's stack is taken: as its hold is first told, and then ever more rarely. Each time
+/// its thread is interrupted.
+#[cfg(feature = "lines")]
+#[derive(Default)]
+struct Stacks {
+    /// How long the hold has to last for the next one.
+    due: Duration,
+    taken: usize,
+    /// How often in a row it did not come.
+    missed: u32,
+}
+
+#[cfg(feature = "lines")]
+impl Stacks {
+    /// The least time from one to the next.
+    const PAUSE: Duration = Duration::from_millis(100);
+
+    /// The pause grows with the hold, to a share of its length that is one in this many: ten in the
+    /// first second, fifty in the first minute.
+    const SHARE: u32 = 10;
+
+    /// After one that did not come the pause is this, and twice as long each time: the machine may be
+    /// too busy to give the thread its turn, or the thread cannot be interrupted.
+    const PAUSE_AFTER_MISS: Duration = Duration::from_millis(20);
+
+    /// A thread that did not answer this often in a row is left alone for the rest of its hold.
+    const MISSES: u32 = 8;
+
+    fn take(&mut self, shared: &Shared, slot: &Slot, hold: &Hold) {
+        let enough = self.taken == seen::STACKS || self.missed == Self::MISSES;
+        if enough || hold.duration < self.due || lines::off().is_some() {
+            return;
+        }
+        let pause = if let Ok(stack) = lines::take(slot.thread) {
+            (self.taken, self.missed) = (self.taken + 1, 0);
+            let at = shared.since_origin(stack.at);
+            shared.seen.add(hold.worker, hold.started, at, stack);
+            Self::PAUSE.max(hold.duration / Self::SHARE)
+        } else {
+            self.missed += 1;
+            Self::PAUSE_AFTER_MISS * (1 << self.missed)
+        };
+        self.due = hold.duration + pause;
     }
 }

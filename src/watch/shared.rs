@@ -11,6 +11,7 @@ use crossbeam_queue::ArrayQueue;
 use super::hold::{Culprit, Hold, Load, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
+use super::seen::Seen;
 use super::slot::{Ongoing, Slot};
 use super::stretch::{Entry, Stretch};
 use super::system;
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     closed: ArrayQueue<Raw>,
     settled: Mutex<Settled>,
     pub(super) recorder: Recorder,
+    pub(super) seen: Seen,
     monitor: OnceLock<Thread>,
 }
 
@@ -73,6 +75,7 @@ impl Shared {
             closed: ArrayQueue::new(CLOSED),
             settled: Mutex::default(),
             recorder: Recorder::new(),
+            seen: Seen::default(),
             monitor: OnceLock::new(),
         }
     }
@@ -263,7 +266,7 @@ impl Shared {
                 busy: Duration::from_nanos(entry.busy),
             }
         };
-        Hold {
+        let mut hold = Hold {
             worker: raw.slot.worker,
             started: self.since_origin(raw.start),
             duration: Duration::from_nanos(raw.duration),
@@ -272,7 +275,13 @@ impl Shared {
             culprits: raw.culprits.iter().map(culprit).collect(),
             waiting: raw.waiting,
             ongoing: raw.ongoing,
-        }
+            activity: None,
+            lines: Vec::new(),
+            stack: Vec::new(),
+        };
+        let until = hold.started + hold.duration;
+        self.seen.fill(&mut hold, until);
+        hold
     }
 }
 

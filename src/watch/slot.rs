@@ -3,11 +3,13 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
 use super::hold::Part;
 use super::route::Routes;
+use super::shared::Shared;
 use super::stretch::Stretch;
 use super::system;
 
@@ -16,7 +18,7 @@ use super::system;
 pub(super) struct Slot {
     pub(super) worker: usize,
     pub(super) routes: Arc<Routes>,
-    thread: Option<u32>,
+    pub(super) thread: Option<u32>,
     alive: AtomicBool,
     /// The piece of work in progress: 0 for none, else its route and part.
     piece: AtomicU64,
@@ -203,6 +205,15 @@ impl Slot {
         if start.is_none_or(|start| start > samples[1].at) {
             *samples = [samples[1], Sample { at: now, run_delay }];
         }
+    }
+
+    /// Whether the worker is still in the hold that began then.
+    pub(super) fn is_in(&self, shared: &Shared, started: Duration) -> bool {
+        let start = match self.ongoing(system::now()) {
+            Some(ongoing) => Some(ongoing.stretch.start),
+            None => self.unanswered().map(|asked| asked.max(self.last_end())),
+        };
+        start.is_some_and(|start| shared.since_origin(start) == started)
     }
 
     /// The stretch that is not over at `now`: a piece of work is in progress, or the loop has not

@@ -5,6 +5,7 @@ mod browser;
 mod command_line;
 mod console;
 mod harness;
+mod lines;
 mod live;
 mod malformed;
 mod probe;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn source(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
@@ -131,6 +131,46 @@ fn modules_import_only_what_the_design_allows() {
                 used == *name || allowed.contains(&used),
                 "{name} uses crate::{used}"
             );
+        }
+    }
+}
+
+/// All the Rust files under a folder of the source.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a file").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn one_module_has_unsafe_code_and_each_block_says_why_it_is_sound() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    files(&folder, &mut all);
+    for path in all {
+        let text = fs::read_to_string(&path).expect("text");
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        let blocks = lines.iter().enumerate();
+        let blocks = blocks.filter(|(_, line)| line.contains("unsafe {"));
+        for (index, line) in blocks {
+            assert!(
+                path.ends_with("watch/lines/glibc/signal.rs"),
+                "{}",
+                path.display()
+            );
+            let comment = lines[..index]
+                .iter()
+                .rev()
+                .take_while(|line| line.starts_with("//"));
+            let says = comment
+                .into_iter()
+                .any(|line| line.starts_with("// SAFETY: "));
+            assert!(says, "{line}");
         }
     }
 }

@@ -35,6 +35,41 @@ async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
     assert!(message.contains("web::block"), "{message}");
 }
 
+#[actix_web::test]
+async fn a_failure_has_the_stack_of_the_blocking_call() {
+    let watch = Watch::new();
+    let blocks = async || {
+        // Long enough to be looked at on the busiest machine.
+        pause(LONG * 6);
+        "done"
+    };
+    let app = App::new().route("/", web::get().to(blocks));
+    let app = actix_web::test::init_service(app.wrap(watch.clone())).await;
+    let request = actix_web::test::TestRequest::get().to_request();
+    actix_web::test::call_service(&app, request).await;
+    let message = failure(&watch);
+    let holds = watch.holds();
+    assert_eq!(holds[0].activity, Some(Activity::Sleeping), "{message}");
+    assert_eq!(holds[0].lines[0].function, "it::support::server::pause");
+    assert_eq!(
+        holds[0].lines[0].called.as_deref(),
+        Some("std::thread::sleep")
+    );
+    let stack: Vec<_> = message
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .collect();
+    let position = |start: &str| stack.iter().position(|line| line.starts_with(start));
+    let sleep = position("std::thread::sleep").expect("the call");
+    let own = position("it::support::server::pause (tests/it/support/server.rs:");
+    assert_eq!(own, Some(sleep + 1), "{message}");
+    // It ends at what the watch is around: the test itself is not in it.
+    let handler =
+        "it::watch::harness::a_failure_has_the_stack_of_the_blocking_call (tests/it/watch/";
+    assert_eq!(position(handler), Some(sleep + 2), "{message}");
+    assert_eq!(stack.len(), sleep + 3, "{message}");
+}
+
 /// An app whose only route takes a while, but no hold's time.
 fn a_while() -> App<
     impl actix_web::dev::ServiceFactory<

@@ -19,7 +19,7 @@ use actix_web::web::{self, Bytes};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, Responder, rt};
 use async_stream::stream;
 use holdup::Watch;
-use holdup::watch::{Culprit, Event, Hold, Part};
+use holdup::watch::{Activity, Culprit, Event, Hold, Part};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::app::{Served, serve};

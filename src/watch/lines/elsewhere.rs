@@ -1,0 +1,16 @@
+//! Where no stack is taken.
+
+use super::Stack;
+use super::reading::{self, Reading};
+
+pub(super) fn prepare() -> Result<(), String> {
+    Err("it needs Linux with glibc, on x86_64 or aarch64".to_owned())
+}
+
+pub(in crate::watch) fn take(_: Option<u32>) -> Result<Stack, ()> {
+    Err(())
+}
+
+pub(super) fn read(_: &[usize]) -> Reading {
+    reading::read(&[])
+}

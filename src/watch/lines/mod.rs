@@ -1,0 +1,72 @@
+//! Which line holds a worker: its stack, taken while it is held, and read on a thread outside.
+//!
+//! `signal` has the thread note addresses, `names` finds the functions and lines that
+//! they stand for, and [`reading`] the one that matters.
+
+mod function;
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "elsewhere.rs"]
+mod here;
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+#[path = "glibc/mod.rs"]
+mod here;
+mod reading;
+
+use std::sync::OnceLock;
+
+use tracing::info;
+
+pub(super) use self::here::take;
+use self::here::{prepare, read};
+pub(super) use self::reading::Reading;
+
+/// The variable that turns it off, by `0`.
+const VARIABLE: &str = "HOLDUP_LINES";
+
+/// A stack that was taken.
+#[derive(Debug)]
+pub(super) struct Stack {
+    /// By the clock of [`system::now`](super::system::now).
+    pub(super) at: u64,
+    addresses: Vec<usize>,
+    reading: OnceLock<Reading>,
+}
+
+impl Stack {
+    /// What it says; found out the first time, which may take a moment.
+    pub(super) fn reading(&self) -> &Reading {
+        self.reading.get_or_init(|| read(&self.addresses))
+    }
+}
+
+/// Why it is off, or nothing; empty before the start.
+static OFF: OnceLock<Option<String>> = OnceLock::new();
+
+/// Starts it, once for the process, and says whether it is on. Called by a monitor.
+pub(super) fn start() {
+    OFF.get_or_init(|| {
+        let off = if std::env::var(VARIABLE).is_ok_and(|value| value == "0") {
+            Some(format!("{VARIABLE} is 0"))
+        } else {
+            prepare().err()
+        };
+        match &off {
+            None => info!(target: "holdup", "lines: on"),
+            Some(why) => info!(target: "holdup", "lines: off: {why}"),
+        }
+        off
+    });
+}
+
+/// Why it is off, if it is.
+pub(super) fn off() -> Option<&'static str> {
+    OFF.get()?.as_deref()
+}

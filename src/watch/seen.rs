@@ -1,0 +1,285 @@
+//! What was seen of holds while they lasted: what their threads were doing, and where.
+
+use std::collections::VecDeque;
+use std::fmt;
+#[cfg(feature = "lines")]
+use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::activity::Activity;
+use super::hold::Hold;
+#[cfg(feature = "lines")]
+use super::lines::Stack;
+
+/// A line of the app's own code that held a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Line {
+    /// The function, with its path: `app::report`.
+    pub function: String,
+    /// The source file; `None` where the program has no line tables.
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<u32>,
+    /// What that line called, if anything: `std::thread::sleep`.
+    pub called: Option<String>,
+    /// How many of the looks at the hold found it there.
+    pub samples: u32,
+}
+
+impl Line {
+    #[cfg(feature = "lines")]
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |line: &Self| (line.line, line.file.clone(), line.called.clone());
+        self.function == other.function && key(self) == key(other)
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.function)?;
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " ({file}:{line})"),
+            (Some(file), None) => write!(f, " ({file})"),
+            (None, _) => f.write_str(" (no line tables)"),
+        }
+    }
+}
+
+/// Several lines as a sentence has them: the functions by their share, the first three.
+pub(super) struct Lines<'a>(pub(super) &'a [Line]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: u32 = self.0.iter().map(|line| line.samples).sum();
+        // Each function's most frequent line stands for it.
+        let mut functions: Vec<(&Line, u32)> = Vec::new();
+        for line in self.0 {
+            match functions
+                .iter_mut()
+                .find(|(seen, _)| seen.function == line.function)
+            {
+                Some((_, samples)) => *samples += line.samples,
+                None => functions.push((line, line.samples)),
+            }
+        }
+        functions.sort_by_key(|(_, samples)| std::cmp::Reverse(*samples));
+        for (index, (line, samples)) in functions.iter().take(3).enumerate() {
+            f.write_str(if index == 0 { "at " } else { ", " })?;
+            write!(f, "{line}")?;
+            if functions.len() > 1 {
+                write!(f, " {} %", (samples * 100 + all / 2) / all.max(1))?;
+            } else if let Some(called) = &line.called {
+                write!(f, ", in {called}")?;
+            }
+        }
+        match functions.len().saturating_sub(3) {
+            0 => Ok(()),
+            n => write!(f, " and {n} more"),
+        }
+    }
+}
+
+/// The most stacks that are kept of one hold.
+#[cfg(feature = "lines")]
+pub(super) const STACKS: usize = 100;
+
+/// The most holds of one worker of which something is kept: one that lasts, and one that is over and
+/// not yet told.
+const HOLDS_OF_A_WORKER: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<VecDeque<Sights>>);
+
+/// What was seen of one hold.
+#[derive(Debug)]
+struct Sights {
+    worker: usize,
+    started: Duration,
+    activities: Vec<(Activity, u32)>,
+    latest: Option<Activity>,
+    /// With when they were taken, since the watch was made.
+    #[cfg(feature = "lines")]
+    stacks: Vec<(Duration, Arc<Stack>)>,
+}
+
+impl Seen {
+    /// A hold was seen at that.
+    pub(super) fn note(&self, worker: usize, started: Duration, activity: Activity) {
+        let mut all = self.lock();
+        let sights = of(&mut all, worker, started);
+        sights.latest = Some(activity.clone());
+        let same = sights.activities.iter_mut().find(|seen| seen.0 == activity);
+        match same {
+            Some((_, times)) => *times += 1,
+            None => sights.activities.push((activity, 1)),
+        }
+    }
+
+    /// A hold's stack was taken, at that time since the watch was made.
+    #[cfg(feature = "lines")]
+    pub(super) fn add(&self, worker: usize, started: Duration, at: Duration, stack: Stack) {
+        let mut all = self.lock();
+        let sights = of(&mut all, worker, started);
+        if sights.stacks.len() < STACKS {
+            sights.stacks.push((at, Arc::new(stack)));
+        }
+    }
+
+    /// Puts into a hold what was seen of it up to then.
+    pub(super) fn fill(&self, hold: &mut Hold, until: Duration) {
+        let mut all = self.lock();
+        let same = |sights: &Sights| sights.worker == hold.worker && sights.started == hold.started;
+        let Some(index) = all.iter().position(same) else {
+            return;
+        };
+        let sights = &all[index];
+        let most = sights.activities.iter().max_by_key(|(_, times)| *times);
+        hold.activity = if hold.ongoing {
+            sights.latest.clone()
+        } else {
+            most.map(|(activity, _)| activity.clone())
+        };
+        #[cfg(feature = "lines")]
+        let stacks = sights.stacks_until(until);
+        #[cfg(not(feature = "lines"))]
+        let _ = until;
+        if !hold.ongoing {
+            all.remove(index);
+        }
+        // Finding names may take a moment, in which others look.
+        drop(all);
+        #[cfg(feature = "lines")]
+        fill_lines(hold, &stacks);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Sights>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Those of that hold, the newest of its worker.
+fn of(all: &mut VecDeque<Sights>, worker: usize, started: Duration) -> &mut Sights {
+    let same = |sights: &Sights| sights.worker == worker && sights.started == started;
+    let index = all.iter().position(same).unwrap_or_else(|| {
+        let mut others = 0;
+        // From the newest: those that come later are the older ones.
+        all.retain(|sights| {
+            others += usize::from(sights.worker == worker);
+            sights.worker != worker || others < HOLDS_OF_A_WORKER
+        });
+        all.push_front(Sights {
+            worker,
+            started,
+            activities: Vec::new(),
+            latest: None,
+            #[cfg(feature = "lines")]
+            stacks: Vec::new(),
+        });
+        0
+    });
+    &mut all[index]
+}
+
+#[cfg(feature = "lines")]
+impl Sights {
+    /// Those that were taken while it lasted, up to then.
+    fn stacks_until(&self, until: Duration) -> Vec<Arc<Stack>> {
+        let within = |(at, _): &&(Duration, _)| (self.started..=until).contains(at);
+        let stacks = self.stacks.iter().filter(within);
+        stacks.map(|(_, stack)| Arc::clone(stack)).collect()
+    }
+}
+
+#[cfg(feature = "lines")]
+fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut first = None;
+    for reading in stacks.iter().map(|stack| stack.reading()) {
+        let Some(place) = &reading.place else {
+            continue;
+        };
+        let mut line = Line {
+            function: place.function.clone(),
+            file: place.file.clone(),
+            line: place.line,
+            called: place.called.clone(),
+            samples: 1,
+        };
+        if let Some(seen) = lines.iter_mut().find(|seen| seen.is_same(&line)) {
+            seen.samples += 1;
+            line.samples = seen.samples;
+        } else {
+            lines.push(line.clone());
+        }
+        // The stack that is shown is one of the most frequent line.
+        if first.as_ref().is_none_or(|(most, _)| line.samples > *most) {
+            first = Some((line.samples, reading));
+        }
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse(line.samples));
+    let shown = first.map(|(_, reading)| reading);
+    let shown = shown.or_else(|| Some(stacks.first()?.reading()));
+    hold.stack = shown
+        .map(|reading| reading.stack.clone())
+        .unwrap_or_default();
+    hold.lines = lines;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hold(worker: usize, started: u64, ongoing: bool) -> Hold {
+        Hold {
+            worker,
+            started: Duration::from_millis(started),
+            duration: Duration::from_millis(300),
+            cpu: None,
+            descheduled: None,
+            culprits: Vec::new(),
+            waiting: 0,
+            ongoing,
+            activity: None,
+            lines: Vec::new(),
+            stack: Vec::new(),
+        }
+    }
+
+    fn activity(seen: &Seen, mut hold: Hold) -> Option<Activity> {
+        seen.fill(&mut hold, Duration::from_secs(60));
+        hold.activity
+    }
+
+    #[test]
+    fn while_it_lasts_the_latest_activity_is_told_and_at_the_end_the_most_frequent() {
+        let seen = Seen::default();
+        let started = Duration::from_millis(5);
+        for activity in [Activity::Sleeping, Activity::Sleeping, Activity::Computing] {
+            seen.note(1, started, activity);
+        }
+        assert_eq!(activity(&seen, hold(1, 5, true)), Some(Activity::Computing));
+        assert_eq!(activity(&seen, hold(1, 5, false)), Some(Activity::Sleeping));
+        // It is told once.
+        assert_eq!(activity(&seen, hold(1, 5, false)), None);
+    }
+
+    #[test]
+    fn holds_are_told_apart_and_what_nobody_asks_for_is_forgotten() {
+        let seen = Seen::default();
+        for started in [5, 400, 800] {
+            seen.note(1, Duration::from_millis(started), Activity::Sleeping);
+        }
+        seen.note(2, Duration::from_millis(5), Activity::Polling);
+        assert_eq!(activity(&seen, hold(1, 5, false)), None, "the third newest");
+        assert_eq!(activity(&seen, hold(2, 5, false)), Some(Activity::Polling));
+        assert_eq!(activity(&seen, hold(3, 5, false)), None);
+        for started in [400, 800] {
+            let seen = activity(&seen, hold(1, started, false));
+            assert_eq!(seen, Some(Activity::Sleeping));
+        }
+    }
+}

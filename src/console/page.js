@@ -468,11 +468,12 @@ function summarise() {
 
 function syncWorkers() {
   setLength($('workers'), model.workers.size, () =>
-    el('li', {}, el('b'), el('strong'), el('span')),
+    el('li', {}, el('b'), el('strong'), el('span'), stackButton()),
   );
   [...model.workers].forEach(([id, { open, held }], i) => {
     const li = $('workers').children[i];
-    const [name, what, more] = li.children;
+    const [name, what, more, button] = li.children;
+    setStack(button, held);
     const unread = held ? model.waiting.length : 0;
     setData(li, 'worker', id);
     setData(li, 'held', Boolean(held));
@@ -481,16 +482,43 @@ function syncWorkers() {
       what,
       held ? `held for ${span(serverNow() - held.started_ms)} by ${culprit(held)}` : 'free',
     );
+    const doing = held ? [held.activity, where(held)].filter(Boolean).map((s) => ` · ${s}`) : [];
     setText(
       more,
-      ` · ${open ? count(open, 'request') : 'no request'} open${unread ? ` · ${count(unread, 'connection waits', 'connections wait')} to be read` : ''}`,
+      `${doing.join('')} · ${open ? count(open, 'request') : 'no request'} open${unread ? ` · ${count(unread, 'connection waits', 'connections wait')} to be read` : ''}`,
     );
   });
 }
+/** The line that holds it, if the app was built to tell. */
+function where(hold) {
+  const [line] = hold.lines ?? [];
+  if (!line) return '';
+  const place = line.file ? ` (${line.file}:${line.line})` : '';
+  return `at ${line.function}${place}${line.called ? `, in ${line.called}` : ''}`;
+}
+function stackButton() {
+  const button = el('button.stack', { type: 'button', 'aria-haspopup': 'dialog' }, 'Stack');
+  button.onclick = () => showStack(button.hold);
+  return button;
+}
+function setStack(button, hold) {
+  button.hold = hold;
+  button.hidden = !hold?.stack?.length;
+}
+function showStack(hold) {
+  const lines = hold.lines.map((l) => `${count(l.samples, 'sample')} ${where({ lines: [l] })}`);
+  setText($('stack-of'), hold.sentence);
+  setText($('stack-lines'), lines.join('\n'));
+  setText($('stack-frames'), hold.stack.join('\n'));
+  $('stack').showModal();
+}
 function syncRest() {
   const list = $('holds');
-  setLength(list, max(1, model.over.length), () => el('li'));
-  [...list.children].forEach((li, i) => setText(li, model.over[i]?.sentence ?? 'none yet'));
+  setLength(list, max(1, model.over.length), () => el('li', {}, el('span'), stackButton()));
+  [...list.children].forEach((li, i) => {
+    setText(li.children[0], model.over[i]?.sentence ?? 'none yet');
+    setStack(li.children[1], model.over[i]);
+  });
   for (const dd of all('dd')) setText(dd, (model.totals[dd.id] ?? 0).toLocaleString('en'));
   const { lost, hidden } = model.totals;
   $('lost').parentNode.hidden = !lost;
@@ -1026,6 +1054,7 @@ function start() {
   $('window').onchange = (event) =>
     assign(board, { seconds: Number(event.target.value), redraw: true });
   $('pause').onclick = togglePause;
+  $('stack-close').onclick = () => $('stack').close();
   $('requests').oninput = () => setRunning(running);
   buildExperiments();
   connect();

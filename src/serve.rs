@@ -229,8 +229,8 @@ impl Lab {
             server,
             streams,
             grace,
-            // Shows how the streams in flight end.
-            console: _console,
+            // Kept until the end: it shows how the streams in flight end.
+            console,
             ..
         } = self;
         let handle = server.handle();
@@ -241,6 +241,10 @@ impl Lab {
             Either::Right(((), server)) => server,
         };
 
+        // Its streams are nobody's: they need not use up the grace.
+        if let Some(console) = &console {
+            console.stop_probe();
+        }
         info!(
             open = streams.open(),
             ?grace,

@@ -347,6 +347,12 @@ impl Console {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Ends the probe that runs, if there is one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn stop_probe(&self) {
+        self.trials.stop();
+    }
 }
 
 impl Drop for Console {

@@ -1,5 +1,9 @@
 //! What the console does not do, and how it says so.
 
+use std::time::Duration;
+
+use rustix::process::Signal;
+
 use super::*;
 use crate::support::server::Server;
 
@@ -158,4 +162,19 @@ fn one_probe_at_a_time_and_it_can_be_stopped() {
     }
     assert_eq!(done["verdict"]["kind"], "serialized", "{done}");
     assert_eq!(done["lanes"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_probe_does_not_keep_the_lab_from_stopping() {
+    let mut server = Server::start(&["--grace", "5m"]);
+    let console = server.console();
+    let mut events = Events::read(console);
+    // A minute and more.
+    let long = r#"{"button":1,"requests":2,"from":20,"period":"1s"}"#;
+    assert_eq!(order(console, JSON, long).0, 202);
+    events.until("it asks", |m| is(m, "opened"));
+    let asked = Instant::now();
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 }

@@ -176,5 +176,9 @@ fn a_probe_does_not_keep_the_lab_from_stopping() {
     let asked = Instant::now();
     server.signal(Signal::TERM);
     assert_eq!(server.ended().code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        asked.elapsed()
+    );
 }

@@ -48,7 +48,7 @@
 //! connection's buffers for half a minute.
 //!
 //! On Linux, while a worker is held, the kernel's table of connections is read to tell which of
-//! them wait to be read. It takes up to a twentieth of one core.
+//! them wait to be read. It takes up to a fifth of one core, on a thread of its own.
 
 mod board;
 mod guard;

@@ -126,7 +126,7 @@ fn only_a_hundred_lanes_are_told_and_the_others_counted() {
         })
         .collect();
     let now = events.until("thirty are hidden", |m| {
-        is(m, "now") && m["totals"]["hidden"] == 30
+        is(m, "now") && m["totals"]["open"] == 130 && m["totals"]["hidden"] == 30
     });
     assert_eq!(now["totals"]["open"], 130);
     let lanes = state(server.console())["lanes"].clone();

@@ -129,19 +129,17 @@ impl Hub {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = beat.tick() => {}
-                command = self.commands.recv() => {
-                    // So that the answer is not a beat old.
-                    self.turn(&mut state);
-                    match command {
-                        Some(command) => self.answer(&state, command),
-                        None => return,
-                    }
-                    continue;
-                }
-            }
+            let asked = tokio::select! {
+                _ = beat.tick() => None,
+                command = self.commands.recv() => Some(command),
+            };
+            // Before an answer, too, so that it is not a beat old.
             self.turn(&mut state);
+            match asked {
+                None => {}
+                Some(Some(command)) => self.answer(&state, command),
+                Some(None) => return,
+            }
         }
     }
 
@@ -234,11 +232,14 @@ impl Hub {
         if !state.held.is_empty() {
             state.held_at = now;
         } else if !state.board.has_waiting() {
+            // What is seen by a look on its way is of no use to the next hold.
+            state.look = None;
             return;
         } else if now.saturating_sub(state.held_at) >= SURELY_OVER + self.watch.least_hold() {
             // What is unread now waits for something else than a held worker. Not earlier: from one
             // hold to the next a worker is not known to be held before the threshold.
             state.board.set_unread(&[], now);
+            state.look = None;
             return;
         }
         if let Some(look) = &mut state.look {

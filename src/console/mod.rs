@@ -277,10 +277,11 @@ impl Builder {
         let thread = thread.spawn(run).map_err(StartError::Thread)?;
         let gone = |_| io::Error::other("its thread ended");
         let server = told.recv().map_err(gone).and_then(|server| server);
+        let server = server.map_err(StartError::Thread)?;
         tracing::info!(target: "holdup", %address, "console is listening");
         Ok(Console {
             address,
-            server: server.map_err(StartError::Thread)?,
+            server,
             trials,
             thread: Some(thread),
         })

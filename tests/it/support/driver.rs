@@ -21,10 +21,9 @@ pub(crate) enum Kind {
 /// Starts a driver and its browser, with a fresh profile. What is returned first kills both when
 /// it is dropped, by their process group.
 pub(crate) async fn start(kind: Kind) -> (External, Client) {
-    let folder = temporary();
     let (driver, capabilities) = match kind {
-        Kind::Chromium => chromium(folder),
-        Kind::Firefox => firefox(folder),
+        Kind::Chromium => chromium(),
+        Kind::Firefox => firefox(),
     };
     let capabilities = capabilities.as_object().expect("an object").clone();
     let client = ClientBuilder::new(HttpConnector::new())
@@ -53,10 +52,28 @@ fn at_home(mut command: Command, folder: &Path) -> Command {
     command
 }
 
-fn chromium(folder: PathBuf) -> (External, Value) {
-    let mut command = at_home(Command::new("chromedriver"), &folder);
-    command.arg("--port=0");
-    let driver = External::saying(command, &["started successfully on port "], Some(folder));
+/// It asks for a free port of IPv6 and then takes the same of IPv4, which may be somebody else's:
+/// then it ends at once, and is started anew.
+fn chromedriver() -> External {
+    for _ in 0..10 {
+        let folder = temporary();
+        let mut command = at_home(Command::new("chromedriver"), &folder);
+        command.arg("--port=0");
+        let before = ["started successfully on port "];
+        match External::try_saying(command, &before, Some(folder)) {
+            Ok(driver) => return driver,
+            Err(said)
+                if said
+                    .iter()
+                    .any(|line| line.contains("Address already in use")) => {}
+            Err(said) => panic!("chromedriver does not say where it is: {said:#?}"),
+        }
+    }
+    panic!("chromedriver found no free port ten times");
+}
+
+fn chromium() -> (External, Value) {
+    let driver = chromedriver();
     let arguments = [
         "--headless",
         "--no-sandbox",
@@ -77,7 +94,8 @@ fn chromium(folder: PathBuf) -> (External, Value) {
     (driver, capabilities)
 }
 
-fn firefox(folder: PathBuf) -> (External, Value) {
+fn firefox() -> (External, Value) {
+    let folder = temporary();
     // scripts/test builds it below the build's folder.
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools/bin/geckodriver");
     let geckodriver = Some(built).filter(|built| built.is_file());

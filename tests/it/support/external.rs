@@ -132,6 +132,16 @@ impl External {
     /// which it listens. The folder goes with it.
     pub(crate) fn saying(command: Command, before: &[&str], folder: Option<PathBuf>) -> Self {
         let what = format!("{command:?}");
+        let server = Self::try_saying(command, before, folder);
+        server.unwrap_or_else(|said| panic!("{what} does not say where it is: {said:#?}"))
+    }
+
+    /// Fails with what it said instead, when it ends or has said nothing else for long.
+    pub(crate) fn try_saying(
+        command: Command,
+        before: &[&str],
+        folder: Option<PathBuf>,
+    ) -> Result<Self, Vec<String>> {
         let (mut server, told) = Self::spawn(command, folder);
         let mut said = Vec::new();
         while let Ok(line) = told.recv_timeout(PATIENCE) {
@@ -146,11 +156,11 @@ impl External {
             });
             if let Some(port) = port {
                 server.address.set_port(port);
-                return server;
+                return Ok(server);
             }
             said.push(line);
         }
-        panic!("{what} does not say where it is: {said:#?}");
+        Err(said)
     }
 
     /// With what it says, line by line.

@@ -1,4 +1,4 @@
-FROM rust:1-slim-bookworm AS build
+FROM rust:1-bookworm AS build
 WORKDIR /holdup
 
 # The dependencies alone, so that a change in src/ does not build them again. cargo refuses a

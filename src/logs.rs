@@ -9,12 +9,17 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::LogFormat;
 
+/// Lines that wait to be written, at most: all streams' ends at once, and a few megabytes.
+const QUEUED: usize = 16_384;
+
 /// Installs the log. What is still queued is written when the guard is dropped.
 ///
 /// A terminal that is paused would block whoever writes to it; here that is never a worker. When
 /// the queue is full, lines are lost rather than requests held up.
 pub(crate) fn init(format: LogFormat) -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().finish(io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(QUEUED)
+        .finish(io::stderr());
     // actix reports a client's broken request as an error of its own; it is none of the lab's.
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)

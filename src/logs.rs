@@ -9,7 +9,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::LogFormat;
 
-/// Lines that wait to be written, at most: all streams' ends at once, and a few megabytes.
+/// Lines that may wait to be written: a few megabytes, while somebody pauses the terminal.
 const QUEUED: usize = 16_384;
 
 /// Installs the log. What is still queued is written when the guard is dropped.

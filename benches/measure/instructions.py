@@ -3,6 +3,9 @@
 Each path is taken a few times and then many times by a server started anew. The difference, divided
 by how many more there were, is the cost of one: starting and ending drop out. Only the worker's
 thread counts; the others run by the clock, and not at all under the load that is meant here.
+
+Instructions are not time: callgrind counts what is zeroed by `rep stosb` once a byte. About 3,100 in
+each poll of a connection are actix-http's table of headers, zeroed in some tens of nanoseconds.
 """
 
 import argparse

@@ -295,4 +295,24 @@ mod tests {
             assert_eq!(seen, Some(Activity::Sleeping));
         }
     }
+
+    #[cfg(all(feature = "lines", target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn while_it_lasts_nobody_waits_until_its_lines_are_found() {
+        use super::super::{lines, system};
+
+        lines::start();
+        let stack = lines::take(system::thread_number()).expect("this thread's own");
+        let stack = Arc::new(stack);
+        let seen = Seen::default();
+        let (started, at) = (Duration::from_millis(5), Duration::from_millis(50));
+        let mut all = seen.lock();
+        let stacks = &mut of(&mut all, 1, started).stacks;
+        stacks.push((at, Arc::clone(&stack)));
+        drop(all);
+        seen.fill(&mut hold(1, 5, true), Duration::from_secs(60));
+        assert!(stack.known_reading().is_none());
+        seen.fill(&mut hold(1, 5, false), Duration::from_secs(60));
+        assert!(stack.known_reading().is_some());
+    }
 }

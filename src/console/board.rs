@@ -33,7 +33,7 @@ const WAITED: Duration = Duration::from_millis(20);
 const REMEMBERED: Duration = Duration::from_secs(2);
 
 /// A request that opens is counted at once, and its lane told within this time.
-const TOLD: Duration = Duration::from_millis(500);
+const TOLD: Duration = Duration::from_secs(1);
 
 /// The lanes, the holds that are over, who waits, and the counts.
 #[derive(Debug, Default)]
@@ -479,10 +479,10 @@ mod tests {
         assert_eq!(hidden(&mut board, 1, 150), 0);
         // Two that came before the console, say.
         assert_eq!(hidden(&mut board, 3, 200), 0);
-        assert_eq!(hidden(&mut board, 3, 649), 0);
-        assert_eq!(hidden(&mut board, 3, 650), 2);
-        assert_eq!(hidden(&mut board, 2, 750), 1);
-        assert_eq!(hidden(&mut board, 1, 800), 0);
+        assert_eq!(hidden(&mut board, 3, 1149), 0);
+        assert_eq!(hidden(&mut board, 3, 1150), 2);
+        assert_eq!(hidden(&mut board, 2, 1200), 1);
+        assert_eq!(hidden(&mut board, 1, 1250), 0);
     }
 
     #[test]

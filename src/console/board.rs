@@ -123,6 +123,8 @@ pub(super) struct Totals {
     bytes: u64,
     lost: u64,
     hidden: usize,
+    /// Connections that wait to be read; the first of them are listed.
+    waiting: usize,
 }
 
 impl Board {
@@ -255,6 +257,8 @@ impl Board {
             wait.read
                 .is_none_or(|read| now.saturating_sub(read) < REMEMBERED)
         });
+        let waiting = self.waiting.values().filter(|wait| wait.is_shown());
+        self.totals.waiting = waiting.count();
         self.totals.open = open;
         let hidden = open.saturating_sub(self.open().count());
         if hidden == 0 {
@@ -464,6 +468,23 @@ mod tests {
             board.set_unread(&peers, ms(500));
             assert!(board.waiting().is_empty(), "{app}");
         }
+    }
+
+    #[test]
+    fn all_who_wait_are_counted_and_the_first_are_listed() {
+        let ms = Duration::from_millis;
+        let mut board = Board::default();
+        let peers: Vec<_> = (1..=LANES + 50)
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
+            .collect();
+        board.set_unread(&peers, ms(100));
+        board.set_unread(&peers, ms(200));
+        board.turn(0, ms(200));
+        assert_eq!(board.waiting().len(), LANES);
+        assert_eq!(board.totals().waiting, LANES + 50);
+        board.set_unread(&peers[..3], ms(300));
+        board.turn(0, ms(300));
+        assert_eq!(board.totals().waiting, 3);
     }
 
     #[test]

@@ -495,7 +495,7 @@ function syncWorkers() {
     const li = list.children[i];
     const [name, what, more, button] = li.children;
     setStack(button, held);
-    const unread = held ? model.waiting.length : 0;
+    const unread = held ? model.totals.waiting : 0;
     const forWhom = heldOnes().length > 1 ? ' by this worker or another held one' : '';
     setData(li, 'worker', id);
     setData(li, 'held', Boolean(held));

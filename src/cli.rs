@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::probe::is_web;
 use holdup::serve::Settings;
 use url::Url;
 
@@ -188,9 +189,10 @@ fn address(value: &str) -> Result<SocketAddr, String> {
 fn web_url(value: &str) -> Result<Url, String> {
     let allowed = "allowed: such as http://localhost:9000";
     let url = Url::parse(value).map_err(|error| format!("{error}; {allowed}"))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(format!("its scheme is {other}; {allowed}")),
+    if is_web(&url) {
+        Ok(url)
+    } else {
+        Err(format!("its scheme is {}; {allowed}", url.scheme()))
     }
 }
 

@@ -44,6 +44,8 @@ pub mod console;
 pub mod countdown;
 #[cfg(feature = "cli")]
 pub mod handlers;
+#[cfg(feature = "console")]
+mod host;
 #[cfg(feature = "cli")]
 pub mod lesson;
 #[cfg(feature = "cli")]

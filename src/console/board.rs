@@ -32,6 +32,9 @@ const WAITED: Duration = Duration::from_millis(20);
 /// became is told a moment later.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
+/// A request that opens is counted at once, and its lane told within this time.
+const TOLD: Duration = Duration::from_secs(1);
+
 /// The lanes, the holds that are over, who waits, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -39,6 +42,8 @@ pub(super) struct Board {
     holds: VecDeque<Hold>,
     waiting: HashMap<SocketAddr, Wait>,
     totals: Totals,
+    /// When there was a lane for every open request.
+    all_drawn: Duration,
     /// How many lanes were recorded before.
     before: u64,
     /// What has not been told yet.
@@ -118,6 +123,8 @@ pub(super) struct Totals {
     bytes: u64,
     lost: u64,
     hidden: usize,
+    /// Connections that wait to be read; the first of them are listed.
+    waiting: usize,
 }
 
 impl Board {
@@ -250,8 +257,15 @@ impl Board {
             wait.read
                 .is_none_or(|read| now.saturating_sub(read) < REMEMBERED)
         });
+        let waiting = self.waiting.values().filter(|wait| wait.is_shown());
+        self.totals.waiting = waiting.count();
         self.totals.open = open;
-        self.totals.hidden = open.saturating_sub(self.open().count());
+        let hidden = open.saturating_sub(self.open().count());
+        if hidden == 0 {
+            self.all_drawn = now;
+        }
+        let is_told = now.saturating_sub(self.all_drawn) >= TOLD;
+        self.totals.hidden = if is_told { hidden } else { 0 };
     }
 
     /// The connections that have unread bytes `now`.
@@ -454,6 +468,42 @@ mod tests {
             board.set_unread(&peers, ms(500));
             assert!(board.waiting().is_empty(), "{app}");
         }
+    }
+
+    #[test]
+    fn all_who_wait_are_counted_and_the_first_are_listed() {
+        let ms = Duration::from_millis;
+        let mut board = Board::default();
+        let peers: Vec<_> = (1..=LANES + 50)
+            .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
+            .collect();
+        board.set_unread(&peers, ms(100));
+        board.set_unread(&peers, ms(200));
+        board.turn(0, ms(200));
+        assert_eq!(board.waiting().len(), LANES);
+        assert_eq!(board.totals().waiting, LANES + 50);
+        board.set_unread(&peers[..3], ms(300));
+        board.turn(0, ms(300));
+        assert_eq!(board.totals().waiting, 3);
+    }
+
+    #[test]
+    fn a_request_that_is_not_told_yet_is_not_hidden() {
+        let ms = Duration::from_millis;
+        let mut board = Board::default();
+        let hidden = |board: &mut Board, open, now| {
+            board.turn(open, ms(now));
+            board.totals().hidden
+        };
+        assert_eq!(hidden(&mut board, 1, 100), 0);
+        board.on(opened(1, ms(90), "127.0.0.1:1"));
+        assert_eq!(hidden(&mut board, 1, 150), 0);
+        // Two that came before the console, say.
+        assert_eq!(hidden(&mut board, 3, 200), 0);
+        assert_eq!(hidden(&mut board, 3, 1149), 0);
+        assert_eq!(hidden(&mut board, 3, 1150), 2);
+        assert_eq!(hidden(&mut board, 2, 1200), 1);
+        assert_eq!(hidden(&mut board, 1, 1250), 0);
     }
 
     #[test]

@@ -3,25 +3,9 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header;
 
-/// The host that a request names, if it is one that may be shown as it came: a name or an address,
-/// and perhaps a port.
-pub(super) fn host(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(header::HOST)?.to_str().ok()?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
-    (!host.is_empty() && host.len() <= 255 && host.chars().all(plain)).then_some(host)
-}
-
-/// The host without its port.
-pub(super) fn name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !name.ends_with(':') => {
-            name
-        }
-        _ => host,
-    }
-}
+use crate::host;
 
 /// Whether a host's name means this machine itself, whatever DNS says. Another name that leads here
 /// is a site that had its name lead here (DNS rebinding), to read what only local pages may.
@@ -54,7 +38,7 @@ pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
     match headers.get(header::ORIGIN) {
         None => true,
         Some(origin) => {
-            let host = host(headers).unwrap_or_default();
+            let host = host::named(headers).unwrap_or_default();
             let origin = origin.to_str().unwrap_or_default();
             let given = origin
                 .strip_prefix("http://")
@@ -81,7 +65,7 @@ mod tests {
             "[::1]:8081",
             "[::1]",
         ] {
-            assert!(is_local(name(local)), "{local}");
+            assert!(is_local(host::without_port(local)), "{local}");
         }
         for other in [
             "evil.example",
@@ -91,7 +75,7 @@ mod tests {
             "[::2]:1",
             "",
         ] {
-            assert!(!is_local(name(other)), "{other}");
+            assert!(!is_local(host::without_port(other)), "{other}");
         }
     }
 

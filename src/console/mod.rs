@@ -79,6 +79,7 @@ use self::hub::Hub;
 use self::message::Button;
 use self::server::{Seen, Site};
 use self::trial::Trials;
+use crate::probe::is_web;
 use crate::watch::Watch;
 
 /// The most connections at once: readers, and others that come and go.
@@ -300,7 +301,7 @@ impl Builder {
             why,
         };
         let url = Url::parse(given).map_err(|error| bad(error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
+        if !is_web(&url) {
             return Err(bad(format!("its scheme is {}", url.scheme())));
         }
         for button in &self.buttons {

@@ -341,7 +341,7 @@ const makeRow = () =>
 function fillRow(row, item) {
   const [number, dot, route, x, word] = row.children;
   setData(row, 'state', stateOf(item));
-  setText(word, item.peer ? 'waiting to be read' : wordOf(item));
+  setText(word, item.peer ? waitingFor() : wordOf(item));
   word.classList.toggle('bad', item.status >= 400);
   if (row.item === item) return;
   row.item = item;
@@ -354,6 +354,11 @@ function fillRow(row, item) {
   setText(route, item.peer ?? item.name);
   setText(x, item.x == null ? '' : `x=${item.x}`);
 }
+// The kernel knows of no worker. Where there is only one, it is that.
+const waitingFor = () => {
+  const [id, ...others] = model.workers.keys();
+  return others.length ? 'waiting to be read' : `waiting for worker ${id}`;
+};
 const keyOf = (item) => item.peer ?? item.id;
 /** New rows come in at the end, and the end stays in view. */
 function syncRows() {
@@ -407,7 +412,7 @@ function drawBoard() {
       ms: holdEnd(h, now) - h.started_ms,
     }));
   drawAxis(ctx, left, right);
-  for (const hold of holds) drawHold(ctx, hold);
+  for (const group of together(holds)) drawHold(ctx, group);
   ctx.save();
   ctx.beginPath();
   ctx.rect(left - 1, AXIS, board.width, board.height);
@@ -419,9 +424,9 @@ function drawBoard() {
     const { ended, peer, worker } = shown[i];
     const middle = top + height - 13;
     // An unread connection may wait for any held worker.
-    for (const h of holds)
-      if (peer ? h.ongoing : h.worker === worker)
-        box(ctx, theme.band, h.left, top, h.right - h.left, height);
+    const its = holds.filter((h) => (peer ? h.ongoing : h.worker === worker));
+    for (const h of peer ? together(its) : its)
+      box(ctx, theme.band, h.left, top, h.right - h.left, height);
     if (ended !== null && ended < from)
       label(ctx, `‹ ended ${round((now - ended) / 1000)} s ago`, left + 4, middle, 'left');
     else drawBar(ctx, shown[i], middle, x, now);
@@ -439,12 +444,26 @@ function drawAxis(ctx, left, right) {
     label(ctx, word, at, 12, i ? 'center' : 'left', ago ? theme.muted : theme.text);
   }
 }
-function drawHold(ctx, { left, right, worker, ms }) {
+/** Holds of several workers at a time as one. */
+function together(holds) {
+  const groups = [];
+  for (const { left, right, worker, ms } of holds.toSorted((a, b) => a.left - b.left)) {
+    const last = groups.at(-1);
+    if (left >= (last?.right ?? 0) - 0.01)
+      groups.push({ left, right, ms, workers: new Set([worker]) });
+    else assign(last, { right: max(last.right, right), workers: last.workers.add(worker) });
+  }
+  return groups;
+}
+function drawHold(ctx, { left, right, workers, ms }) {
   box(ctx, theme.soft, left, 23, right - left, AXIS - 23);
   box(ctx, theme.held, left, AXIS - 2, max(1, right - left), 2);
-  const text = [`worker ${worker} held ${span(ms)}`, `held ${span(ms)}`, 'held'].find(
-    (s) => ctx.measureText(s).width + 10 < right - left,
-  );
+  const [worker, other] = workers;
+  const texts =
+    other === undefined
+      ? [`worker ${worker} held ${span(ms)}`, `held ${span(ms)}`, 'held']
+      : [`${workers.size} workers held`, 'held'];
+  const text = texts.find((s) => ctx.measureText(s).width + 10 < right - left);
   if (text) label(ctx, text, left + 5, 32, 'left', theme.held);
 }
 function isMoving() {
@@ -467,14 +486,17 @@ function summarise() {
 // ---- workers, holds, totals ----
 
 function syncWorkers() {
-  setLength($('workers'), model.workers.size, () =>
+  const list = $('workers');
+  if (list.children.length !== model.workers.size) list.style.minHeight = '';
+  setLength(list, model.workers.size, () =>
     el('li', {}, el('b'), el('strong'), el('span'), stackButton()),
   );
   [...model.workers].forEach(([id, { open, held }], i) => {
-    const li = $('workers').children[i];
+    const li = list.children[i];
     const [name, what, more, button] = li.children;
     setStack(button, held);
-    const unread = held ? model.waiting.length : 0;
+    const unread = held ? model.totals.waiting : 0;
+    const forWhom = heldOnes().length > 1 ? ' by this worker or another held one' : '';
     setData(li, 'worker', id);
     setData(li, 'held', Boolean(held));
     setText(name, `worker ${id} · `);
@@ -485,9 +507,19 @@ function syncWorkers() {
     const doing = held ? [held.activity, where(held)].filter(Boolean).map((s) => ` · ${s}`) : [];
     setText(
       more,
-      `${doing.join('')} · ${open ? count(open, 'request') : 'no request'} open${unread ? ` · ${count(unread, 'connection waits', 'connections wait')} to be read` : ''}`,
+      `${doing.join('')} · ${open ? count(open, 'request') : 'no request'} open${unread ? ` · ${count(unread, 'connection waits', 'connections wait')} to be read${forWhom}` : ''} `,
     );
   });
+}
+// What is told of a held worker takes more lines. They stay, or what is below would jump each time.
+// Not where they are many.
+function keepHeight(list) {
+  let before = 0;
+  new ResizeObserver(() => {
+    const { offsetWidth: width, offsetHeight: height } = list;
+    list.style.minHeight = width === before && !narrow.matches ? `${height}px` : '';
+    before = width;
+  }).observe(list);
 }
 /** The line that holds it, if the app was built to tell. */
 function where(hold) {
@@ -498,19 +530,24 @@ function where(hold) {
 }
 function stackButton() {
   const button = el('button.stack', { type: 'button', 'aria-haspopup': 'dialog' }, 'Stack');
-  button.onclick = () => showStack(button.hold);
+  button.onclick = () => showStack(button);
   return button;
 }
 function setStack(button, hold) {
   button.hold = hold;
-  button.hidden = !hold?.stack?.length;
+  const gone = !hold?.stack?.length;
+  // It must not take the keyboard's place with it.
+  if (gone && document.activeElement === button) $('holds').focus();
+  button.hidden = gone;
 }
-function showStack(hold) {
+function showStack(opener) {
+  const { hold } = opener;
   const lines = hold.lines.map((l) => `${count(l.samples, 'sample')} ${where({ lines: [l] })}`);
   setText($('stack-of'), hold.sentence);
-  setText($('stack-lines'), lines.join('\n'));
-  setText($('stack-frames'), hold.stack.join('\n'));
-  $('stack').showModal();
+  const fill = (id, texts) => $(id).replaceChildren(...texts.map((text) => el('li', {}, text)));
+  fill('stack-lines', lines);
+  fill('stack-frames', hold.stack);
+  assign($('stack'), { opener }).showModal();
 }
 function syncRest() {
   const list = $('holds');
@@ -600,12 +637,16 @@ function makeCard(title, about, list) {
     {},
     el('header', {}, el('h3', {}, title), card.badge),
     about,
-    el('div.actions', {}, card.go),
-    card.step,
-    card.problem,
-    card.chart.node,
-    card.verdict,
-    card.more,
+    el(
+      'div.rest',
+      {},
+      el('div.actions', {}, card.go),
+      card.step,
+      card.problem,
+      card.chart.node,
+      card.verdict,
+      card.more,
+    ),
   );
   return card;
 }
@@ -1055,6 +1096,9 @@ function start() {
     assign(board, { seconds: Number(event.target.value), redraw: true });
   $('pause').onclick = togglePause;
   $('stack-close').onclick = () => $('stack').close();
+  // The button that opened it may be gone.
+  $('stack').onclose = () => $('stack').opener.hidden && $('holds').focus();
+  keepHeight($('workers'));
   $('requests').oninput = () => setRunning(running);
   buildExperiments();
   connect();

@@ -24,6 +24,7 @@ use super::guard;
 use super::hub::{Command, News};
 use super::message::{Button, Lab, Message};
 use super::trial::{Asked, Trials};
+use crate::host;
 use crate::probe::Target;
 use crate::problem::Problem;
 
@@ -119,8 +120,8 @@ pub(super) async fn guarded(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let site = request.app_data::<Data<Site>>().cloned();
     let site = site.expect("configured with a site");
-    let host = guard::host(request.headers()).map(str::to_owned);
-    let named = host.as_deref().map(guard::name);
+    let host = host::named(request.headers()).map(str::to_owned);
+    let named = host.as_deref().map(host::without_port);
     let mut response = if named.is_none_or(|name| site.local && !guard::is_local(name)) {
         let detail = "the Host header names another site than this machine; ask for localhost";
         request
@@ -318,8 +319,8 @@ impl Site {
     }
 
     fn lab(&self, request: &HttpRequest) -> Option<Lab> {
-        let host = guard::host(request.headers()).unwrap_or_default();
-        let url = self.lab_url(guard::name(host))?;
+        let host = host::named(request.headers()).unwrap_or_default();
+        let url = self.lab_url(host::without_port(host))?;
         Some(Lab { url })
     }
 

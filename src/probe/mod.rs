@@ -47,7 +47,7 @@ use crate::verdict::{Delivery, Identical, Verdict};
 pub use json::Document;
 pub use phases::probe;
 pub use request::{BadRequest, Request};
-pub use target::{BadUrl, Target};
+pub use target::{BadUrl, Target, is_web};
 
 /// How to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

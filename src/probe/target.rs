@@ -68,7 +68,7 @@ impl Target {
     }
 
     fn new(mut url: Url, token: String) -> Result<Self, BadUrl> {
-        if !matches!(url.scheme(), "http" | "https") {
+        if !is_web(&url) {
             return Err(BadUrl::Scheme {
                 given: url.to_string(),
                 scheme: url.scheme().to_owned(),
@@ -135,6 +135,11 @@ impl Target {
         url.set_query(Some(&query));
         url
     }
+}
+
+/// Whether a URL is of the web: `http` or `https`.
+pub fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
 }
 
 /// Four letters and digits, new each time: one in 1.7 million is short in a picture, and seldom met

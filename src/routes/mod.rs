@@ -10,6 +10,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
 
 use crate::countdown::{self, Context};
 use crate::handlers;
+use crate::host;
 use crate::problem::Problem;
 
 /// Every path there is.
@@ -66,7 +67,7 @@ async fn index(request: HttpRequest) -> HttpResponse {
     let lab = format!("http://{host}");
     let port = request.app_data::<ConsolePort>();
     let port = port.and_then(|ConsolePort(port)| port.get());
-    let console = port.map(|port| format!("http://{}:{port}/", without_port(&host)));
+    let console = port.map(|port| format!("http://{}:{port}/", host::without_port(&host)));
     let html = |range: &QualityItem<Mime>| {
         range.item.essence_str() == "text/html" && range.quality > Quality::ZERO
     };
@@ -87,25 +88,10 @@ async fn index(request: HttpRequest) -> HttpResponse {
         .body(text.replace("{lab}", &lab))
 }
 
-/// The address that the client used, if it is one that may be shown as it came.
+/// The address that the client used, or else the one that it reached.
 fn host(request: &HttpRequest) -> String {
-    let shown = |host: &&str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
-        !host.is_empty() && host.len() <= 255 && host.chars().all(plain)
-    };
-    let given = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|value| value.to_str().ok());
-    let given = given.filter(shown).map(str::to_owned);
-    given.unwrap_or_else(|| request.app_config().local_addr().to_string())
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => host,
-    }
+    let named = host::named(request.headers()).map(str::to_owned);
+    named.unwrap_or_else(|| request.app_config().local_addr().to_string())
 }
 
 /// Freezes with the worker, on purpose: so would yours.

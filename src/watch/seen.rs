@@ -119,14 +119,18 @@ impl Seen {
         }
     }
 
-    /// A hold's stack was taken, at that time since the watch was made.
+    /// A hold's stack was taken, at that time since the watch was made. Takes as long as it takes to
+    /// read it.
     #[cfg(feature = "lines")]
     pub(super) fn add(&self, worker: usize, started: Duration, at: Duration, stack: Stack) {
+        let stack = Arc::new(stack);
         let mut all = self.lock();
         let sights = of(&mut all, worker, started);
         if sights.stacks.len() < STACKS {
-            sights.stacks.push((at, Arc::new(stack)));
+            sights.stacks.push((at, Arc::clone(&stack)));
         }
+        drop(all);
+        stack.reading();
     }
 
     /// Puts into a hold what was seen of it up to then.
@@ -196,9 +200,18 @@ impl Sights {
 
 #[cfg(feature = "lines")]
 fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
+    // Whoever asks while it lasts does not wait until names are found.
+    let readings = stacks.iter().filter_map(|stack| {
+        if hold.ongoing {
+            stack.known_reading()
+        } else {
+            Some(stack.reading())
+        }
+    });
+    let readings: Vec<_> = readings.collect();
     let mut lines: Vec<Line> = Vec::new();
     let mut first = None;
-    for reading in stacks.iter().map(|stack| stack.reading()) {
+    for &reading in &readings {
         let Some(place) = &reading.place else {
             continue;
         };
@@ -222,7 +235,7 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
     }
     lines.sort_by_key(|line| std::cmp::Reverse(line.samples));
     let shown = first.map(|(_, reading)| reading);
-    let shown = shown.or_else(|| Some(stacks.first()?.reading()));
+    let shown = shown.or_else(|| readings.first().copied());
     hold.stack = shown
         .map(|reading| reading.stack.clone())
         .unwrap_or_default();
@@ -281,5 +294,25 @@ mod tests {
             let seen = activity(&seen, hold(1, started, false));
             assert_eq!(seen, Some(Activity::Sleeping));
         }
+    }
+
+    #[cfg(all(feature = "lines", target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn while_it_lasts_nobody_waits_until_its_lines_are_found() {
+        use super::super::{lines, system};
+
+        lines::start();
+        let stack = lines::take(system::thread_number()).expect("this thread's own");
+        let stack = Arc::new(stack);
+        let seen = Seen::default();
+        let (started, at) = (Duration::from_millis(5), Duration::from_millis(50));
+        let mut all = seen.lock();
+        let stacks = &mut of(&mut all, 1, started).stacks;
+        stacks.push((at, Arc::clone(&stack)));
+        drop(all);
+        seen.fill(&mut hold(1, 5, true), Duration::from_secs(60));
+        assert!(stack.known_reading().is_none());
+        seen.fill(&mut hold(1, 5, false), Duration::from_secs(60));
+        assert!(stack.known_reading().is_some());
     }
 }

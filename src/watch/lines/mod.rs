@@ -45,6 +45,11 @@ impl Stack {
     pub(super) fn reading(&self) -> &Reading {
         self.reading.get_or_init(|| read(&self.addresses))
     }
+
+    /// The same, if it has been found out already.
+    pub(super) fn known_reading(&self) -> Option<&Reading> {
+        self.reading.get()
+    }
 }
 
 /// Why it is off, or nothing; empty before the start.

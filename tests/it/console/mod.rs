@@ -4,6 +4,8 @@ mod events;
 mod own_app;
 mod page;
 mod refused;
+#[cfg(feature = "lines")]
+mod stack;
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -213,6 +213,9 @@ async fn experiment(kind: Kind) -> (Server, Browser) {
         .await;
     let at_once = "document.querySelector('[data-experiment=eight]').dataset.atOnce";
     assert_eq!(browser.eval(at_once).await, "6");
+    browser.resize(1280, 1000).await;
+    let scroll = "document.querySelector('#browser').scrollIntoView()";
+    browser.execute(scroll, vec![]).await;
     browser
         .screenshot(&format!("console-experiment-{}", expected.to_lowercase()))
         .await;

@@ -129,12 +129,9 @@ impl Slot {
         self.open.store(open, Ordering::Relaxed);
     }
 
-    /// When the heartbeat that is now answered was asked for, if it was.
-    pub(super) fn answer_beat(&self) -> Option<u64> {
-        match self.beat_asked.swap(0, Ordering::AcqRel) {
-            0 => None,
-            asked => Some(asked),
-        }
+    /// The heartbeat that was asked for, if one was, is answered.
+    pub(super) fn answer_beat(&self) {
+        self.beat_asked.store(0, Ordering::Release);
     }
 
     pub(super) fn end(&self) {

@@ -129,9 +129,21 @@ impl Worker {
     pub(super) fn tick(&self) -> u64 {
         let tick = system::last_tick();
         if self.cpu.get().1 < tick {
-            self.cpu.set((system::thread_cpu(), tick));
+            self.resumes(tick);
         }
         tick
+    }
+
+    /// Nothing of what is watched went on until now. When the monitor waits for an answer since long
+    /// before, the worker was held by something else.
+    fn resumes(&self, now: u64) {
+        if let Some(asked) = self.slot.unanswered() {
+            let from = asked.max(self.slot.last_end());
+            let mut outside = Stretch::between(from, now.max(from));
+            outside.note_open(self.slot.open());
+            self.close(&outside);
+        }
+        self.cpu.set((system::thread_cpu(), now));
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -187,39 +199,24 @@ impl Worker {
         self.slot.clear_pending();
     }
 
-    /// Answers the monitor. When that took long and no watched work was the reason, the worker was
-    /// held by something else.
+    /// Answers the monitor.
     fn beat(&self) {
-        let now = system::now();
-        let lasting = self.lasting.get();
-        if let Some(asked) = self.slot.answer_beat() {
-            // What watched work covers is its own: up to the last of it, and a stretch that waits
-            // for its turn.
-            let from = asked.max(self.slot.last_end());
-            let until = if lasting {
-                self.stretch.borrow().start
-            } else {
-                now
-            };
-            if until > from {
-                let mut outside = Stretch::between(from, until);
-                outside.note_open(self.slot.open());
-                self.close(&outside);
-            }
+        // A stretch that waits for its turn covers all since it began, and before that was looked at
+        // then.
+        if !self.lasting.get() {
+            self.resumes(system::now());
         }
-        if !lasting {
-            self.cpu.set((system::thread_cpu(), now));
-        }
+        self.slot.answer_beat();
     }
 
     /// Hands a stretch that is over to the monitor, if it was a hold.
     fn close(&self, stretch: &Stretch) {
-        let cpu_now = system::thread_cpu();
-        let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let duration = stretch.end - stretch.start;
         if duration < self.shared.threshold() {
             return;
         }
+        let cpu_now = system::thread_cpu();
+        let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let cpu = cpu_before
             .zip(cpu_now)
             .map(|(before, now)| (now - before).min(duration));

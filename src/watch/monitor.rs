@@ -55,7 +55,7 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 
 #[derive(Default)]
 struct Monitor {
-    /// The hold of which a worker's warning has told, by worker.
+    /// The latest hold of which a worker's warning has told, by worker.
     told: HashMap<usize, Told>,
     figures: Figures,
 }
@@ -88,8 +88,10 @@ impl Monitor {
                 self.held(shared, slot, hold);
             }
         }
+        self.told
+            .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
         for hold in shared.untold() {
-            self.released(shared, hold);
+            Self::released(shared, hold);
         }
         self.figures
             .update(shared.polls(), held_workers, slots.len());
@@ -120,11 +122,8 @@ impl Monitor {
         }
     }
 
-    fn released(&mut self, shared: &Shared, hold: Hold) {
-        let told = self.told.get(&hold.worker);
-        if told.is_some_and(|told| told.started == hold.started) {
-            self.told.remove(&hold.worker);
-        }
+    /// It stays among those that were told: its worker may show it for a moment longer.
+    fn released(shared: &Shared, hold: Hold) {
         warn!(
             target: "holdup",
             worker = hold.worker,
@@ -189,5 +188,41 @@ impl Stacks {
             Self::PAUSE_AFTER_MISS * (1 << self.missed)
         };
         self.due = hold.duration + pause;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::shared::Raw;
+
+    #[test]
+    fn a_hold_that_was_told_as_over_is_not_told_again() {
+        let shared = Shared::new();
+        let mut events = shared.recorder.subscribe();
+        let slot = Slot::new(0, system::now());
+        let start = system::now();
+        let hold = |ongoing| {
+            shared.hold(&Raw {
+                slot: Arc::clone(&slot),
+                start,
+                duration: 150_000_000,
+                cpu: None,
+                descheduled: None,
+                culprits: Vec::new(),
+                waiting: 0,
+                ongoing,
+            })
+        };
+        let mut monitor = Monitor::default();
+        monitor.held(&shared, &slot, hold(true));
+        Monitor::released(&shared, hold(false));
+        // A worker that has no turn between handing over its hold and ending it shows it still.
+        monitor.held(&shared, &slot, hold(true));
+        let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+        assert!(
+            matches!(told[..], [Event::Held(_), Event::Released(_)]),
+            "{told:?}"
+        );
     }
 }

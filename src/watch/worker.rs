@@ -112,10 +112,14 @@ impl Worker {
             worker.turned();
             Poll::Pending
         }));
-        let (slot, worker) = (Arc::clone(&self.slot), Rc::downgrade(self));
+        self.slot.answer_beat();
+        let heartbeat = Heartbeat {
+            slot: Arc::clone(&self.slot),
+            worker: Rc::downgrade(self),
+        };
         actix_web::rt::spawn(poll_fn(move |cx| {
-            slot.beat.register(cx.waker());
-            let Some(worker) = worker.upgrade() else {
+            heartbeat.slot.beat.register(cx.waker());
+            let Some(worker) = heartbeat.worker.upgrade() else {
                 return Poll::Ready(());
             };
             worker.beat();
@@ -209,6 +213,12 @@ impl Worker {
         self.slot.answer_beat();
     }
 
+    /// The loop is gone, and an app is left that may be wrapped anew, for another one.
+    fn loop_ends(&self) {
+        self.ends_with_its_last_piece();
+        *self.marker.borrow_mut() = None;
+    }
+
     /// Hands a stretch that is over to the monitor, if it was a hold.
     fn close(&self, stretch: &Stretch) {
         let duration = stretch.end - stretch.start;
@@ -235,6 +245,21 @@ impl Worker {
             waiting,
             ongoing: false,
         });
+    }
+}
+
+/// What answers the monitor as long as the loop turns.
+struct Heartbeat {
+    slot: Arc<Slot>,
+    worker: Weak<Worker>,
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.slot.stop_beat();
+        if let Some(worker) = self.worker.upgrade() {
+            worker.loop_ends();
+        }
     }
 }
 

@@ -107,3 +107,28 @@ async fn what_the_test_itself_does_between_requests_is_not_the_apps() {
     rt::time::sleep(Duration::from_millis(50)).await;
     watch.assert_no_holds();
 }
+
+#[test]
+fn an_app_that_outlives_its_loop_is_no_held_worker_and_the_next_one_is_watched() {
+    let watch = Watch::new();
+    let first =
+        rt::System::new().block_on(actix_web::test::init_service(a_while().wrap(watch.clone())));
+    pause(LONG);
+    assert_eq!(watch.held_now(), []);
+
+    let blocks = async || {
+        block();
+        "done"
+    };
+    rt::System::new().block_on(async {
+        let app = App::new().route("/", web::get().to(blocks));
+        let app = actix_web::test::init_service(app.wrap(watch.clone())).await;
+        let request = actix_web::test::TestRequest::get().to_request();
+        actix_web::test::call_service(&app, request).await;
+        // The loop turns.
+        rt::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(watch.held_now(), []);
+    });
+    assert_culprit(&holds(&watch, 1)[0].culprits[0], "/", Part::Future);
+    drop(first);
+}

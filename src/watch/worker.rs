@@ -24,7 +24,8 @@ thread_local! {
 /// A thread's place in a watch: its number as a worker stays, also from one app to the next.
 struct Place {
     number: usize,
-    worker: Weak<Worker>,
+    /// None when it only asked for its number.
+    worker: Option<Weak<Worker>>,
 }
 
 /// The calling thread's number as a worker of the watch.
@@ -32,7 +33,7 @@ pub(super) fn number(shared: &Shared) -> usize {
     PLACES.with_borrow_mut(|places| {
         let new = || Place {
             number: shared.next_worker(),
-            worker: Weak::new(),
+            worker: None,
         };
         places.entry(shared.number).or_insert_with(new).number
     })
@@ -41,15 +42,11 @@ pub(super) fn number(shared: &Shared) -> usize {
 /// Whether the calling thread is or was a worker of the watch, as it is in the test harness. If so,
 /// its work so far is settled, though its loop may not have turned since.
 pub(super) fn settle_own(shared: &Shared) -> bool {
-    let place = PLACES.with_borrow(|places| {
-        places
-            .get(&shared.number)
-            .map(|place| place.worker.upgrade())
-    });
-    if let Some(Some(worker)) = &place {
+    let worker = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.clone());
+    if let Some(worker) = worker.as_ref().and_then(Weak::upgrade) {
         worker.ends_with_its_last_piece();
     }
-    place.is_some()
+    worker.is_some()
 }
 
 /// One worker of one watch. All its services, wherever they stand in the app, share it.
@@ -73,7 +70,8 @@ impl Worker {
     /// This thread as a worker of the watch: the one that it already is, or a new one.
     pub(super) fn current(shared: &Arc<Shared>) -> Rc<Self> {
         let number = number(shared);
-        let known = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.upgrade());
+        let known =
+            PLACES.with_borrow(|places| places.get(&shared.number)?.worker.as_ref()?.upgrade());
         if let Some(worker) = known {
             return worker;
         }
@@ -91,7 +89,7 @@ impl Worker {
         });
         let place = Place {
             number,
-            worker: Rc::downgrade(&worker),
+            worker: Some(Rc::downgrade(&worker)),
         };
         PLACES.with_borrow_mut(|places| places.insert(shared.number, place));
         worker

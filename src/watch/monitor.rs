@@ -38,6 +38,8 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
                 None
             };
             drop(shared);
+            #[cfg(feature = "lines")]
+            lines::rest(system::now());
             match pause {
                 Some(pause) => thread::park_timeout(pause),
                 None => thread::park(),

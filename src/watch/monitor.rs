@@ -57,7 +57,7 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 
 #[derive(Default)]
 struct Monitor {
-    /// The latest hold of which a worker's warning has told, by worker.
+    /// The latest hold of which a warning has told, by worker.
     told: HashMap<usize, Told>,
     figures: Figures,
 }
@@ -93,12 +93,18 @@ impl Monitor {
         self.told
             .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
         for hold in shared.untold() {
-            Self::released(shared, hold);
+            self.released(shared, hold);
         }
         self.figures
             .update(shared.polls(), held_workers, slots.len());
         shared.recorder.pass_on(|at| shared.since_origin(at));
         !slots.is_empty()
+    }
+
+    /// Whether that hold of a worker began after the latest one that was told.
+    fn is_new(&self, worker: usize, started: Duration) -> bool {
+        let told = self.told.get(&worker);
+        told.is_none_or(|told| told.started < started)
     }
 
     fn held(&mut self, shared: &Shared, slot: &Slot, mut hold: Hold) {
@@ -108,8 +114,7 @@ impl Monitor {
         {
             shared.seen.note(worker, started, activity);
         }
-        let known = self.told.get(&worker);
-        let is_new = known.is_none_or(|told| told.started != started);
+        let is_new = self.is_new(worker, started);
         if is_new {
             self.told.insert(worker, Told::new(started));
         }
@@ -124,8 +129,11 @@ impl Monitor {
         }
     }
 
-    /// It stays among those that were told: its worker may show it for a moment longer.
-    fn released(shared: &Shared, hold: Hold) {
+    fn released(&mut self, shared: &Shared, hold: Hold) {
+        // Its worker may show it for a moment longer.
+        if self.is_new(hold.worker, hold.started) {
+            self.told.insert(hold.worker, Told::new(hold.started));
+        }
         warn!(
             target: "holdup",
             worker = hold.worker,
@@ -203,8 +211,7 @@ mod tests {
         let shared = Shared::new();
         let mut events = shared.recorder.subscribe();
         let slot = Slot::new(0, system::now());
-        let start = system::now();
-        let hold = |ongoing| {
+        let hold = |start, ongoing| {
             shared.hold(&Raw {
                 slot: Arc::clone(&slot),
                 start,
@@ -217,13 +224,19 @@ mod tests {
             })
         };
         let mut monitor = Monitor::default();
-        monitor.held(&shared, &slot, hold(true));
-        Monitor::released(&shared, hold(false));
-        // A worker that has no turn between handing over its hold and ending it shows it still.
-        monitor.held(&shared, &slot, hold(true));
+        let (first, second) = (system::now(), system::now() + 1_000_000_000);
+        monitor.held(&shared, &slot, hold(first, true));
+        for start in [first, second] {
+            monitor.released(&shared, hold(start, false));
+            // A worker that has no turn between handing over its hold and ending it shows it still.
+            monitor.held(&shared, &slot, hold(start, true));
+        }
         let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
         assert!(
-            matches!(told[..], [Event::Held(_), Event::Released(_)]),
+            matches!(
+                told[..],
+                [Event::Held(_), Event::Released(_), Event::Released(_)]
+            ),
             "{told:?}"
         );
     }

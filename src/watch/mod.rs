@@ -87,10 +87,11 @@
 //!
 //! *What it costs.* While nothing is held, nothing. While a worker is held, its thread is interrupted by
 //! a signal, `SIGURG`, up to ten times in the first second and ever more rarely after, at most a
-//! hundred times, and loses less than a millisecond each time. Reading the line tables takes a moment of
-//! the first hold (half a second in a debug build), and memory from then on (80 MB were
-//! resident more in a small app); a worker that makes a `backtrace::Backtrace` of its own meanwhile waits
-//! for that.
+//! hundred times, and loses less than a millisecond each time. Reading the line tables takes a thread
+//! outside a tenth of a second at the first hold (half a second in a debug build), and memory: at most
+//! 70 MB in a small app. Ten seconds after they were last needed they are let go, and a third to a half
+//! of that at once with them; the rest the allocator keeps for other use. A worker that makes a
+//! `backtrace::Backtrace` of its own while they are read waits for that.
 //!
 //! *What can go wrong.*
 //! - A system call that is never restarted after a signal, such as `poll`, `epoll_wait` or `nanosleep`
@@ -114,6 +115,8 @@
 //!   hold; everybody else goes on.
 //! - A handler that wakes itself again and again, in pieces shorter than the threshold. Others get
 //!   their turn between them, but the sockets are looked at only every few dozen turns.
+//! - The route of a path that a middleware within the watch rewrites, as `NormalizePath` does: it is
+//!   `unmatched`. Wrap such a middleware outside of the watch, so after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), only what goes through the response body.
 //!
 //! # What it costs

@@ -38,6 +38,8 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
                 None
             };
             drop(shared);
+            #[cfg(feature = "lines")]
+            lines::rest(system::now());
             match pause {
                 Some(pause) => thread::park_timeout(pause),
                 None => thread::park(),
@@ -55,7 +57,7 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 
 #[derive(Default)]
 struct Monitor {
-    /// The hold of which a worker's warning has told, by worker.
+    /// The latest hold of which a warning has told, by worker.
     told: HashMap<usize, Told>,
     figures: Figures,
 }
@@ -88,6 +90,8 @@ impl Monitor {
                 self.held(shared, slot, hold);
             }
         }
+        self.told
+            .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
         for hold in shared.untold() {
             self.released(shared, hold);
         }
@@ -97,6 +101,12 @@ impl Monitor {
         !slots.is_empty()
     }
 
+    /// Whether that hold of a worker began after the latest one that was told.
+    fn is_new(&self, worker: usize, started: Duration) -> bool {
+        let told = self.told.get(&worker);
+        told.is_none_or(|told| told.started < started)
+    }
+
     fn held(&mut self, shared: &Shared, slot: &Slot, mut hold: Hold) {
         let (worker, started) = (hold.worker, hold.started);
         if let Some(activity) = activity::of(slot.thread)
@@ -104,8 +114,7 @@ impl Monitor {
         {
             shared.seen.note(worker, started, activity);
         }
-        let known = self.told.get(&worker);
-        let is_new = known.is_none_or(|told| told.started != started);
+        let is_new = self.is_new(worker, started);
         if is_new {
             self.told.insert(worker, Told::new(started));
         }
@@ -121,9 +130,9 @@ impl Monitor {
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
-        let told = self.told.get(&hold.worker);
-        if told.is_some_and(|told| told.started == hold.started) {
-            self.told.remove(&hold.worker);
+        // Its worker may show it for a moment longer.
+        if self.is_new(hold.worker, hold.started) {
+            self.told.insert(hold.worker, Told::new(hold.started));
         }
         warn!(
             target: "holdup",
@@ -189,5 +198,46 @@ impl Stacks {
             Self::PAUSE_AFTER_MISS * (1 << self.missed)
         };
         self.due = hold.duration + pause;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::shared::Raw;
+
+    #[test]
+    fn a_hold_that_was_told_as_over_is_not_told_again() {
+        let shared = Shared::new();
+        let mut events = shared.recorder.subscribe();
+        let slot = Slot::new(0, system::now());
+        let hold = |start, ongoing| {
+            shared.hold(&Raw {
+                slot: Arc::clone(&slot),
+                start,
+                duration: 150_000_000,
+                cpu: None,
+                descheduled: None,
+                culprits: Vec::new(),
+                waiting: 0,
+                ongoing,
+            })
+        };
+        let mut monitor = Monitor::default();
+        let (first, second) = (system::now(), system::now() + 1_000_000_000);
+        monitor.held(&shared, &slot, hold(first, true));
+        for start in [first, second] {
+            monitor.released(&shared, hold(start, false));
+            // A worker that has no turn between handing over its hold and ending it shows it still.
+            monitor.held(&shared, &slot, hold(start, true));
+        }
+        let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+        assert!(
+            matches!(
+                told[..],
+                [Event::Held(_), Event::Released(_), Event::Released(_)]
+            ),
+            "{told:?}"
+        );
     }
 }

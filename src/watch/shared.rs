@@ -119,8 +119,13 @@ impl Shared {
         slot
     }
 
-    /// The workers that are there. Those that are gone are forgotten, except for what they did.
+    /// The workers that are there.
     pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
+        self.alive().clone()
+    }
+
+    /// Those that are gone are forgotten, except for what they did.
+    fn alive(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
         let mut slots = lock(&self.slots);
         slots.retain(|slot| {
             let alive = slot.is_alive();
@@ -129,12 +134,14 @@ impl Shared {
             }
             alive
         });
-        slots.clone()
+        slots
     }
 
     /// All polls of all workers so far.
     pub(super) fn polls(&self) -> u64 {
-        let now = self.slots().iter().map(|slot| slot.polls()).sum::<u64>();
+        // Locked until both are read, or one that goes meanwhile would be counted twice.
+        let slots = self.alive();
+        let now = slots.iter().map(|slot| slot.polls()).sum::<u64>();
         self.past_polls.load(Ordering::Relaxed) + now
     }
 
@@ -301,4 +308,43 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn polls_are_counted_once_while_workers_end() {
+        let (shared, over) = (Shared::new(), AtomicBool::new(false));
+        let ends = || {
+            for worker in 0..20_000 {
+                let slot = Slot::new(worker, 0);
+                slot.leave(1);
+                lock(&shared.slots).push(Arc::clone(&slot));
+                slot.end();
+            }
+            over.store(true, Ordering::Relaxed);
+        };
+        let most = thread::scope(|scope| {
+            scope.spawn(ends);
+            let counting = scope.spawn(|| {
+                let mut most = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let polls = shared.polls();
+                    assert!(polls >= most, "{polls} after {most}");
+                    most = polls;
+                }
+                most
+            });
+            while !counting.is_finished() {
+                shared.slots();
+            }
+            counting.join().expect("they only grow")
+        });
+        assert!(most <= 20_000, "{most}");
+        assert_eq!(shared.polls(), 20_000);
+    }
 }

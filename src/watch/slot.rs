@@ -34,7 +34,7 @@ pub(super) struct Slot {
     pending_end: AtomicU64,
     /// That stretch, as of its latest piece or an earlier one.
     pending: Mutex<Stretch>,
-    /// When the heartbeat was asked for; 0 when it was answered.
+    /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
     beat_asked: AtomicU64,
     pub(super) beat: AtomicWaker,
     /// The thread's time in the run queue, at two times: the later one, and one from before the
@@ -48,6 +48,9 @@ struct Sample {
     at: u64,
     run_delay: u64,
 }
+
+/// Instead of a time: the loop that would answer is gone.
+const NO_BEAT: u64 = u64::MAX;
 
 /// A sample taken longer than this before a stretch tells too much of what was before it.
 const SAMPLE_AGE: u64 = 200_000_000;
@@ -129,12 +132,14 @@ impl Slot {
         self.open.store(open, Ordering::Relaxed);
     }
 
-    /// When the heartbeat that is now answered was asked for, if it was.
-    pub(super) fn answer_beat(&self) -> Option<u64> {
-        match self.beat_asked.swap(0, Ordering::AcqRel) {
-            0 => None,
-            asked => Some(asked),
-        }
+    /// The heartbeat that was asked for, if one was, is answered.
+    pub(super) fn answer_beat(&self) {
+        self.beat_asked.store(0, Ordering::Release);
+    }
+
+    /// From now on nothing answers.
+    pub(super) fn stop_beat(&self) {
+        self.beat_asked.store(NO_BEAT, Ordering::Release);
     }
 
     pub(super) fn end(&self) {
@@ -180,6 +185,7 @@ impl Slot {
                 self.beat.wake();
                 None
             }
+            Err(NO_BEAT) => None,
             Err(asked) => Some(asked),
         }
     }
@@ -187,7 +193,7 @@ impl Slot {
     /// Since when a heartbeat is asked for and not answered.
     pub(super) fn unanswered(&self) -> Option<u64> {
         match self.beat_asked.load(Ordering::Acquire) {
-            0 => None,
+            0 | NO_BEAT => None,
             asked => Some(asked),
         }
     }

@@ -24,7 +24,8 @@ thread_local! {
 /// A thread's place in a watch: its number as a worker stays, also from one app to the next.
 struct Place {
     number: usize,
-    worker: Weak<Worker>,
+    /// None when it only asked for its number.
+    worker: Option<Weak<Worker>>,
 }
 
 /// The calling thread's number as a worker of the watch.
@@ -32,7 +33,7 @@ pub(super) fn number(shared: &Shared) -> usize {
     PLACES.with_borrow_mut(|places| {
         let new = || Place {
             number: shared.next_worker(),
-            worker: Weak::new(),
+            worker: None,
         };
         places.entry(shared.number).or_insert_with(new).number
     })
@@ -41,15 +42,11 @@ pub(super) fn number(shared: &Shared) -> usize {
 /// Whether the calling thread is or was a worker of the watch, as it is in the test harness. If so,
 /// its work so far is settled, though its loop may not have turned since.
 pub(super) fn settle_own(shared: &Shared) -> bool {
-    let place = PLACES.with_borrow(|places| {
-        places
-            .get(&shared.number)
-            .map(|place| place.worker.upgrade())
-    });
-    if let Some(Some(worker)) = &place {
+    let worker = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.clone());
+    if let Some(worker) = worker.as_ref().and_then(Weak::upgrade) {
         worker.ends_with_its_last_piece();
     }
-    place.is_some()
+    worker.is_some()
 }
 
 /// One worker of one watch. All its services, wherever they stand in the app, share it.
@@ -73,7 +70,8 @@ impl Worker {
     /// This thread as a worker of the watch: the one that it already is, or a new one.
     pub(super) fn current(shared: &Arc<Shared>) -> Rc<Self> {
         let number = number(shared);
-        let known = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.upgrade());
+        let known =
+            PLACES.with_borrow(|places| places.get(&shared.number)?.worker.as_ref()?.upgrade());
         if let Some(worker) = known {
             return worker;
         }
@@ -91,7 +89,7 @@ impl Worker {
         });
         let place = Place {
             number,
-            worker: Rc::downgrade(&worker),
+            worker: Some(Rc::downgrade(&worker)),
         };
         PLACES.with_borrow_mut(|places| places.insert(shared.number, place));
         worker
@@ -112,10 +110,14 @@ impl Worker {
             worker.turned();
             Poll::Pending
         }));
-        let (slot, worker) = (Arc::clone(&self.slot), Rc::downgrade(self));
+        self.slot.answer_beat();
+        let heartbeat = Heartbeat {
+            slot: Arc::clone(&self.slot),
+            worker: Rc::downgrade(self),
+        };
         actix_web::rt::spawn(poll_fn(move |cx| {
-            slot.beat.register(cx.waker());
-            let Some(worker) = worker.upgrade() else {
+            heartbeat.slot.beat.register(cx.waker());
+            let Some(worker) = heartbeat.worker.upgrade() else {
                 return Poll::Ready(());
             };
             worker.beat();
@@ -129,9 +131,21 @@ impl Worker {
     pub(super) fn tick(&self) -> u64 {
         let tick = system::last_tick();
         if self.cpu.get().1 < tick {
-            self.cpu.set((system::thread_cpu(), tick));
+            self.resumes(tick);
         }
         tick
+    }
+
+    /// Nothing of what is watched went on until now. When the monitor waits for an answer since long
+    /// before, the worker was held by something else.
+    fn resumes(&self, now: u64) {
+        if let Some(asked) = self.slot.unanswered() {
+            let from = asked.max(self.slot.last_end());
+            let mut outside = Stretch::between(from, now.max(from));
+            outside.note_open(self.slot.open());
+            self.close(&outside);
+        }
+        self.cpu.set((system::thread_cpu(), now));
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -187,39 +201,30 @@ impl Worker {
         self.slot.clear_pending();
     }
 
-    /// Answers the monitor. When that took long and no watched work was the reason, the worker was
-    /// held by something else.
+    /// Answers the monitor.
     fn beat(&self) {
-        let now = system::now();
-        let lasting = self.lasting.get();
-        if let Some(asked) = self.slot.answer_beat() {
-            // What watched work covers is its own: up to the last of it, and a stretch that waits
-            // for its turn.
-            let from = asked.max(self.slot.last_end());
-            let until = if lasting {
-                self.stretch.borrow().start
-            } else {
-                now
-            };
-            if until > from {
-                let mut outside = Stretch::between(from, until);
-                outside.note_open(self.slot.open());
-                self.close(&outside);
-            }
+        // A stretch that waits for its turn covers all since it began, and before that was looked at
+        // then.
+        if !self.lasting.get() {
+            self.resumes(system::now());
         }
-        if !lasting {
-            self.cpu.set((system::thread_cpu(), now));
-        }
+        self.slot.answer_beat();
+    }
+
+    /// The loop is gone, and an app is left that may be wrapped anew, for another one.
+    fn loop_ends(&self) {
+        self.ends_with_its_last_piece();
+        *self.marker.borrow_mut() = None;
     }
 
     /// Hands a stretch that is over to the monitor, if it was a hold.
     fn close(&self, stretch: &Stretch) {
-        let cpu_now = system::thread_cpu();
-        let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let duration = stretch.end - stretch.start;
         if duration < self.shared.threshold() {
             return;
         }
+        let cpu_now = system::thread_cpu();
+        let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let cpu = cpu_before
             .zip(cpu_now)
             .map(|(before, now)| (now - before).min(duration));
@@ -238,6 +243,21 @@ impl Worker {
             waiting,
             ongoing: false,
         });
+    }
+}
+
+/// What answers the monitor as long as the loop turns.
+struct Heartbeat {
+    slot: Arc<Slot>,
+    worker: Weak<Worker>,
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.slot.stop_beat();
+        if let Some(worker) = self.worker.upgrade() {
+            worker.loop_ends();
+        }
     }
 }
 

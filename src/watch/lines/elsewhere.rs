@@ -11,6 +11,8 @@ pub(in crate::watch) fn take(_: Option<u32>) -> Result<Stack, ()> {
     Err(())
 }
 
+pub(in crate::watch) fn rest(_: u64) {}
+
 pub(super) fn read(_: &[usize]) -> Reading {
     reading::read(&[])
 }

@@ -24,8 +24,8 @@ use std::sync::OnceLock;
 
 use tracing::info;
 
-pub(super) use self::here::take;
 use self::here::{prepare, read};
+pub(super) use self::here::{rest, take};
 pub(super) use self::reading::Reading;
 
 /// The variable that turns it off, by `0`.

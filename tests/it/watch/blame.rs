@@ -6,6 +6,8 @@ use super::*;
 fn a_spawned_task_that_blocks_is_a_hold_that_nobody_is_blamed_for() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
+    // This thread is no worker by that, so it counts what nobody is blamed for.
+    watch.worker();
     // The heartbeat has to be there before the task.
     get(served.address, "/none");
     get(served.address, "/spawned");
@@ -18,6 +20,41 @@ fn a_spawned_task_that_blocks_is_a_hold_that_nobody_is_blamed_for() {
             .to_string()
             .starts_with("something outside the watched requests held")
     );
+    let message = failure(&watch);
+    assert!(message.contains("something outside"), "{message}");
+}
+
+#[test]
+fn a_spawned_task_that_blocks_is_a_hold_also_when_its_request_goes_on_before_the_loop_turns() {
+    let watch = Watch::new();
+    let served = {
+        let watch = watch.clone();
+        let awaits = async || {
+            rt::spawn(async { block() }).await.expect("it ends");
+            "done"
+        };
+        let awaits_and_blocks = async || {
+            rt::spawn(async { block() }).await.expect("it ends");
+            block();
+            "done"
+        };
+        serve(move || {
+            App::new()
+                .route("/awaits", web::get().to(awaits))
+                .route("/awaits-and-blocks", web::get().to(awaits_and_blocks))
+                .wrap(watch.clone())
+        })
+    };
+    // The heartbeat has to be there before the task.
+    get(served.address, "/none");
+    get(served.address, "/awaits");
+    assert_eq!(holds(&watch, 1)[0].culprits, []);
+    get(served.address, "/awaits-and-blocks");
+    let holds = holds(&watch, 3);
+    assert_eq!(holds.len(), 3, "{holds:?}");
+    assert_eq!(holds[1].culprits, [], "{}", holds[1]);
+    assert_culprit(&holds[2].culprits[0], "/awaits-and-blocks", Part::Future);
+    assert!(holds[1].started + holds[1].duration <= holds[2].started + TICK);
 }
 
 #[test]

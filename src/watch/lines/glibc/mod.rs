@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 
 use tracing::warn;
 
+pub(in crate::watch) use self::names::rest;
 use self::signal::Failure;
 use super::Stack;
 use super::reading::{self, Reading};

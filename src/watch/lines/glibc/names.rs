@@ -3,15 +3,24 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use backtrace::SymbolName;
 
 use super::symbols;
 use crate::watch::lines::reading::Frame;
+use crate::watch::system;
 
 /// The most addresses that are remembered. Stacks of one program share most of theirs.
 const REMEMBERED: usize = 8192;
+
+/// The line tables are let go when they were not needed for this long, nanoseconds: tens of megabytes,
+/// and reading them anew takes as long as the first time. Holds often come one after the other.
+const KEPT: u64 = 10_000_000_000;
+
+/// When they were last needed; 0 while they are not in memory.
+static NEEDED: AtomicU64 = AtomicU64::new(0);
 
 /// The frames of a stack, the innermost first. An address stands for several where functions were
 /// inlined; for one without a name where nothing is known.
@@ -30,9 +39,10 @@ pub(super) fn of(addresses: &[usize]) -> Vec<Frame> {
     frames.iter().flat_map(|frames| frames.to_vec()).collect()
 }
 
-fn look_up(address: usize) -> Arc<[Frame]> {
+pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
     let mut frames = Vec::new();
     let address: *mut c_void = ptr::without_provenance_mut(address);
+    NEEDED.store(system::now(), Ordering::Relaxed);
     // Under a lock of that crate's own. A worker that looks up a stack itself may wait for it.
     backtrace::resolve(address, |symbol| {
         frames.push(Frame {
@@ -56,6 +66,20 @@ fn look_up(address: usize) -> Arc<[Frame]> {
         frames.push(Frame::default());
     }
     frames.into()
+}
+
+/// Lets go of the line tables, if they were not needed for a while before `now`.
+pub(in crate::watch) fn rest(now: u64) {
+    let needed = NEEDED.load(Ordering::Relaxed);
+    let is_over = needed > 0 && now.saturating_sub(needed) > KEPT;
+    // Only one of several monitors, and not when they were needed just now.
+    if is_over
+        && NEEDED
+            .compare_exchange(needed, 0, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    {
+        backtrace::clear_symbol_cache();
+    }
 }
 
 /// Whether a stack of this crate has no Rust function's name in it.

@@ -179,3 +179,13 @@ fn a_thread_that_is_gone_gives_no_stack() {
     assert!(take(number).is_err());
     assert!(take(None).is_err());
 }
+
+#[test]
+fn line_tables_that_were_let_go_are_read_anew() {
+    start();
+    let stack = take(system::thread_number()).expect("its own");
+    let before = names::look_up(stack.addresses[0]);
+    assert!(before[0].line.is_some(), "{before:?}");
+    rest(u64::MAX);
+    assert_eq!(names::look_up(stack.addresses[0]), before);
+}

@@ -162,6 +162,46 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
 }
 
 #[test]
+fn what_one_pause_can_make_is_measured_again() {
+    let alone = &[200, 201];
+    let shared = &[400, 401, 402, 403];
+    for (first, again, at_a_time) in [
+        (&[200, 401][..], &[201, 402][..], Some(1)),
+        (&[200, 401], &[200, 202], None),
+        (&[200, 202, 401, 402], &[200, 202, 401, 402], Some(2)),
+        (&[200, 202, 401, 402], &[200, 202, 201, 203], None),
+        (&[200, 202, 401, 402], &[200, 402, 601, 803], None),
+        (shared, shared, Some(2)),
+        // Held up once, all of them, and then not, or less.
+        (shared, &[200, 201, 202, 203], None),
+        (shared, &[280, 281, 282, 283], None),
+    ] {
+        let first = judged(alone, first);
+        assert!(first.is_doubtful(), "{first:#?}");
+        let kind = first.kind;
+        let verdict = first.again(&judged(alone, again));
+        assert_eq!(verdict.at_a_time, at_a_time, "{verdict:#?}");
+        let kind = if at_a_time.is_some() {
+            kind
+        } else {
+            Kind::Inconclusive
+        };
+        assert_eq!(verdict.kind, kind, "{verdict:#?}");
+        let last = verdict.evidence.last().expect("evidence");
+        assert!(last.contains("measured again"), "{last}");
+        assert!(!verdict.advice.is_empty());
+    }
+    for (alone, at_once) in [
+        // Together, in more than two steps, and so long that no pause explains it.
+        (&[200][..], &[200, 201, 202][..]),
+        (&[200], &[200, 401, 602]),
+        (&[1000], &[1000, 2001]),
+    ] {
+        assert!(!judged(alone, at_once).is_doubtful());
+    }
+}
+
+#[test]
 fn failures_and_statuses_are_named() {
     for (status, words) in [
         (404, "1 of the requests at once got status 404."),

@@ -27,6 +27,7 @@ fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {
         at("In one piece"),
         at("What to do:"),
         at("three cures"),
+        at("accept"),
     ];
     assert!(order.is_sorted(), "{text}");
     assert!(!text.contains('\x1b'), "{text}");

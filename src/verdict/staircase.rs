@@ -182,7 +182,15 @@ fn noise(pace: f64) -> f64 {
 /// wider than the one before, since a line that is served in step three was served in step two.
 fn uneven(times: &[f64], solo: Solo) -> Option<Shape> {
     let first = times.partition_point(|time| *time <= times[0] * 1.5);
-    let pace = times[..first].iter().sum::<f64>() / first as f64;
+    let first = times[..first].iter().sum::<f64>() / first as f64;
+    // The first step has the start's overhead in it; counted in every step, it would add up.
+    [first, solo.low]
+        .into_iter()
+        .find_map(|pace| uneven_at(pace, times, solo))
+}
+
+/// The same, with steps of about this pace.
+fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
     let turns: Vec<_> = times
         .iter()
         .map(|time| (time / pace).round().max(1.0) as usize)

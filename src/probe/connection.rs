@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
 use hyper::header::LOCATION;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -184,6 +185,9 @@ fn failed(error: &io::Error) -> Failure {
         (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Failure::Reset,
         (io::ErrorKind::UnexpectedEof, _) => Failure::CutOff,
         (io::ErrorKind::TimedOut, _) => Failure::TimedOut,
+        _ if Errno::from_io_error(error) == Some(Errno::MFILE) => {
+            Failure::Other("the prober may not open more files (ulimit -n)".to_owned())
+        }
         _ => Failure::Other(error.to_string()),
     }
 }
@@ -213,5 +217,17 @@ fn broken(error: &hyper::Error, slot: Slot<'_>) -> Failure {
         Some(failure) => failure,
         None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => torn,
         None => Failure::Other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_open_files_is_named() {
+        let error = io::Error::from(Errno::MFILE);
+        let words = failed(&error).to_string();
+        assert_eq!(words, "the prober may not open more files (ulimit -n)");
     }
 }

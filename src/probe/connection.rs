@@ -24,7 +24,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Url;
 
-use super::request::Request;
+use super::request::{Message, Request};
 use super::tls;
 use crate::timeline::{Failure, Lane, Timeline};
 
@@ -79,8 +79,16 @@ pub(super) async fn ask(
     patience: Duration,
     slot: Slot<'_>,
 ) -> Option<Answer> {
+    // Made before the clock starts.
+    let request = match request.to(url) {
+        Ok(request) => request,
+        Err(error) => {
+            slot.fail(Failure::Other(format!("the URL: {error}")));
+            return None;
+        }
+    };
     slot.record(|lane, now| *lane = Lane::asked(lane.label(), now));
-    let exchange = timeout(patience, exchange(route, request, url, slot));
+    let exchange = timeout(patience, exchange(route, request, slot));
     match exchange.await.unwrap_or(Err(Failure::TimedOut)) {
         Ok(answer) => {
             slot.record(Lane::finish);
@@ -93,12 +101,7 @@ pub(super) async fn ask(
     }
 }
 
-async fn exchange(
-    route: &Route,
-    request: &Request,
-    url: &Url,
-    slot: Slot<'_>,
-) -> Result<Answer, Failure> {
+async fn exchange(route: &Route, request: Message, slot: Slot<'_>) -> Result<Answer, Failure> {
     // The measured lanes have one address. The look-ahead may have several, and the first that
     // answers is kept.
     let mut connected = Err(Failure::Other("the name has no address".to_owned()));
@@ -116,27 +119,20 @@ async fn exchange(
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
     let location = match &route.tls {
-        None => speak(stream, request, url, slot).await?,
+        None => speak(stream, request, slot).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            speak(stream.map_err(io)?, request, url, slot).await?
+            speak(stream.map_err(io)?, request, slot).await?
         }
     };
     Ok(Answer { location, peer })
 }
 
 /// Sends the request and reads the answer to its end; gives where it redirects to.
-async fn speak<S>(
-    stream: S,
-    request: &Request,
-    url: &Url,
-    slot: Slot<'_>,
-) -> Result<Option<String>, Failure>
+async fn speak<S>(stream: S, request: Message, slot: Slot<'_>) -> Result<Option<String>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = request.to(url);
-    let request = request.map_err(|error| Failure::Other(format!("the URL: {error}")))?;
     let broken = |error: hyper::Error| broken(&error, slot);
     let handshake = http1::Builder::new()
         .max_headers(MAX_HEADERS)
@@ -145,8 +141,10 @@ where
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(broken)?;
     let mut connection = pin!(connection);
+    // It is handed over here, so that the connection finds and sends it in its first turn.
+    let response = sender.send_request(request);
     let mut exchange = pin!(async {
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = response.await.map_err(broken)?;
         let status = response.status();
         slot.record(|lane, now| lane.answer(now, status.as_u16()));
         let location = response

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::task::unconstrained;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::{unconstrained, yield_now};
+use tokio::time::{self, MissedTickBehavior, interval_at};
 use url::{Position, Url};
 
 use super::connection::{self, Answer, Route, Slot};
@@ -34,6 +34,11 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often identical URLs are compared again if they seem to wait. Two connections meet on one of
 /// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
 const COMPARED_AGAIN: usize = 3;
+
+/// So many requests are on their way before the next are begun. A connection stands when the runtime has
+/// heard of it, and a request that is asked waits for that until all others that are begun with it have
+/// tried to connect, too.
+const STARTED_TOGETHER: usize = 8;
 
 /// How often the lanes are shown while they grow.
 const BEAT: Duration = Duration::from_millis(100);
@@ -257,7 +262,7 @@ impl Run<'_> {
             .map(|url| Lane::asked(label(url), now))
             .collect();
         let timeline = RefCell::new(Timeline::from(lanes));
-        let racing = urls.iter().enumerate().map(|(place, url)| {
+        let mut waiting = urls.iter().enumerate().map(|(place, url)| {
             let slot = Slot {
                 timeline: &timeline,
                 place,
@@ -265,15 +270,21 @@ impl Run<'_> {
             };
             connection::ask(&self.route, &self.request, url, self.patience, slot)
         });
-        let mut racing: FuturesUnordered<_> = racing.collect();
-        let mut beat = interval(BEAT);
+        let mut racing = FuturesUnordered::new();
+        // Nothing is shown while requests are sent.
+        let mut beat = interval_at(time::Instant::now() + BEAT, BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // All lanes are one task: the runtime's budget for a task would make them wait.
         unconstrained(async {
             loop {
+                racing.extend(waiting.by_ref().take(STARTED_TOGETHER));
+                if racing.is_empty() {
+                    break;
+                }
                 tokio::select! {
                     biased;
-                    ended = racing.next() => if ended.is_none() { break },
+                    _ = racing.next() => {}
+                    () = yield_now(), if waiting.len() > 0 => {}
                     _ = beat.tick() => (self.observe)(Event::Progress {
                         timeline: &timeline.borrow(),
                         now: self.clock.elapsed(),

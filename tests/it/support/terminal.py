@@ -2,12 +2,14 @@
 
 terminal.py TEXT COMMAND...: types Ctrl-C as soon as TEXT has been shown; an empty one never is.
 """
-import fcntl, os, pty, struct, sys, termios
+import fcntl, os, pty, signal, struct, sys, termios
 
 text, command = sys.argv[1].encode(), sys.argv[2:]
 child, terminal = pty.fork()
 if child == 0:
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    # A shell that starts something in the background has it ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(command[0], command)
 shown = b""
 while True:

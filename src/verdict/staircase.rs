@@ -71,6 +71,10 @@ const SLOWED: f64 = 1.4;
 const SHARE_TOLERANCE: f64 = 0.15;
 const MAX_SHARE_TOLERANCE: f64 = 0.25;
 
+/// The most that they can be seen to share. Hundreds of requests at once are slowed down by what
+/// accepting each of them takes, as if they shared so many cores.
+const MAX_SHARE: f64 = 16.0;
+
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
 
@@ -213,7 +217,8 @@ fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
     let share = times.len() as f64 * f64::midpoint(solo.low, solo.high) / last;
     let whole = share.round().max(1.0);
     let tolerance = (SHARE_TOLERANCE * whole).min(MAX_SHARE_TOLERANCE);
-    (together && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
+    let shared = together && whole <= MAX_SHARE;
+    (shared && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
 }
 
 /// Why nothing fits.

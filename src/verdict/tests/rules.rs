@@ -161,6 +161,7 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
             Reason::WorseThanOneByOne,
         ),
         (&[1000, 1000], &[1600, 1610, 1590, 1620], Reason::Slowed),
+        (&[100, 100], &[150; 300], Reason::Slowed),
         // A lock around a quarter of the work.
         (
             &[200, 200],

@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 use std::str::Chars;
 
-use super::{node, url};
+use super::{REPEATS, node, url};
 
 /// As `terminal.py` makes it.
 const WIDTH: usize = 80;
@@ -115,7 +115,14 @@ impl Screen {
 fn lanes_grow_on_a_terminal_and_leave_nothing_but_the_verdict() {
     let server = node();
     let url = url(&server, "/timer");
-    let output = probe(&[&url, "-n30"], "");
+    let mut output = probe(&[&url, "-n30"], "");
+    for _ in 0..REPEATS {
+        // A busy machine made it inconclusive.
+        if output.status.code() != Some(3) {
+            break;
+        }
+        output = probe(&[&url, "-n30"], "");
+    }
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let screen = Screen::showing(&output.stdout);
     let going = |heading: &str| {

@@ -23,7 +23,7 @@
 //! | `lesson` | the line in which each handler differs, from its source |
 //! | `countdown` | what they share: the query, the ticks on schedule, the formats |
 //! | `streams` | the streams in flight: counted, bounded, logged |
-//! | `limits` | how many streams and connections the open files allow |
+//! | `limits` | how many streams, connections and requests the open files allow |
 //! | `problem` | errors as clients see them (RFC 9457) |
 //! | `routes` | the lab as an actix app: every path and what answers it |
 //! | `serve` | puts the lab together: bind, run, stop |

@@ -1,4 +1,4 @@
-//! How many streams and connections the limit on open files allows.
+//! How many streams, connections and requests the limit on open files allows.
 
 use std::num::NonZeroUsize;
 
@@ -12,6 +12,10 @@ const SPARE_MIN: usize = 8;
 /// The most streams unless asked for more: actix's own default for a worker's connections.
 const STREAMS_DEFAULT: usize = 25_000;
 
+/// What a probe has open beside a connection for each request: the terminal, what it waits with, what a
+/// name is looked up in, the picture's file, and what it got from who started it.
+const PROBE_OTHERS: usize = 16;
+
 /// Bounds for one lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -21,13 +25,14 @@ pub struct Limits {
     pub connections: usize,
 }
 
-/// More streams were asked for than the limit on open files allows.
+/// More was asked for than the limit on open files allows.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "--max-streams is {asked}, but with {open_files} open files allowed there is room for \
+    "{option} is {asked}, but with {open_files} open files allowed there is room for \
      {possible}; raise the limit (ulimit -n) or ask for fewer"
 )]
 pub struct TooMany {
+    option: &'static str,
     asked: usize,
     possible: usize,
     open_files: usize,
@@ -47,6 +52,7 @@ impl Limits {
         let streams = match asked.map(NonZeroUsize::get) {
             Some(asked) if asked > possible => {
                 return Err(TooMany {
+                    option: "--max-streams",
                     asked,
                     possible,
                     open_files,
@@ -60,6 +66,24 @@ impl Limits {
             connections,
         })
     }
+}
+
+/// Whether a probe can have a connection for each of so many requests.
+///
+/// # Errors
+///
+/// When it cannot.
+pub fn requests_within(open_files: usize, asked: usize) -> Result<(), TooMany> {
+    let possible = open_files.saturating_sub(PROBE_OTHERS);
+    if asked <= possible {
+        return Ok(());
+    }
+    Err(TooMany {
+        option: "-n",
+        asked,
+        possible,
+        open_files,
+    })
 }
 
 /// Raises the soft limit on open files to the hard one, and returns what is in force then.
@@ -116,6 +140,7 @@ mod tests {
         assert_eq!(
             error,
             TooMany {
+                option: "--max-streams",
                 asked: 1000,
                 possible: 72,
                 open_files: 120

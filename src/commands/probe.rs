@@ -9,6 +9,7 @@ use std::io;
 use std::process::ExitCode;
 
 use holdup::draw;
+use holdup::limits;
 use holdup::probe::{Report, Request, Settings, Target, probe};
 use holdup::verdict::Kind;
 use tokio::runtime;
@@ -38,6 +39,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
+    limits::requests_within(limits::raise_open_files(), options.requests)?;
     let target = Target::parse(&options.url)?;
     let mut request = Request::default();
     if let Some(body) = &options.body {

@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
 use hyper::header::LOCATION;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -23,7 +24,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Url;
 
-use super::request::Request;
+use super::request::{Message, Request};
 use super::tls;
 use crate::timeline::{Failure, Lane, Timeline};
 
@@ -78,8 +79,16 @@ pub(super) async fn ask(
     patience: Duration,
     slot: Slot<'_>,
 ) -> Option<Answer> {
+    // Made before the clock starts.
+    let request = match request.to(url) {
+        Ok(request) => request,
+        Err(error) => {
+            slot.fail(Failure::Other(format!("the URL: {error}")));
+            return None;
+        }
+    };
     slot.record(|lane, now| *lane = Lane::asked(lane.label(), now));
-    let exchange = timeout(patience, exchange(route, request, url, slot));
+    let exchange = timeout(patience, exchange(route, request, slot));
     match exchange.await.unwrap_or(Err(Failure::TimedOut)) {
         Ok(answer) => {
             slot.record(Lane::finish);
@@ -92,12 +101,7 @@ pub(super) async fn ask(
     }
 }
 
-async fn exchange(
-    route: &Route,
-    request: &Request,
-    url: &Url,
-    slot: Slot<'_>,
-) -> Result<Answer, Failure> {
+async fn exchange(route: &Route, request: Message, slot: Slot<'_>) -> Result<Answer, Failure> {
     // The measured lanes have one address. The look-ahead may have several, and the first that
     // answers is kept.
     let mut connected = Err(Failure::Other("the name has no address".to_owned()));
@@ -115,27 +119,20 @@ async fn exchange(
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
     let location = match &route.tls {
-        None => speak(stream, request, url, slot).await?,
+        None => speak(stream, request, slot).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            speak(stream.map_err(io)?, request, url, slot).await?
+            speak(stream.map_err(io)?, request, slot).await?
         }
     };
     Ok(Answer { location, peer })
 }
 
 /// Sends the request and reads the answer to its end; gives where it redirects to.
-async fn speak<S>(
-    stream: S,
-    request: &Request,
-    url: &Url,
-    slot: Slot<'_>,
-) -> Result<Option<String>, Failure>
+async fn speak<S>(stream: S, request: Message, slot: Slot<'_>) -> Result<Option<String>, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let request = request.to(url);
-    let request = request.map_err(|error| Failure::Other(format!("the URL: {error}")))?;
     let broken = |error: hyper::Error| broken(&error, slot);
     let handshake = http1::Builder::new()
         .max_headers(MAX_HEADERS)
@@ -144,8 +141,10 @@ where
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(broken)?;
     let mut connection = pin!(connection);
+    // It is handed over here, so that the connection finds and sends it in its first turn.
+    let response = sender.send_request(request);
     let mut exchange = pin!(async {
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = response.await.map_err(broken)?;
         let status = response.status();
         slot.record(|lane, now| lane.answer(now, status.as_u16()));
         let location = response
@@ -184,6 +183,9 @@ fn failed(error: &io::Error) -> Failure {
         (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Failure::Reset,
         (io::ErrorKind::UnexpectedEof, _) => Failure::CutOff,
         (io::ErrorKind::TimedOut, _) => Failure::TimedOut,
+        _ if Errno::from_io_error(error) == Some(Errno::MFILE) => {
+            Failure::Other("the prober may not open more files (ulimit -n)".to_owned())
+        }
         _ => Failure::Other(error.to_string()),
     }
 }
@@ -213,5 +215,17 @@ fn broken(error: &hyper::Error, slot: Slot<'_>) -> Failure {
         Some(failure) => failure,
         None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => torn,
         None => Failure::Other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_open_files_is_named() {
+        let error = io::Error::from(Errno::MFILE);
+        let words = failed(&error).to_string();
+        assert_eq!(words, "the prober may not open more files (ulimit -n)");
     }
 }

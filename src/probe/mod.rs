@@ -10,6 +10,10 @@
 //!    between locks by URL or answers all from one answer. Left out unless the unique ones ran at
 //!    least two at a time: there would be nothing to compare with.
 //!
+//! *Unique* is measured once more if one pause of the machine could have made the verdict
+//! ([`Verdict::is_doubtful`]), and both, up to three times, if identical URLs seem to wait
+//! ([`Identical::is_doubtful`]). What does not come out the same is inconclusive.
+//!
 //! Every request has a connection of its own, over HTTP/1.1, that is closed the moment the answer
 //! ends. Bodies are counted and hashed, not kept; heads, times and chunks are bounded, so a server
 //! that misbehaves costs the time-out and no more.

@@ -24,6 +24,9 @@ const OURS: [HeaderName; 7] = [
 /// Headers that are for the server that was named, and not for one that it redirects to.
 const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
+/// A request as hyper sends it.
+pub(super) type Message = hyper::Request<Full<Bytes>>;
+
 /// Method, headers and body of every request of a run.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -135,8 +138,8 @@ impl Request {
         self
     }
 
-    /// As hyper sends it.
-    pub(super) fn to(&self, url: &Url) -> Result<hyper::Request<Full<Bytes>>, InvalidUri> {
+    /// The request for `url`.
+    pub(super) fn to(&self, url: &Url) -> Result<Message, InvalidUri> {
         let path: Uri = url[Position::BeforePath..Position::AfterQuery].parse()?;
         let mut request = hyper::Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();

@@ -50,6 +50,29 @@ pub struct Identical {
     pub sentence: String,
 }
 
+impl Identical {
+    /// Whether the chance by which connections fall on a server's workers could have made it:
+    /// unique ones on different workers, identical ones on the same. Compare again then.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self.kind, IdenticalKind::Serialized | IdenticalKind::HeldUp)
+    }
+
+    /// The finding when `again` compares the same URLs, measured once more: this one if that one
+    /// found that identical URLs wait, too, otherwise none.
+    #[must_use]
+    pub fn again(self, again: &Self) -> Self {
+        if !self.is_doubtful() || again.is_doubtful() {
+            return self;
+        }
+        Self {
+            kind: IdenticalKind::Inconclusive,
+            sentence: "Identical URLs waited, but not when they were compared with unique ones \
+                       again: new connections may fall on the server's workers by chance."
+                .to_owned(),
+        }
+    }
+}
+
 /// Compares `same`, requests for one URL at once, with `unique`, requests for unique URLs at once;
 /// both by `alone`. `again` is the URL of `same` asked once more when all of them had ended.
 ///

@@ -116,7 +116,60 @@ pub struct Verdict {
     pub advice: Vec<String>,
 }
 
+/// From this solo time on, no machine pauses for so long by chance.
+const LONG_SOLO: Duration = Duration::from_secs(1);
+
 impl Verdict {
+    /// Whether one pause of the machine, or of the server, could have made it: those whom it hit
+    /// are as late as if they had waited for a turn, and if it hit all, as if they shared something.
+    /// Measure [again](Verdict::again) then.
+    pub fn is_doubtful(&self) -> bool {
+        let one_pause = self.steps.len() == 2 || self.reason == Some(Reason::Shared);
+        one_pause && self.solo.is_some_and(|solo| solo < LONG_SOLO)
+    }
+
+    /// The verdict when `again` is of the same requests, measured once more: this one if both say
+    /// the same, otherwise none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdup::timeline::{Lane, Timeline};
+    /// use holdup::verdict::{Kind, judge};
+    ///
+    /// let answered = |after: u64| {
+    ///     let mut lane = Lane::asked("/report", Duration::ZERO);
+    ///     lane.finish(Duration::from_millis(after));
+    ///     lane
+    /// };
+    /// let alone = [answered(100), answered(101)];
+    /// let judged = |times: [u64; 2]| judge(&alone, &Timeline::from(times.map(answered).to_vec()));
+    ///
+    /// let first = judged([101, 202]);
+    /// assert!(first.kind == Kind::Serialized && first.is_doubtful());
+    /// assert_eq!(first.clone().again(&judged([102, 203])).kind, Kind::Serialized);
+    /// assert_eq!(first.again(&judged([102, 102])).kind, Kind::Inconclusive);
+    /// ```
+    #[must_use]
+    pub fn again(mut self, again: &Self) -> Self {
+        let difference = self.at_a_time.zip(again.at_a_time).map(|(one, other)| {
+            // Workers that accept unevenly make the number differ a little from run to run.
+            one.abs_diff(other).saturating_sub(one.min(other) / 4)
+        });
+        let numbers = wording::again(again);
+        if self.kind != again.kind || difference != Some(0) {
+            self.reason = Some(Reason::Differs {
+                first: self.at_a_time,
+                again: again.at_a_time,
+            });
+            self.kind = Kind::Inconclusive;
+            self.at_a_time = None;
+            self.sentence = wording::sentence(&self);
+            self.advice = wording::advice(&self);
+        }
+        self.evidence.push(numbers);
+        self
+    }
+
     /// The [reason](Verdict::reason) in words, without a full stop.
     pub fn because(&self) -> Option<String> {
         let solo = Span(self.solo.unwrap_or_default());

@@ -81,4 +81,11 @@ pub enum Reason {
     Slowed,
     /// The finishes follow no pattern.
     Irregular,
+    /// Measured twice, it came out differently.
+    Differs {
+        /// How many ran at a time at first.
+        first: Option<usize>,
+        /// And then; `None` if that measurement does not tell.
+        again: Option<usize>,
+    },
 }

@@ -71,6 +71,10 @@ const SLOWED: f64 = 1.4;
 const SHARE_TOLERANCE: f64 = 0.15;
 const MAX_SHARE_TOLERANCE: f64 = 0.25;
 
+/// The most that they can be seen to share. Hundreds of requests at once are slowed down by what
+/// accepting each of them takes, as if they shared so many cores.
+const MAX_SHARE: f64 = 16.0;
+
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
 
@@ -182,7 +186,15 @@ fn noise(pace: f64) -> f64 {
 /// wider than the one before, since a line that is served in step three was served in step two.
 fn uneven(times: &[f64], solo: Solo) -> Option<Shape> {
     let first = times.partition_point(|time| *time <= times[0] * 1.5);
-    let pace = times[..first].iter().sum::<f64>() / first as f64;
+    let first = times[..first].iter().sum::<f64>() / first as f64;
+    // The first step has the start's overhead in it; counted in every step, it would add up.
+    [first, solo.low]
+        .into_iter()
+        .find_map(|pace| uneven_at(pace, times, solo))
+}
+
+/// The same, with steps of about this pace.
+fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
     let turns: Vec<_> = times
         .iter()
         .map(|time| (time / pace).round().max(1.0) as usize)
@@ -205,7 +217,8 @@ fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
     let share = times.len() as f64 * f64::midpoint(solo.low, solo.high) / last;
     let whole = share.round().max(1.0);
     let tolerance = (SHARE_TOLERANCE * whole).min(MAX_SHARE_TOLERANCE);
-    (together && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
+    let shared = together && whole <= MAX_SHARE;
+    (shared && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
 }
 
 /// Why nothing fits.

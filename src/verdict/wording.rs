@@ -100,6 +100,17 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
         }
         Reason::Slowed => "all were slowed down alike, and none waited for another".to_owned(),
         Reason::Irregular => "the finishes follow no pattern".to_owned(),
+        Reason::Differs { first, again } => {
+            let count = |at_a_time: &Option<usize>| match at_a_time {
+                Some(count) => format!("{count} at a time"),
+                None => "no clear number".to_owned(),
+            };
+            format!(
+                "measured twice, it came out differently: {}, then {}",
+                count(first),
+                count(again)
+            )
+        }
     }
 }
 
@@ -119,14 +130,28 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane]) -> Vec<String> {
             verdict.lanes, verdict.lanes
         ));
     }
-    if !verdict.steps.is_empty() {
-        let steps: Vec<_> = verdict.steps.iter().map(usize::to_string).collect();
+    if let Some(steps) = steps(verdict) {
         lines.push(format!(
-            "finishes, by steps of about one solo time: {}",
-            steps.join(", ")
+            "finishes, by steps of about one solo time: {steps}"
         ));
     }
     lines
+}
+
+/// The numbers of the same requests, measured once more.
+pub(super) fn again(verdict: &Verdict) -> String {
+    let makespan = Span(verdict.makespan.unwrap_or_default());
+    let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
+    format!(
+        "{} at once, measured again: {makespan}{}",
+        verdict.lanes,
+        steps.unwrap_or_default()
+    )
+}
+
+fn steps(verdict: &Verdict) -> Option<String> {
+    let steps: Vec<_> = verdict.steps.iter().map(usize::to_string).collect();
+    (!steps.is_empty()).then(|| steps.join(", "))
 }
 
 fn shown(time: Duration) -> String {
@@ -141,6 +166,8 @@ pub(super) fn advice(verdict: &Verdict) -> Vec<String> {
             CURES,
             "If it does not, look for what there is only one of: a worker, a thread, a database \
              connection, a lock (a session's, say), or a proxy that lets one through.",
+            "If there are several workers: where they accept from one socket, one of them may get \
+             all connections that come together, and each is blocked by a handler that blocks.",
         ],
         (Kind::Limited, Some(Reason::Shared)) => &[
             "The work computes rather than waits: more cores, less work, or another process. One \
@@ -205,6 +232,11 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         Reason::Slowed => &[
             "They share something, or something else held the server up for a moment. Measure \
              again, and look at its cores meanwhile.",
+        ],
+        Reason::Differs { .. } => &[
+            "Measure again when nothing else uses the server, with more at once. If it stays so, \
+             new connections may fall on its workers by chance, and so does the number that runs \
+             at a time.",
         ],
         Reason::Irregular => &[
             "Measure again when nothing else uses the server, with more at once. If it stays so, \

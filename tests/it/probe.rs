@@ -2,6 +2,7 @@
 
 mod hostile;
 mod output;
+mod terminal;
 
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -184,6 +185,42 @@ fn a_lock_on_a_cache_entry_answers_identical_urls_once() {
     let identical = &document["identical"];
     let locked = identical["answered_once"] == true || identical["verdict"] == "serialized";
     assert!(locked, "{document:#}");
+}
+
+#[test]
+fn a_lock_by_url_is_told_from_connections_that_met_by_chance() {
+    let server = node();
+    let identical = |path| {
+        let document = expect(&url(&server, path), &["-n3"], "concurrent", Some(3));
+        document["identical"]["verdict"].clone()
+    };
+    // Noise may spoil a comparison, and then it is inconclusive.
+    let mut verdict = identical("/lock");
+    for _ in 0..REPEATS {
+        if verdict != "inconclusive" {
+            break;
+        }
+        verdict = identical("/lock");
+    }
+    assert_eq!(verdict, "serialized");
+    assert_eq!(identical("/meeting"), "inconclusive");
+}
+
+#[test]
+fn two_requests_that_met_by_chance_are_not_serialized() {
+    let expected = "measured twice, it came out differently: 1 at a time, then 2 at a time";
+    let mut reasons = Vec::new();
+    for _ in 0..=REPEATS {
+        let server = node();
+        let document = json(&[&url(&server, "/pause"), "-n2"]);
+        assert_eq!(document["verdict"], "inconclusive", "{document:#}");
+        let reason = document["reason"].as_str().expect("a reason");
+        if reason == expected {
+            return;
+        }
+        reasons.push(reason.to_owned());
+    }
+    panic!("{reasons:#?}");
 }
 
 #[test]

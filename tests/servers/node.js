@@ -1,6 +1,21 @@
 // One event loop. /blocking holds it, /timer does not; /stream sends a number's worth of kilobytes
-// each tenth of a second; /quick takes two milliseconds.
+// each tenth of a second; /quick takes two milliseconds. /lock lets one request at a time through for
+// each URL; /meeting only for the first URL that is asked several times at once, and /pause for the
+// first two requests at once: as if connections met on one of several workers by chance.
 const http = require("http");
+
+// URL to the promise that the last request for it has ended.
+const last = new Map();
+
+function inTurn(key, response) {
+  const turn = (last.get(key) ?? Promise.resolve()).then(
+    () => new Promise((ended) => setTimeout(ended, 300)),
+  );
+  last.set(key, turn);
+  turn.then(() => response.end("done\n"));
+}
+
+let asked = 0;
 
 const paths = {
   "/blocking": (response) => {
@@ -8,6 +23,13 @@ const paths = {
     response.end("done\n");
   },
   "/timer": (response) => setTimeout(() => response.end("done\n"), 400),
+  "/lock": (response, query) => inTurn(query.get("x"), response),
+  "/meeting": (response, query) => {
+    const x = query.get("x");
+    inTurn(x.endsWith("-same0") ? x : Symbol(), response);
+  },
+  // The first three are for warming up and alone.
+  "/pause": (response) => inTurn([4, 5].includes(++asked) ? "pause" : Symbol(), response),
   "/quick": (response) => setTimeout(() => response.end("done\n"), 2),
   "/stream": (response, query) => {
     const chunk = "x".repeat(Number(query.get("bytes") ?? 100)) + "\n";

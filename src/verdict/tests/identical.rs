@@ -69,3 +69,19 @@ fn half_as_many_at_a_time_is_held_up() {
         assert_eq!(found.kind, kind, "{}", found.sentence);
     }
 }
+
+#[test]
+fn urls_that_wait_wait_again_or_it_was_chance() {
+    use IdenticalKind::{Inconclusive, Same, Serialized};
+    let all = answered(1000);
+    let found = |times: &[u64]| compared(times, Some(&all));
+    let (waited, went) = ([1000, 2001, 3002, 4003], [1000, 1001, 1002, 1003]);
+    for (first, again, kind) in [
+        (waited, waited, Serialized),
+        (waited, went, Inconclusive),
+        (went, waited, Same),
+    ] {
+        let found = found(&first).again(&found(&again));
+        assert_eq!(found.kind, kind, "{first:?} {again:?}: {}", found.sentence);
+    }
+}

@@ -65,6 +65,22 @@ fn steps_of_the_finish_times_tell_how_many_ran_at_a_time() {
             &[4, 2, 2],
         ),
         (&[500, 502], &[500, 501, 1002, 1503], Limited, &[2, 1, 1]),
+        // The start takes its time once.
+        (
+            &[213],
+            &[
+                227, 227, 427, 439, 628, 630, 837, 837, 1039, 1039, 1239, 1249, 1449, 1450, 1656,
+                1863,
+            ],
+            Limited,
+            &[2, 2, 2, 2, 2, 2, 2, 1, 1],
+        ),
+        (
+            &[212],
+            &[235, 236, 431, 431, 613, 613, 814, 1011],
+            Limited,
+            &[2, 2, 2, 1, 1],
+        ),
         // Short, but many.
         (&[20, 21], &[21, 41, 62, 81, 102, 123], Serialized, &[1; 6]),
         // Solo times that differ by noise.
@@ -145,6 +161,7 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
             Reason::WorseThanOneByOne,
         ),
         (&[1000, 1000], &[1600, 1610, 1590, 1620], Reason::Slowed),
+        (&[100, 100], &[150; 300], Reason::Slowed),
         // A lock around a quarter of the work.
         (
             &[200, 200],
@@ -158,6 +175,46 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
         assert_eq!(verdict.at_a_time, None);
         assert!(verdict.sentence.starts_with("Inconclusive: "));
         assert!(!verdict.advice.is_empty());
+    }
+}
+
+#[test]
+fn what_one_pause_can_make_is_measured_again() {
+    let alone = &[200, 201];
+    let shared = &[400, 401, 402, 403];
+    for (first, again, at_a_time) in [
+        (&[200, 401][..], &[201, 402][..], Some(1)),
+        (&[200, 401], &[200, 202], None),
+        (&[200, 202, 401, 402], &[200, 202, 401, 402], Some(2)),
+        (&[200, 202, 401, 402], &[200, 202, 201, 203], None),
+        (&[200, 202, 401, 402], &[200, 402, 601, 803], None),
+        (shared, shared, Some(2)),
+        // Held up once, all of them, and then not, or less.
+        (shared, &[200, 201, 202, 203], None),
+        (shared, &[280, 281, 282, 283], None),
+    ] {
+        let first = judged(alone, first);
+        assert!(first.is_doubtful(), "{first:#?}");
+        let kind = first.kind;
+        let verdict = first.again(&judged(alone, again));
+        assert_eq!(verdict.at_a_time, at_a_time, "{verdict:#?}");
+        let kind = if at_a_time.is_some() {
+            kind
+        } else {
+            Kind::Inconclusive
+        };
+        assert_eq!(verdict.kind, kind, "{verdict:#?}");
+        let last = verdict.evidence.last().expect("evidence");
+        assert!(last.contains("measured again"), "{last}");
+        assert!(!verdict.advice.is_empty());
+    }
+    for (alone, at_once) in [
+        // Together, in more than two steps, and so long that no pause explains it.
+        (&[200][..], &[200, 201, 202][..]),
+        (&[200], &[200, 401, 602]),
+        (&[1000], &[1000, 2001]),
+    ] {
+        assert!(!judged(alone, at_once).is_doubtful());
     }
 }
 

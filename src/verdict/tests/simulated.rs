@@ -82,6 +82,19 @@ impl Conditions {
         Timeline::from(lanes)
     }
 
+    /// `workers` that each have a line of their own, dealt out by chance; and how many got any.
+    fn lines(self, n: usize, workers: usize, dice: &mut Dice) -> (Timeline, usize) {
+        let mut free = vec![0.0; workers];
+        let mut lanes = Vec::new();
+        for asked in self.asked(n, dice) {
+            let worker = (dice.roll() * workers as f64) as usize;
+            free[worker] = f64::max(free[worker], asked) + self.work(dice);
+            lanes.push(lane(asked, free[worker] + dice.between(0.0, self.overhead)));
+        }
+        let busy = free.iter().filter(|free| **free > 0.0).count();
+        (Timeline::from(lanes), busy)
+    }
+
     /// `cores` that all requests share evenly, in turns that are too short to be seen.
     fn shared(self, n: usize, cores: usize, dice: &mut Dice) -> Timeline {
         let asked = self.asked(n, dice);
@@ -135,6 +148,17 @@ proptest! {
         let alone = conditions.alone(&mut dice);
         let verdict = judge(&alone, &conditions.queue(n, workers, &mut dice));
         prop_assert!(!wrong(&verdict, workers), "{verdict:#?}");
+    }
+
+    #[test]
+    fn lines_of_uneven_length_are_judged_right_or_not_at_all(
+        (conditions, n, workers, seed) in (conditions(), 2..=16_usize, 1..=8_usize, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let (at_once, busy) = conditions.lines(n, workers, &mut dice);
+        let verdict = judge(&alone, &at_once);
+        prop_assert!(!wrong(&verdict, busy), "{busy}: {verdict:#?}");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
 
 use super::{External, http_server, json, node, probe, url};
 use crate::support::external::folder;
@@ -27,6 +29,7 @@ fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {
         at("In one piece"),
         at("What to do:"),
         at("three cures"),
+        at("accept"),
     ];
     assert!(order.is_sorted(), "{text}");
     assert!(!text.contains('\x1b'), "{text}");
@@ -85,6 +88,37 @@ fn wrong_usage_says_what_is_allowed() {
         assert!(!error.contains("secret"), "{error}");
         assert!(output.stdout.is_empty());
     }
+}
+
+/// Probes with these soft and hard limits on open files.
+fn limited(soft: u32, hard: u32, arguments: &[&str]) -> Output {
+    let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" probe \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_holdup")])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh runs")
+}
+
+#[test]
+fn the_limit_on_open_files_is_raised_and_more_than_it_allows_is_refused() {
+    let server = node();
+    let url = url(&server, "/timer");
+    let output = limited(30, 116, &[&url, "-n100", "--json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    let lanes = &document["phases"][1]["lanes"];
+    let lanes = lanes.as_array().expect("all at once");
+    assert_eq!(lanes.len(), 100);
+    assert!(lanes.iter().all(|lane| lane["status"] == 200), "{lanes:#?}");
+
+    let output = limited(30, 116, &[&url, "-n101"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let told = "-n is 101, but with 116 open files allowed there is room for 100; raise the limit \
+                (ulimit -n) or ask for fewer";
+    assert!(error.contains(told), "{error}");
+    assert!(output.stdout.is_empty());
 }
 
 #[test]

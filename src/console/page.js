@@ -357,7 +357,7 @@ function fillRow(row, item) {
 // The kernel knows of no worker. Where there is only one, it is that.
 const waitingFor = () => {
   const [id, ...others] = model.workers.keys();
-  return others.length ? 'waiting to be read' : `waiting for worker ${id}`;
+  return id == null || others.length ? 'waiting to be read' : `waiting for worker ${id}`;
 };
 const keyOf = (item) => item.peer ?? item.id;
 /** New rows come in at the end, and the end stays in view. */

@@ -3,6 +3,7 @@
 //! A connection left open would hold a worker of a server that keeps connections alive, and the
 //! prober itself would be what serializes the requests.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -12,8 +13,9 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
+use hyper::Response;
 use hyper::client::conn::http1;
-use hyper::header::LOCATION;
+use hyper::header::{HeaderName, LOCATION, SERVER};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +29,7 @@ use url::Url;
 use super::request::{Message, Request};
 use super::tls;
 use crate::timeline::{Failure, Lane, Timeline};
+use crate::verdict::Platform;
 
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
 const MAX_HEAD: usize = 64 * 1024;
@@ -67,9 +70,34 @@ impl Slot<'_> {
 
 /// What the look-ahead must know of an answer.
 pub(super) struct Answer {
-    pub(super) location: Option<String>,
+    pub(super) head: Head,
     pub(super) peer: SocketAddr,
 }
+
+/// What the look-ahead must know of an answer's head.
+pub(super) struct Head {
+    /// Where it redirects to.
+    pub(super) location: Option<String>,
+    pub(super) platform: Platform,
+}
+
+impl Head {
+    fn of<B>(response: &Response<B>) -> Self {
+        let texts = |name| {
+            let values = response.headers().get_all(name).iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        let location = texts(LOCATION).next();
+        let location = location.filter(|_| response.status().is_redirection());
+        let says: Vec<_> = texts(SERVER).chain(texts(X_POWERED_BY)).collect();
+        Self {
+            location: location.map(Cow::into_owned),
+            platform: Platform::of(says.iter().map(AsRef::as_ref)),
+        }
+    }
+}
+
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
 /// Asks for `url` and records what comes back when. `None` if it failed.
 pub(super) async fn ask(
@@ -118,18 +146,18 @@ async fn exchange(route: &Route, request: Message, slot: Slot<'_>) -> Result<Ans
     let io = |error: io::Error| failed(&error);
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
-    let location = match &route.tls {
+    let head = match &route.tls {
         None => speak(stream, request, slot).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
             speak(stream.map_err(io)?, request, slot).await?
         }
     };
-    Ok(Answer { location, peer })
+    Ok(Answer { head, peer })
 }
 
-/// Sends the request and reads the answer to its end; gives where it redirects to.
-async fn speak<S>(stream: S, request: Message, slot: Slot<'_>) -> Result<Option<String>, Failure>
+/// Sends the request and reads the answer to its end.
+async fn speak<S>(stream: S, request: Message, slot: Slot<'_>) -> Result<Head, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -147,18 +175,14 @@ where
         let response = response.await.map_err(broken)?;
         let status = response.status();
         slot.record(|lane, now| lane.answer(now, status.as_u16()));
-        let location = response
-            .headers()
-            .get(LOCATION)
-            .filter(|_| status.is_redirection());
-        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let head = Head::of(&response);
         let mut body = response.into_body();
         while let Some(frame) = body.frame().await {
             if let Some(data) = frame.map_err(broken)?.data_ref() {
                 slot.record(|lane, now| lane.chunk(now, data));
             }
         }
-        Ok(location)
+        Ok(head)
     });
     // One task drives both, so that a chunk's time is taken in the turn in which it was read.
     let mut open = true;

@@ -12,7 +12,10 @@ use url::{Position, Url};
 use super::connection::{self, Answer, Route, Slot};
 use super::{Event, Outlook, Phase, Report, Request, Settings, Target, route};
 use crate::timeline::{Failure, Lane, Timeline};
-use crate::verdict::{Delivery, Identical, Kind, delivery, identical, judge};
+use crate::verdict::{
+    Delivery, Identical, Kind, LeftBehind, Platform, delivery, identical, is_kept, judge,
+    judge_left_behind,
+};
 
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -34,6 +37,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often identical URLs are compared again if they seem to wait. Two connections meet on one of
 /// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
 const COMPARED_AGAIN: usize = 3;
+
+/// The round that is made to see what requests leave behind, after all others.
+const LEFT_BEHIND_ROUND: usize = 2 + COMPARED_AGAIN;
 
 /// So many requests are on their way before the next are begun. A connection stands when the runtime has
 /// heard of it, and a request that is asked waits for that until all others that are begun with it have
@@ -64,10 +70,16 @@ pub async fn probe(
         },
         clock: Instant::now(),
         redirected_from: Vec::new(),
+        platform: Platform::Unknown,
         observe,
     };
     match run.look_ahead().await {
-        Ok(()) => run.measure().await,
+        Ok(lane) => {
+            let platform = run.platform;
+            let mut report = run.measure(&lane).await;
+            report.verdict = report.verdict.advised_for(platform);
+            report
+        }
         Err(lane) => run.report(vec![*lane]),
     }
 }
@@ -81,13 +93,15 @@ struct Run<'a> {
     route: Route,
     clock: Instant,
     redirected_from: Vec<Url>,
+    platform: Platform,
     observe: &'a mut dyn FnMut(Event<'_>),
 }
 
 impl Run<'_> {
-    /// Asks once, unmeasured: it warms the server up, and follows where it redirects to. The lane
-    /// is returned if it failed.
-    async fn look_ahead(&mut self) -> Result<(), Box<Lane>> {
+    /// Asks once: it warms the server up, and follows where it redirects to. The lane of the last answer
+    /// is no measurement, but what comes after is compared with it. As an error, it is the one that
+    /// failed.
+    async fn look_ahead(&mut self) -> Result<Lane, Box<Lane>> {
         loop {
             let url = self.target.unique("warm");
             self.route =
@@ -104,8 +118,9 @@ impl Run<'_> {
             };
             // The address that answered, and no other, is measured.
             self.route.addresses = vec![answer.peer];
-            let Some(location) = answer.location else {
-                return Ok(());
+            self.platform = answer.head.platform;
+            let Some(location) = answer.head.location else {
+                return Ok(lane);
             };
             let why = match self.target.redirected(&url, &location) {
                 Ok(to) if self.redirected_from.len() < MAX_REDIRECTS => {
@@ -132,7 +147,7 @@ impl Run<'_> {
         self.target = to;
     }
 
-    async fn measure(mut self) -> Report {
+    async fn measure(mut self, look_ahead: &Lane) -> Report {
         let mut alone = Vec::new();
         for number in 1..=2 {
             let known = alone.iter().find_map(Lane::duration);
@@ -151,15 +166,25 @@ impl Run<'_> {
             return report;
         }
 
+        let pause = LeftBehind::suspected(look_ahead, &report.alone);
+        if let Some(found) = self.left_behind(pause, &report.alone).await {
+            return self.measure_left_behind(report, found).await;
+        }
+
         let solo = report.alone.iter().filter_map(Lane::duration).min();
         let unique = self.unique(0, solo).await;
-        report.verdict = judge(&report.alone, &unique);
+        let kept = is_kept(look_ahead, &report.alone);
+        report.verdict = judge(&report.alone, &unique).or_because(kept);
         if report.verdict.is_doubtful() {
             let again = judge(&report.alone, &self.unique(1, solo).await);
             report.verdict = report.verdict.again(&again);
         }
         if matches!(report.verdict.kind, Kind::Concurrent | Kind::Limited) {
             let (same, url) = self.identical(0, solo).await;
+            let pause = LeftBehind::suspected_after(&report.alone, &same);
+            if let Some(found) = self.left_behind(pause, &report.alone).await {
+                return self.measure_left_behind(report, found).await;
+            }
             let (again, _) = self.one(&url).await;
             let found = identical(&report.alone, &unique, &same, Some(&again));
             report.identical = Some(self.compare_again(found, &report.alone, solo).await);
@@ -167,6 +192,27 @@ impl Run<'_> {
             report.same = Some(same);
         }
         report.unique = Some(unique);
+        report
+    }
+
+    /// Pauses, asks one request, and compares it with those `alone` that followed another one.
+    async fn left_behind(&mut self, pause: Option<Duration>, alone: &[Lane]) -> Option<LeftBehind> {
+        time::sleep(pause?).await;
+        self.announce(Phase::Solo, None);
+        let url = self.target.unique("rested");
+        let rested = self.at_once(&[url]).await;
+        LeftBehind::found(rested.lanes.first()?, alone)
+    }
+
+    /// All at once after a pause, and one right after them, to see how long what they left behind takes.
+    async fn measure_left_behind(mut self, mut report: Report, found: LeftBehind) -> Report {
+        time::sleep(found.pause()).await;
+        let longest = report.alone.iter().filter_map(Lane::duration).max();
+        let at_once = self.unique(LEFT_BEHIND_ROUND, longest).await;
+        let next = self.target.unique("next");
+        let (next, _) = self.one(&next).await;
+        report.verdict = judge_left_behind(found, &report.alone, &at_once, &next);
+        report.unique = Some(at_once);
         report
     }
 

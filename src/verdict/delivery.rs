@@ -19,6 +19,11 @@ const BURST: f64 = 0.1;
 /// cross a network.
 const BURST_TIME: Duration = Duration::from_millis(10);
 
+/// An answer is buffered if at most this part of its bytes came before the burst. A compression sends its
+/// header at once and keeps all else, and some servers send a comment first; a stream of two equal
+/// chunks has sent half.
+const BEFORE_BURST: f64 = 0.1;
+
 /// How an answer was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -31,13 +36,15 @@ pub enum Delivery {
         #[serde(rename = "first_ms", serialize_with = "as_ms")]
         first: Duration,
     },
-    /// Several chunks, all in one burst at the end of a long wait.
+    /// Several chunks, and all or nearly all of their bytes in one burst at the end of a long wait.
     Buffered {
         /// How many there were.
         chunks: u64,
         /// How long it took until the burst.
         #[serde(rename = "after_ms", serialize_with = "as_ms")]
         after: Duration,
+        /// The bytes that came before the burst; at most a tenth of all.
+        before: u64,
     },
     /// One chunk or none. A short answer looks like this, and so does a stream that something on
     /// the way gathered into one piece.
@@ -54,13 +61,33 @@ impl fmt::Display for Delivery {
                 "Streamed: {chunks} chunks, the first after {}.",
                 Span(first)
             ),
-            Self::Buffered { chunks, after } => write!(
-                f,
-                "Buffered: nothing for {}, then all {chunks} chunks in one burst. The handler \
-                 blocks or makes everything before it sends, or a proxy, a compression or a write \
-                 buffer gathers the chunks.",
-                Span(after)
-            ),
+            Self::Buffered {
+                chunks,
+                after,
+                before,
+            } => {
+                match before {
+                    0 => write!(
+                        f,
+                        "Buffered: nothing for {}, then all {chunks} chunks",
+                        Span(after)
+                    )?,
+                    1 => write!(
+                        f,
+                        "Buffered: 1 byte in the first {}, then all else",
+                        Span(after)
+                    )?,
+                    _ => write!(
+                        f,
+                        "Buffered: {before} bytes in the first {}, then all else",
+                        Span(after)
+                    )?,
+                }
+                f.write_str(
+                    " in one burst. The handler blocks or makes everything before it sends, or a \
+                     proxy, a compression or a write buffer gathers the chunks.",
+                )
+            }
             Self::Single => f.write_str(
                 "In one piece: a short answer, or a stream that something on the way gathered.",
             ),
@@ -99,12 +126,23 @@ pub fn delivery(lane: &Lane) -> Delivery {
     if duration < MIN_DURATION {
         return Delivery::Unknown;
     }
-    let after = first.at.saturating_sub(lane.asked_at());
-    if end.saturating_sub(first.at) <= duration.mul_f64(BURST).max(BURST_TIME) {
-        Delivery::Buffered { chunks, after }
-    } else {
-        let first = after;
-        Delivery::Streamed { chunks, first }
+    let burst = end.saturating_sub(duration.mul_f64(BURST).max(BURST_TIME));
+    let early = lane.chunks().iter().take_while(|chunk| chunk.at < burst);
+    let before: u64 = early.map(|chunk| chunk.bytes as u64).sum();
+    let begins = lane.chunks().iter().find(|chunk| chunk.at >= burst);
+    #[expect(clippy::cast_precision_loss, reason = "a tenth need not be exact")]
+    let few = before as f64 <= lane.bytes() as f64 * BEFORE_BURST;
+    // Where the chunks that are kept one by one all came before, nothing is known of the burst.
+    match begins {
+        Some(begins) if few => Delivery::Buffered {
+            chunks,
+            after: begins.at.saturating_sub(lane.asked_at()),
+            before,
+        },
+        _ => Delivery::Streamed {
+            chunks,
+            first: first.at.saturating_sub(lane.asked_at()),
+        },
     }
 }
 
@@ -134,6 +172,7 @@ mod tests {
         let buffered = |chunks, after| Delivery::Buffered {
             chunks,
             after: ms(after),
+            before: 0,
         };
         for (chunks, end, expected) in [
             (&[0, 200, 400, 600][..], 600, streamed(4, 0)),
@@ -148,6 +187,64 @@ mod tests {
         ] {
             assert_eq!(delivered(chunks, end), expected, "{chunks:?} {end}");
         }
+    }
+
+    #[test]
+    fn what_counts_is_when_most_of_the_bytes_came() {
+        let ms = Duration::from_millis;
+        let delivered = |chunks: &[(u64, usize)]| {
+            let mut lane = Lane::asked("/", ms(0));
+            for (at, bytes) in chunks {
+                lane.chunk(ms(*at), &vec![b'x'; *bytes]);
+            }
+            lane.finish(ms(3000));
+            delivery(&lane)
+        };
+        // A compression's header, and then all else.
+        let gathered = delivered(&[(2, 10), (2990, 20_000), (2991, 15_000)]);
+        let expected = Delivery::Buffered {
+            chunks: 3,
+            after: ms(2990),
+            before: 10,
+        };
+        assert_eq!(gathered, expected);
+        let words = gathered.to_string();
+        assert!(
+            words
+                .starts_with("Buffered: 10 bytes in the first 2.99 s, then all else in one burst."),
+            "{words}"
+        );
+        // In one piece at the end, too.
+        assert_eq!(
+            delivered(&[(2, 10), (3000, 500)]),
+            Delivery::Buffered {
+                chunks: 2,
+                after: ms(3000),
+                before: 10,
+            }
+        );
+        for streamed in [
+            &[(2, 60), (1000, 60), (2000, 60), (3000, 60)][..],
+            &[(2, 50), (3000, 100)],
+            // A stream that ends long after its last byte.
+            &[(2, 10), (300, 5000)],
+        ] {
+            let kind = delivered(streamed);
+            assert!(
+                matches!(kind, Delivery::Streamed { .. }),
+                "{streamed:?}: {kind:?}"
+            );
+        }
+        // More chunks than are kept: the rest is only counted.
+        let many: Vec<_> = (0..2000).map(|at| (at, 10)).collect();
+        assert!(matches!(delivered(&many), Delivery::Streamed { .. }));
+        let late: Vec<_> = (0..2000)
+            .map(|place| (if place == 0 { 2 } else { 2990 }, 10))
+            .collect();
+        assert!(matches!(
+            delivered(&late),
+            Delivery::Buffered { before: 10, .. }
+        ));
     }
 
     #[test]

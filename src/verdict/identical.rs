@@ -172,7 +172,7 @@ fn answered_once(
         return None;
     }
     let solo = alone.iter().filter_map(Lane::duration).min()?;
-    let kept = |time: Duration| time <= solo.mul_f64(KEPT) && time + KEPT_BY <= solo;
+    let kept = |time: Duration| time <= solo.mul_f64(KEPT) && time.saturating_add(KEPT_BY) <= solo;
     let time = again.duration()?;
     // If a unique URL can be as fast, speed is no sign that an answer was kept.
     let mut unique_times = unique.lanes.iter().filter_map(Lane::duration);
@@ -216,7 +216,7 @@ fn held_up(unique: &Timeline, same: &Timeline, verdict: &Verdict) -> Option<Stri
         )
     );
     let slowest = unique.lanes.iter().filter_map(Lane::duration).max()?;
-    let late = |time: &Duration| *time > slowest.mul_f64(HELD_UP);
+    let late = |time: &Duration| time.as_secs_f64() > slowest.as_secs_f64() * HELD_UP;
     let count = same
         .lanes
         .iter()

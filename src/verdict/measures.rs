@@ -39,6 +39,14 @@ const ASKED_WITHIN: f64 = 0.25;
 /// retry of TCP comes after one second, timers are some percent early at most.
 const SYN_RETRY: Duration = Duration::from_millis(900);
 
+/// Errors that come sooner are given at once; later ones were waited for. Pools wait for tenths of a
+/// second at least before they give up.
+const MIN_WAIT: Duration = Duration::from_millis(100);
+
+/// Errors wait equally long if they differ by this part of the time: they were asked together, so one
+/// time-out ends them together.
+const SAME_WAIT: f64 = 0.15;
+
 /// What the staircase is read from.
 #[derive(Debug)]
 pub(super) struct Measures {
@@ -70,26 +78,25 @@ impl Measures {
         }
         all_answered(at_once, false)?;
         same_status(alone, at_once)?;
-
         let alone_times = alone.iter().filter_map(Lane::duration);
         let (Some(low), Some(high)) = (alone_times.clone().min(), alone_times.max()) else {
             return Err(Reason::NoSolo);
         };
         let round_trip = alone.iter().filter_map(Lane::connecting).min();
         let round_trip = round_trip.unwrap_or_default();
-        let network = round_trip * SURE_ROUND_TRIPS;
+        let network = round_trip.saturating_mul(SURE_ROUND_TRIPS);
         let (work_low, work_high) = (low.saturating_sub(network), high.saturating_sub(network));
 
         let others = u32::try_from(at_once.len() - 1).unwrap_or(u32::MAX);
         if low < MIN_SOLO || low.saturating_mul(others) < MIN_SPREAD {
             return Err(Reason::TooShort);
         }
-        if (round_trip * POSSIBLE_ROUND_TRIPS).as_secs_f64() > low.as_secs_f64() * MAX_NETWORK_SHARE
-        {
+        let possible = round_trip.saturating_mul(POSSIBLE_ROUND_TRIPS);
+        if possible.as_secs_f64() > low.as_secs_f64() * MAX_NETWORK_SHARE {
             return Err(Reason::Distant { round_trip });
         }
         let differ = work_high.as_secs_f64() > work_low.as_secs_f64() * SOLO_RATIO;
-        if differ && work_high > work_low + SOLO_NOISE {
+        if differ && work_high > work_low.saturating_add(SOLO_NOISE) {
             return Err(Reason::SoloVaries { low, high });
         }
 
@@ -105,7 +112,7 @@ impl Measures {
 
         let slow = |lane: &&Lane| {
             let connecting = lane.connecting().unwrap_or_default();
-            connecting >= round_trip + SYN_RETRY
+            connecting >= round_trip.saturating_add(SYN_RETRY)
         };
         let count = at_once.iter().filter(slow).count();
         let doubt = (count > 0).then(|| Doubt::SlowConnects {
@@ -133,7 +140,7 @@ fn times<'a>(lanes: impl Iterator<Item = &'a Lane>, network: Duration) -> Vec<f6
     times
 }
 
-fn all_answered(lanes: &[Lane], alone: bool) -> Result<(), Reason> {
+pub(super) fn all_answered(lanes: &[Lane], alone: bool) -> Result<(), Reason> {
     let mut unanswered = lanes.iter().filter(|lane| lane.finished_at().is_none());
     let Some(first) = unanswered.next() else {
         return Ok(());
@@ -151,20 +158,32 @@ fn all_answered(lanes: &[Lane], alone: bool) -> Result<(), Reason> {
 
 /// Errors may come faster or slower than answers, and another status (a redirect to a log-in, say)
 /// is other work.
-fn same_status(alone: &[Lane], at_once: &[Lane]) -> Result<(), Reason> {
+pub(super) fn same_status(alone: &[Lane], at_once: &[Lane]) -> Result<(), Reason> {
     let expected = alone.iter().find_map(Lane::status);
     for (lanes, alone) in [(alone, true), (at_once, false)] {
-        let mut odd = lanes.iter().filter_map(Lane::status).filter(|status| {
-            *status >= 400 || expected.is_some_and(|expected| expected != *status)
-        });
-        if let Some(status) = odd.next() {
-            let count = 1 + odd.count();
+        let odd: Vec<_> = lanes.iter().filter(|lane| is_odd(lane, expected)).collect();
+        if let Some(status) = odd.first().and_then(|lane| lane.status()) {
             return Err(Reason::Status {
-                count,
+                count: odd.len(),
                 status,
                 alone,
+                after: waited(&odd),
+                well: None,
             });
         }
     }
     Ok(())
+}
+
+/// Whether a lane has another status than is expected, or an error's.
+pub(super) fn is_odd(lane: &Lane, expected: Option<u16>) -> bool {
+    lane.status()
+        .is_some_and(|status| status >= 400 || expected.is_some_and(|expected| expected != status))
+}
+
+/// How long all of `odd` waited, if all waited equally long and not just for the network.
+fn waited(odd: &[&Lane]) -> Option<Duration> {
+    let times = || odd.iter().filter_map(|lane| lane.duration());
+    let (low, high) = (times().min()?, times().max()?);
+    (low >= MIN_WAIT && high.saturating_sub(low) <= high.mul_f64(SAME_WAIT)).then_some(low)
 }

@@ -39,8 +39,11 @@
 //! ```
 
 mod delivery;
+mod groups;
 mod identical;
+mod left_behind;
 mod measures;
+mod platform;
 mod reason;
 mod staircase;
 mod wording;
@@ -59,6 +62,8 @@ use staircase::Shape;
 
 pub use delivery::{Delivery, delivery};
 pub use identical::{Identical, IdenticalKind, identical};
+pub use left_behind::{LeftBehind, is_kept, judge_left_behind};
+pub use platform::Platform;
 pub use reason::Reason;
 
 /// The answer to "does this run my requests in parallel?".
@@ -67,9 +72,10 @@ pub use reason::Reason;
 pub enum Kind {
     /// All requests ran at the same time.
     Concurrent,
-    /// They ran one at a time.
+    /// They ran one at a time, or took as long together as one after the other.
     Serialized,
-    /// They ran several at a time, but not all; or all of them shared what serves fewer.
+    /// They ran several at a time, but not all; or all of them shared what serves fewer, but more than
+    /// one.
     Limited,
     /// The measurement does not tell; [`Verdict::reason`] says why.
     Inconclusive,
@@ -116,16 +122,13 @@ pub struct Verdict {
     pub advice: Vec<String>,
 }
 
-/// From this solo time on, no machine pauses for so long by chance.
-const LONG_SOLO: Duration = Duration::from_secs(1);
-
 impl Verdict {
-    /// Whether one pause of the machine, or of the server, could have made it: those whom it hit
-    /// are as late as if they had waited for a turn, and if it hit all, as if they shared something.
+    /// Whether one pause of the machine, or of the server, could have made it: the requests that it
+    /// hit are as late as if they had waited for a turn, and if it hit all, as if they shared something.
+    /// Instances of a server that were still starting look the same, however long a request takes.
     /// Measure [again](Verdict::again) then.
     pub fn is_doubtful(&self) -> bool {
-        let one_pause = self.steps.len() == 2 || self.reason == Some(Reason::Shared);
-        one_pause && self.solo.is_some_and(|solo| solo < LONG_SOLO)
+        self.steps.len() == 2 || self.reason == Some(Reason::Shared)
     }
 
     /// The verdict when `again` is of the same requests, measured once more: this one if both say
@@ -164,9 +167,28 @@ impl Verdict {
             self.kind = Kind::Inconclusive;
             self.at_a_time = None;
             self.sentence = wording::sentence(&self);
-            self.advice = wording::advice(&self);
+            self.advice = wording::advice(&self, Platform::Unknown);
         }
         self.evidence.push(numbers);
+        self
+    }
+
+    /// The same verdict, where it is inconclusive since answers come too soon, with `reason` if there is
+    /// a better one.
+    #[must_use]
+    pub fn or_because(mut self, reason: Option<Reason>) -> Self {
+        if let Some(reason) = reason.filter(|_| self.reason == Some(Reason::TooShort)) {
+            self.reason = Some(reason);
+            self.sentence = wording::sentence(&self);
+            self.advice = wording::advice(&self, Platform::Unknown);
+        }
+        self
+    }
+
+    /// The same verdict with the advice that fits what the server is made of.
+    #[must_use]
+    pub fn advised_for(mut self, platform: Platform) -> Self {
+        self.advice = wording::advice(&self, platform);
         self
     }
 
@@ -185,23 +207,49 @@ impl Verdict {
 pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
     let measures = match Measures::take(alone, &at_once.lanes) {
         Ok(measures) => measures,
-        Err(reason) => return conclude(alone, at_once, Outcome::because(reason)),
-    };
-    let shape = staircase::read(&measures.times, measures.solo);
-    let outcome = match measures.doubt {
-        None => Outcome::of(shape),
-        Some(Doubt::SlowConnects { count, others }) => {
-            // A request that joined the line a second late can hide or fake a gap, but it cannot
-            // make the others finish one by one.
-            let shapes = [shape, staircase::read(&others, measures.solo)];
-            let enough = others.len() >= MIN_OTHERS;
-            match shapes.into_iter().find(|shape| *shape == Shape::OneByOne) {
-                Some(shape) if enough => Outcome::of(shape),
-                _ => Outcome::because(Reason::SlowConnects { count }),
+        Err(mut reason) => {
+            if let Reason::Status {
+                alone: false, well, ..
+            } = &mut reason
+            {
+                *well = well_at_a_time(alone, at_once);
             }
+            return conclude(alone, at_once, Outcome::because(reason));
+        }
+    };
+    let read = |times: &[f64]| staircase::read(times, measures.solo);
+    let outcome = match &measures.doubt {
+        None => Outcome::of(read(&measures.times), at_once.lanes.len()),
+        // A request that joined the line a second late can hide or fake a gap, but it cannot make the
+        // others finish one by one.
+        Some(Doubt::SlowConnects { others, .. })
+            if others.len() >= MIN_OTHERS
+                && [&measures.times, others]
+                    .iter()
+                    .any(|times| read(times) == Shape::OneByOne) =>
+        {
+            Outcome::of(Shape::OneByOne, at_once.lanes.len())
+        }
+        Some(Doubt::SlowConnects { count, .. }) => {
+            Outcome::because(Reason::SlowConnects { count: *count })
         }
     };
     conclude(alone, at_once, outcome)
+}
+
+/// How many of those at once that were answered well ran at a time, when others were not.
+fn well_at_a_time(alone: &[Lane], at_once: &Timeline) -> Option<usize> {
+    let expected = alone.iter().find_map(Lane::status);
+    let well = |lane: &&Lane| !measures::is_odd(lane, expected);
+    let well: Vec<_> = at_once.lanes.iter().filter(well).cloned().collect();
+    let measures = Measures::take(alone, &well).ok()?;
+    let shape = staircase::read(&measures.times, measures.solo);
+    let outcome = Outcome::of(shape, well.len());
+    match outcome.kind {
+        Kind::Concurrent => Some(well.len()),
+        Kind::Serialized => Some(1),
+        Kind::Limited | Kind::Inconclusive => outcome.at_a_time,
+    }
 }
 
 /// The fewest requests with a timely connection that show a staircase on their own: two finishes
@@ -237,7 +285,7 @@ impl Outcome {
         }
     }
 
-    fn of(shape: Shape) -> Self {
+    fn of(shape: Shape, lanes: usize) -> Self {
         let plain = |kind| Self {
             kind,
             at_a_time: None,
@@ -245,11 +293,37 @@ impl Outcome {
             reason: None,
         };
         match shape {
-            Shape::Together => plain(Kind::Concurrent),
-            Shape::OneByOne => plain(Kind::Serialized),
+            Shape::Together => Self {
+                steps: vec![lanes],
+                ..plain(Kind::Concurrent)
+            },
+            Shape::OneByOne => Self {
+                steps: vec![1; lanes],
+                ..plain(Kind::Serialized)
+            },
             Shape::Steps(steps) => Self::limited(steps[0], steps, None),
             Shape::UnevenSteps(steps) => Self::limited(steps[0], steps, Some(Reason::Uneven)),
             Shape::Shared(at_a_time) => Self::limited(at_a_time, Vec::new(), Some(Reason::Shared)),
+            Shape::NothingGained => Self {
+                reason: Some(Reason::Shared),
+                ..plain(Kind::Serialized)
+            },
+            Shape::Batches { steps, factor } => {
+                let reason = Some(Reason::OwnPace { factor });
+                match steps[0] {
+                    1 => Self {
+                        steps,
+                        reason,
+                        ..plain(Kind::Serialized)
+                    },
+                    at_a_time => Self::limited(at_a_time, steps, reason),
+                }
+            }
+            Shape::Rate { burst, each, every } => {
+                let every = Duration::from_secs_f64(every);
+                let reason = Reason::Rate { burst, each, every };
+                Self::limited(burst, Vec::new(), Some(reason))
+            }
             Shape::Unclear(reason) => Self::because(reason),
         }
     }
@@ -263,10 +337,10 @@ fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
     let one_by_one = solo.map(|solo| solo.saturating_mul(u32::try_from(lanes).unwrap_or(u32::MAX)));
     let k = one_by_one.zip(makespan.filter(|makespan| !makespan.is_zero()));
     let k = k.map(|(one_by_one, makespan)| one_by_one.div_duration_f64(makespan));
-    let (at_a_time, steps) = match outcome.kind {
-        Kind::Concurrent => (Some(lanes), vec![lanes]),
-        Kind::Serialized => (Some(1), vec![1; lanes]),
-        Kind::Limited | Kind::Inconclusive => (outcome.at_a_time, outcome.steps),
+    let at_a_time = match outcome.kind {
+        Kind::Concurrent => Some(lanes),
+        Kind::Serialized => Some(1),
+        Kind::Limited | Kind::Inconclusive => outcome.at_a_time,
     };
     let mut verdict = Verdict {
         kind: outcome.kind,
@@ -275,14 +349,14 @@ fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
         solo,
         makespan,
         k,
-        steps,
+        steps: outcome.steps,
         reason: outcome.reason,
         sentence: String::new(),
         evidence: Vec::new(),
         advice: Vec::new(),
     };
     verdict.sentence = wording::sentence(&verdict);
-    verdict.evidence = wording::evidence(&verdict, alone);
-    verdict.advice = wording::advice(&verdict);
+    verdict.evidence = wording::evidence(&verdict, alone, at_once);
+    verdict.advice = wording::advice(&verdict, Platform::Unknown);
     verdict
 }

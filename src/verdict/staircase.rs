@@ -2,14 +2,17 @@
 //!
 //! A server that takes `c` at a time and `pace` for each finishes the first `c` after one pace, the
 //! next `c` after two, and so on. [`read`] looks for the one `c` that all finishes fit. If there is
-//! none, it looks for lines of different length, then for a server that runs all at once with the
-//! strength of a few, and at last for the reason why nothing fits.
+//! none, it looks for lines of different length, then for batches at a pace of their own, for a server
+//! that runs all at once with the strength of a few, for a regular rate, and at last for the reason why
+//! nothing fits.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     reason = "counts of requests are small, and their quotients positive"
 )]
+
+use std::time::Duration;
 
 use super::reason::Reason;
 
@@ -64,6 +67,10 @@ const PROMPT: f64 = 1.35;
 /// a tenth, and the turns a scheduler gives, stay within.
 const TOGETHER: f64 = 0.25;
 
+/// … and no two that follow each other are further apart than this part of the longest time: then they
+/// are two groups, and the second one waited.
+const NO_GAP: f64 = 0.12;
+
 /// Requests that share all take this factor of the solo time at least: three on two cores do.
 const SLOWED: f64 = 1.4;
 
@@ -77,6 +84,39 @@ const MAX_SHARE: f64 = 16.0;
 
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
+
+/// How far a finish may be from the step of its batch, in paces. Tighter than for a queue at the pace of
+/// one alone, since here the pace itself is read from the finishes.
+const BATCH_TOLERANCE: f64 = 0.12;
+
+/// The longest that a batch may take, in times of one alone. Four threads on one core take four, and
+/// whatever takes more is no batch that people would call one.
+const MAX_BATCH: f64 = 8.0;
+
+/// The same for one request at a time: others that wait may slow it down, by spinning for a lock for
+/// example, but not by more.
+const MAX_LONE_BATCH: f64 = 3.0;
+
+/// The fewest steps of one request at a pace of its own. Two have one distance, which may be chance.
+const MIN_LONE_STEPS: usize = 3;
+
+/// Batches at up to this k are no faster than one after the other: four threads that share one core
+/// end together, and nothing of them ran at the same time.
+const NO_GAIN: f64 = 1.1;
+
+/// The fewest steps that show a rate: so many in a row, as wide as each other.
+const MIN_RATE_STEPS: usize = 4;
+
+/// A rate gives each step at most one in this many of the first one: lines of four workers, dealt out
+/// by chance, leave one line alone for four steps once in fifty times.
+const RATE_SHARE: usize = 4;
+
+/// How far from each other the distances of a rate may be, in parts of one.
+const RATE_TOLERANCE: f64 = 0.15;
+
+/// A part of the work is seen to be done one at a time if it spreads the finishes by this part of the
+/// solo time: work that varies by a quarter spreads them by half.
+const MIN_PART: f64 = 0.75;
 
 /// What one request takes alone: the shorter and the longer measurement, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +136,16 @@ pub(super) enum Shape {
     Steps(Vec<usize>),
     /// As many or fewer with each pace.
     UnevenSteps(Vec<usize>),
+    /// The same number after each pace, which is longer than one alone takes by this factor.
+    Batches { steps: Vec<usize>, factor: f64 },
+    /// In batches, or all together, as late as if one after the other.
+    NothingGained,
+    /// So many together, and then the rest at a regular distance.
+    Rate {
+        burst: usize,
+        each: usize,
+        every: f64,
+    },
     /// All together, as late as if so many cores did the work of all.
     Shared(usize),
     /// No shape that proves anything.
@@ -134,7 +184,9 @@ pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
         _ => return Shape::Unclear(Reason::Irregular),
     }
     uneven(times, solo)
+        .or_else(|| batches(times, solo))
         .or_else(|| shared(times, solo))
+        .or_else(|| regular(times, solo))
         .unwrap_or_else(|| Shape::Unclear(unclear(times, solo)))
 }
 
@@ -199,7 +251,9 @@ fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
         .iter()
         .map(|time| (time / pace).round().max(1.0) as usize)
         .collect();
-    let mut steps = vec![0; *turns.last()?];
+    // Without a gap there are at most as many steps as requests.
+    let count = turns.last().filter(|count| **count <= times.len())?;
+    let mut steps = vec![0; *count];
     for turn in &turns {
         steps[turn - 1] += 1;
     }
@@ -207,18 +261,125 @@ fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
     let stairs = steps[0] > 1 && steps.is_sorted_by(|one, next| one >= next);
     let proven = waited as f64 > STRAGGLERS * times.len() as f64;
     let gapless = steps.iter().all(|step| *step > 0);
-    (stairs && gapless && proven && fits(times, &turns, solo)).then_some(Shape::UnevenSteps(steps))
+    let fits = stairs && gapless && proven && fits(times, &turns, solo);
+    fits.then(|| match rate_of(&steps) {
+        Some(each) => Shape::Rate {
+            burst: steps[0],
+            each,
+            every: pace,
+        },
+        None => Shape::UnevenSteps(steps),
+    })
+}
+
+/// How many come at a time after the first step, if the steps are a rate's.
+fn rate_of(steps: &[usize]) -> Option<usize> {
+    let (burst, rest) = steps.split_first()?;
+    let each = *rest.first()?;
+    // The last step may be what was left.
+    let even = rest[..rest.len() - 1].iter().all(|step| *step == each);
+    (even && rest.len() >= MIN_RATE_STEPS && each * RATE_SHARE <= *burst).then_some(each)
+}
+
+/// Batches of one size, at a pace of their own: a server that works on several requests together, or a
+/// pool with more threads than cores. The last batch may be smaller, and then also faster.
+fn batches(times: &[f64], solo: Solo) -> Option<Shape> {
+    (1..=times.len() / 2).find_map(|width| batches_of(width, times, solo))
+}
+
+fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Shape> {
+    let alone = f64::midpoint(solo.low, solo.high);
+    let (full, rest) = times.split_at(times.len() - times.len() % width);
+    let turns: Vec<_> = (0..full.len()).map(|place| place / width + 1).collect();
+    let count = *turns.last()?;
+    if count < if width == 1 { MIN_LONE_STEPS } else { 2 } {
+        return None;
+    }
+    let pace = pace(full, &turns);
+    let within = BATCH_TOLERANCE * pace + noise(pace);
+    let tight = full
+        .iter()
+        .zip(&turns)
+        .all(|(time, turn)| (time - *turn as f64 * pace).abs() <= within);
+    let last = count as f64 * pace;
+    let follows = rest
+        .iter()
+        .all(|time| (last + FASTER * solo.low - within..=last + pace + within).contains(time));
+    let factor = pace / alone;
+    let most = if width == 1 {
+        MAX_LONE_BATCH
+    } else {
+        MAX_BATCH
+    };
+    // At the pace of one alone it is a queue, which has been looked for.
+    if !tight || !follows || pace <= solo.high * PACE_DRIFT || factor > most {
+        return None;
+    }
+    let gain = width as f64 / factor;
+    if width > 1 && gain <= NO_GAIN {
+        return (gain >= 1.0 - SHARE_TOLERANCE).then_some(Shape::NothingGained);
+    }
+    let mut steps = vec![width; count];
+    steps.extend(Some(rest.len()).filter(|rest| *rest > 0));
+    Some(Shape::Batches { steps, factor })
+}
+
+/// Some at once as fast as alone, and the others at a regular distance that is not the time of one
+/// alone: a limit on the rate if it is longer, a part of the work that is done one at a time if it is
+/// shorter.
+fn regular(times: &[f64], solo: Solo) -> Option<Shape> {
+    let burst = times.partition_point(|time| *time <= prompt(solo));
+    let distances = |from: usize| {
+        let some = times
+            .get(from..)
+            .filter(|some| some.len() >= MIN_RATE_STEPS)?;
+        let every = (some[some.len() - 1] - some[0]) / (some.len() - 1) as f64;
+        let within = RATE_TOLERANCE * every + noise(every);
+        let even = some
+            .windows(2)
+            .all(|pair| (pair[1] - pair[0] - every).abs() <= within);
+        (even && every > NOISE).then_some(every)
+    };
+    if let Some(every) = distances(0).filter(|every| *every < solo.low / PACE_DRIFT) {
+        // Seen from far enough away, any spread is regular.
+        let spread = times[times.len() - 1] - times[0] >= solo.high * MIN_PART;
+        let each = Duration::from_secs_f64(every);
+        return spread.then_some(Shape::Unclear(Reason::PartOneByOne { each }));
+    }
+    let every = distances(burst.checked_sub(1)?)?;
+    if every < solo.high * PACE_DRIFT {
+        return None;
+    }
+    Some(if burst > 1 {
+        Shape::Rate {
+            burst,
+            each: 1,
+            every,
+        }
+    } else {
+        Shape::Unclear(Reason::Rate {
+            burst,
+            each: 1,
+            every: Duration::from_secs_f64(every),
+        })
+    })
 }
 
 /// All slowed down alike, in proportion: they share what serves fewer.
 fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
     let (first, last) = (*times.first()?, *times.last()?);
-    let together = last - first <= TOGETHER * last && first >= SLOWED * solo.high;
+    let gap = times
+        .windows(2)
+        .any(|pair| pair[1] - pair[0] > NO_GAP * last);
+    let together = last - first <= TOGETHER * last && !gap && first >= SLOWED * solo.high;
     let share = times.len() as f64 * f64::midpoint(solo.low, solo.high) / last;
     let whole = share.round().max(1.0);
     let tolerance = (SHARE_TOLERANCE * whole).min(MAX_SHARE_TOLERANCE);
-    let shared = together && whole <= MAX_SHARE;
-    (shared && (share - whole).abs() <= tolerance).then_some(Shape::Shared(whole as usize))
+    let shared = together && whole <= MAX_SHARE && (share - whole).abs() <= tolerance;
+    shared.then_some(match whole as usize {
+        1 => Shape::NothingGained,
+        at_a_time => Shape::Shared(at_a_time),
+    })
 }
 
 /// Why nothing fits.

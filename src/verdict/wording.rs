@@ -1,15 +1,20 @@
 //! The verdict in words: one sentence, the numbers it rests on, what to do.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict};
-use crate::timeline::{Lane, Span};
+use super::{Kind, Platform, Reason, Verdict, groups};
+use crate::timeline::{Lane, Span, Timeline};
 
 /// The three cures for a handler that blocks its event loop, usually the best first.
 const CURES: &str = "If the handler blocks its event loop, there are three cures: \
     (1) an equivalent of the blocking call that is made to be awaited, usually the best; \
     (2) a callback-based equivalent, adapted into a future that the handler awaits; \
     (3) the blocking call itself on a thread pool (in actix-web, web::block).";
+
+/// What a limit may be of.
+const MANY: &str = "Look for what there are so many of: workers, threads of a pool, database \
+    connections, cores. Each serves one request at a time, so each is blocked by it.";
 
 /// The verdict in one sentence.
 pub(super) fn sentence(verdict: &Verdict) -> String {
@@ -21,23 +26,53 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
             Span(verdict.makespan.unwrap_or_default()),
             solo,
         ),
-        (Kind::Serialized, _) => {
+        (Kind::Serialized, Some(Reason::Shared)) => format!(
+            "Serialized: together the {n} requests took {}, as long as one after the other, though \
+             they did not end one by one.",
+            Span(verdict.makespan.unwrap_or_default()),
+        ),
+        (Kind::Serialized, Some(Reason::LeftBehind { answer, behind })) => format!(
+            "Serialized: each answer comes after {}, but what a request leaves behind blocks the next \
+             ones for {}.",
+            Span(*answer),
+            Span(*behind),
+        ),
+        (Kind::Serialized, reason) => {
             let pace = verdict.makespan.unwrap_or_default() / u32::try_from(n).unwrap_or(u32::MAX);
             format!(
-                "Serialized: the {n} requests ran one at a time, one finish every {}.",
-                Span(pace)
+                "Serialized: the {n} requests ran one at a time, one finish every {}{}.",
+                Span(pace),
+                match reason {
+                    Some(Reason::OwnPace { factor }) =>
+                        format!(", {factor:.1} × as long as one takes alone"),
+                    _ => String::new(),
+                },
             )
         }
         (Kind::Limited, Some(Reason::Shared)) => format!(
             "Limited: all {n} requests ran side by side, but shared what serves {} at a time.",
             verdict.at_a_time.unwrap_or_default(),
         ),
-        (Kind::Limited, _) => format!(
+        (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
+            "Limited: of {n} requests, {burst} went through together, and then {each} every {}: a \
+             limit on the rate.",
+            Span(*every),
+        ),
+        (Kind::Limited, Some(Reason::LeftBehind { answer, behind })) => format!(
+            "Limited: each answer comes after {}, but what a request leaves behind blocks the next \
+             ones for {}, of {n} requests {} at a time.",
+            Span(*answer),
+            Span(*behind),
+            verdict.at_a_time.unwrap_or_default(),
+        ),
+        (Kind::Limited, reason) => format!(
             "Limited: of {n} requests, {} ran at a time{}.",
             verdict.at_a_time.unwrap_or_default(),
-            match verdict.reason {
-                Some(Reason::Uneven) => " at most, in lines of uneven length",
-                _ => "",
+            match reason {
+                Some(Reason::Uneven) => " at most, in lines of uneven length".to_owned(),
+                Some(Reason::OwnPace { factor }) =>
+                    format!(", and each batch took {factor:.1} × as long as one takes alone"),
+                _ => String::new(),
             }
         ),
         (Kind::Inconclusive, _) => format!(
@@ -57,7 +92,20 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
     };
     match reason {
         Reason::Uneven => "the lines are of uneven length".to_owned(),
-        Reason::Shared => "all ran side by side, but shared what serves fewer".to_owned(),
+        Reason::Shared => "together they took as long as if fewer of them ran at a time".to_owned(),
+        Reason::OwnPace { factor } => {
+            format!("each batch takes {factor:.1} × as long as one request alone")
+        }
+        Reason::Rate { burst, each, every } => format!(
+            "{burst} of {n} went through at first, and then {each} every {}: a limit on the rate, or \
+             tries that are repeated at an interval",
+            Span(*every)
+        ),
+        Reason::LeftBehind { answer, behind } => format!(
+            "each answer comes after {}, but what a request leaves behind blocks the next ones for {}",
+            Span(*answer),
+            Span(*behind)
+        ),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
@@ -65,16 +113,34 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
             count,
             status,
             alone,
-        } => format!(
-            "{} got status {status}{}",
-            who(count, alone),
-            match status {
-                408 | 429 | 503 => ", turned away or queued for too long",
-                400.. => "",
-                _ => ", unlike the others",
+            after,
+            well,
+        } => {
+            let mut words = format!("{} got status {status}", who(count, alone));
+            match (status, after) {
+                (500.., Some(after)) => {
+                    let _ = write!(
+                        words,
+                        " after {}, as a pool's time-out gives it",
+                        Span(*after)
+                    );
+                }
+                (408 | 429 | 503, _) => words.push_str(", turned away or queued for too long"),
+                (400.., _) => {}
+                _ => words.push_str(", unlike the others"),
             }
-        ),
+            if let Some(well) = well {
+                let _ = write!(words, "; those answered well ran {well} at a time");
+            }
+            words
+        }
         Reason::TooShort => format!("alone, a request takes only {solo}, too short to tell"),
+        Reason::Kept { first, later } => format!(
+            "the first request took {}, later ones {}: an answer is kept, and the added x= does not \
+             matter to it, or the first request started something up",
+            Span(*first),
+            Span(*later)
+        ),
         Reason::Distant { round_trip } => format!(
             "of {solo} alone, most may be the network's, with {} a round trip",
             Span(*round_trip)
@@ -99,23 +165,33 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
             "at once, they took longer than one after the other would".to_owned()
         }
         Reason::Slowed => "all were slowed down alike, and none waited for another".to_owned(),
-        Reason::Irregular => "the finishes follow no pattern".to_owned(),
+        Reason::PartOneByOne { each } => format!(
+            "one finished every {}, while one alone takes {solo}: a part of the work is done one at a \
+             time, and the rest is not",
+            Span(*each)
+        ),
+        Reason::Irregular => "the finishes fit no number at a time".to_owned(),
         Reason::Differs { first, again } => {
             let count = |at_a_time: &Option<usize>| match at_a_time {
                 Some(count) => format!("{count} at a time"),
                 None => "no clear number".to_owned(),
             };
             format!(
-                "measured twice, it came out differently: {}, then {}",
+                "measured twice, it came out differently: {}, then {}{}",
                 count(first),
-                count(again)
+                count(again),
+                if first < again && first.is_some() {
+                    "; some of it may have been starting up"
+                } else {
+                    ""
+                }
             )
         }
     }
 }
 
 /// The numbers, a line each.
-pub(super) fn evidence(verdict: &Verdict, alone: &[Lane]) -> Vec<String> {
+pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) -> Vec<String> {
     let mut lines = Vec::new();
     let solos: Vec<_> = alone.iter().filter_map(Lane::duration).map(shown).collect();
     if !solos.is_empty() {
@@ -130,10 +206,13 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane]) -> Vec<String> {
             verdict.lanes, verdict.lanes
         ));
     }
-    if let Some(steps) = steps(verdict) {
+    let own_pace = matches!(verdict.reason, Some(Reason::OwnPace { .. }));
+    if let Some(steps) = steps(verdict).filter(|_| !own_pace) {
         lines.push(format!(
             "finishes, by steps of about one solo time: {steps}"
         ));
+    } else if let Some(groups) = groups::listed(at_once, verdict.solo.unwrap_or_default()) {
+        lines.push(format!("finishes: {groups}"));
     }
     lines
 }
@@ -159,34 +238,83 @@ fn shown(time: Duration) -> String {
 }
 
 /// What to do, a line each.
-pub(super) fn advice(verdict: &Verdict) -> Vec<String> {
-    let lines: &[&str] = match (verdict.kind, &verdict.reason) {
-        (Kind::Concurrent, _) => &[],
-        (Kind::Serialized, _) => &[
+pub(super) fn advice(verdict: &Verdict, platform: Platform) -> Vec<String> {
+    let lines: Vec<&str> = match (verdict.kind, &verdict.reason) {
+        (Kind::Concurrent, _) => Vec::new(),
+        (Kind::Serialized, Some(Reason::Shared)) => vec![
+            "Nothing ran at the same time, or all of it shared one core: an interpreter's lock, an \
+             event loop that its handlers hold in turns, or one worker that answers all when it is \
+             done with all.",
+            "If the work computes, it takes more processes or less work; if it waits, look for what \
+             there is only one of.",
+        ],
+        (Kind::Serialized | Kind::Limited, Some(Reason::LeftBehind { .. })) => vec![
+            "Look for what the handler starts and does not wait for: a spawned task, a background \
+             task, a job after the answer. It runs on the event loop and blocks it, or holds what the \
+             next request needs.",
             CURES,
-            "If it does not, look for what there is only one of: a worker, a thread, a database \
-             connection, a lock (a session's, say), or a proxy that lets one through.",
-            "If there are several workers: where they accept from one socket, one of them may get \
-             all connections that come together, and each is blocked by a handler that blocks.",
+            "A limit on the rate looks the same if it lets one request through at a time.",
         ],
-        (Kind::Limited, Some(Reason::Shared)) => &[
-            "The work computes rather than waits: more cores, less work, or another process. One \
-             at a time may also be one interpreter lock, or one event loop that its handlers hold \
-             in turns.",
+        (Kind::Serialized, _) => {
+            let first = platform.one_at_a_time();
+            let mut lines = vec![
+                first.unwrap_or(CURES),
+                match first {
+                    None => {
+                        "If it does not, look for what there is only one of: a worker, a thread, a \
+                         database connection, a lock (a session's, say), or a proxy or a limit on \
+                         the rate that lets one through."
+                    }
+                    Some(_) => {
+                        "Otherwise look for what there is only one of: a worker, a database \
+                         connection, or a proxy or a limit on the rate that lets one through."
+                    }
+                },
+            ];
+            if matches!(platform, Platform::Unknown | Platform::EventLoop) {
+                lines.push(
+                    "If there are several workers: where they accept from one socket, one of them \
+                     may get all connections that come together, and each is blocked by a handler \
+                     that blocks.",
+                );
+            }
+            lines
+        }
+        (Kind::Limited, Some(Reason::Shared)) => vec![
+            "If the work computes, this is the number of cores: it takes more of them, less work, or \
+             another machine. If it waits, all of it waits for something that gets slower when it is \
+             shared, such as a disk, a database or a line.",
         ],
-        (Kind::Limited, _) => &[
-            "Look for what there are so many of: workers, threads of a pool, database connections, \
-             cores. Each serves one request at a time, so each is blocked by it.",
-            CURES,
+        (Kind::Limited, Some(Reason::Rate { .. })) => vec![
+            "Look for a limit on the rate, in the application, a proxy or an API gateway: its burst \
+             is what went through together.",
+            "One worker of several looks the same if it happens to get all others: measure again.",
         ],
-        (Kind::Inconclusive, reason) => reason.as_ref().map_or(&[], to_do),
+        (Kind::Limited, Some(Reason::OwnPace { .. })) => vec![
+            "A server that works on requests in batches looks so (its batch size is the number), and \
+             so does a pool with more threads than there are cores.",
+            platform.several_at_a_time().unwrap_or(MANY),
+        ],
+        (Kind::Limited, _) => match platform.several_at_a_time() {
+            Some(first) => vec![first],
+            None => vec![MANY, CURES],
+        },
+        (Kind::Inconclusive, reason) => reason.as_ref().map_or(&[][..], to_do).to_vec(),
     };
-    lines.iter().map(|line| (*line).to_owned()).collect()
+    lines.into_iter().map(str::to_owned).collect()
 }
 
 fn to_do(reason: &Reason) -> &'static [&'static str] {
     match reason {
-        Reason::Uneven | Reason::Shared => &[],
+        Reason::Uneven | Reason::Shared | Reason::OwnPace { .. } => &[],
+        Reason::Rate { .. } => &[
+            "Look for a limit on the rate, in the application, a proxy or an API gateway, and for a \
+             lock that is tried again at an interval.",
+        ],
+        Reason::LeftBehind { .. } => &[
+            "Look for what the handler starts and does not wait for: a spawned task, a background \
+             task, a job after the answer.",
+        ],
         Reason::TooFew => &["Ask for two or more at once."],
         Reason::NoSolo => &["Measure a request alone first, once the server is warm."],
         Reason::Failed { alone: true, .. } => &[
@@ -197,6 +325,15 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
             "See that one request alone is answered, then ask for fewer at once. If they timed \
              out, they may have queued: allow more time.",
         ],
+        Reason::Status {
+            status: 500..,
+            after: Some(_),
+            ..
+        } => &[
+            "Look for a pool of what those ran on that were answered well, such as database \
+             connections: the others waited for a free one until their time was up.",
+            "Ask for fewer at once to see the limit without the errors.",
+        ],
         Reason::Status { .. } => &[
             "Use a route that answers well, and ask for fewer at once if it turns some away. A \
              limit on the rate, a full queue or a log-in may be in front of it.",
@@ -204,6 +341,11 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         Reason::TooShort => &[
             "Use a slower route (50 ms or more is best; a parameter that makes it wait, or more \
              data), or ask for more at once.",
+        ],
+        Reason::Kept { .. } => &[
+            "Make the URLs differ where it matters to the server: put {} into the URL, a header or the \
+             body, and it is replaced by a label that is new for each request.",
+            "If the first request did start something up, use a slower route.",
         ],
         Reason::Distant { .. } => &["Measure from nearer, or use a slower route."],
         Reason::SoloVaries { .. } => &[
@@ -238,9 +380,15 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              new connections may fall on its workers by chance, and so does the number that runs \
              at a time.",
         ],
+        Reason::PartOneByOne { .. } => &[
+            "Look for a lock, a connection or a limit on the rate that is needed for a part of the \
+             work. With more at once, that part decides how long all take.",
+        ],
         Reason::Irregular => &[
-            "Measure again when nothing else uses the server, with more at once. If it stays so, \
-             the work itself varies, or only a part of it runs one at a time.",
+            "Measure again when nothing else uses the server, with more at once.",
+            "If it stays so, look at the groups of the finishes: a pool that grows while it is used, \
+             tries that are repeated at an interval, batches, or work that goes on after the answer \
+             make such pictures, and so does work that varies.",
         ],
     }
 }

@@ -1,8 +1,10 @@
 //! Every rule of the verdict, one made-up measurement each.
 
+use std::time::Duration;
+
 use super::{lanes, ms};
 use crate::timeline::{Failure, Lane, Timeline};
-use crate::verdict::{Kind, Reason, Verdict, judge};
+use crate::verdict::{Kind, Reason, Verdict, delivery, identical, judge};
 
 fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
     judge(&lanes(alone), &Timeline::from(lanes(at_once)))
@@ -104,16 +106,167 @@ fn steps_of_the_finish_times_tell_how_many_ran_at_a_time() {
 
 #[test]
 fn requests_that_share_cores_finish_together_and_are_limited() {
-    for (at_once, at_a_time) in [
-        (&[4000, 4010, 3990, 4020][..], 1),
-        (&[2000, 2010, 1990, 2020], 2),
-        (&[2010, 2020], 1),
+    for (alone, at_once, kind, at_a_time) in [
+        (
+            &[1000, 1002][..],
+            &[2000, 2010, 1990, 2020][..],
+            Kind::Limited,
+            2,
+        ),
+        // One core, an interpreter's lock: nothing is gained by asking at the same time.
+        (
+            &[1000, 1002],
+            &[4000, 4010, 3990, 4020],
+            Kind::Serialized,
+            1,
+        ),
+        (&[1000, 1002], &[2010, 2020], Kind::Serialized, 1),
+        // One actor that answers all eight when it is done with all.
+        (
+            &[300, 301],
+            &[2400, 2401, 2401, 2402, 2402, 2403, 2403, 2404],
+            Kind::Serialized,
+            1,
+        ),
+        // Four threads, and a lock that only one of them has at a time.
+        (
+            &[100, 101],
+            &[398, 400, 402, 404, 798, 800, 803, 806],
+            Kind::Serialized,
+            1,
+        ),
     ] {
-        let verdict = judged(&[1000, 1002], at_once);
-        assert_eq!(verdict.kind, Kind::Limited, "{verdict:#?}");
+        let verdict = judged(alone, at_once);
+        assert_eq!(verdict.kind, kind, "{verdict:#?}");
         assert_eq!(verdict.reason, Some(Reason::Shared));
         assert_eq!(verdict.at_a_time, Some(at_a_time));
+        assert_eq!(verdict.steps, [0; 0], "they took no turns");
+        assert!(verdict.is_doubtful());
     }
+}
+
+#[test]
+fn batches_have_a_pace_of_their_own() {
+    for (alone, at_once, at_a_time, steps, words) in [
+        // Four slots of a batching server.
+        (
+            &[333, 333][..],
+            &[524, 531, 560, 569, 1063, 1075, 1090, 1103][..],
+            4,
+            &[4, 4][..],
+            "4 ran at a time, and each batch took 1.6 × as long as one takes alone",
+        ),
+        // Four threads on two cores.
+        (
+            &[300, 302],
+            &[620, 640, 660, 680, 1230, 1240, 1260, 1280],
+            4,
+            &[4, 4],
+            "each batch took 2.1 ×",
+        ),
+        // The last batch is smaller, and faster.
+        (
+            &[300, 302],
+            &[600, 602, 604, 606, 1200, 1203, 1204, 1206, 1510, 1520],
+            4,
+            &[4, 4, 2],
+            "each batch took 2.0 ×",
+        ),
+        (
+            &[300, 300],
+            &[500, 1005, 1500, 2010],
+            1,
+            &[1, 1, 1, 1],
+            "one finish every 502 ms, 1.7 × as long as one takes alone",
+        ),
+    ] {
+        let verdict = judged(alone, at_once);
+        let kind = if at_a_time == 1 {
+            Kind::Serialized
+        } else {
+            Kind::Limited
+        };
+        assert_eq!(
+            (verdict.kind, verdict.at_a_time),
+            (kind, Some(at_a_time)),
+            "{verdict:#?}"
+        );
+        assert!(matches!(verdict.reason, Some(Reason::OwnPace { .. })));
+        assert_eq!(verdict.steps, steps);
+        assert!(verdict.sentence.contains(words), "{}", verdict.sentence);
+        let groups = verdict.evidence.last().expect("evidence");
+        assert!(groups.starts_with("finishes: "), "{groups}");
+    }
+    // Neither tight, nor at the distance of the first one, nor at most as slow as one by one.
+    for at_once in [
+        &[500, 600, 700, 800, 1000, 1100, 1200, 1300][..],
+        &[524, 531, 560, 569, 1400, 1410, 1420, 1430],
+        &[2000, 2010, 2020, 2030, 4000, 4010, 4020, 4030],
+    ] {
+        assert_eq!(judged(&[333, 333], at_once).kind, Kind::Inconclusive);
+    }
+}
+
+#[test]
+fn a_limit_on_the_rate_is_called_so() {
+    let every = ms(250);
+    for (alone, at_once, kind, reason) in [
+        // A token bucket: lines of workers look so once in fifty times.
+        (
+            &[250, 251][..],
+            &[250, 251, 252, 252, 500, 751, 1002, 1251][..],
+            Kind::Limited,
+            Reason::Rate {
+                burst: 4,
+                each: 1,
+                every,
+            },
+        ),
+        // Its interval has nothing to do with the time of a request.
+        (
+            &[60, 61],
+            &[60, 61, 62, 62, 310, 560, 810, 1061],
+            Kind::Limited,
+            Reason::Rate {
+                burst: 4,
+                each: 1,
+                every,
+            },
+        ),
+        (
+            &[60, 61],
+            &[60, 310, 560, 810, 1060],
+            Kind::Inconclusive,
+            Reason::Rate {
+                burst: 1,
+                each: 1,
+                every,
+            },
+        ),
+    ] {
+        let verdict = judged(alone, at_once);
+        assert_eq!(verdict.kind, kind, "{verdict:#?}");
+        let Some(Reason::Rate { burst, each, every }) = verdict.reason else {
+            panic!("{verdict:#?}");
+        };
+        let near = ms(10 * ((every.as_millis() as u64 + 5) / 10));
+        assert_eq!(
+            Reason::Rate {
+                burst,
+                each,
+                every: near
+            },
+            reason
+        );
+        assert!(
+            verdict.sentence.contains("a limit on the rate"),
+            "{}",
+            verdict.sentence
+        );
+    }
+    // Two workers of which one got two more.
+    let verdict = judged(&[500, 502], &[500, 501, 1002, 1503]);
+    assert_eq!(verdict.reason, Some(Reason::Uneven));
 }
 
 #[test]
@@ -166,8 +319,9 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
         (
             &[200, 200],
             &[200, 250, 300, 350, 400, 450, 500, 550],
-            Reason::Irregular,
+            Reason::PartOneByOne { each: ms(50) },
         ),
+        (&[200, 200], &[200, 290, 470, 530, 580], Reason::Irregular),
     ] {
         let verdict = judged(alone, at_once);
         assert_eq!(verdict.kind, Kind::Inconclusive, "{verdict:#?}");
@@ -209,13 +363,45 @@ fn what_one_pause_can_make_is_measured_again() {
         assert!(!verdict.advice.is_empty());
     }
     for (alone, at_once) in [
-        // Together, in more than two steps, and so long that no pause explains it.
+        // Together, and in more than two steps.
         (&[200][..], &[200, 201, 202][..]),
         (&[200], &[200, 401, 602]),
-        (&[1000], &[1000, 2001]),
     ] {
         assert!(!judged(alone, at_once).is_doubtful());
     }
+}
+
+#[test]
+fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
+    // Four warm instances, and four that start.
+    let cold = judged(&[1200], &[1200, 1201, 1202, 1203, 2400, 2401, 2402, 2403]);
+    assert_eq!((cold.kind, cold.at_a_time), (Kind::Limited, Some(4)));
+    assert!(cold.is_doubtful());
+    let verdict = cold.again(&judged(
+        &[1200],
+        &[1200, 1201, 1202, 1203, 1200, 1201, 1202, 1203],
+    ));
+    assert_eq!(verdict.kind, Kind::Inconclusive);
+    assert_eq!(
+        verdict.sentence,
+        "Inconclusive: measured twice, it came out differently: 4 at a time, then 8 at a time; some \
+         of it may have been starting up."
+    );
+    assert!(judged(&[1000], &[1000, 2001]).is_doubtful());
+}
+
+#[test]
+fn errors_after_a_wait_are_a_pools_time_out_and_the_others_tell_how_large_it_is() {
+    let mut at_once = lanes(&[400, 401, 402, 502, 503, 504, 505, 510]);
+    for lane in &mut at_once[3..] {
+        lane.answer(ms(500), 500);
+    }
+    let verdict = judge(&lanes(&[400, 401]), &at_once.into());
+    assert_eq!(
+        verdict.sentence,
+        "Inconclusive: 5 of the requests at once got status 500 after 502 ms, as a pool's time-out \
+         gives it; those answered well ran 3 at a time."
+    );
 }
 
 #[test]
@@ -261,6 +447,27 @@ fn connected(connecting: u64, times: &[u64]) -> Vec<Lane> {
 }
 
 #[test]
+fn absurd_times_are_no_panic() {
+    let mut absurd = Lane::asked("/", ms(0));
+    absurd.connect(Duration::MAX);
+    absurd.finish(Duration::MAX);
+    let absurd = vec![absurd; 4];
+    for (alone, at_once) in [
+        (absurd.clone(), absurd.clone()),
+        (lanes(&[100, 100]), absurd.clone()),
+        (absurd.clone(), lanes(&[100, 200, 300, 400])),
+    ] {
+        assert_eq!(
+            judge(&alone, &at_once.clone().into()).kind,
+            Kind::Inconclusive
+        );
+        let timeline = Timeline::from(at_once);
+        identical(&alone, &timeline, &timeline, alone.first());
+        delivery(&alone[0]);
+    }
+}
+
+#[test]
 fn the_networks_part_of_the_time_is_not_the_servers() {
     // Thirty milliseconds a round trip, 200 of work.
     let alone = connected(30, &[260, 261]);
@@ -284,6 +491,14 @@ fn a_second_to_connect_spoils_all_but_a_line_of_one_by_one() {
     at_once[3].connect(ms(1010));
     let verdict = judge(&alone, &at_once.into());
     assert_eq!(verdict.reason, Some(Reason::SlowConnects { count: 1 }));
+
+    // All of them.
+    let mut at_once = connected(1, &[1200, 1202, 1203, 1201]);
+    for lane in &mut at_once {
+        lane.connect(ms(1010));
+    }
+    let verdict = judge(&alone, &at_once.into());
+    assert_eq!(verdict.reason, Some(Reason::SlowConnects { count: 4 }));
 
     for last in [1000, 1230] {
         let mut at_once = connected(1, &[200, 402, 603, 804, last]);

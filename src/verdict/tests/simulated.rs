@@ -95,6 +95,33 @@ impl Conditions {
         (Timeline::from(lanes), busy)
     }
 
+    /// `width` requests at a time, which together take `slower` times as long as one alone.
+    fn batches(self, n: usize, width: usize, slower: f64, dice: &mut Dice) -> Timeline {
+        let asked = self.asked(n, dice);
+        let mut free = 0.0;
+        let mut lanes = Vec::new();
+        for batch in asked.chunks(width) {
+            // The smaller the batch, the less it is slowed down.
+            let slower = 1.0 + (slower - 1.0) * (batch.len() - 1) as f64 / (width - 1) as f64;
+            free = f64::max(free, batch[batch.len() - 1]) + self.work(dice) * slower;
+            for asked in batch {
+                lanes.push(lane(*asked, free + dice.between(0.0, self.overhead)));
+            }
+        }
+        Timeline::from(lanes)
+    }
+
+    /// A token bucket of `burst` that gets one token `every` so many milliseconds.
+    fn tokens(self, n: usize, burst: usize, every: f64, dice: &mut Dice) -> Timeline {
+        let mut lanes = Vec::new();
+        for (place, asked) in self.asked(n, dice).into_iter().enumerate() {
+            let token = every * (place + 1).saturating_sub(burst) as f64;
+            let finished = f64::max(asked, token) + self.work(dice);
+            lanes.push(lane(asked, finished + dice.between(0.0, self.overhead)));
+        }
+        Timeline::from(lanes)
+    }
+
     /// `cores` that all requests share evenly, in turns that are too short to be seen.
     fn shared(self, n: usize, cores: usize, dice: &mut Dice) -> Timeline {
         let asked = self.asked(n, dice);
@@ -162,21 +189,58 @@ proptest! {
     }
 
     #[test]
-    fn a_server_that_shares_its_cores_never_seems_serialized_and_seldom_concurrent(
+    fn a_server_that_shares_its_cores_seems_serialized_only_with_one_and_seldom_concurrent(
         (conditions, n, cores, seed) in (conditions(), 2..=16_usize, 0..8_usize, any::<u64>())
     ) {
         let cores = 1 + cores % (n - 1);
         let mut dice = Dice(seed);
         let alone = conditions.alone(&mut dice);
         let verdict = judge(&alone, &conditions.shared(n, cores, &mut dice));
-        prop_assert_ne!(verdict.kind, Kind::Serialized);
+        if cores > 1 {
+            prop_assert_ne!(verdict.kind, Kind::Serialized);
+        }
         if cores * 3 <= n * 2 {
             prop_assert_ne!(verdict.kind, Kind::Concurrent, "{:#?}", verdict);
         }
-        if verdict.kind == Kind::Limited {
-            let off = verdict.at_a_time.expect("a number").abs_diff(cores);
-            prop_assert!(off <= cores / 4, "{verdict:#?}");
+        if let Some(at_a_time) = verdict.at_a_time.filter(|_| verdict.kind == Kind::Limited) {
+            prop_assert!(at_a_time > 1);
+            prop_assert!(at_a_time.abs_diff(cores) <= cores / 4, "{verdict:#?}");
         }
+    }
+
+    #[test]
+    fn batches_and_pools_with_too_few_cores_are_judged_right_or_not_at_all(
+        (conditions, n, width, slower, seed) in
+            (conditions(), 4..=16_usize, 2..=8_usize, 1.0..6.0, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.batches(n, width, slower, &mut dice));
+        // So slow that a batch gains nothing over one by one, it is as if serialized.
+        let no_gain = slower * 1.3 >= width as f64;
+        let serialized = no_gain && verdict.reason == Some(Reason::Shared);
+        let few = verdict.reason == Some(Reason::Shared) && n <= width;
+        prop_assert!(few || serialized || !wrong(&verdict, width), "{verdict:#?}");
+    }
+
+    #[test]
+    fn a_limit_on_the_rate_is_no_other_limit(
+        (conditions, n, burst, every, seed) in
+            (conditions(), 2..=16_usize, 1..=8_usize, 5.0..1000.0, any::<u64>())
+    ) {
+        let mut dice = Dice(seed);
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.tokens(n, burst, every, &mut dice));
+        // Where tokens come as fast as some workers would become free, as many requests do run at a
+        // time, and where all have come before a request takes notice, nothing was limited.
+        let at_a_time = verdict.at_a_time.unwrap_or(n) as f64;
+        let queue = (0.6..1.7).contains(&(every * at_a_time / conditions.service))
+            || every < 1.7 * conditions.service && right(&verdict, burst);
+        let unnoticed = verdict.kind == Kind::Concurrent
+            && every * n.saturating_sub(burst) as f64 <= 0.5 * conditions.service;
+        let rate = matches!(verdict.reason, Some(Reason::Rate { burst: seen, .. }) if seen == burst);
+        let told = rate || queue || unnoticed || n <= burst && right(&verdict, n);
+        prop_assert!(told || verdict.kind == Kind::Inconclusive, "{verdict:#?}");
     }
 
     #[test]
@@ -226,6 +290,35 @@ proptest! {
         }
         prop_assert_eq!(judge(&alone, &at_once).kind, Kind::Inconclusive);
     }
+}
+
+#[test]
+fn clear_batches_and_rates_get_their_verdicts() {
+    let mut dice = Dice(11);
+    let rounds = 10_000;
+    let (mut batches, mut rates) = (0, 0);
+    for _ in 0..rounds {
+        let conditions = Conditions {
+            service: dice.between(100.0, 2000.0),
+            jitter: 0.03,
+            arrivals: 5.0,
+            overhead: 3.0,
+        };
+        let alone = conditions.alone(&mut dice);
+        let width = dice.between(2.0, 9.0) as usize;
+        let slower = dice.between(1.6, width as f64 / 1.2);
+        let at_once = conditions.batches(width * 2, width, slower.max(1.6), &mut dice);
+        let verdict = judge(&alone, &at_once);
+        let no_gain = slower.max(1.6) * 1.2 > width as f64 && verdict.kind == Kind::Serialized;
+        batches += u32::from(right(&verdict, width) || no_gain);
+
+        let burst = dice.between(2.0, 9.0) as usize;
+        let every = conditions.service * dice.between(1.6, 6.0);
+        let at_once = conditions.tokens(burst + 4, burst, every, &mut dice);
+        rates += u32::from(right(&judge(&alone, &at_once), burst));
+    }
+    assert!(batches * 100 >= rounds * 95, "{batches} of {rounds}");
+    assert!(rates * 100 >= rounds * 95, "{rates} of {rounds}");
 }
 
 #[test]

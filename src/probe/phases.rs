@@ -173,8 +173,15 @@ impl Run<'_> {
 
         let solo = report.alone.iter().filter_map(Lane::duration).min();
         let unique = self.unique(0, solo).await;
-        let kept = is_kept(look_ahead, &report.alone);
-        report.verdict = judge(&report.alone, &unique).or_because(kept);
+        report.verdict = judge(&report.alone, &unique);
+        if report.verdict.kind == Kind::Inconclusive {
+            let pause = LeftBehind::suspected_after(&report.alone, &unique);
+            if let Some(found) = self.left_behind(pause, &report.alone).await {
+                return self.measure_left_behind(report, found).await;
+            }
+            let kept = is_kept(look_ahead, &report.alone);
+            report.verdict = report.verdict.or_because(kept);
+        }
         if report.verdict.is_doubtful() {
             let again = judge(&report.alone, &self.unique(1, solo).await);
             report.verdict = report.verdict.again(&again);
@@ -195,13 +202,15 @@ impl Run<'_> {
         report
     }
 
-    /// Pauses, asks one request, and compares it with those `alone` that followed another one.
+    /// Pauses, asks one request and one after it, and compares them with those `alone` that followed
+    /// another one at once.
     async fn left_behind(&mut self, pause: Option<Duration>, alone: &[Lane]) -> Option<LeftBehind> {
         time::sleep(pause?).await;
         self.announce(Phase::Solo, None);
-        let url = self.target.unique("rested");
-        let rested = self.at_once(&[url]).await;
-        LeftBehind::found(rested.lanes.first()?, alone)
+        let (rested, _) = self.one(&self.target.unique("rested")).await;
+        time::sleep(LeftBehind::MOMENT).await;
+        let (after, _) = self.one(&self.target.unique("after")).await;
+        LeftBehind::found(&rested, alone, &after)
     }
 
     /// All at once after a pause, and one right after them, to see how long what they left behind takes.
@@ -209,8 +218,8 @@ impl Run<'_> {
         time::sleep(found.pause()).await;
         let longest = report.alone.iter().filter_map(Lane::duration).max();
         let at_once = self.unique(LEFT_BEHIND_ROUND, longest).await;
-        let next = self.target.unique("next");
-        let (next, _) = self.one(&next).await;
+        time::sleep(LeftBehind::MOMENT).await;
+        let (next, _) = self.one(&self.target.unique("next")).await;
         report.verdict = judge_left_behind(found, &report.alone, &at_once, &next);
         report.unique = Some(at_once);
         report

@@ -20,7 +20,7 @@ pub(super) fn listed(at_once: &Timeline, solo: Duration) -> Option<String> {
     times.first()?;
     let apart = solo.mul_f64(APART).max(APART_BY);
     let groups: Vec<_> = times
-        .chunk_by(|one, next| *next - *one <= apart)
+        .chunk_by(|one, next| next.saturating_sub(*one) <= apart)
         .map(|group| format!("{} at {}", group.len(), Span(group[group.len() / 2])))
         .collect();
     let more = match groups.len().checked_sub(LISTED) {

@@ -22,8 +22,13 @@ const LONGER_BY: Duration = Duration::from_millis(20);
 /// How far from a whole number the count that runs at a time may be, in parts of it.
 const COUNT_TOLERANCE: f64 = 0.25;
 
-/// The pause before a request that is to find nothing left, in times of what may be left: a third more.
-const PAUSE: f64 = 4.0 / 3.0;
+/// The pause before a request that is to find nothing left, in times of what one may leave: of two of
+/// them, one may have slipped in before what the other left behind began.
+const PAUSE: f64 = 2.25;
+
+/// The longest pause for what many requests at once may have left. Nobody waits longer without having asked
+/// for it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How soon an answer comes, and how much longer the next request has to wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,26 +46,46 @@ impl LeftBehind {
         is_longer(longest, look_ahead.duration()?).then(|| pause(longest))
     }
 
-    /// The same where the look-ahead took long for a reason of its own, such as a cold start: whether
-    /// even the fastest of the requests that were asked right after others took much longer than one
-    /// `alone`.
+    /// The same where those `alone` do not show it, since the look-ahead took long for a reason of its
+    /// own, or since they slipped in: whether even the fastest of requests that were asked right after
+    /// others took much longer than one `alone`, or all of them longer than one after the other.
     pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
         let longest = alone.iter().filter_map(Lane::duration).max()?;
-        let times = right_after.lanes.iter().filter_map(Lane::duration);
-        is_longer(times.min()?, longest).then(|| pause(longest))
-    }
-
-    /// Compares `rested`, a request after a pause, with those `alone` that followed another one at once.
-    pub fn found(rested: &Lane, alone: &[Lane]) -> Option<Self> {
-        let answer = rested.duration()?;
-        let longest = alone.iter().filter_map(Lane::duration).max()?;
-        is_longer(longest, answer).then(|| Self {
-            answer,
-            behind: longest.saturating_sub(answer),
+        let fastest = right_after.lanes.iter().filter_map(Lane::duration).min()?;
+        let all = right_after.makespan()?;
+        let count = u32::try_from(right_after.lanes.len()).unwrap_or(u32::MAX);
+        let suspected =
+            is_longer(fastest, longest) || is_longer(all, longest.saturating_mul(count));
+        // They may have left as much again, each of them.
+        suspected.then(|| {
+            all.saturating_mul(count)
+                .min(LONGEST_PAUSE)
+                .max(pause(longest))
         })
     }
 
-    /// How long to pause until nothing of one request is left.
+    /// Compares `rested`, a request after a pause, with those `alone` that followed another one at once.
+    /// `after` was asked [a moment](LeftBehind::MOMENT) after `rested`: it shows what one request leaves
+    /// behind, unless another worker answers it.
+    pub fn found(rested: &Lane, alone: &[Lane], after: &Lane) -> Option<Self> {
+        let answer = rested.duration()?;
+        let longest = alone.iter().filter_map(Lane::duration).max()?;
+        let left = after.finished_at()?.saturating_sub(rested.finished_at()?);
+        // Those alone may have met what several left.
+        let longer = [left, longest]
+            .into_iter()
+            .find(|time| is_longer(*time, answer))?;
+        Some(Self {
+            answer,
+            behind: longer.saturating_sub(answer),
+        })
+    }
+
+    /// The pause before a request that is to meet what others left behind: that may begin a moment after
+    /// their answers, and a request that is faster meets nothing.
+    pub const MOMENT: Duration = Duration::from_millis(20);
+
+    /// How long to pause until nothing of one request, or two, is left.
     pub fn pause(&self) -> Duration {
         pause(self.behind)
     }
@@ -75,7 +100,7 @@ fn pause(left: Duration) -> Duration {
 }
 
 /// Judges by what is left behind: `at_once` were asked together after a [pause](LeftBehind::pause), and
-/// `next` the moment that all of them were answered.
+/// `next` [a moment](LeftBehind::MOMENT) after all of them were answered.
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,10 +116,11 @@ fn pause(left: Duration) -> Duration {
 /// // 2 ms at first and after a pause, 302 ms right after another one.
 /// let alone = [answered(2, 302), answered(304, 302)];
 /// assert!(LeftBehind::suspected(&answered(0, 2), &alone).is_some());
-/// let found = LeftBehind::found(&answered(1000, 2), &alone).expect("something is left behind");
+/// let (rested, after) = (answered(1000, 2), answered(1022, 282));
+/// let found = LeftBehind::found(&rested, &alone, &after).expect("something is left behind");
 ///
 /// let at_once = Timeline::from(vec![answered(2000, 3); 4]);
-/// let verdict = judge_left_behind(found, &alone, &at_once, &answered(2003, 1201));
+/// let verdict = judge_left_behind(found, &alone, &at_once, &answered(2023, 1181));
 /// assert_eq!(verdict.kind, Kind::Serialized);
 /// assert_eq!(
 ///     verdict.sentence,
@@ -177,7 +203,7 @@ fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) 
     )];
     if let (Some(makespan), Some(next)) = (at_once.makespan(), next.duration()) {
         lines.push(format!(
-            "{} at once, after a pause: {}; the request right after them: {}",
+            "{} at once, after a pause: {}; one more, right after them: {}",
             at_once.lanes.len(),
             Span(makespan),
             Span(next),
@@ -232,23 +258,41 @@ mod tests {
         let after = |times: &[u64]| LeftBehind::suspected_after(&alone, &lanes(times).into());
         assert!(after(&[1210, 1211, 1212, 1213]).is_some());
         assert!(after(&[303, 604, 905, 1206]).is_none());
+        assert!(after(&[303, 304, 305, 306]).is_none());
+        // So does a round where those alone slipped in.
+        let alone = lanes(&[1, 2]);
+        let after = LeftBehind::suspected_after(&alone, &lanes(&[3, 4, 905, 1206]).into());
+        assert_eq!(after, Some(ms(4824)));
     }
 
     #[test]
     fn a_request_after_a_pause_that_takes_as_long_shows_that_nothing_is_left() {
-        assert_eq!(LeftBehind::found(&one(301), &lanes(&[301, 302])), None);
-        let found = LeftBehind::found(&one(2), &lanes(&[301, 302]));
-        let expected = LeftBehind {
-            answer: ms(2),
-            behind: ms(300),
-        };
-        assert_eq!(found, Some(expected));
+        let none = LeftBehind::found(&one(301), &lanes(&[301, 302]), &at(321, 301));
+        assert_eq!(none, None);
+        for (alone, after) in [
+            (&[301, 302][..], at(22, 282)),
+            // One slipped in before what the other left, and the next one met what both left.
+            (&[4, 602], at(22, 282)),
+            // Both slipped in.
+            (&[4, 3], at(22, 282)),
+            // Another worker answers the one after.
+            (&[4, 302], at(22, 2)),
+        ] {
+            let expected = LeftBehind {
+                answer: ms(2),
+                behind: ms(300),
+            };
+            assert_eq!(
+                LeftBehind::found(&one(2), &lanes(alone), &after),
+                Some(expected)
+            );
+        }
     }
 
     #[test]
     fn the_request_after_all_tells_how_many_ran_at_a_time() {
         let alone = lanes(&[302, 302]);
-        let found = LeftBehind::found(&one(2), &alone).expect("left behind");
+        let found = LeftBehind::found(&one(2), &alone, &at(22, 282)).expect("left behind");
         let together = || Timeline::from(vec![one(3); 8]);
         // Each is blocked by the one before.
         let stairs =
@@ -276,7 +320,7 @@ mod tests {
     #[test]
     fn an_error_or_no_answer_is_no_verdict() {
         let alone = lanes(&[302, 302]);
-        let found = LeftBehind::found(&one(2), &alone).expect("left behind");
+        let found = LeftBehind::found(&one(2), &alone, &at(22, 282)).expect("left behind");
         let mut refused = vec![one(3); 4];
         refused[1].answer(ms(3), 503);
         let next = at(3, 1200);

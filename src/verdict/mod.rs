@@ -38,6 +38,7 @@
 //! );
 //! ```
 
+mod advice;
 mod delivery;
 mod groups;
 mod identical;
@@ -167,7 +168,7 @@ impl Verdict {
             self.kind = Kind::Inconclusive;
             self.at_a_time = None;
             self.sentence = wording::sentence(&self);
-            self.advice = wording::advice(&self, Platform::Unknown);
+            self.advice = advice::lines(&self, Platform::Unknown);
         }
         self.evidence.push(numbers);
         self
@@ -180,7 +181,7 @@ impl Verdict {
         if let Some(reason) = reason.filter(|_| self.reason == Some(Reason::TooShort)) {
             self.reason = Some(reason);
             self.sentence = wording::sentence(&self);
-            self.advice = wording::advice(&self, Platform::Unknown);
+            self.advice = advice::lines(&self, Platform::Unknown);
         }
         self
     }
@@ -188,7 +189,7 @@ impl Verdict {
     /// The same verdict with the advice that fits what the server is made of.
     #[must_use]
     pub fn advised_for(mut self, platform: Platform) -> Self {
-        self.advice = wording::advice(&self, platform);
+        self.advice = advice::lines(&self, platform);
         self
     }
 
@@ -357,6 +358,6 @@ fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
     };
     verdict.sentence = wording::sentence(&verdict);
     verdict.evidence = wording::evidence(&verdict, alone, at_once);
-    verdict.advice = wording::advice(&verdict, Platform::Unknown);
+    verdict.advice = advice::lines(&verdict, Platform::Unknown);
     verdict
 }

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod output;
+mod shapes;
 mod terminal;
 
 use std::process::{Command, Output, Stdio};

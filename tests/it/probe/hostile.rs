@@ -44,7 +44,8 @@ fn a_server_that_turns_away_more_than_two_is_inconclusive() {
     let reason = reason(&[&address.to_string()]);
     assert_eq!(
         reason,
-        "2 of the requests at once got status 503, turned away or queued for too long"
+        "2 of the requests at once got status 503, turned away or queued for too long; those answered \
+         well ran 2 at a time"
     );
 }
 

@@ -84,6 +84,13 @@ pub(crate) fn node() -> External {
     External::start(command, None)
 }
 
+/// Servers that are none of the plain ones, see its file.
+pub(crate) fn shapes() -> External {
+    let mut command = Command::new("node");
+    command.arg(file("shapes.js"));
+    External::start(command, None)
+}
+
 /// nginx before a server.
 pub(crate) fn nginx(upstream: SocketAddr) -> External {
     let folder = folder();

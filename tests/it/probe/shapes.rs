@@ -1,0 +1,175 @@
+//! Real servers that are none of the plain ones: what a request leaves behind, batches, rates, starts.
+
+use std::time::Duration;
+
+use super::{REPEATS, expect, probe, url};
+use crate::support::external::shapes;
+use crate::support::odd::{serve, write};
+use crate::support::server::pause;
+
+/// What people read, once it has a verdict, of a server that nobody has asked before.
+fn text(path: &str, arguments: &[&str]) -> String {
+    let read = || {
+        let server = shapes();
+        let output = probe(&[&[url(&server, path).as_str()], arguments].concat());
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut text = read();
+    for _ in 0..REPEATS {
+        if !text.contains("Inconclusive") {
+            break;
+        }
+        text = read();
+    }
+    text
+}
+
+/// Probes new servers until one is inconclusive for a reason that has these words: a busy machine may give
+/// another one. None may have a verdict.
+#[track_caller]
+fn inconclusive(path: &str, arguments: &[&str], words: &[&str]) {
+    let mut reasons = Vec::new();
+    for _ in 0..=REPEATS {
+        let server = shapes();
+        let document = expect(&url(&server, path), arguments, "inconclusive", None);
+        let reason = document["reason"].as_str().expect("a reason").to_owned();
+        if words.iter().all(|words| reason.contains(words)) {
+            return;
+        }
+        reasons.push(reason);
+    }
+    panic!("{reasons:#?}");
+}
+
+#[test]
+fn what_a_request_leaves_behind_is_serialized_though_all_are_answered_together() {
+    let server = shapes();
+    let document = expect(&url(&server, "/leaves"), &["-n8"], "serialized", Some(1));
+    let reason = document["reason"].as_str().expect("a reason");
+    let blocks = reason.split_once("but what a request leaves behind blocks the next ones for ");
+    let (answer, behind) = blocks.unwrap_or_else(|| panic!("{reason}"));
+    assert!(answer.starts_with("each answer comes after "), "{reason}");
+    let behind = behind.trim_end_matches(" ms").parse();
+    assert!(matches!(behind, Ok(250..400)), "{reason}");
+    let text = text("/leaves", &["-n8"]);
+    assert!(
+        text.contains("What to do: - Look for what the handler starts"),
+        "{text}"
+    );
+
+    // A first request that takes its time does not hide it.
+    let server = shapes();
+    let document = expect(
+        &url(&server, "/leaves/cold"),
+        &["-n8"],
+        "serialized",
+        Some(1),
+    );
+    assert!(
+        document["reason"].as_str() > Some("each answer comes after"),
+        "{document:#}"
+    );
+}
+
+#[test]
+fn what_is_left_behind_and_blocks_nobody_is_concurrent() {
+    let server = shapes();
+    expect(
+        &url(&server, "/background"),
+        &["-n8"],
+        "concurrent",
+        Some(8),
+    );
+}
+
+#[test]
+fn batches_are_a_limit_at_a_pace_of_their_own() {
+    let server = shapes();
+    let document = expect(&url(&server, "/batches"), &["-n8"], "limited", Some(4));
+    let reason = document["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("each batch takes 1."), "{reason}");
+    let text = text("/batches", &["-n8"]);
+    assert!(
+        text.contains("pm.max_children"),
+        "the advice is for PHP: {text}"
+    );
+}
+
+#[test]
+fn one_actor_behind_all_requests_is_serialized_whenever_it_answers() {
+    let server = shapes();
+    let document = expect(&url(&server, "/actor"), &["-n8"], "serialized", Some(1));
+    let reason = "together they took as long as if fewer of them ran at a time";
+    assert_eq!(document["reason"], reason);
+}
+
+#[test]
+fn a_token_bucket_is_a_limit_on_the_rate() {
+    let server = shapes();
+    let document = expect(&url(&server, "/tokens"), &["-n8"], "limited", Some(4));
+    let reason = document["reason"].as_str().expect("a reason");
+    assert!(reason.contains("a limit on the rate"), "{reason}");
+}
+
+#[test]
+fn a_limit_on_the_rate_that_the_probe_itself_drives_up_is_called_so() {
+    let server = shapes();
+    expect(&url(&server, "/rate"), &[], "serialized", Some(1));
+    let text = text("/rate", &[]);
+    assert!(text.contains("limit on the rate"), "{text}");
+}
+
+#[test]
+fn instances_that_start_are_no_limit() {
+    let differs = "measured twice, it came out differently: 4 at a time, then 8 at a time";
+    inconclusive(
+        "/cold",
+        &["-n8"],
+        &[differs, "; some of it may have been starting up"],
+    );
+}
+
+#[test]
+fn an_answer_that_is_kept_is_not_a_server_that_is_too_fast() {
+    let words = ["the first request took 6", "an answer is kept"];
+    inconclusive("/kept", &[], &words);
+}
+
+#[test]
+fn errors_of_a_pool_tell_its_time_out_and_its_size() {
+    let words = [
+        "got status 500 after 5",
+        "those answered well ran 3 at a time",
+    ];
+    inconclusive("/pool", &["-n8"], &words);
+}
+
+#[test]
+fn a_part_that_is_done_one_at_a_time_is_named() {
+    let words = [
+        "one finished every ",
+        "a part of the work is done one at a time",
+    ];
+    inconclusive("/part", &["-n8"], &words);
+}
+
+#[test]
+fn a_compressed_stream_whose_header_comes_at_once_is_buffered() {
+    let address = serve(|stream, _| {
+        write(
+            &stream,
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n0123456789",
+        );
+        pause(Duration::from_millis(500));
+        write(&stream, "x".repeat(20_000));
+    });
+    let server = address.to_string();
+    let document = expect(&server, &[], "concurrent", Some(4));
+    assert_eq!(document["delivery"], "buffered");
+    let text = String::from_utf8(probe(&[&server]).stdout).expect("text");
+    assert!(
+        text.contains("Buffered: 10 bytes in the first 50"),
+        "{text}"
+    );
+}

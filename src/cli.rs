@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::console::host_name;
 use holdup::probe::is_web;
 use holdup::serve::Settings;
 use url::Url;
@@ -121,6 +122,18 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "URL", env = "HOLDUP_PUBLIC_URL", value_parser = web_url)]
     public_url: Option<Url>,
 
+    /// A host name under which the console answers; may be given several times, in the variable
+    /// separated by commas. Not needed for localhost, IP addresses and the host of --public-url;
+    /// every other name is refused, as another site may have its name lead here
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HOLDUP_ALLOW_HOST",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = host_name)]
+    allow_host: Vec<String>,
+
     /// Worker threads. With more than one, two clients may land on different workers, and the
     /// blocking handler looks harmless
     #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]
@@ -165,6 +178,7 @@ impl Serve {
             grace: self.grace,
             console: (!self.no_console).then_some(self.console),
             public_url: self.public_url.clone(),
+            allow_hosts: self.allow_host.clone(),
         }
     }
 }

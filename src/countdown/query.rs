@@ -176,6 +176,7 @@ fn shown(duration: Duration) -> impl fmt::Display {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
     use proptest::prelude::*;
 
     use super::*;
@@ -231,7 +232,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_label_is_read_exactly_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+            let encoded = percent_encode(&bytes, NON_ALPHANUMERIC);
             let query = Query::parse(&format!("x={encoded}"), LONGEST);
             match String::from_utf8(bytes) {
                 Ok(label) if label.chars().count() <= LABEL_MAX => {

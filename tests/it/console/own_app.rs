@@ -82,6 +82,11 @@ fn what_cannot_be_shown_is_said_when_it_starts() {
         assert!(matches!(bad, StartError::Button { .. }), "{path}: {bad}");
         assert!(bad.to_string().contains(&format!("{path:?}")), "{bad}");
     }
+    for host in ["", "http://a.example", "a.example:80", "*.example", "a b"] {
+        let bad = error(console().allow_host(host));
+        assert!(matches!(bad, StartError::Host { .. }), "{host}: {bad}");
+        assert!(bad.to_string().contains(&format!("{host:?}")), "{bad}");
+    }
     let first = console().start().expect("a console");
     let taken = error(watch.console(first.address().to_string()));
     assert!(matches!(taken, StartError::Bind { .. }), "{taken}");

@@ -109,7 +109,8 @@ pub(crate) struct Serve {
     bind: SocketAddr,
 
     /// Address and port of the console, a live page with figures for Prometheus (/metrics) that
-    /// no frozen worker freezes
+    /// no frozen worker freezes. It has no password: everybody who reaches this address may read
+    /// it, except the pages of other sites
     #[arg(long, value_name = "ADDRESS", env = "HOLDUP_CONSOLE", value_parser = address)]
     #[arg(default_value = "127.0.0.1:8081")]
     console: SocketAddr,
@@ -122,9 +123,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "URL", env = "HOLDUP_PUBLIC_URL", value_parser = web_url)]
     public_url: Option<Url>,
 
-    /// A host name under which the console answers; may be given several times, in the variable
-    /// separated by commas. Not needed for localhost, IP addresses and the host of --public-url;
-    /// every other name is refused, as another site may have its name lead here
+    /// Also answer requests to the console under this host name; may be given several times. In the
+    /// variable, commas separate names. localhost, IP addresses and the host of --public-url are
+    /// always allowed. Any other name gets 403, because another site may have its name lead here
     #[arg(
         long,
         value_name = "NAME",

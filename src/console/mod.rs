@@ -61,6 +61,7 @@
 mod board;
 mod guard;
 mod hub;
+mod looks;
 mod message;
 mod names;
 mod server;

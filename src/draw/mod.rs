@@ -27,6 +27,9 @@
 //! ";
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
+//!
+//! What was recorded out of order, such as a chunk after the end, is drawn at the nearest time that is
+//! in order.
 
 mod style;
 mod svg;
@@ -124,8 +127,8 @@ impl Axis {
     }
 }
 
-/// The times of a lane's marks, in order. What was recorded out of order is drawn at the nearest
-/// time that is in order: nothing comes before the request was asked or after it ended.
+/// The times of a lane's marks, in order: nothing comes before the request was asked or after it
+/// ended.
 #[derive(Debug, Clone, Copy)]
 struct Marks {
     asked: Duration,

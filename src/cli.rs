@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::console::host_name;
 use holdup::probe::is_web;
 use holdup::serve::Settings;
 use url::Url;
@@ -108,7 +109,8 @@ pub(crate) struct Serve {
     bind: SocketAddr,
 
     /// Address and port of the console, a live page with figures for Prometheus (/metrics) that
-    /// no frozen worker freezes
+    /// no frozen worker freezes. It has no password: everybody who reaches this address may read
+    /// it, except the pages of other sites
     #[arg(long, value_name = "ADDRESS", env = "HOLDUP_CONSOLE", value_parser = address)]
     #[arg(default_value = "127.0.0.1:8081")]
     console: SocketAddr,
@@ -120,6 +122,18 @@ pub(crate) struct Serve {
     /// Where browsers find the lab [default: the console's host, and the lab's port]
     #[arg(long, value_name = "URL", env = "HOLDUP_PUBLIC_URL", value_parser = web_url)]
     public_url: Option<Url>,
+
+    /// Also answer requests to the console under this host name; may be given several times. In the
+    /// variable, commas separate names. localhost, IP addresses and the host of --public-url are
+    /// always allowed. Any other name gets 403, because another site may have its name lead here
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HOLDUP_ALLOW_HOST",
+        value_delimiter = ','
+    )]
+    #[arg(value_parser = host_name)]
+    allow_host: Vec<String>,
 
     /// Worker threads. With more than one, two clients may land on different workers, and the
     /// blocking handler looks harmless
@@ -165,6 +179,7 @@ impl Serve {
             grace: self.grace,
             console: (!self.no_console).then_some(self.console),
             public_url: self.public_url.clone(),
+            allow_hosts: self.allow_host.clone(),
         }
     }
 }

@@ -65,6 +65,17 @@ impl Problem {
         .about(parameter, value, allowed)
     }
 
+    /// 400: a header that cannot be used.
+    pub fn bad_header(header: &'static str, value: &str, allowed: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:bad-header",
+            "A header is missing or cannot be read",
+            StatusCode::BAD_REQUEST,
+            format!("{header} is {:?}; allowed: {allowed}", shortened(value)),
+        )
+        .about(header, value, allowed)
+    }
+
     /// 404: a path that is none of `routes`.
     pub fn not_found(path: &str, routes: &str) -> Self {
         Self::new(

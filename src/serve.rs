@@ -61,6 +61,9 @@ pub struct Settings {
     pub console: Option<SocketAddr>,
     /// Where browsers find the lab; `None` if it is at the console's host and the lab's port.
     pub public_url: Option<Url>,
+    /// Host names under which the console answers, besides that of `public_url`, `localhost` and IP
+    /// addresses.
+    pub allow_hosts: Vec<String>,
 }
 
 impl Default for Settings {
@@ -75,6 +78,7 @@ impl Default for Settings {
             grace: Duration::from_secs(10),
             console: None,
             public_url: None,
+            allow_hosts: Vec::new(),
         }
     }
 }
@@ -179,10 +183,9 @@ impl Lab {
             })?;
         let address = server.addrs().first().copied().unwrap_or(settings.bind);
         info!(%address, workers, max_streams = streams.max(), "lab is listening");
-        let public_url = settings.public_url.clone();
         let console = settings
             .console
-            .map(|at| start_console(&watch, at, address, public_url))
+            .map(|at| start_console(&watch, at, address, settings))
             .transpose()?;
         // Where the lab's port is not what browsers use, the console's is not either.
         if let (Some(console), None) = (&console, &settings.public_url) {
@@ -276,12 +279,15 @@ fn start_console(
     watch: &Watch,
     address: SocketAddr,
     lab: SocketAddr,
-    public_url: Option<Url>,
+    settings: &Settings,
 ) -> Result<Console, console::StartError> {
     let mut console = watch
         .console(address.to_string())
         .app(format!("http://{}", reachable(lab)))
-        .lab(lab.port(), public_url);
+        .lab(lab.port(), settings.public_url.clone());
+    for name in &settings.allow_hosts {
+        console = console.allow_host(name);
+    }
     for name in ["blocking", "coroutine", "callback", "threadpool"] {
         console = console.countdown(name, lesson::step(name).unwrap_or_default());
     }

@@ -1,21 +1,19 @@
 //! The one task that knows everything the page shows, and tells it to all readers alike.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
-use futures_util::FutureExt as _;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::board::{Board, Ms};
+use super::looks::Looks;
 use super::message::{Button, Lab, Message, Snapshot, Worker};
 use super::trace;
 use super::trial::Trial;
@@ -38,10 +36,6 @@ const SURELY_OVER: Duration = Duration::from_millis(500);
 
 /// How many pieces of news a reader may be behind: six seconds and more.
 const BEHIND: usize = 128;
-
-/// Looking at the kernel's table takes time by its length; at most this share of it is spent, and
-/// it is not looked at more often than this.
-const LOOK: (u32, Duration) = (4, Duration::from_millis(100));
 
 const REQUESTS: &str = "holdup_requests_total";
 const OPEN: &str = "holdup_requests_open";
@@ -85,16 +79,8 @@ struct State {
     /// When a worker was last seen held.
     held_at: Duration,
     told_at: Duration,
-    look_at: Instant,
-    look: Option<JoinHandle<Look>>,
+    looks: Looks,
     counted: u64,
-}
-
-/// A look at the kernel's table: when it began, and how long it took.
-struct Look {
-    unread: Vec<SocketAddr>,
-    at: Duration,
-    took: Duration,
 }
 
 struct Lasting {
@@ -121,8 +107,7 @@ impl Hub {
                 held: HashMap::new(),
                 held_at: Duration::ZERO,
                 told_at: Duration::ZERO,
-                look_at: Instant::now(),
-                look: None,
+                looks: Looks::default(),
                 counted: 0,
             }
         });
@@ -229,43 +214,24 @@ impl Hub {
     /// Whom a held worker keeps waiting.
     fn look_for_waiting(&self, state: &mut State, now: Duration) {
         let Some(port) = self.port else { return };
+        let seen = state.looks.ended(now);
         if !state.held.is_empty() {
             state.held_at = now;
         } else if !state.board.has_waiting() {
             // What is seen by a look on its way is of no use to the next hold.
-            state.look = None;
+            state.looks.outdate(now);
             return;
         } else if now.saturating_sub(state.held_at) >= SURELY_OVER + self.watch.least_hold() {
             // What is unread now waits for something else than a held worker. Not earlier: from one
             // hold to the next a worker is not known to be held before the threshold.
             state.board.set_unread(&[], now);
-            state.look = None;
+            state.looks.outdate(now);
             return;
         }
-        if let Some(look) = &mut state.look {
-            let Some(looked) = look.now_or_never() else {
-                return;
-            };
-            state.look = None;
-            // It does not panic, and nobody else ends it.
-            if let Ok(Look { unread, at, took }) = looked {
-                state.board.set_unread(&unread, at);
-                state.look_at = Instant::now() + (took * LOOK.0).max(LOOK.1);
-            }
+        if let Some((peers, at)) = seen {
+            state.board.set_unread(&peers, at);
         }
-        if Instant::now() >= state.look_at {
-            // Elsewhere, as a long table takes longer than readers should wait.
-            state.look = Some(spawn_blocking(move || {
-                let begun = Instant::now();
-                let unread = unread(port);
-                let took = begun.elapsed();
-                Look {
-                    unread,
-                    at: now,
-                    took,
-                }
-            }));
-        }
+        state.looks.begin(now, move || unread(port));
     }
 
     fn answer(&self, state: &State, command: Command) {

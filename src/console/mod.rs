@@ -34,11 +34,19 @@
 //!
 //! # Who may look
 //!
-//! There is no password. On a loopback address only this machine reaches it, and requests under
-//! another host name are refused, so that no site can have its name lead here. Elsewhere everybody
+//! There is no password. On a loopback address only this machine reaches it. Elsewhere everybody
 //! who reaches the port sees routes, paths and client addresses; paths are without their query
-//! unless [`Watch::record_query`] says otherwise. Only the page itself can start a probe, one at a
-//! time, and of no other URL than the [buttons](Builder::button)'.
+//! unless [`Watch::record_query`] says otherwise.
+//!
+//! Pages of other sites, open in the same browser, do not get in:
+//!
+//! - A site can have its own name lead to this machine (DNS rebinding). So a request is answered only
+//!   when its host is an IP address, `localhost`, a name that ends in `.localhost`, or one that
+//!   [`Builder::allow_host`] names; others get 403, and a request without a host gets 400.
+//! - What a browser says another site's page asks for (`Sec-Fetch-Site`, `Origin`) gets 403, except
+//!   for a link to `/`: it could not be read, but would take the places of readers.
+//! - Only the page itself can start a probe, one at a time, and of no other URL than the
+//!   [buttons](Builder::button)'.
 //!
 //! # What it costs
 //!
@@ -53,7 +61,9 @@
 mod board;
 mod guard;
 mod hub;
+mod looks;
 mod message;
+mod names;
 mod server;
 mod trace;
 mod trial;
@@ -77,10 +87,13 @@ use url::Url;
 
 use self::hub::Hub;
 use self::message::Button;
+use self::names::Names;
 use self::server::{Seen, Site};
 use self::trial::Trials;
 use crate::probe::is_web;
 use crate::watch::Watch;
+
+pub use self::names::host_name;
 
 /// The most connections at once: readers, and others that come and go.
 const CONNECTIONS: usize = 32;
@@ -108,6 +121,7 @@ pub struct Builder {
     address: String,
     app: Option<String>,
     buttons: Vec<Button>,
+    hosts: Vec<String>,
     lab: Option<Seen>,
 }
 
@@ -151,6 +165,14 @@ pub enum StartError {
         /// What was given.
         given: String,
     },
+    /// A host name cannot be allowed.
+    #[error("the host {given:?} cannot be allowed: {why}")]
+    Host {
+        /// What was given.
+        given: String,
+        /// What is wrong with it, and what is allowed.
+        why: String,
+    },
     /// Buttons, and no app to ask.
     #[error("the console has buttons, but no app to ask; say where it is with Builder::app")]
     NoApp,
@@ -171,6 +193,7 @@ impl Watch {
             address: address.into(),
             app: None,
             buttons: Vec::new(),
+            hosts: Vec::new(),
             lab: None,
         }
     }
@@ -188,6 +211,28 @@ impl Builder {
     pub fn button(mut self, path: impl Into<String>) -> Self {
         let path = path.into();
         self.push(path.clone(), path, None, false);
+        self
+    }
+
+    /// Answers under this host name, too, such as `console.example`; not under names below it. It is
+    /// needed behind a reverse proxy that passes on the name that it was asked for, and where others
+    /// on a network, such as a Prometheus, ask by name. Without a port: any will do.
+    ///
+    /// IP addresses, `localhost` and names that end in `.localhost` need not be allowed. Every other
+    /// name is refused, whatever address the console listens on: see [who may
+    /// look](crate::console#who-may-look).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), holdup::console::StartError> {
+    /// let _console = holdup::Watch::new()
+    ///     .console("0.0.0.0:8081")
+    ///     .allow_host("console.example")
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
         self
     }
 
@@ -220,9 +265,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When the address cannot be bound, or the app or a button cannot be used.
+    /// When the address cannot be bound, or the app, a button or a host name cannot be used.
     pub fn start(self) -> Result<Console, StartError> {
         let app = self.checked_app()?;
+        let names = self.checked_names()?;
         let bind = |source| StartError::Bind {
             address: self.address.clone(),
             source,
@@ -243,7 +289,7 @@ impl Builder {
             buttons: self.buttons.clone(),
             app: app.clone(),
             lab: self.lab,
-            local: address.ip().to_canonical().is_loopback(),
+            names,
         });
         let hub = Hub {
             // Others may have listened before.
@@ -286,6 +332,23 @@ impl Builder {
             trials,
             thread: Some(thread),
         })
+    }
+
+    fn checked_names(&self) -> Result<Names, StartError> {
+        let mut names = Names::default();
+        for given in &self.hosts {
+            let name = host_name(given).map_err(|why| StartError::Host {
+                given: given.clone(),
+                why,
+            })?;
+            names.add(name);
+        }
+        if let Some(Seen::At(url)) = &self.lab
+            && let Some(Ok(name)) = url.host_str().map(host_name)
+        {
+            names.add(name);
+        }
+        Ok(names)
     }
 
     fn checked_app(&self) -> Result<Option<Url>, StartError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
@@ -23,6 +24,7 @@ use url::Url;
 use super::guard;
 use super::hub::{Command, News};
 use super::message::{Button, Lab, Message};
+use super::names::Names;
 use super::trial::{Asked, Trials};
 use crate::host;
 use crate::probe::Target;
@@ -61,8 +63,8 @@ pub(super) struct Site {
     pub(super) app: Option<Url>,
     /// Where a browser finds the lab, if the app is the lab.
     pub(super) lab: Option<Seen>,
-    /// Whether only this machine can reach the console.
-    pub(super) local: bool,
+    /// The names under which it answers.
+    pub(super) names: Names,
 }
 
 /// Where a browser finds the lab.
@@ -120,16 +122,18 @@ pub(super) async fn guarded(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let site = request.app_data::<Data<Site>>().cloned();
     let site = site.expect("configured with a site");
-    let host = host::named(request.headers()).map(str::to_owned);
-    let named = host.as_deref().map(host::without_port);
-    let mut response = if named.is_none_or(|name| site.local && !guard::is_local(name)) {
-        let detail = "the Host header names another site than this machine; ask for localhost";
-        request
-            .into_response(Problem::forbidden(detail.to_owned()).response())
-            .map_into_right_body()
-    } else {
-        next.call(request).await?.map_into_left_body()
+    let mut response = match admitted(&site, request.request()) {
+        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Err(problem) => {
+            let mut refusal = problem.response();
+            // Nor do its connections take the places of those that may ask.
+            refusal
+                .head_mut()
+                .set_connection_type(ConnectionType::Close);
+            request.into_response(refusal).map_into_right_body()
+        }
     };
+    let named = host::named(response.request().headers()).map(host::without_port);
     let lab = site.lab_url(named.unwrap_or_default());
     let connect = lab.map_or(String::new(), |url| format!(" {}", guard::source(&url)));
     let policy = format!(
@@ -153,6 +157,17 @@ pub(super) async fn guarded(
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     Ok(response)
+}
+
+fn admitted(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
+    guard::check_host(request, &site.names, |name| match site.lab {
+        Some(_) => format!("start with --allow-host {name}"),
+        None => format!("allow it with Builder::allow_host({name:?})"),
+    })?;
+    if guard::may_ask(request) {
+        return Ok(());
+    }
+    Err(another_site())
 }
 
 async fn page() -> HttpResponse {
@@ -302,8 +317,12 @@ fn same_origin(request: &HttpRequest) -> Result<(), Problem> {
     if guard::is_same_origin(request) {
         return Ok(());
     }
+    Err(another_site())
+}
+
+fn another_site() -> Problem {
     let detail = "another site's page asks (Origin, Sec-Fetch-Site); only the console's own may";
-    Err(Problem::forbidden(detail.to_owned()))
+    Problem::forbidden(detail.to_owned())
 }
 
 impl Site {

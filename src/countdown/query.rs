@@ -1,9 +1,10 @@
 //! What a client may ask for: the query, read and checked.
 
 use std::fmt;
+use std::str::Utf8Error;
 use std::time::Duration;
 
-use actix_web::web;
+use percent_encoding::percent_decode_str;
 
 use super::format::Format;
 use crate::problem::Problem;
@@ -55,17 +56,16 @@ impl Query {
     /// given twice; and `from, period` when the countdown would take longer than `longest`.
     pub fn parse(query: &str, longest: Duration) -> Result<Self, Problem> {
         let mut given = Given::default();
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(query).map_err(|_| {
-            Problem::bad_parameter("query", query, "name=value pairs joined by &".to_owned())
-        })?;
-        for (name, value) in pairs.into_inner() {
-            match name.as_str() {
-                "from" => set(&mut given.from, "from", &value, parse_from)?,
-                "period" => set(&mut given.period, "period", &value, parse_period)?,
-                "deliver" => set(&mut given.deliver, "deliver", &value, parse_deliver)?,
-                "format" => set(&mut given.format, "format", &value, parse_format)?,
-                "x" => set(&mut given.label, "x", &value, parse_label)?,
-                _ => {}
+        for pair in query.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match decoded(name).as_deref() {
+                Ok("from") => set(&mut given.from, "from", value, parse_from)?,
+                Ok("period") => set(&mut given.period, "period", value, parse_period)?,
+                Ok("deliver") => set(&mut given.deliver, "deliver", value, parse_deliver)?,
+                Ok("format") => set(&mut given.format, "format", value, parse_format)?,
+                Ok("x") => set(&mut given.label, "x", value, parse_label)?,
+                // A name that is not UTF-8 is unknown, too.
+                Ok(_) | Err(_) => {}
             }
         }
 
@@ -111,12 +111,22 @@ fn set<T>(
     value: &str,
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<(), Problem> {
+    let bad = |value: &str, allowed| Problem::bad_parameter(name, value, allowed);
+    // Replacement characters in its place would be a value that the client did not send.
+    let text = decoded(value).map_err(|_| bad(value, "percent-encoded UTF-8".to_owned()))?;
     if slot.is_some() {
-        return Err(Problem::bad_parameter(name, value, "given once".to_owned()));
+        return Err(bad(&text, "given once".to_owned()));
     }
-    let parsed = parse(value).map_err(|allowed| Problem::bad_parameter(name, value, allowed))?;
-    *slot = Some(parsed);
+    *slot = Some(parse(&text).map_err(|allowed| bad(&text, allowed))?);
     Ok(())
+}
+
+/// A name or a value as browsers and HTML forms encode it. As in browsers, a `%` without two
+/// hexadecimal digits after it stands for itself.
+fn decoded(text: &str) -> Result<String, Utf8Error> {
+    let spaced = text.replace('+', " ");
+    let bytes = percent_decode_str(&spaced);
+    Ok(bytes.decode_utf8()?.into_owned())
 }
 
 // Each parser returns the value, or else what is allowed.
@@ -166,6 +176,7 @@ fn shown(duration: Duration) -> impl fmt::Display {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
     use proptest::prelude::*;
 
     use super::*;
@@ -185,7 +196,52 @@ mod tests {
         assert_eq!(query, expected);
     }
 
+    #[test]
+    fn what_is_not_utf_8_is_refused_as_it_came() {
+        let names = ["from", "period", "deliver", "format", "x"];
+        for (name, value) in names
+            .iter()
+            .zip(["%ff", "1s%FF", "%c3", "%C0%80", "%FF%FE"])
+        {
+            let problem = Query::parse(&format!("y=%FF&{name}={value}"), LONGEST);
+            let detail = problem.expect_err("not UTF-8").to_string();
+            let told = format!("{name} is {value:?}; allowed: percent-encoded UTF-8");
+            assert_eq!(detail, told);
+        }
+        let query = Query::parse("%FF=1&y=%FF&fr%6fm=3&x%=%ff", LONGEST);
+        assert_eq!(query.expect("all of it is unknown or fine").from, 3);
+    }
+
+    #[test]
+    fn a_percent_sign_that_encodes_nothing_stands_for_itself() {
+        for (value, label) in [
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"),
+            ("%%41", "%A"),
+            ("%u00e9", "%u00e9"),
+            ("%2541", "%41"),
+            ("a+b%2B", "a b+"),
+            ("a=b", "a=b"),
+        ] {
+            let query = Query::parse(&format!("x={value}"), LONGEST).expect("a label");
+            assert_eq!(query.label.as_deref(), Some(label), "{value}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_label_is_read_exactly_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let encoded = percent_encode(&bytes, NON_ALPHANUMERIC);
+            let query = Query::parse(&format!("x={encoded}"), LONGEST);
+            match String::from_utf8(bytes) {
+                Ok(label) if label.chars().count() <= LABEL_MAX => {
+                    prop_assert_eq!(query.expect("a label").label, Some(label));
+                }
+                _ => prop_assert!(query.is_err()),
+            }
+        }
+
         #[test]
         fn whatever_comes_is_read_or_refused(query in ".{0,200}") {
             if let Ok(query) = Query::parse(&query, LONGEST) {

@@ -27,9 +27,14 @@
 //! ";
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
+//!
+//! What was recorded out of order, such as a chunk after the end, is drawn at the nearest time that is
+//! in order.
 
 mod style;
 mod svg;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::iter;
@@ -109,9 +114,32 @@ impl Axis {
         time.div_duration_f64(length)
     }
 
-    /// When a lane's drawing ends: with the lane, or with the axis while it is going.
-    fn end(self, lane: &Lane) -> Duration {
-        lane.ended_at().unwrap_or(self.to)
+    /// When a lane's marks are drawn. While it is going, it is drawn to the end of the axis.
+    fn marks(self, lane: &Lane) -> Marks {
+        let asked = lane.asked_at();
+        let end = lane.ended_at().unwrap_or(self.to).max(asked);
+        let first_byte = lane.first_byte_at().map(|at| at.clamp(asked, end));
+        Marks {
+            asked,
+            first_byte,
+            end,
+        }
+    }
+}
+
+/// The times of a lane's marks, in order: nothing comes before the request was asked or after it
+/// ended.
+#[derive(Debug, Clone, Copy)]
+struct Marks {
+    asked: Duration,
+    first_byte: Option<Duration>,
+    end: Duration,
+}
+
+impl Marks {
+    /// When a chunk is drawn that was recorded at `at`.
+    fn chunk(self, at: Duration) -> Duration {
+        at.clamp(self.first_byte.unwrap_or(self.asked), self.end)
     }
 }
 

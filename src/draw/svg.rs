@@ -119,31 +119,31 @@ impl Row {
     }
 
     fn draw(self, lane: &Lane) -> String {
-        let end = self.axis.end(lane);
-        let first = lane.first_byte_at();
-        let mut marks = self.bar("waiting", "waiting", lane.asked_at(), first.unwrap_or(end));
-        if let Some(first) = first {
+        let times = self.axis.marks(lane);
+        let (asked, end) = (times.asked, times.end);
+        let until = times.first_byte.unwrap_or(end);
+        let mut marks = self.bar("waiting", "waiting", asked, until);
+        if let Some(first) = times.first_byte {
             marks += &self.bar("answering", "answering", first, end);
-            marks += &self.tick("first", "first byte", lane, first, 2.0);
+            marks += &self.tick("first", "first byte", asked, first, 2.0);
         }
         let kept = lane.chunks().iter().map(|chunk| chunk.at);
         let left_out = lane.chunk_count() - lane.chunks().len() as u64;
         let last = lane.last_chunk_at().filter(|_| left_out > 0);
         for at in kept.chain(last) {
-            marks += &self.tick("chunk", "chunk", lane, at, 3.0);
+            marks += &self.tick("chunk", "chunk", asked, times.chunk(at), 3.0);
         }
         match (lane.ended_at(), lane.failure()) {
-            (Some(at), Some(failure)) => {
-                let (x, y) = (self.x(at), self.y);
+            (Some(_), Some(failure)) => {
+                let (x, y) = (self.before(end, BAR), self.y);
                 let _ = write!(
                     marks,
-                    "<path class=\"failed\" d=\"M{:.1} {y:.1}l{BAR} {BAR}m0 -{BAR}l-{BAR} {BAR}\">\
+                    "<path class=\"failed\" d=\"M{x:.1} {y:.1}l{BAR} {BAR}m0 -{BAR}l-{BAR} {BAR}\">\
                      <title>{}</title></path>",
-                    x - BAR,
                     escaped(&failure.to_string()),
                 );
             }
-            (Some(at), None) => marks += &self.tick("end", "end", lane, at, 6.0),
+            (Some(_), None) => marks += &self.tick("end", "end", asked, end, 6.0),
             (None, _) => {}
         }
         marks
@@ -160,14 +160,19 @@ impl Row {
         )
     }
 
-    /// A mark that ends where its time is, so that the last one stays inside.
-    fn tick(self, class: &str, title: &str, lane: &Lane, at: Duration, width: f64) -> String {
-        let x = (self.x(at) - width).max(self.left);
+    /// Where a mark of this width begins: it ends where its time is, so that the last one stays
+    /// inside, as does the first one.
+    fn before(self, at: Duration, width: f64) -> f64 {
+        (self.x(at) - width).max(self.left)
+    }
+
+    fn tick(self, class: &str, title: &str, asked: Duration, at: Duration, width: f64) -> String {
+        let x = self.before(at, width);
         format!(
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width}\" height=\"{BAR}\">\
              <title>{title} after {}</title></rect>",
             self.y,
-            Span(at.saturating_sub(lane.asked_at())),
+            Span(at.saturating_sub(asked)),
         )
     }
 }

@@ -32,10 +32,13 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         .collect();
     let labels = widest(rows.iter().map(|row| &row.0));
     let outcomes = widest(rows.iter().map(|row| &row.1));
+    let length = Span(axis.length()).to_string();
     let bar = style
         .width
         .saturating_sub(labels + outcomes + 4)
-        .max(MIN_BAR);
+        .max(MIN_BAR)
+        // The axis has both its ends, and a space between them.
+        .max(length.len() + 4);
 
     let mut picture = String::new();
     for (label, outcome, lane) in &rows {
@@ -44,7 +47,6 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         let _ = writeln!(picture, "{}", line.trim_end());
     }
     if !rows.is_empty() {
-        let length = Span(axis.length()).to_string();
         let _ = writeln!(picture, "{:labels$}  0 s{length:>1$}", "", bar - 3);
         let _ = writeln!(picture, "{}", legend(timeline, glyphs, style.width));
     }
@@ -59,11 +61,11 @@ fn cells(lane: &Lane, axis: Axis, width: usize, glyphs: &Glyphs) -> Vec<char> {
         reason = "a place on the axis is between 0 and 1, a width small"
     )]
     let column = |time| ((axis.place(time) * width as f64) as usize).min(width - 1);
-    let end = column(axis.end(lane));
-    let answering = lane.first_byte_at().map(column);
+    let marks = axis.marks(lane);
+    let (start, end) = (column(marks.asked), column(marks.end));
+    let answering = marks.first_byte.map(column);
 
     let mut cells = vec![' '; width];
-    let start = column(lane.asked_at());
     cells[start..=end].fill(glyphs.waiting);
     if let Some(first) = answering {
         cells[first..=end].fill(glyphs.answering);
@@ -72,7 +74,7 @@ fn cells(lane: &Lane, axis: Axis, width: usize, glyphs: &Glyphs) -> Vec<char> {
     let kept = lane.chunks().iter().map(|chunk| chunk.at);
     for at in kept.chain(lane.last_chunk_at()) {
         // The first byte stays visible beside the chunk that came with it.
-        let place = column(at);
+        let place = column(marks.chunk(at));
         if Some(place) != answering {
             cells[place] = glyphs.chunk;
         }

@@ -53,6 +53,9 @@ impl Routes {
 
 /// The routes that one service leads to, by path. Another service may have other routes at the same
 /// paths.
+///
+/// A path is the one by which actix looks for the route: percent-decoded, except for what would
+/// change its segments.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     /// For each path, the numbers by method.
@@ -67,7 +70,7 @@ impl Paths {
         names: &RefCell<Names>,
     ) -> NonZeroU32 {
         let method = standard(request.method());
-        if let Some(known) = self.known.get(request.path())
+        if let Some(known) = self.known.get(request.match_info().as_str())
             && let Some(number) = known[method]
         {
             return number;
@@ -77,14 +80,17 @@ impl Paths {
 
     #[cold]
     fn learn(&mut self, request: &ServiceRequest, method: usize, names: &mut Names) -> NonZeroU32 {
-        let pattern = request
-            .match_pattern()
-            .unwrap_or_else(|| UNMATCHED.to_owned());
+        let path = request.match_info().as_str();
+        let pattern = if path == request.path() {
+            request.match_pattern()
+        } else {
+            // `ServiceRequest::match_pattern` looks for the path as it came.
+            request.resource_map().match_pattern(path)
+        };
         let number = names.number(Route {
             method: METHODS[method],
-            pattern,
+            pattern: pattern.unwrap_or_else(|| UNMATCHED.to_owned()),
         });
-        let path = request.path();
         if path.len() <= PATH_LENGTH {
             if self.known.len() >= PATHS {
                 self.known.clear();

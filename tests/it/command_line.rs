@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::client::get;
+use crate::support::client::{get, send};
 use crate::support::server::Server;
 
 fn holdup(arguments: &[&str]) -> Output {
@@ -28,6 +28,12 @@ fn a_wrong_flag_is_a_usage_error_that_says_what_is_allowed() {
         (["--max-duration", "300000000000y"], "--max-duration"),
         (["--max-streams", "0"], "--max-streams"),
         (["--log-format", "xml"], "text, json"),
+        (
+            ["--allow-host", "http://a.example"],
+            "such as console.example",
+        ),
+        (["--allow-host", "a.example,b.example:80"], "b.example:80"),
+        (["--allow-host", ""], "such as console.example"),
     ] {
         let output = holdup(&["serve", arguments[0], arguments[1]]);
         let error = String::from_utf8_lossy(&output.stderr);
@@ -78,6 +84,25 @@ fn a_variable_sets_a_flag() {
     let reply = get(server.address, "/coroutine?from=3");
     assert_eq!(reply.status, 400);
     assert!(reply.body().contains("at most 2s"));
+}
+
+#[test]
+fn a_variable_allows_several_hosts() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
+    command
+        .arg("serve")
+        .env("HOLDUP_ALLOW_HOST", "a.example, B.example");
+    let server = Server::start_as(command);
+    let console = server.console();
+    for (host, status) in [
+        ("a.example", 200),
+        ("b.example:8081", 200),
+        ("c.example", 403),
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let reply = send(console, request.as_bytes()).expect("an answer");
+        assert_eq!(reply.status, status, "{host}");
+    }
 }
 
 #[test]

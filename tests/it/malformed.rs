@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::thread;
 
+use serde_json::Value;
+
 use crate::support::client::{Reply, Tick, connect, get, send};
 use crate::support::server::Server;
 
@@ -40,6 +42,13 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
         "format=html",
         "from=600&period=1s",
         "from=%ff",
+        "x=%ff",
+        "x=a%FF%FEb",
+        "x=%c3",
+        "x=%ed%a0%80",
+        "period=%ff",
+        "deliver=%ff",
+        "format=%ff",
     ];
     let mut cases: Vec<(&'static str, Vec<u8>, u16)> = bad_parameters
         .into_iter()
@@ -119,6 +128,22 @@ fn each_malformed_request_gets_its_answer_and_a_countdown_beside_them_is_undistu
     let remaining: Vec<_> = ticks.iter().map(Tick::remaining).collect();
     assert_eq!(remaining, (0..50).rev().collect::<Vec<_>>());
     assert_eq!(server.stream_ended(1)["ended"], "finished");
+}
+
+#[test]
+fn a_label_that_is_not_utf_8_is_named() {
+    let server = Server::start(&[]);
+    let reply = get(server.address, "/coroutine?from=1&period=1ms&x=%FF%FE");
+    assert_eq!(reply.status, 400);
+    assert_eq!(reply.headers["content-type"], "application/problem+json");
+    let problem: Value = serde_json::from_str(&reply.body()).expect("JSON");
+    assert_eq!(problem["parameter"], "x");
+    assert_eq!(problem["value"], "%FF%FE");
+    assert_eq!(problem["allowed"], "percent-encoded UTF-8");
+
+    let mut reply = get(server.address, "/coroutine?from=1&period=1ms&x=100%&y=%FF");
+    let tick = reply.tick().expect("a tick");
+    assert_eq!(tick.json["x"], "100%", "as browsers read it");
 }
 
 #[test]

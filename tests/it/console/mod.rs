@@ -1,5 +1,6 @@
 //! The console, as its readers meet it.
 
+mod door;
 mod events;
 mod own_app;
 mod page;

@@ -28,6 +28,22 @@ fn countdown(server: &Server, path: &str) -> thread::JoinHandle<usize> {
 }
 
 #[tokio::test]
+async fn a_link_on_another_sites_page_leads_to_it() {
+    let server = Server::start(&[]);
+    let browser = Browser::start(Kind::Chromium).await;
+    // For a browser, localhost and 127.0.0.1 are two sites.
+    let lab = format!("http://localhost:{}/", server.address.port());
+    browser.goto(&lab).await;
+    let console = format!("http://{}/", server.console());
+    browser
+        .eval(&format!("void (location.href = '{console}')"))
+        .await;
+    browser.wait_for("body[data-state=live]").await;
+    assert_eq!(browser.eval("location.href").await, console);
+    assert_eq!(browser.eval("document.referrer").await, lab, "a link");
+}
+
+#[tokio::test]
 async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     // For the picture: what it looks like when nobody is in the way.

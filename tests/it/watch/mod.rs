@@ -3,6 +3,7 @@
 mod blame;
 mod forms;
 mod harness;
+mod routes;
 mod told;
 
 use std::io::Write;
@@ -19,7 +20,7 @@ use actix_web::web::{self, Bytes};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, Responder, rt};
 use async_stream::stream;
 use holdup::Watch;
-use holdup::watch::{Activity, Culprit, Event, Hold, Part};
+use holdup::watch::{Activity, Culprit, Event, Hold, Part, Subscription};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::app::{Served, serve};

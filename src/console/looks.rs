@@ -1,0 +1,186 @@
+//! Looks at the kernel's table of connections: one at a time, and for a bounded share of the time.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// After a look there is a pause of so many times its length. A look takes time by the length of the
+/// table, and this way it takes a fifth of a core at most.
+const PAUSE: u32 = 4;
+
+/// No pause is shorter.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The look that runs, and when the next one may. Times are those of the watch.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    budget: Budget,
+    running: Option<JoinHandle<Look>>,
+    /// What a look saw that began no later than this is of no use.
+    outdated: Duration,
+}
+
+/// What was seen, when the look began, and how long it took.
+#[derive(Debug)]
+struct Look {
+    unread: Vec<SocketAddr>,
+    at: Duration,
+    took: Duration,
+}
+
+impl Looks {
+    /// Begins a look, unless one runs or the last one is to be paid for first.
+    pub(super) fn begin(
+        &mut self,
+        now: Duration,
+        look: impl FnOnce() -> Vec<SocketAddr> + Send + 'static,
+    ) {
+        if !self.budget.begin(now) {
+            return;
+        }
+        // Elsewhere, as a long table takes longer than readers should wait.
+        self.running = Some(spawn_blocking(move || {
+            let begun = Instant::now();
+            let unread = look();
+            Look {
+                unread,
+                at: now,
+                took: begun.elapsed(),
+            }
+        }));
+    }
+
+    /// What the look saw that has ended since this was last asked, and when it began. `None` without
+    /// one, and when it is [outdated](Self::outdate). It is paid for either way, so this has to be
+    /// asked whether or not anybody wants to know.
+    pub(super) fn ended(&mut self, now: Duration) -> Option<(Vec<SocketAddr>, Duration)> {
+        let looked = self.running.as_mut()?.now_or_never()?;
+        self.running = None;
+        // A look does not panic, and nobody else ends it.
+        let Ok(Look { unread, at, took }) = looked else {
+            self.budget.end(now, Duration::ZERO);
+            return None;
+        };
+        self.budget.end(now, took);
+        (at > self.outdated).then_some((unread, at))
+    }
+
+    /// Makes what has been seen so far, also by the look that runs, of no use.
+    pub(super) fn outdate(&mut self, now: Duration) {
+        self.outdated = now;
+    }
+}
+
+/// Whether a look may begin.
+#[derive(Debug, Default)]
+struct Budget {
+    runs: bool,
+    free_at: Duration,
+}
+
+impl Budget {
+    /// Whether a look may begin now. Then it runs until its [end](Self::end).
+    fn begin(&mut self, now: Duration) -> bool {
+        let may = !self.runs && now >= self.free_at;
+        self.runs |= may;
+        may
+    }
+
+    /// The look has ended that took so long.
+    fn end(&mut self, now: Duration, took: Duration) {
+        self.runs = false;
+        let pause = took.saturating_mul(PAUSE).max(SHORTEST_PAUSE);
+        self.free_at = now.saturating_add(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    proptest! {
+        /// Turns of the hub, each with the time since the one before, whether a worker is held, and
+        /// how long a look takes that begins then.
+        #[test]
+        fn looks_take_a_fifth_of_the_time_whenever_holds_begin_and_end(
+            turns in prop::collection::vec((1_u64..200, any::<bool>(), 0_u64..3000), 1..200),
+        ) {
+            let mut budget = Budget::default();
+            let mut now = Duration::ZERO;
+            let mut running: Option<(Duration, Duration)> = None;
+            let mut last: Option<(Duration, Duration)> = None;
+            for (passed, held, takes) in turns {
+                now += ms(passed);
+                if let Some((began, took)) = running
+                    && now >= began + took
+                {
+                    budget.end(now, took);
+                    (running, last) = (None, running);
+                }
+                if held && budget.begin(now) {
+                    prop_assert!(running.is_none(), "two at a time");
+                    if let Some((began, took)) = last {
+                        let pause = now.saturating_sub(began + took);
+                        prop_assert!(pause >= took * 4 && pause >= ms(100), "{pause:?} {took:?}");
+                    }
+                    running = Some((now, ms(takes)));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_that_nobody_waits_for_any_more_runs_alone_and_is_paid_for() {
+        let mut looks = Looks::default();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (go_on, stopped) = mpsc::channel::<()>();
+        let first = Arc::clone(&begun);
+        looks.begin(ms(1), move || {
+            first.fetch_add(1, Ordering::Relaxed);
+            stopped.recv().ok();
+            Vec::new()
+        });
+        let try_to = |looks: &mut Looks, now| {
+            let next = Arc::clone(&begun);
+            looks.begin(now, move || {
+                next.fetch_add(1, Ordering::Relaxed);
+                Vec::new()
+            });
+        };
+        // The hold ends, and another one begins.
+        looks.outdate(ms(2));
+        assert_eq!(looks.ended(ms(3)), None);
+        let much_later = Duration::from_secs(3600);
+        try_to(&mut looks, much_later);
+
+        go_on.send(()).expect("it waits for this");
+        while looks.running.is_some() {
+            assert_eq!(looks.ended(much_later), None, "of the hold before");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(begun.load(Ordering::Relaxed), 1, "the second did not begin");
+        try_to(&mut looks, much_later + ms(99));
+        assert!(looks.running.is_none(), "it is not paid for");
+        let paid = much_later + Duration::from_secs(3600);
+        try_to(&mut looks, paid);
+        let seen = loop {
+            if let Some(seen) = looks.ended(paid) {
+                break seen;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!((seen.1, begun.load(Ordering::Relaxed)), (paid, 2));
+    }
+}

@@ -2,13 +2,18 @@
 //!
 //! [`probe`] measures any URL, whatever the server is written in and whatever stands before it:
 //!
-//! 1. one request that is not measured: it warms the server up, and finds out where redirects lead;
+//! 1. the *look-ahead*, one request: it warms the server up, and finds out where redirects lead. The later
+//!    ones are compared with it;
 //! 2. *solo*: one request alone, twice (once if it takes over a second);
 //! 3. *unique*: `n` at once, each with a URL that nobody has asked for before, so that no cache
 //!    answers;
 //! 4. *identical*: `n` at once with one URL, and that URL once more, to see whether something
 //!    between locks by URL or answers all from one answer. Left out unless the unique ones ran at
 //!    least two at a time: there would be nothing to compare with.
+//!
+//! If requests take much longer when others went right before, a request may leave something behind that
+//! blocks the next one. Then one is asked after a pause, and, if that is so, *unique* is measured
+//! after a pause as well, with one more request right after it ([`judge_left_behind`]).
 //!
 //! *Unique* is measured once more if one pause of the machine could have made the verdict
 //! ([`Verdict::is_doubtful`]), and both, up to three times, if identical URLs seem to wait
@@ -46,6 +51,8 @@ use std::time::Duration;
 use url::Url;
 
 use crate::timeline::{Lane, Timeline};
+#[cfg(doc)]
+use crate::verdict::judge_left_behind;
 use crate::verdict::{Delivery, Identical, Verdict};
 
 pub use json::Document;

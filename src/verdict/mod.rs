@@ -38,9 +38,11 @@
 //! );
 //! ```
 
+mod client;
 mod delivery;
 mod identical;
 mod measures;
+mod one_answer;
 mod reason;
 mod staircase;
 mod wording;
@@ -59,6 +61,7 @@ use staircase::Shape;
 
 pub use delivery::{Delivery, delivery};
 pub use identical::{Identical, IdenticalKind, identical};
+pub use one_answer::one_answer;
 pub use reason::Reason;
 
 /// The answer to "does this run my requests in parallel?".
@@ -181,8 +184,16 @@ impl Verdict {
 /// Judges `at_once`, the requests that were asked at the same time, by `alone`, the one or two that
 /// were asked before with nothing else going on. The request that warmed the server up is left out.
 ///
-/// Requests of which not all were answered well, in either, are inconclusive.
+/// Requests of which not all were answered well, in either, are inconclusive. So is what the client
+/// itself may have made, where it recorded its own [time](Lane::client_time).
 pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
+    client::check(as_seen(alone, at_once), at_once, |lanes| {
+        as_seen(alone, lanes)
+    })
+}
+
+/// Judges what was recorded, as if the client had needed no time.
+fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     let measures = match Measures::take(alone, &at_once.lanes) {
         Ok(measures) => measures,
         Err(reason) => return conclude(alone, at_once, Outcome::because(reason)),

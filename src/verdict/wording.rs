@@ -11,6 +11,9 @@ const CURES: &str = "If the handler blocks its event loop, there are three cures
     (2) a callback-based equivalent, adapted into a future that the handler awaits; \
     (3) the blocking call itself on a thread pool (in actix-web, web::block).";
 
+/// How the line of evidence begins that shows the steps.
+pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
+
 /// The verdict in one sentence.
 pub(super) fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
@@ -61,6 +64,18 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
+        Reason::Endless { chunks } => format!(
+            "it streams and does not end: {chunks} chunks came within the time that is allowed"
+        ),
+        Reason::WebSocket => {
+            "this is a websocket's route, and a websocket cannot be probed".to_owned()
+        }
+        Reason::ClientTooSlow { busy, late } => format!(
+            "the prober itself was too slow to tell: it was at work for {} and kept from working \
+             for {}, and the requests may have ended late for no other reason",
+            Span(*busy),
+            Span(*late)
+        ),
         Reason::Status {
             count,
             status,
@@ -131,9 +146,7 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane]) -> Vec<String> {
         ));
     }
     if let Some(steps) = steps(verdict) {
-        lines.push(format!(
-            "finishes, by steps of about one solo time: {steps}"
-        ));
+        lines.push(format!("{STEPS}{steps}"));
     }
     lines
 }
@@ -196,6 +209,18 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         Reason::Failed { .. } => &[
             "See that one request alone is answered, then ask for fewer at once. If they timed \
              out, they may have queued: allow more time.",
+        ],
+        Reason::Endless { .. } => &[
+            "Measure its beginning: end each request after its first chunks (--first N), or after \
+             some seconds of its body (--for 3s).",
+        ],
+        Reason::WebSocket => &[
+            "Probe a plain route of the same server: a handler that blocks its event loop blocks \
+             the sockets on it as well.",
+        ],
+        Reason::ClientTooSlow { .. } => &[
+            "Use a route with a smaller answer, ask for fewer at once, or run the prober where it \
+             has a processor for itself.",
         ],
         Reason::Status { .. } => &[
             "Use a route that answers well, and ask for fewer at once if it turns some away. A \

@@ -53,6 +53,10 @@ impl Live {
         let Some(view) = &mut self.0 else { return };
         match event {
             Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
+            Event::LongStream { chunks } => view.bar.set_message(format!(
+                "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
+                 its beginning"
+            )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
                 view.bar.set_message(view.heading.clone());

@@ -206,7 +206,7 @@ fn whatever_a_server_sends_the_probe_ends_in_its_time() {
     let settings = Settings {
         requests: 2,
         timeout: Some(Duration::from_millis(400)),
-        insecure: false,
+        ..Settings::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,12 +1,16 @@
 //! The lanes as they grow, on stderr when it is a terminal; nothing of it otherwise.
 
 use std::io::{self, IsTerminal};
+use std::thread;
 
 use holdup::draw::{self, Style};
 use holdup::probe::{Event, Outlook, Phase};
 use holdup::timeline::{Lane, Span, Timeline};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use super::show;
 use crate::cli::Color;
@@ -40,26 +44,28 @@ impl Live {
             Ok(size) if size.ws_row > 0 => usize::from(size.ws_row).saturating_sub(OTHER_LINES),
             _ => LANES,
         };
-        bar.set_message("looking ahead: one request, not measured");
-        Self(Some(View {
+        clear_when_stopped(bar.clone());
+        let view = View {
             bar,
             style: show::style(&stderr, color),
             lanes: lanes.max(1),
             heading: String::new(),
-        }))
+        };
+        view.show("looking ahead: one request, not measured");
+        Self(Some(view))
     }
 
     pub(super) fn on(&mut self, event: &Event<'_>) {
         let Some(view) = &mut self.0 else { return };
         match event {
-            Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
-            Event::LongStream { chunks } => view.bar.set_message(format!(
+            Event::Redirected { to } => view.show(&format!("redirected to {to}")),
+            Event::LongStream { chunks } => view.show(&format!(
                 "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
                  its beginning"
             )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
-                view.bar.set_message(view.heading.clone());
+                view.show(&view.heading);
             }
             Event::Progress { timeline, now } => {
                 let style = Style {
@@ -68,9 +74,19 @@ impl Live {
                 };
                 let some: Vec<Lane> = timeline.lanes.iter().take(view.lanes).cloned().collect();
                 let picture = draw::text(&Timeline::from(some), &style);
-                view.bar.set_message(format!("{}\n{picture}", view.heading));
+                view.show(&format!("{}\n{picture}", view.heading));
             }
         }
+    }
+}
+
+impl View {
+    /// Shows the message, and the cursor at the beginning of a row below it. The bar fills its last row
+    /// with spaces, so its cursor stands behind the last column, where the `^C` that a terminal shows
+    /// would begin another row, and clearing would miss one.
+    fn show(&self, message: &str) {
+        let row = " ".repeat(self.style.width);
+        self.bar.set_message(format!("{message}\n{row}\r"));
     }
 }
 
@@ -80,6 +96,25 @@ impl Drop for Live {
             view.bar.finish_and_clear();
         }
     }
+}
+
+/// Clears the lanes on Ctrl-C. The signal then ends the process as it would have, so that a shell that
+/// waits for it ends its loop, too.
+fn clear_when_stopped(bar: ProgressBar) {
+    let wait = move || {
+        // In this thread, as a signal that is caught and that nobody waits for would be lost.
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+            return;
+        };
+        if let Some(signal) = signals.forever().next() {
+            if !bar.is_finished() {
+                bar.finish_and_clear();
+            }
+            emulate_default_handler(signal).ok();
+        }
+    };
+    // Without the thread, the lanes stay.
+    thread::Builder::new().spawn(wait).ok();
 }
 
 /// What begins, and how long it may take.

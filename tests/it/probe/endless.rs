@@ -115,7 +115,7 @@ fn a_websockets_route_cannot_be_probed() {
         "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 400 No WebSocket Upgrade header found\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 400 Bad Request\r\nContent-Length: 32\r\n\r\nCan \"Upgrade\" only to \"WebSocket\"",
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: 33\r\n\r\nCan \"Upgrade\" only to \"WebSocket\"",
     ] {
         let address = serve(move |stream, _| {
             write(&stream, answer);

@@ -1,6 +1,7 @@
 //! `holdup probe`: measure a URL, show what was seen, and say what it means.
 
 mod live;
+mod screen;
 mod show;
 
 use std::error::Error;

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
+use super::screen::Screen;
 use super::show;
 use crate::cli::Color;
 
@@ -36,7 +37,8 @@ impl Live {
         if !stderr.is_terminal() {
             return Self(None);
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let screen = Box::new(Screen::default());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(screen));
         if let Ok(template) = ProgressStyle::with_template("{msg}") {
             bar.set_style(template);
         }
@@ -45,27 +47,26 @@ impl Live {
             _ => LANES,
         };
         clear_when_stopped(bar.clone());
-        let view = View {
+        bar.set_message("looking ahead: one request, not measured");
+        Self(Some(View {
             bar,
             style: show::style(&stderr, color),
             lanes: lanes.max(1),
             heading: String::new(),
-        };
-        view.show("looking ahead: one request, not measured");
-        Self(Some(view))
+        }))
     }
 
     pub(super) fn on(&mut self, event: &Event<'_>) {
         let Some(view) = &mut self.0 else { return };
         match event {
-            Event::Redirected { to } => view.show(&format!("redirected to {to}")),
-            Event::LongStream { chunks } => view.show(&format!(
+            Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
+            Event::LongStream { chunks } => view.bar.set_message(format!(
                 "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
                  its beginning"
             )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
-                view.show(&view.heading);
+                view.bar.set_message(view.heading.clone());
             }
             Event::Progress { timeline, now } => {
                 let style = Style {
@@ -74,19 +75,9 @@ impl Live {
                 };
                 let some: Vec<Lane> = timeline.lanes.iter().take(view.lanes).cloned().collect();
                 let picture = draw::text(&Timeline::from(some), &style);
-                view.show(&format!("{}\n{picture}", view.heading));
+                view.bar.set_message(format!("{}\n{picture}", view.heading));
             }
         }
-    }
-}
-
-impl View {
-    /// Shows the message, and the cursor at the beginning of a row below it. The bar fills its last row
-    /// with spaces, so its cursor stands behind the last column, where the `^C` that a terminal shows
-    /// would begin another row, and clearing would miss one.
-    fn show(&self, message: &str) {
-        let row = " ".repeat(self.style.width);
-        self.bar.set_message(format!("{message}\n{row}\r"));
     }
 }
 

@@ -27,7 +27,7 @@ use url::Url;
 use super::own_time::OwnTime;
 use super::request::{Message, Request};
 use super::{End, answer, dial, tls};
-use crate::timeline::{Failure, Lane, Timeline};
+use crate::timeline::{ClientTime, Failure, Lane, Timeline};
 
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
 const MAX_HEAD: usize = 64 * 1024;
@@ -86,6 +86,8 @@ impl Slot<'_> {
 pub(super) struct Answer {
     pub(super) location: Option<String>,
     pub(super) peer: SocketAddr,
+    /// How late the prober saw that the connection stood.
+    late: Duration,
 }
 
 /// Asks for `question` and records what comes back when. `None` if it failed.
@@ -108,7 +110,10 @@ pub(super) async fn ask(
     let exchange = timeout(terms.patience, exchange(route, request, terms.end, slot));
     match exchange.await.unwrap_or_else(|_| Err(timed_out(slot))) {
         Ok(answer) => {
-            let own = slot.own.so_far();
+            let own = ClientTime {
+                late_for_it: answer.late + slot.own.late_now(),
+                ..slot.own.so_far()
+            };
             slot.record(|lane, now| {
                 lane.took_the_client(own);
                 lane.finish(now);
@@ -142,16 +147,22 @@ async fn exchange(
     // answers is kept.
     let stream = dial::first(&route.addresses).await.map_err(io)?;
     slot.record(Lane::connect);
+    let mut late = slot.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
     let location = match &route.tls {
         None => speak(stream, request, end, slot).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
+            late += slot.own.late_now();
             speak(stream.map_err(io)?, request, end, slot).await?
         }
     };
-    Ok(Answer { location, peer })
+    Ok(Answer {
+        location,
+        peer,
+        late,
+    })
 }
 
 /// Sends the request and reads the answer to its end; gives where it redirects to.

@@ -139,10 +139,12 @@ mod tests {
     #[test]
     fn the_families_take_turns() {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
-        let [a, b, c] = ["[::1]:1", "[::2]:1", "[::3]:1"].map(address);
-        let [d, e] = ["127.0.0.1:1", "127.0.0.2:1"].map(address);
-        assert_eq!(interleaved(&[a, b, c, d, e]), [a, d, b, e, c]);
-        assert_eq!(interleaved(&[d, a, b]), [d, a, b]);
-        assert_eq!(interleaved(&[d]), [d]);
+        let six = ["[::1]:1", "[::2]:1", "[::3]:1"].map(address);
+        let four = ["127.0.0.1:1", "127.0.0.2:1"].map(address);
+        let order = [six[0], four[0], six[1], four[1], six[2]];
+        assert_eq!(interleaved(&[&six[..], &four[..]].concat()), order);
+        let order = [four[0], six[0], four[1], six[1], six[2]];
+        assert_eq!(interleaved(&[&four[..], &six[..]].concat()), order);
+        assert_eq!(interleaved(&six), six);
     }
 }

@@ -17,7 +17,10 @@ const TIMER: Duration = Duration::from_millis(2);
 /// Adds up, from its making on.
 #[derive(Debug)]
 pub(super) struct OwnTime {
-    time: Cell<ClientTime>,
+    busy: Cell<Duration>,
+    late: Cell<Duration>,
+    /// By how much it is late for what it is at work on.
+    late_now: Cell<Duration>,
     /// Since when it has been at work, while it is.
     working: Cell<Option<Instant>>,
     /// Since when it has had nothing to do, or has been kept from it.
@@ -27,7 +30,9 @@ pub(super) struct OwnTime {
 impl OwnTime {
     pub(super) fn new() -> Self {
         Self {
-            time: Cell::default(),
+            busy: Cell::default(),
+            late: Cell::default(),
+            late_now: Cell::default(),
             working: Cell::new(None),
             waiting: Cell::new(Instant::now()),
         }
@@ -40,9 +45,8 @@ impl OwnTime {
         poll_fn(|context| {
             self.working.set(Some(Instant::now()));
             let poll = work.as_mut().poll(context);
-            let mut time = self.time.get();
-            time.busy = self.so_far().busy;
-            self.time.set(time);
+            self.busy.set(self.so_far().busy);
+            self.late_now.set(Duration::ZERO);
             self.working.set(None);
             self.waiting.set(Instant::now());
             poll
@@ -56,20 +60,23 @@ impl OwnTime {
         let began = self.working.get().unwrap_or_else(Instant::now);
         let late = began.saturating_duration_since(due.max(self.waiting.get()));
         let late = late.saturating_sub(TIMER);
-        let mut time = self.time.get();
-        time.late += late;
-        time.longest_late = time.longest_late.max(late);
-        self.time.set(time);
+        self.late.set(self.late.get() + late);
+        self.late_now.set(self.late_now.get().max(late));
     }
 
+    /// By how much the prober is late for what it sees now. Ask its timer before.
+    pub(super) fn late_now(&self) -> Duration {
+        self.late_now.get()
+    }
+
+    /// All so far. What only concerns one lane is for the lane to add.
     pub(super) fn so_far(&self) -> ClientTime {
-        let mut time = self.time.get();
-        time.busy += self
-            .working
-            .get()
-            .map(|since| since.elapsed())
-            .unwrap_or_default();
-        time
+        let working = self.working.get().map(|since| since.elapsed());
+        ClientTime {
+            busy: self.busy.get() + working.unwrap_or_default(),
+            late: self.late.get(),
+            late_for_it: Duration::ZERO,
+        }
     }
 }
 
@@ -99,23 +106,21 @@ mod tests {
             let busy = own.so_far().busy;
             assert!(busy >= Duration::from_millis(100), "{busy:?}");
             let mut ticks = time::interval(TICK);
-            let begun = Instant::now();
+            let (begun, mut latest) = (Instant::now(), Duration::ZERO);
             while begun.elapsed() < Duration::from_millis(400) {
                 let due = ticks.tick().await;
                 own.fired(due.into_std());
+                latest = latest.max(own.late_now());
             }
+            latest
         });
-        tokio::join!(work, other);
-        let ClientTime {
-            busy,
-            late,
-            longest_late,
-        } = own.so_far();
-        let told = format!("busy {busy:?}, late {late:?}, at most {longest_late:?}");
+        let (latest, ()) = tokio::join!(work, other);
+        let ClientTime { busy, late, .. } = own.so_far();
+        let told = format!("busy {busy:?}, late {late:?}, {latest:?} for one");
         assert!(busy >= Duration::from_millis(100), "{told}");
         // One tick may have been due when it began.
-        assert!(longest_late >= Duration::from_millis(250), "{told}");
-        assert!(late >= longest_late, "{told}");
+        assert!(latest >= Duration::from_millis(250), "{told}");
+        assert!(late >= latest, "{told}");
         // Most of the waiting is neither.
         assert!(busy < Duration::from_millis(400), "{told}");
     }

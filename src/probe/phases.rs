@@ -86,10 +86,9 @@ impl Report {
         let verdict = &mut self.verdict;
         let from = self.redirected_from.first();
         if let Some((measured, from)) = from.and_then(|from| elsewhere::pages(from, &self.url)) {
-            verdict
-                .sentence
-                .truncate(verdict.sentence.trim_end_matches('.').len());
-            verdict.sentence += &format!(", measured at {measured}, where {from} redirects.");
+            let sentence = verdict.sentence.trim_end_matches('.');
+            verdict.sentence =
+                format!("{sentence}, measured at {measured}, where {from} redirects.");
         }
         let unique = self.unique.as_ref();
         if let Some(sentence) = unique.and_then(|unique| one_answer(&self.alone, unique)) {
@@ -356,18 +355,19 @@ impl Run<'_> {
                 }
                 tokio::select! {
                     biased;
-                    _ = racing.next() => {}
-                    // Nothing is shown while requests are sent.
-                    () = yield_now(), if waiting.len() > 0 => {}
+                    // First, so that what follows is known to be late if it is.
                     due = tick.tick() => {
                         own.fired(due.into_std());
                         let now = self.clock.elapsed();
-                        if now >= shown + BEAT {
+                        // Nothing is shown while requests are sent.
+                        if waiting.len() == 0 && now >= shown + BEAT {
                             shown = now;
                             let timeline = &timeline.borrow();
                             (self.observe)(Event::Progress { timeline, now });
                         }
                     }
+                    _ = racing.next() => {}
+                    () = yield_now(), if waiting.len() > 0 => {}
                 }
             }
         }))

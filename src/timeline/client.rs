@@ -11,6 +11,7 @@ pub struct ClientTime {
     /// By how much its timers were late, all together: it was ready to run, and something else ran,
     /// or it was stopped.
     pub late: Duration,
-    /// The longest single such delay.
-    pub longest_late: Duration,
+    /// The part of that after which it saw that the connection stood, and that the answer ended. A short
+    /// answer is late by no more.
+    pub late_for_it: Duration,
 }

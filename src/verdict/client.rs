@@ -21,10 +21,6 @@ const NEGLIGIBLE: f64 = 0.1;
 /// the client is; a longer one waits for the client again and again.
 const SOCKET: u64 = 64 * 1024;
 
-/// How often a request with a short answer waits for the client: when its connection stands, and at
-/// its end.
-const WAITS: u32 = 2;
-
 /// `seen`, if the client could not have made it; otherwise inconclusive. `judge` judges requests at
 /// once as `seen` was judged.
 pub(super) fn check(
@@ -53,12 +49,12 @@ pub(super) fn check(
 /// By how much the client may have made this lane late.
 fn delay(lane: &Lane) -> Duration {
     let time = lane.client_time();
-    let late = if lane.bytes() > SOCKET {
-        time.late
-    } else {
-        time.late.min(time.longest_late * WAITS)
-    };
-    time.busy + late
+    time.busy
+        + if lane.bytes() > SOCKET {
+            time.late
+        } else {
+            time.late_for_it
+        }
 }
 
 /// The lane as it would have been, at the earliest, had the client needed no time.
@@ -73,8 +69,8 @@ fn earliest(lane: &Lane, solo: Duration) -> Lane {
     if let (Some(at), Some(status)) = (lane.first_byte_at(), lane.status()) {
         earlier.answer(at, status);
     }
-    let late = took.saturating_sub(solo).min(delay(lane));
-    earlier.finish(finished.saturating_sub(late));
+    let made_late = took.saturating_sub(solo).min(delay(lane));
+    earlier.finish(finished.saturating_sub(made_late));
     earlier
 }
 
@@ -190,20 +186,20 @@ mod tests {
 
     #[test]
     fn being_late_again_and_again_delays_only_what_no_socket_holds() {
-        let judged = |bytes: usize| {
+        let judged = |bytes: usize, late_for_it: u64| {
             let mut at_once = lanes(&[300, 600, 900, 1200]);
             for lane in &mut at_once {
                 lane.chunk(ms(1), &vec![b'x'; bytes]);
-                let part = lane.duration().unwrap_or_default() / 3;
                 lane.took_the_client(ClientTime {
-                    late: part,
-                    longest_late: ms(10),
+                    late: lane.duration().unwrap_or_default() / 3,
+                    late_for_it: ms(late_for_it),
                     ..ClientTime::default()
                 });
             }
             judge(&lanes(&[300, 301]), &at_once.into()).kind
         };
-        assert_eq!(judged(1000), Kind::Serialized);
-        assert_eq!(judged(1_000_000), Kind::Inconclusive);
+        assert_eq!(judged(1000, 10), Kind::Serialized);
+        assert_eq!(judged(1000, 300), Kind::Inconclusive);
+        assert_eq!(judged(1_000_000, 10), Kind::Inconclusive);
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ impl Asked {
         let mut length = 0;
         let mut line = String::new();
         from.read_line(&mut line).ok()?;
-        asked.path = line.split(' ').nth(1)?.to_owned();
+        line.split(' ').nth(1)?.clone_into(&mut asked.path);
         loop {
             line.clear();
             from.read_line(&mut line).ok()?;
@@ -40,7 +39,7 @@ impl Asked {
                 break;
             };
             match name.to_ascii_lowercase().as_str() {
-                "x-id" => asked.id = value.trim().to_owned(),
+                "x-id" => value.trim().clone_into(&mut asked.id),
                 "content-length" => length = value.trim().parse().ok()?,
                 _ => {}
             }
@@ -52,36 +51,42 @@ impl Asked {
     }
 }
 
-/// Answers each request after a while, and remembers it.
-fn remembering() -> (SocketAddr, Arc<Mutex<Vec<Asked>>>) {
+/// A server that reads all of a request before it answers, with a thread for each.
+fn answering(answer: impl Fn(Asked) -> String + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
-    let all = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&all);
+    let answer = Arc::new(answer);
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let told = Arc::clone(&told);
+            let answer = Arc::clone(&answer);
             thread::spawn(move || {
-                let Some(asked) = Asked::read(&stream) else {
-                    return;
-                };
-                told.lock().expect("nobody panics with it").push(asked);
-                pause(WORK);
-                write(&stream, DONE);
+                if let Some(asked) = Asked::read(&stream) {
+                    write(&stream, answer(asked));
+                }
             });
         }
     });
-    (address, all)
+    address
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
 fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
-    let (address, all) = remembering();
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&all);
+    let address = answering(move |asked| {
+        lock(&told).push(asked);
+        pause(WORK);
+        DONE.to_owned()
+    });
     let url = format!("http://{address}/item/{{}}?a={{}}&b={{{{}}}}");
     let body = r#"{"empty":{},"id":"{}"}"#;
     let arguments = [&url, "-H", "X-Id: <{}>", "-d", body, "-n3"];
     let document = json(&arguments);
-    let all = std::mem::take(&mut *all.lock().expect("nobody panics with it"));
+    let all = std::mem::take(&mut *lock(&all));
     let label = |asked: &Asked| {
         let label = asked.id.trim_matches(['<', '>']).to_owned();
         let expected = Asked {
@@ -125,47 +130,22 @@ fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
 
 #[test]
 fn a_server_that_does_not_look_at_the_query_answers_all_with_one_answer_and_that_is_told() {
-    // One at a time, and all who ask for a path meanwhile get the answer of the first.
+    // One at a time, and whatever asks for a path meanwhile gets the answer of the first.
     let flights = Mutex::new(HashMap::<String, Arc<Mutex<Option<String>>>>::new());
-    let worker = Mutex::new(());
-    let made = AtomicUsize::new(0);
-    let (address, _) = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let answer = Arc::new(move |asked: &Asked| {
-            let path = asked.path.split('?').next().unwrap_or_default().to_owned();
-            let flight = {
-                let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-                Arc::clone(flights.entry(path.clone()).or_default())
-            };
-            let mut flight_answer = flight.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(answer) = &*flight_answer {
-                return answer.clone();
-            }
-            let turn = worker.lock().unwrap_or_else(PoisonError::into_inner);
+    let worker = Mutex::new(0);
+    let address = answering(move |asked| {
+        let path = asked.path.split('?').next().unwrap_or_default().to_owned();
+        let flight = Arc::clone(lock(&flights).entry(path.clone()).or_default());
+        let mut shared = lock(&flight);
+        let answer = shared.get_or_insert_with(|| {
+            let mut number = lock(&worker);
             pause(WORK);
-            let number = made.fetch_add(1, Ordering::SeqCst);
-            drop(turn);
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{number:08}");
-            flights
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&path);
-            flight_answer.replace(answer).unwrap_or_default();
-            flight_answer.clone().unwrap_or_default()
+            *number += 1;
+            lock(&flights).remove(&path);
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{number:08}")
         });
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let answer = Arc::clone(&answer);
-                thread::spawn(move || {
-                    if let Some(asked) = Asked::read(&stream) {
-                        write(&stream, answer(&asked));
-                    }
-                });
-            }
-        });
-        (address, ())
-    };
+        answer.clone()
+    });
     let url = format!("http://{address}/report");
     expect(&url, &[], "concurrent", Some(4));
     let text = probe(&[&url]);
@@ -200,24 +180,14 @@ fn an_answer_that_says_that_it_is_a_caches_is_told() {
 
 /// Sends `/report` to `to`, and answers all else after a while.
 fn redirecting(to: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("bound");
-    thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || match Asked::read(&stream) {
-                Some(asked) if asked.path.starts_with("/report?") => {
-                    let head = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n");
-                    write(&stream, head + "Content-Length: 0\r\n\r\n");
-                }
-                Some(_) => {
-                    pause(WORK);
-                    write(&stream, DONE);
-                }
-                None => {}
-            });
+    answering(move |asked| {
+        if asked.path.starts_with("/report?") {
+            let head = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n");
+            return head + "Content-Length: 0\r\n\r\n";
         }
-    });
-    address
+        pause(WORK);
+        DONE.to_owned()
+    })
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,11 +38,16 @@ pub(crate) enum Command {
 
 const PROBE_EXIT_CODES: &str = "\
 Exit code: 0 concurrent, 1 serialized or limited, 3 inconclusive, 2 wrong usage.
-With --expect: 0 as expected, 1 not.";
+With --expect: 0 as expected, 1 not; 3 if redirects led to another page, such as a log-in.
+
+{} in the URL's path or query, in a header's value or in the body is where the requests differ: each
+has a label of its own there, and no query is added. {{}} is a plain {}. In a JSON body, {} outside of
+a string is an empty object, and stays one.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
-    /// What to ask for; http:// unless it says otherwise. Each request gets a query of its own
+    /// What to ask for; http:// unless it says otherwise. Each request gets a query of its own, or a
+    /// label of its own in the place of {}
     pub(crate) url: String,
 
     /// How many requests at once
@@ -65,6 +70,14 @@ pub(crate) struct Probe {
     /// Longest time for one request [default: 60s, and at once as long as one after the other takes]
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
+
+    /// Count an answer as ended after this many chunks of its body: for streams without an end
+    #[arg(long, value_name = "N")]
+    pub(crate) first: Option<NonZeroU64>,
+
+    /// Count an answer as ended this long after its body began: for streams without an end
+    #[arg(long = "for", value_name = "DURATION", value_parser = timeout)]
+    pub(crate) lasting: Option<Duration>,
 
     /// Method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]

@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         let settings = Settings {
             requests: 2,
             timeout: Some(Duration::from_millis(300)),
-            insecure: false,
+            ..Settings::default()
         };
         let begun = Instant::now();
         let mut observe = |_: holdup::probe::Event<'_>| ();

@@ -1,6 +1,7 @@
 //! `holdup probe`: measure a URL, show what was seen, and say what it means.
 
 mod live;
+mod screen;
 mod show;
 
 use std::error::Error;
@@ -10,7 +11,8 @@ use std::process::ExitCode;
 
 use holdup::draw;
 use holdup::limits;
-use holdup::probe::{Report, Request, Settings, Target, probe};
+use holdup::probe::{End, Report, Request, Settings, Target, probe};
+use holdup::timeline::Span;
 use holdup::verdict::Kind;
 use tokio::runtime;
 
@@ -30,7 +32,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
         }
     };
     match measured(options, &target, &request) {
-        Ok(kind) => code(kind, options.expect).into(),
+        Ok(report) => code(&report, options.expect).into(),
         Err(error) => {
             eprintln!("holdup: {error}");
             NO.into()
@@ -40,6 +42,15 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 
 fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     limits::requests_within(limits::raise_open_files(), options.requests)?;
+    let (lasting, timeout) = (options.lasting, options.timeout);
+    if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
+        let error = format!(
+            "--for is {}, but no request may take longer than {} (--timeout); allowed: less",
+            Span(lasting),
+            Span(timeout)
+        );
+        return Err(error.into());
+    }
     let target = Target::parse(&options.url)?;
     let mut request = Request::default();
     if let Some(body) = &options.body {
@@ -54,11 +65,15 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     Ok((target, request))
 }
 
-fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind, Box<dyn Error>> {
+fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Report, Box<dyn Error>> {
     let settings = Settings {
         requests: options.requests,
         timeout: options.timeout,
         insecure: options.insecure,
+        end: End {
+            first: options.first,
+            lasting: options.lasting,
+        },
     };
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -77,7 +92,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Kind,
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     super::print(&text(options, &report)?)?;
-    Ok(report.verdict.kind)
+    Ok(report)
 }
 
 fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
@@ -88,13 +103,21 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     Ok(show::text(report, &style))
 }
 
-fn code(kind: Kind, expect: Option<Expect>) -> u8 {
+fn code(report: &Report, expect: Option<Expect>) -> u8 {
     let expected = expect.map(|expect| match expect {
         Expect::Concurrent => Kind::Concurrent,
         Expect::Serialized => Kind::Serialized,
         Expect::Limited => Kind::Limited,
     });
-    match (expected, kind) {
+    if expected.is_some() && report.is_elsewhere() {
+        eprintln!(
+            "holdup: {} redirects to another page, {}, and --expect is about the page that is given; \
+             give that one, or what it takes (a header with a log-in, say) not to be sent there",
+            report.redirected_from[0], report.url
+        );
+        return INCONCLUSIVE;
+    }
+    match (expected, report.verdict.kind) {
         (Some(expected), kind) if expected == kind => 0,
         (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => NO,
         (None, Kind::Concurrent) => 0,

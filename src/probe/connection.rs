@@ -14,21 +14,22 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
 use hyper::Response;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{HeaderName, LOCATION, SERVER};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Url;
 
+use super::own_time::OwnTime;
 use super::request::{Message, Request};
-use super::tls;
-use crate::timeline::{Failure, Lane, Timeline};
+use super::{End, answer, dial, tls};
+use crate::timeline::{ClientTime, Failure, Lane, Timeline};
 use crate::verdict::Platform;
 
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
@@ -47,12 +48,28 @@ pub(super) struct Route {
     pub(super) tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
+/// What one lane asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) url: Url,
+    /// What takes the place of `{}` in a header or the body.
+    pub(super) label: String,
+}
+
+/// When an exchange is over that has not ended by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) patience: Duration,
+    pub(super) end: End,
+}
+
 /// Where a lane is recorded, and the clock it is recorded by.
 #[derive(Clone, Copy)]
 pub(super) struct Slot<'a> {
     pub(super) timeline: &'a RefCell<Timeline>,
     pub(super) place: usize,
     pub(super) clock: Instant,
+    pub(super) own: &'a OwnTime,
 }
 
 impl Slot<'_> {
@@ -72,6 +89,8 @@ impl Slot<'_> {
 pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) peer: SocketAddr,
+    /// How late the prober saw that the connection stood.
+    late: Duration,
 }
 
 /// What the look-ahead must know of an answer's head.
@@ -99,27 +118,34 @@ impl Head {
 
 const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
-/// Asks for `url` and records what comes back when. `None` if it failed.
+/// Asks for `question` and records what comes back when. `None` if it failed.
 pub(super) async fn ask(
     route: &Route,
     request: &Request,
-    url: &Url,
-    patience: Duration,
+    question: &Question,
+    terms: Terms,
     slot: Slot<'_>,
 ) -> Option<Answer> {
     // Made before the clock starts.
-    let request = match request.to(url) {
+    let request = match request.to(question) {
         Ok(request) => request,
-        Err(error) => {
-            slot.fail(Failure::Other(format!("the URL: {error}")));
+        Err(failure) => {
+            slot.fail(failure);
             return None;
         }
     };
     slot.record(|lane, now| *lane = Lane::asked(lane.label(), now));
-    let exchange = timeout(patience, exchange(route, request, slot));
-    match exchange.await.unwrap_or(Err(Failure::TimedOut)) {
+    let exchange = timeout(terms.patience, exchange(route, request, terms.end, slot));
+    match exchange.await.unwrap_or_else(|_| Err(timed_out(slot))) {
         Ok(answer) => {
-            slot.record(Lane::finish);
+            let own = ClientTime {
+                late_for_it: answer.late + slot.own.late_now(),
+                ..slot.own.so_far()
+            };
+            slot.record(|lane, now| {
+                lane.took_the_client(own);
+                lane.finish(now);
+            });
             Some(answer)
         }
         Err(failure) => {
@@ -129,35 +155,42 @@ pub(super) async fn ask(
     }
 }
 
-async fn exchange(route: &Route, request: Message, slot: Slot<'_>) -> Result<Answer, Failure> {
+/// An answer that goes on and on is another matter than one that does not come.
+fn timed_out(slot: Slot<'_>) -> Failure {
+    let timeline = slot.timeline.borrow();
+    match timeline.lanes.get(slot.place).map(Lane::chunk_count) {
+        Some(chunks) if chunks > 1 => Failure::Endless { chunks },
+        _ => Failure::TimedOut,
+    }
+}
+
+async fn exchange(
+    route: &Route,
+    request: Message,
+    end: End,
+    slot: Slot<'_>,
+) -> Result<Answer, Failure> {
+    let io = |error: io::Error| failed(&error);
     // The measured lanes have one address. The look-ahead may have several, and the first that
     // answers is kept.
-    let mut connected = Err(Failure::Other("the name has no address".to_owned()));
-    for address in &route.addresses {
-        connected = TcpStream::connect(address)
-            .await
-            .map_err(|error| failed(&error));
-        if connected.is_ok() {
-            break;
-        }
-    }
-    let stream = connected?;
+    let stream = dial::first(&route.addresses).await.map_err(io)?;
     slot.record(Lane::connect);
-    let io = |error: io::Error| failed(&error);
+    let mut late = slot.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
     let head = match &route.tls {
-        None => speak(stream, request, slot).await?,
+        None => speak(stream, request, end, slot).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            speak(stream.map_err(io)?, request, slot).await?
+            late += slot.own.late_now();
+            speak(stream.map_err(io)?, request, end, slot).await?
         }
     };
-    Ok(Answer { head, peer })
+    Ok(Answer { head, peer, late })
 }
 
 /// Sends the request and reads the answer to its end.
-async fn speak<S>(stream: S, request: Message, slot: Slot<'_>) -> Result<Head, Failure>
+async fn speak<S>(stream: S, request: Message, end: End, slot: Slot<'_>) -> Result<Head, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -175,12 +208,16 @@ where
         let response = response.await.map_err(broken)?;
         let status = response.status();
         slot.record(|lane, now| lane.answer(now, status.as_u16()));
+        if let Some(header) = answer::kept(response.headers()) {
+            slot.record(|lane, _| lane.was_kept(header));
+        }
+        let websocket = answer::wants_websocket(&response);
         let head = Head::of(&response);
-        let mut body = response.into_body();
-        while let Some(frame) = body.frame().await {
-            if let Some(data) = frame.map_err(broken)?.data_ref() {
-                slot.record(|lane, now| lane.chunk(now, data));
-            }
+        let names_it = read(response.into_body(), end, slot)
+            .await
+            .map_err(broken)?;
+        if websocket || (answer::may_want_websocket(status) && names_it) {
+            return Err(Failure::WebSocket);
         }
         Ok(head)
     });
@@ -194,6 +231,39 @@ where
         exchange.as_mut().poll(context)
     })
     .await
+}
+
+/// Reads the body to its end or to what counts as one, and tells whether it begins with something
+/// about a websocket.
+async fn read(mut body: Incoming, end: End, slot: Slot<'_>) -> Result<bool, hyper::Error> {
+    let mut chunks = 0;
+    let mut deadline = None;
+    let mut names_websocket = false;
+    loop {
+        let frame = match deadline {
+            None => body.frame().await,
+            Some(deadline) => match timeout_at(deadline, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => break,
+            },
+        };
+        let Some(frame) = frame.transpose()? else {
+            break;
+        };
+        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
+            continue;
+        };
+        slot.record(|lane, now| lane.chunk(now, data));
+        if chunks == 0 {
+            names_websocket = answer::names_websocket(data);
+            deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
+        }
+        chunks += 1;
+        if end.first.is_some_and(|first| chunks >= first.get()) {
+            break;
+        }
+    }
+    Ok(names_websocket)
 }
 
 /// An error of the network in the timeline's terms.

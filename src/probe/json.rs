@@ -13,6 +13,7 @@ use crate::verdict::{Delivery, IdenticalKind, Kind};
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
     url: &'a str,
+    redirected_from: Vec<&'a str>,
     requests: usize,
     verdict: Kind,
     at_a_time: Option<usize>,
@@ -77,6 +78,7 @@ impl Report {
         }
         Document {
             url: self.url.as_str(),
+            redirected_from: self.redirected_from.iter().map(Url::as_str).collect(),
             requests: self.requests,
             verdict: self.verdict.kind,
             at_a_time: self.verdict.at_a_time,

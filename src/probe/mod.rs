@@ -19,6 +19,9 @@
 //! ([`Verdict::is_doubtful`]), and both, up to three times, if identical URLs seem to wait
 //! ([`Identical::is_doubtful`]). What does not come out the same is inconclusive.
 //!
+//! Each request's URL has a query of its own, unless `{}` in the URL, a header or the body says where
+//! requests differ. An answer without an end is measured with an [`End`].
+//!
 //! Every request has a connection of its own, over HTTP/1.1, that is closed the moment the answer
 //! ends. Bodies are counted and hashed, not kept; heads, times and chunks are bounded, so a server
 //! that misbehaves costs the time-out and no more.
@@ -37,15 +40,21 @@
 //!
 //! It needs a tokio runtime with I/O and time, and one thread is enough.
 
+mod answer;
 mod connection;
+mod dial;
+mod elsewhere;
 mod json;
+mod own_time;
 mod phases;
 mod request;
 mod route;
 mod target;
+mod template;
 mod tls;
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use url::Url;
@@ -71,15 +80,31 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// Whether any certificate will do.
     pub insecure: bool,
+    /// What counts as the end of an answer that has none.
+    pub end: End,
+}
+
+/// When an answer counts as ended, if it does not end before: the request is left then. For streams
+/// of events, which go on and on. Whichever comes first; by default only its own end counts.
+///
+/// Both count from the body's first piece, not from the head, which may be sent before a handler runs.
+/// So a request that waits for its turn begins later and ends later, by as much as it waited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct End {
+    /// After so many pieces of the body.
+    pub first: Option<NonZeroU64>,
+    /// So long after the first piece of the body.
+    pub lasting: Option<Duration>,
 }
 
 impl Default for Settings {
-    /// Four at once, certificates verified.
+    /// Four at once, certificates verified, answers to their end.
     fn default() -> Self {
         Self {
             requests: 4,
             timeout: None,
             insecure: false,
+            end: End::default(),
         }
     }
 }
@@ -112,6 +137,11 @@ pub enum Event<'a> {
     Redirected {
         /// Where to.
         to: &'a Url,
+    },
+    /// The one answer that is awaited has been coming for ten seconds, and may have no end.
+    LongStream {
+        /// In how many pieces so far.
+        chunks: u64,
     },
     /// A phase begins.
     Phase(Outlook),
@@ -146,6 +176,8 @@ pub struct Report {
     pub url: Url,
     /// The URLs that redirected there, in order.
     pub redirected_from: Vec<Url>,
+    /// Where `{}` was replaced by each request's own label, in words; empty if a query was added instead.
+    pub places: Vec<String>,
     /// How many requests at once were asked for.
     pub requests: usize,
     /// The requests alone; the one that warmed up if it failed.
@@ -162,4 +194,13 @@ pub struct Report {
     pub identical: Option<Identical>,
     /// How many of the identical ones ran at a time.
     pub same_verdict: Option<Verdict>,
+}
+
+impl Report {
+    /// Whether redirects led to another page than the one that was asked for: a log-in, say. A slash
+    /// at the end, `https`, `www.` and the query make no other page.
+    pub fn is_elsewhere(&self) -> bool {
+        let from = self.redirected_from.first();
+        from.is_some_and(|from| elsewhere::pages(from, &self.url).is_some())
+    }
 }

@@ -1,6 +1,8 @@
 //! The phases, one after the other, and when to stop.
 
 use std::cell::RefCell;
+use std::fmt;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -9,12 +11,13 @@ use tokio::task::{unconstrained, yield_now};
 use tokio::time::{self, MissedTickBehavior, interval_at};
 use url::{Position, Url};
 
-use super::connection::{self, Answer, Route, Slot};
-use super::{Event, Outlook, Phase, Report, Request, Settings, Target, route};
+use super::connection::{self, Answer, Question, Route, Slot, Terms};
+use super::own_time::{OwnTime, TICK};
+use super::{Event, Outlook, Phase, Report, Request, Settings, Target, elsewhere, route};
 use crate::timeline::{Failure, Lane, Timeline};
 use crate::verdict::{
     Delivery, Identical, Kind, LeftBehind, Platform, delivery, identical, is_kept, judge,
-    judge_left_behind,
+    judge_left_behind, one_answer,
 };
 
 /// Browsers give up after twenty; a chain that long is a loop.
@@ -49,6 +52,9 @@ const STARTED_TOGETHER: usize = 8;
 /// How often the lanes are shown while they grow.
 const BEAT: Duration = Duration::from_millis(100);
 
+/// An answer that is still coming after this time may be one without an end, and that is told.
+const LONG_STREAM: Duration = Duration::from_secs(10);
+
 /// Measures `target` and judges what was seen. `observe` hears of what happens meanwhile.
 ///
 /// A server that cannot be reached, or that answers with errors, is no error here: the verdict is
@@ -62,7 +68,7 @@ pub async fn probe(
     let mut run = Run {
         target: target.clone(),
         request: request.clone(),
-        patience: settings.timeout.unwrap_or(TIMEOUT),
+        patience: settings.timeout.unwrap_or(TIMEOUT + lasting(settings)),
         settings,
         route: Route {
             addresses: Vec::new(),
@@ -73,7 +79,7 @@ pub async fn probe(
         platform: Platform::Unknown,
         observe,
     };
-    match run.look_ahead().await {
+    let mut report = match run.look_ahead().await {
         Ok(lane) => {
             let platform = run.platform;
             let mut report = run.measure(&lane).await;
@@ -81,6 +87,30 @@ pub async fn probe(
             report
         }
         Err(lane) => run.report(vec![*lane]),
+    };
+    report.add_notes();
+    report
+}
+
+impl Report {
+    /// Says what the verdict's numbers do not: that it is of another page, or of one answer only.
+    fn add_notes(&mut self) {
+        let verdict = &mut self.verdict;
+        let from = self.redirected_from.first();
+        if let Some((measured, from)) = from.and_then(|from| elsewhere::pages(from, &self.url)) {
+            let sentence = verdict.sentence.trim_end_matches('.');
+            verdict.sentence =
+                format!("{sentence}, measured at {measured}, where {from} redirects.");
+        }
+        let unique = self.unique.as_ref();
+        if let Some(sentence) = unique.and_then(|unique| one_answer(&self.alone, unique)) {
+            verdict.evidence.push(sentence);
+            verdict.advice.push(
+                "See that the server tells these requests apart: put {} into the part of the URL, of a \
+                 header or of the body by which it does."
+                    .to_owned(),
+            );
+        }
     }
 }
 
@@ -103,16 +133,16 @@ impl Run<'_> {
     /// failed.
     async fn look_ahead(&mut self) -> Result<Lane, Box<Lane>> {
         loop {
-            let url = self.target.unique("warm");
+            let question = self.question("warm");
             self.route =
                 match route::find(&self.target, self.settings.insecure, self.patience).await {
                     Ok(route) => route,
                     Err(failure) => {
-                        let lane = Lane::asked(label(&url), self.clock.elapsed());
+                        let lane = Lane::asked(label(&question.url), self.clock.elapsed());
                         return Err(self.failed(lane, failure));
                     }
                 };
-            let (lane, answer) = self.one(&url).await;
+            let (lane, answer) = self.one(&question).await;
             let Some(answer) = answer else {
                 return Err(Box::new(lane));
             };
@@ -122,7 +152,7 @@ impl Run<'_> {
             let Some(location) = answer.head.location else {
                 return Ok(lane);
             };
-            let why = match self.target.redirected(&url, &location) {
+            let why = match self.target.redirected(&question.url, &location) {
                 Ok(to) if self.redirected_from.len() < MAX_REDIRECTS => {
                     self.follow(lane.status().unwrap_or_default(), to);
                     continue;
@@ -152,8 +182,8 @@ impl Run<'_> {
         for number in 1..=2 {
             let known = alone.iter().find_map(Lane::duration);
             self.announce(Phase::Solo, known);
-            let url = self.target.unique(format_args!("solo{number}"));
-            let timeline = self.at_once(&[url]).await;
+            let question = self.question(format_args!("solo{number}"));
+            let timeline = self.at_once(&[question]).await;
             alone.extend(timeline.lanes);
             let last = alone.last().and_then(Lane::duration);
             if last.is_none_or(|took| took > LONG_SOLO) {
@@ -187,12 +217,12 @@ impl Run<'_> {
             report.verdict = report.verdict.again(&again);
         }
         if matches!(report.verdict.kind, Kind::Concurrent | Kind::Limited) {
-            let (same, url) = self.identical(0, solo).await;
+            let (same, question) = self.identical(0, solo).await;
             let pause = LeftBehind::suspected_after(&report.alone, &same);
             if let Some(found) = self.left_behind(pause, &report.alone).await {
                 return self.measure_left_behind(report, found).await;
             }
-            let (again, _) = self.one(&url).await;
+            let (again, _) = self.one(&question).await;
             let found = identical(&report.alone, &unique, &same, Some(&again));
             report.identical = Some(self.compare_again(found, &report.alone, solo).await);
             report.same_verdict = Some(judge(&report.alone, &same));
@@ -207,9 +237,9 @@ impl Run<'_> {
     async fn left_behind(&mut self, pause: Option<Duration>, alone: &[Lane]) -> Option<LeftBehind> {
         time::sleep(pause?).await;
         self.announce(Phase::Solo, None);
-        let (rested, _) = self.one(&self.target.unique("rested")).await;
+        let (rested, _) = self.one(&self.question("rested")).await;
         time::sleep(LeftBehind::MOMENT).await;
-        let (after, _) = self.one(&self.target.unique("after")).await;
+        let (after, _) = self.one(&self.question("after")).await;
         LeftBehind::found(&rested, alone, &after)
     }
 
@@ -219,7 +249,7 @@ impl Run<'_> {
         let longest = report.alone.iter().filter_map(Lane::duration).max();
         let at_once = self.unique(LEFT_BEHIND_ROUND, longest).await;
         time::sleep(LeftBehind::MOMENT).await;
-        let (next, _) = self.one(&self.target.unique("next")).await;
+        let (next, _) = self.one(&self.question("next")).await;
         report.verdict = judge_left_behind(found, &report.alone, &at_once, &next);
         report.unique = Some(at_once);
         report
@@ -230,16 +260,16 @@ impl Run<'_> {
         self.announce(Phase::Unique, solo);
         let requests = self.settings.requests;
         let lanes = round * requests + 1..=(round + 1) * requests;
-        let urls: Vec<_> = lanes.map(|lane| self.target.unique(lane)).collect();
-        self.at_once(&urls).await
+        let questions: Vec<_> = lanes.map(|lane| self.question(lane)).collect();
+        self.at_once(&questions).await
     }
 
     /// All at once with one URL, which no other round has.
-    async fn identical(&mut self, round: usize, solo: Option<Duration>) -> (Timeline, Url) {
+    async fn identical(&mut self, round: usize, solo: Option<Duration>) -> (Timeline, Question) {
         self.announce(Phase::Identical, solo);
-        let url = self.target.unique(format_args!("same{round}"));
-        let urls = vec![url.clone(); self.settings.requests];
-        (self.at_once(&urls).await, url)
+        let question = self.question(format_args!("same{round}"));
+        let questions = vec![question.clone(); self.settings.requests];
+        (self.at_once(&questions).await, question)
     }
 
     /// Compares until it has shown that chance did it, or hardly can have.
@@ -266,6 +296,7 @@ impl Run<'_> {
         Report {
             url: self.target.url().clone(),
             redirected_from: self.redirected_from.clone(),
+            places: self.places(),
             requests: self.settings.requests,
             verdict: judge(&alone, &Timeline::default()),
             delivery: alone.first().map_or(Delivery::Unknown, delivery),
@@ -286,7 +317,7 @@ impl Run<'_> {
         let serialized = solo.map(|solo| solo.saturating_mul(times));
         self.patience = self.settings.timeout.unwrap_or_else(|| {
             let needed = serialized.unwrap_or_default().min(LONGEST).mul_f64(AT_ONCE);
-            needed.clamp(TIMEOUT, LONGEST)
+            needed.clamp(TIMEOUT, LONGEST) + lasting(self.settings)
         });
         (self.observe)(Event::Phase(Outlook {
             phase,
@@ -297,40 +328,81 @@ impl Run<'_> {
         }));
     }
 
-    async fn one(&mut self, url: &Url) -> (Lane, Option<Answer>) {
-        let timeline = Timeline::from(vec![Lane::asked(label(url), self.clock.elapsed())]);
-        let timeline = RefCell::new(timeline);
+    /// What a request of this name asks: its label is where `{}` stands in the URL, in a header or in
+    /// the body; if it stands nowhere, in a query that is added.
+    fn question(&self, name: impl fmt::Display) -> Question {
+        let label = self.target.label(&name);
+        let url = if self.places().is_empty() {
+            self.target.unique(name)
+        } else {
+            self.target.filled(&label)
+        };
+        Question { url, label }
+    }
+
+    /// Where `{}` stands, in words.
+    fn places(&self) -> Vec<String> {
+        [self.target.places(), self.request.places()].concat()
+    }
+
+    fn terms(&self) -> Terms {
+        Terms {
+            patience: self.patience,
+            end: self.settings.end,
+        }
+    }
+
+    async fn one(&mut self, question: &Question) -> (Lane, Option<Answer>) {
+        let lane = Lane::asked(label(&question.url), self.clock.elapsed());
+        let timeline = RefCell::new(Timeline::from(vec![lane]));
+        let own = OwnTime::new();
         let slot = Slot {
             timeline: &timeline,
             place: 0,
             clock: self.clock,
+            own: &own,
         };
-        let answer = connection::ask(&self.route, &self.request, url, self.patience, slot).await;
+        let asking = connection::ask(&self.route, &self.request, question, self.terms(), slot);
+        let answer = {
+            let mut asking = pin!(asking);
+            if let Ok(answer) = time::timeout(LONG_STREAM, asking.as_mut()).await {
+                answer
+            } else {
+                let chunks = timeline.borrow().lanes[0].chunk_count();
+                if chunks > 1 {
+                    (self.observe)(Event::LongStream { chunks });
+                }
+                asking.await
+            }
+        };
         (timeline.into_inner().lanes.remove(0), answer)
     }
 
-    /// Asks for all of `urls` at the same time.
-    async fn at_once(&mut self, urls: &[Url]) -> Timeline {
+    /// Asks all `questions` at the same time.
+    async fn at_once(&mut self, questions: &[Question]) -> Timeline {
         let now = self.clock.elapsed();
-        let lanes: Vec<_> = urls
+        let lanes: Vec<_> = questions
             .iter()
-            .map(|url| Lane::asked(label(url), now))
+            .map(|question| Lane::asked(label(&question.url), now))
             .collect();
         let timeline = RefCell::new(Timeline::from(lanes));
-        let mut waiting = urls.iter().enumerate().map(|(place, url)| {
+        let own = OwnTime::new();
+        let terms = self.terms();
+        let mut waiting = questions.iter().enumerate().map(|(place, question)| {
             let slot = Slot {
                 timeline: &timeline,
                 place,
                 clock: self.clock,
+                own: &own,
             };
-            connection::ask(&self.route, &self.request, url, self.patience, slot)
+            connection::ask(&self.route, &self.request, question, terms, slot)
         });
         let mut racing = FuturesUnordered::new();
-        // Nothing is shown while requests are sent.
-        let mut beat = interval_at(time::Instant::now() + BEAT, BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = interval_at(time::Instant::now() + TICK, TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shown = now;
         // All lanes are one task: the runtime's budget for a task would make them wait.
-        unconstrained(async {
+        unconstrained(own.count(async {
             loop {
                 racing.extend(waiting.by_ref().take(STARTED_TOGETHER));
                 if racing.is_empty() {
@@ -338,19 +410,31 @@ impl Run<'_> {
                 }
                 tokio::select! {
                     biased;
+                    // First, so that what follows is known to be late if it is.
+                    due = tick.tick() => {
+                        own.fired(due.into_std());
+                        let now = self.clock.elapsed();
+                        // Nothing is shown while requests are sent.
+                        if waiting.len() == 0 && now >= shown + BEAT {
+                            shown = now;
+                            let timeline = &timeline.borrow();
+                            (self.observe)(Event::Progress { timeline, now });
+                        }
+                    }
                     _ = racing.next() => {}
                     () = yield_now(), if waiting.len() > 0 => {}
-                    _ = beat.tick() => (self.observe)(Event::Progress {
-                        timeline: &timeline.borrow(),
-                        now: self.clock.elapsed(),
-                    }),
                 }
             }
-        })
+        }))
         .await;
         drop(racing);
         timeline.into_inner()
     }
+}
+
+/// What a request takes longer for being ended only so much later.
+fn lasting(settings: Settings) -> Duration {
+    settings.end.lasting.unwrap_or_default()
 }
 
 /// What a lane is called: the path and the query, as the rest is the same for all.

@@ -6,9 +6,12 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
     HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
 };
-use hyper::http::uri::InvalidUri;
 use hyper::{HeaderMap, Method, Uri};
 use url::{Position, Url};
+
+use super::connection::Question;
+use super::template::Template;
+use crate::timeline::Failure;
 
 /// Headers that belong to the connection: the prober's own.
 const OURS: [HeaderName; 7] = [
@@ -27,12 +30,13 @@ const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 /// A request as hyper sends it.
 pub(super) type Message = hyper::Request<Full<Bytes>>;
 
-/// Method, headers and body of every request of a run.
+/// Method, headers and body of every request of a run. In a header's value and in the body, `{}` is
+/// where requests differ, and `{{}}` a plain `{}`.
 #[derive(Debug, Clone)]
 pub struct Request {
     method: Method,
     headers: HeaderMap,
-    body: Bytes,
+    body: Template,
 }
 
 /// A request that cannot be sent.
@@ -63,7 +67,7 @@ impl Default for Request {
         Self {
             method: Method::GET,
             headers,
-            body: Bytes::new(),
+            body: Template::of(b""),
         }
     }
 }
@@ -115,11 +119,21 @@ impl Request {
         Ok(self)
     }
 
-    /// With a body. The method stays as it is.
+    /// With a body. The method stays as it is. In a JSON document, `{}` outside of a string is an empty
+    /// object, and stays one.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = Bytes::from(body.into());
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = Template::of_body(body.as_ref());
         self
+    }
+
+    /// Where `{}` is replaced, in words.
+    pub(super) fn places(&self) -> Vec<String> {
+        let headers = self.headers.iter();
+        let headers = headers.filter(|(_, value)| Template::of(value.as_bytes()).has_places());
+        let headers = headers.map(|(name, _)| format!("the header {name}"));
+        let body = self.body.has_places().then(|| "the body".to_owned());
+        headers.chain(body).collect()
     }
 
     /// What is left of it after a redirect with `status` from one URL to another, as browsers do:
@@ -128,7 +142,7 @@ impl Request {
         let posted = self.method == Method::POST && matches!(status, 301 | 302);
         if posted || (status == 303 && self.method != Method::HEAD) {
             self.method = Method::GET;
-            self.body = Bytes::new();
+            self.body = Template::of(b"");
         }
         if from.origin() != to.origin() {
             for name in SECRET.iter().chain([&HOST]) {
@@ -138,10 +152,16 @@ impl Request {
         self
     }
 
-    /// The request for `url`.
-    pub(super) fn to(&self, url: &Url) -> Result<Message, InvalidUri> {
-        let path: Uri = url[Position::BeforePath..Position::AfterQuery].parse()?;
-        let mut request = hyper::Request::new(Full::new(self.body.clone()));
+    /// The request for a question, or why it cannot be made.
+    pub(super) fn to(&self, question: &Question) -> Result<Message, Failure> {
+        let url = &question.url;
+        let bad =
+            |what: &str, why: &dyn std::error::Error| Failure::Other(format!("{what}: {why}"));
+        let path: Uri = url[Position::BeforePath..Position::AfterQuery]
+            .parse()
+            .map_err(|error| bad("the URL", &error))?;
+        let body = self.body.with(&question.label);
+        let mut request = hyper::Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = path;
         let headers = request.headers_mut();
@@ -154,7 +174,10 @@ impl Request {
             headers.remove(name);
         }
         for (name, value) in &self.headers {
-            headers.append(name, value.clone());
+            let value = Template::of(value.as_bytes()).with(&question.label);
+            let value =
+                HeaderValue::from_maybe_shared(value).map_err(|error| bad("a header", &error))?;
+            headers.append(name, value);
         }
         // The server need not wait for another request on a connection that will have none.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -170,6 +193,13 @@ mod tests {
         Url::parse(url).expect("a URL")
     }
 
+    fn question(of: &str) -> Question {
+        Question {
+            url: url(of),
+            label: "LABEL".to_owned(),
+        }
+    }
+
     #[test]
     fn headers_take_the_place_of_the_probers_own_and_may_repeat() {
         let request = Request::default()
@@ -177,15 +207,32 @@ mod tests {
             .and_then(|request| request.header("Accept: text/plain"))
             .and_then(|request| request.header("accept:  text/html "))
             .expect("headers");
-        let sent = request.to(&url("http://h:81/a?b#c")).expect("a request");
+        let sent = request
+            .to(&question("http://h:81/a?b#c"))
+            .expect("a request");
         assert_eq!(sent.uri(), "/a?b");
         assert_eq!(sent.headers()[HOST], "other");
         let accept: Vec<_> = sent.headers().get_all(ACCEPT).iter().collect();
         assert_eq!(accept, ["text/plain", "text/html"]);
         let sent = Request::default()
-            .to(&url("http://[::1]:81/"))
+            .to(&question("http://[::1]:81/"))
             .expect("a request");
         assert_eq!(sent.headers()[HOST], "[::1]:81");
+    }
+
+    #[test]
+    fn headers_and_the_body_differ_where_they_say() {
+        let request = Request::default()
+            .header("X-Id: a{}b")
+            .and_then(|request| request.header("X-Plain: {{}}"))
+            .expect("headers")
+            .body("id={}");
+        assert_eq!(request.places(), ["the header x-id", "the body"]);
+        let sent = request.to(&question("http://h/")).expect("a request");
+        assert_eq!(sent.headers()["x-id"], "aLABELb");
+        assert_eq!(sent.headers()["x-plain"], "{}");
+        assert_eq!(request.body.with("LABEL"), "id=LABEL");
+        assert!(Request::default().body(r#"{"a":{}}"#).places().is_empty());
     }
 
     #[test]
@@ -231,7 +278,7 @@ mod tests {
         for (status, method, bytes) in [(302, "GET", 0), (303, "GET", 0), (307, "POST", 4)] {
             let request = post().redirected(status, &here, &here);
             assert_eq!(
-                (request.method.as_str(), request.body.len()),
+                (request.method.as_str(), request.body.with("").len()),
                 (method, bytes)
             );
             assert!(request.headers.contains_key(COOKIE));

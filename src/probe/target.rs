@@ -3,12 +3,20 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-use url::Url;
+use url::{Position, Url};
+
+use super::template::Template;
+
+/// What stands in a URL for `{}` while it is read: braces would be encoded in a path.
+const PLACE: &str = "holdup-puts-a-label-here";
 
 /// A URL that can be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
+    /// As it was given.
     url: Url,
+    /// With [`PLACE`] where the label belongs, if it was told where.
+    template: Option<Url>,
     token: String,
 }
 
@@ -34,17 +42,27 @@ pub enum BadUrl {
         /// Its scheme.
         scheme: String,
     },
+    /// It has a place for the label where requests cannot differ.
+    #[error(
+        "the URL {given:?} has {{}} in its host or port; allowed: {{}} in its path or its query, such \
+         as http://localhost:8080/item/{{}}"
+    )]
+    Place {
+        /// What was given.
+        given: String,
+    },
     /// It has a user name or a password, which would be shown wherever the URL is.
     #[error("the URL has a user name or a password; give them as a header: -H 'Authorization: …'")]
     Credentials,
 }
 
 impl Target {
-    /// Reads a URL; one without a scheme gets `http://`.
+    /// Reads a URL; one without a scheme gets `http://`. In its path and its query, `{}` is where the
+    /// URLs of a run differ, and `{{}}` a plain `{}`.
     ///
     /// # Errors
     ///
-    /// When it cannot be read, is neither `http` nor `https`, or has credentials.
+    /// When it cannot be read, is neither `http` nor `https`, has credentials, or `{}` in its host.
     ///
     /// ```
     /// use holdup::probe::Target;
@@ -52,6 +70,9 @@ impl Target {
     /// let target = Target::parse("localhost:8080/report?from=5#top")?;
     /// assert_eq!(target.url().as_str(), "http://localhost:8080/report?from=5");
     /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/report?from=5&x="));
+    ///
+    /// let target = Target::parse("localhost:8080/item/{}")?;
+    /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/item/"));
     /// # Ok::<_, holdup::probe::BadUrl>(())
     /// ```
     pub fn parse(given: &str) -> Result<Self, BadUrl> {
@@ -60,11 +81,30 @@ impl Target {
         } else {
             format!("http://{given}")
         };
-        let url = Url::parse(&whole).map_err(|cause| BadUrl::Unreadable {
-            given: given.to_owned(),
-            cause,
-        })?;
-        Self::new(url, token())
+        // A fragment is never sent.
+        let whole = whole.split('#').next().unwrap_or_default();
+        let host = whole.find("://").map_or(0, |scheme| scheme + "://".len());
+        let path = whole[host..].find(['/', '?', '\\']);
+        let path = path.map_or(whole.len(), |path| host + path);
+        let (host, path) = whole.split_at(path);
+        if host.contains("{}") {
+            let given = given.to_owned();
+            return Err(BadUrl::Place { given });
+        }
+        let template = Template::of(path.as_bytes());
+        let with = |label: &str| {
+            let path = template.with(label);
+            let whole = format!("{host}{}", String::from_utf8_lossy(&path));
+            Url::parse(&whole).map_err(|cause| BadUrl::Unreadable {
+                given: given.to_owned(),
+                cause,
+            })
+        };
+        let mut target = Self::new(with("{}")?, token())?;
+        if template.has_places() {
+            target.template = Some(with(PLACE)?);
+        }
+        Ok(target)
     }
 
     fn new(mut url: Url, token: String) -> Result<Self, BadUrl> {
@@ -79,20 +119,40 @@ impl Target {
         }
         // It is never sent.
         url.set_fragment(None);
-        Ok(Self { url, token })
+        Ok(Self {
+            url,
+            template: None,
+            token,
+        })
     }
 
-    /// Where a redirect leads: the same run's token, and no label left of a URL made unique.
+    /// Where a redirect leads: the same run's token, and no label left of a URL made unique. A label
+    /// that was put where the URL said is still put there.
     ///
     /// # Errors
     ///
     /// As for [`Target::parse`].
     pub fn redirected(&self, from: &Url, location: &str) -> Result<Self, BadUrl> {
-        let to = from.join(location).map_err(|cause| BadUrl::Unreadable {
+        let unreadable = |cause| BadUrl::Unreadable {
             given: location.to_owned(),
             cause,
-        })?;
+        };
+        let to = from.join(location).map_err(unreadable)?;
         let mut to = Self::new(to, self.token.clone())?;
+        let path = &to.url[Position::BeforePath..];
+        if let Some(pieces) = self
+            .between_labels(path)
+            .filter(|_| self.template.is_some())
+        {
+            let host = &to.url[..Position::BeforePath];
+            let with = |place: &str| {
+                Url::parse(&format!("{host}{}", pieces.join(place))).map_err(unreadable)
+            };
+            let (template, url) = (with(PLACE)?, with("{}")?);
+            to.template = Some(template);
+            to.url = url;
+            return Ok(to);
+        }
         let ours = format!("={}-", self.token);
         if let Some(query) = to.url.query().map(str::to_owned) {
             let kept: Vec<_> = query
@@ -106,6 +166,17 @@ impl Target {
         Ok(to)
     }
 
+    /// What stands between this run's labels in `text`; none if there are none.
+    fn between_labels<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
+        let ours = format!("{}-", self.token);
+        let mut pieces = text.split(ours.as_str());
+        let first = pieces.next()?;
+        let rest =
+            pieces.map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+        let pieces: Vec<_> = std::iter::once(first).chain(rest).collect();
+        (pieces.len() > 1).then_some(pieces)
+    }
+
     /// The URL as it was given.
     pub fn url(&self) -> &Url {
         &self.url
@@ -116,9 +187,19 @@ impl Target {
         self.url.scheme() == "https"
     }
 
-    /// The URL with `x=<token>-<label>` added to its query, or another name where `x` is taken. The
-    /// token is of this run, so that no cache has seen the URL before.
+    /// This run's name for one of its requests: `<token>-<label>`. The token is of this run, so that
+    /// no cache has seen it before.
+    pub fn label(&self, label: impl fmt::Display) -> String {
+        format!("{}-{label}", self.token)
+    }
+
+    /// The URL with the [label](Target::label) where `{}` stood in it. Without such a place the label
+    /// is added to its query, as `x`, or by another name where `x` is taken.
     pub fn unique(&self, label: impl fmt::Display) -> Url {
+        let label = self.label(label);
+        if self.template.is_some() {
+            return self.filled(&label);
+        }
         let taken = |name: &str| self.url.query_pairs().any(|(taken, _)| taken == name);
         let mut name = "x".to_owned();
         let mut number = 1_usize;
@@ -126,7 +207,7 @@ impl Target {
             number += 1;
             name = format!("x{number}");
         }
-        let added = format!("{name}={}-{label}", self.token);
+        let added = format!("{name}={label}");
         let query = match self.url.query() {
             None | Some("") => added,
             Some(query) => format!("{query}&{added}"),
@@ -134,6 +215,31 @@ impl Target {
         let mut url = self.url.clone();
         url.set_query(Some(&query));
         url
+    }
+
+    /// The URL with a whole label where `{}` stood in it, and nothing added.
+    pub(super) fn filled(&self, label: &str) -> Url {
+        let mut url = self.url.clone();
+        if let Some(template) = &self.template {
+            url.set_path(&template.path().replace(PLACE, label));
+            let query = template.query().map(|query| query.replace(PLACE, label));
+            url.set_query(query.as_deref());
+        }
+        url
+    }
+
+    /// Where in the URL the label is put, in words.
+    pub(super) fn places(&self) -> Vec<String> {
+        let Some(template) = &self.template else {
+            return Vec::new();
+        };
+        let in_query = template.query().is_some_and(|query| query.contains(PLACE));
+        let places = [
+            (template.path().contains(PLACE), "the URL's path"),
+            (in_query, "the URL's query"),
+        ];
+        let places = places.into_iter().filter(|(is_one, _)| *is_one);
+        places.map(|(_, place)| place.to_owned()).collect()
     }
 }
 
@@ -179,6 +285,68 @@ mod tests {
         ] {
             assert_eq!(unique(url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn a_label_takes_the_place_that_it_is_given() {
+        for (url, shown, expected) in [
+            ("h/a/{}/b", "http://h/a/%7B%7D/b", "http://h/a/TOKEN-1/b"),
+            (
+                "h/a?b={}&c={}",
+                "http://h/a?b={}&c={}",
+                "http://h/a?b=TOKEN-1&c=TOKEN-1",
+            ),
+            ("h?{}", "http://h/?{}", "http://h/?TOKEN-1"),
+            (
+                "h/{}?x={}#{}",
+                "http://h/%7B%7D?x={}",
+                "http://h/TOKEN-1?x=TOKEN-1",
+            ),
+            // Plain ones; the label is added.
+            (
+                "h/{{}}?a={{}}",
+                "http://h/%7B%7D?a={}",
+                "http://h/%7B%7D?a={}&x=TOKEN-1",
+            ),
+            (
+                "h/{{}}/{}",
+                "http://h/%7B%7D/%7B%7D",
+                "http://h/%7B%7D/TOKEN-1",
+            ),
+            ("h/#{}", "http://h/", "http://h/?x=TOKEN-1"),
+            ("h//{}", "http://h//%7B%7D", "http://h//TOKEN-1"),
+        ] {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(target.url().as_str(), shown, "{url}");
+            assert_eq!(unique(url), expected, "{url}");
+        }
+        for url in ["{}.h/", "http://{}", "h:{}/", "http://{}@h/{}"] {
+            let error = Target::parse(url).expect_err(url).to_string();
+            assert!(
+                error.contains("allowed: {} in its path or its query"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirect_that_keeps_the_label_keeps_its_place() {
+        let target = Target::parse("http://h/a/{}").expect("a URL");
+        let asked = target.unique("warm");
+        let to = |location: &str| {
+            let location = location.replace("TOKEN", &target.token);
+            let to = target.redirected(&asked, &location).expect("a URL");
+            to.unique(1).as_str().replace(&target.token, "TOKEN")
+        };
+        assert_eq!(to("/a/TOKEN-warm/"), "http://h/a/TOKEN-1/");
+        assert_eq!(
+            to("https://h/b?id=TOKEN-warm&c=%20"),
+            "https://h/b?id=TOKEN-1&c=%20"
+        );
+        assert_eq!(to("//h2//TOKEN-warm"), "http://h2//TOKEN-1");
+        assert_eq!(to("/login"), "http://h/login?x=TOKEN-1");
+        // Braces of the server's own are none of ours.
+        assert_eq!(to("/{}/TOKEN-warm"), "http://h/%7B%7D/TOKEN-1");
     }
 
     #[test]

@@ -16,6 +16,13 @@ pub enum Failure {
     TimedOut,
     /// The answer began and stopped before its end.
     CutOff,
+    /// The prober's own patience ended while the answer was still coming, piece by piece.
+    Endless {
+        /// How many pieces had come.
+        chunks: u64,
+    },
+    /// The route is a websocket's, and answers nothing else.
+    WebSocket,
     /// Anything else, in a few words.
     Other(String),
 }
@@ -23,6 +30,10 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Endless { chunks } => {
+                return write!(f, "it streams and does not end: {chunks} chunks so far");
+            }
+            Self::WebSocket => "it is a websocket's route",
             Self::Refused => "connection refused",
             Self::Reset => "connection reset",
             Self::TimedOut => "timed out",

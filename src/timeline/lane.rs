@@ -1,10 +1,12 @@
 //! One request, from asked to ended.
 
+use std::hash::Hasher as _;
 use std::time::Duration;
 
 use serde::Serialize;
+use twox_hash::XxHash64;
 
-use super::{Failure, as_ms, as_ms_or_null};
+use super::{ClientTime, Failure, as_ms, as_ms_or_null};
 
 /// The most chunks a lane keeps one by one; the rest are only counted. A picture has fewer
 /// columns than this, and a thousand lanes of an endless stream still fit in 24 MB.
@@ -32,8 +34,14 @@ pub struct Lane {
     status: Option<u16>,
     bytes: u64,
     failure: Option<Failure>,
+    /// Tells the bodies of one run apart, however they were cut into pieces. It need not withstand
+    /// anybody, and it must be fast: the prober digests the bodies of all lanes in one thread.
     #[serde(skip)]
-    digest: u64,
+    digest: XxHash64,
+    #[serde(skip)]
+    client: ClientTime,
+    #[serde(skip)]
+    kept: Option<String>,
 }
 
 /// A piece of the body, as it arrived.
@@ -45,10 +53,6 @@ pub struct Chunk {
     /// Its length in bytes.
     pub bytes: usize,
 }
-
-/// Start and step of the 64-bit FNV-1a hash. It only tells bodies of one run apart, so it need not
-/// withstand anybody.
-const FNV: (u64, u64) = (0xcbf2_9ce4_8422_2325, 0x0100_0000_01b3);
 
 impl Lane {
     /// A request that was asked at `at`. The label says what was asked: a URL or a route.
@@ -65,7 +69,9 @@ impl Lane {
             status: None,
             bytes: 0,
             failure: None,
-            digest: FNV.0,
+            digest: XxHash64::with_seed(0),
+            client: ClientTime::default(),
+            kept: None,
         }
     }
 
@@ -100,8 +106,7 @@ impl Lane {
         self.chunk_count += 1;
         self.last_chunk = Some(at);
         self.bytes += data.len() as u64;
-        let mix = |digest: u64, &byte: &u8| (digest ^ u64::from(byte)).wrapping_mul(FNV.1);
-        self.digest = data.iter().fold(self.digest, mix);
+        self.digest.write(data);
     }
 
     /// Records that the answer is complete.
@@ -113,6 +118,17 @@ impl Lane {
     pub fn fail(&mut self, at: Duration, failure: Failure) {
         self.ended = Some(at);
         self.failure = Some(failure);
+    }
+
+    /// Records what the client itself needed while the lane was going. A recorder that does not
+    /// measure itself records nothing.
+    pub fn took_the_client(&mut self, time: ClientTime) {
+        self.client = time;
+    }
+
+    /// Records that the answer says of itself that a cache gave it, and in which header.
+    pub fn was_kept(&mut self, header: impl Into<String>) {
+        self.kept = Some(header.into());
     }
 
     /// What was asked.
@@ -187,7 +203,17 @@ impl Lane {
 
     /// Whether both bodies have the same bytes, however they were cut into pieces.
     pub fn same_body(&self, other: &Self) -> bool {
-        (self.bytes, self.digest) == (other.bytes, other.digest)
+        self.bytes == other.bytes && self.digest.finish() == other.digest.finish()
+    }
+
+    /// What the client itself needed while the lane was going; zero where nobody measured it.
+    pub fn client_time(&self) -> ClientTime {
+        self.client
+    }
+
+    /// The header by which the answer says that a cache gave it, if it does.
+    pub fn kept(&self) -> Option<&str> {
+        self.kept.as_deref()
     }
 
     /// The time of the last thing recorded.

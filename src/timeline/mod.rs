@@ -20,6 +20,7 @@
 //! assert_eq!(Timeline::from(vec![lane]).makespan(), Some(ms(1000)));
 //! ```
 
+mod client;
 mod failure;
 mod lane;
 mod span;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use client::ClientTime;
 pub use failure::Failure;
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use span::Span;

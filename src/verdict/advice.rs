@@ -100,6 +100,18 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
             "See that one request alone is answered, then ask for fewer at once. If they timed \
              out, they may have queued: allow more time.",
         ],
+        Reason::Endless { .. } => &[
+            "Measure its beginning: end each request after its first chunks (--first N), or after \
+             some seconds of its body (--for 3s).",
+        ],
+        Reason::WebSocket => &[
+            "Probe a plain route of the same server: a handler that blocks its event loop blocks \
+             the sockets on it as well.",
+        ],
+        Reason::ClientTooSlow { .. } => &[
+            "Use a route with a smaller answer, ask for fewer at once, or run the prober where it \
+             has a processor for itself.",
+        ],
         Reason::Status {
             status: 500..,
             after: Some(_),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::reason::Reason;
 use super::staircase::Solo;
-use crate::timeline::Lane;
+use crate::timeline::{Failure, Lane};
 
 /// The shortest solo time that is judged. Below, accepting connections and waking tasks take as
 /// long as the request itself.
@@ -146,6 +146,10 @@ pub(super) fn all_answered(lanes: &[Lane], alone: bool) -> Result<(), Reason> {
         return Ok(());
     };
     let what = match first.failure() {
+        Some(Failure::WebSocket) => return Err(Reason::WebSocket),
+        Some(Failure::Endless { chunks }) if alone => {
+            return Err(Reason::Endless { chunks: *chunks });
+        }
         Some(failure) => failure.to_string(),
         None => "no end".to_owned(),
     };

@@ -39,11 +39,13 @@
 //! ```
 
 mod advice;
+mod client;
 mod delivery;
 mod groups;
 mod identical;
 mod left_behind;
 mod measures;
+mod one_answer;
 mod platform;
 mod reason;
 mod staircase;
@@ -64,6 +66,7 @@ use staircase::Shape;
 pub use delivery::{Delivery, delivery};
 pub use identical::{Identical, IdenticalKind, identical};
 pub use left_behind::{LeftBehind, is_kept, judge_left_behind};
+pub use one_answer::one_answer;
 pub use platform::Platform;
 pub use reason::Reason;
 
@@ -204,8 +207,16 @@ impl Verdict {
 /// Judges `at_once`, the requests that were asked at the same time, by `alone`, the one or two that
 /// were asked before with nothing else going on. The request that warmed the server up is left out.
 ///
-/// Requests of which not all were answered well, in either, are inconclusive.
+/// Requests of which not all were answered well, in either, are inconclusive. So is what the client
+/// itself may have made, where it recorded its own [time](Lane::client_time).
 pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
+    client::check(as_seen(alone, at_once), at_once, |lanes| {
+        as_seen(alone, lanes)
+    })
+}
+
+/// Judges what was recorded, as if the client had needed no time.
+fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     let measures = match Measures::take(alone, &at_once.lanes) {
         Ok(measures) => measures,
         Err(mut reason) => {

@@ -61,6 +61,22 @@ pub enum Reason {
         /// Whether that was a request alone.
         alone: bool,
     },
+    /// Alone, an answer goes on and on, until the time that is allowed is over.
+    Endless {
+        /// How many pieces came.
+        chunks: u64,
+    },
+    /// The route is a websocket's.
+    WebSocket,
+    /// The client needed so much time for itself that it may have made the requests late.
+    ClientTooSlow {
+        /// How long it was at work until the last request ended.
+        #[serde(rename = "busy_ms", serialize_with = "as_ms")]
+        busy: Duration,
+        /// How late it was at work, all together.
+        #[serde(rename = "late_ms", serialize_with = "as_ms")]
+        late: Duration,
+    },
     /// Requests were answered with an error status, or another one than alone.
     Status {
         /// How many of them.

@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::{Kind, Reason, Verdict, groups};
 use crate::timeline::{Lane, Span, Timeline};
 
+/// How the line of evidence begins that shows the steps.
+pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
+
 /// The verdict in one sentence.
 pub(super) fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
@@ -98,6 +101,18 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
+        Reason::Endless { chunks } => format!(
+            "it streams and does not end: {chunks} chunks came within the time that is allowed"
+        ),
+        Reason::WebSocket => {
+            "this is a websocket's route, and a websocket cannot be probed".to_owned()
+        }
+        Reason::ClientTooSlow { busy, late } => format!(
+            "the prober itself was too slow to tell: it was at work for {} and kept from working \
+             for {}, and the requests may have ended late for no other reason",
+            Span(*busy),
+            Span(*late)
+        ),
         Reason::Status {
             count,
             status,
@@ -191,9 +206,7 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
     }
     let own_pace = matches!(verdict.reason, Some(Reason::OwnPace { .. }));
     if let Some(steps) = steps(verdict).filter(|_| !own_pace) {
-        lines.push(format!(
-            "finishes, by steps of about one solo time: {steps}"
-        ));
+        lines.push(format!("{STEPS}{steps}"));
     } else if let Some(groups) = groups::listed(at_once, verdict.solo.unwrap_or_default()) {
         lines.push(format!("finishes: {groups}"));
     }

@@ -1,5 +1,8 @@
 //! `holdup probe` against real servers.
 
+mod client;
+mod differs;
+mod endless;
 mod hostile;
 mod output;
 mod shapes;

@@ -1,13 +1,18 @@
 //! The lanes as they grow, on stderr when it is a terminal; nothing of it otherwise.
 
 use std::io::{self, IsTerminal};
+use std::thread;
 
 use holdup::draw::{self, Style};
 use holdup::probe::{Event, Outlook, Phase};
 use holdup::timeline::{Lane, Span, Timeline};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
+use super::screen::Screen;
 use super::show;
 use crate::cli::Color;
 
@@ -32,7 +37,8 @@ impl Live {
         if !stderr.is_terminal() {
             return Self(None);
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let screen = Box::new(Screen::default());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(screen));
         if let Ok(template) = ProgressStyle::with_template("{msg}") {
             bar.set_style(template);
         }
@@ -40,6 +46,7 @@ impl Live {
             Ok(size) if size.ws_row > 0 => usize::from(size.ws_row).saturating_sub(OTHER_LINES),
             _ => LANES,
         };
+        clear_when_stopped(bar.clone());
         bar.set_message("looking ahead: one request, not measured");
         Self(Some(View {
             bar,
@@ -53,6 +60,10 @@ impl Live {
         let Some(view) = &mut self.0 else { return };
         match event {
             Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
+            Event::LongStream { chunks } => view.bar.set_message(format!(
+                "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
+                 its beginning"
+            )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
                 view.bar.set_message(view.heading.clone());
@@ -76,6 +87,25 @@ impl Drop for Live {
             view.bar.finish_and_clear();
         }
     }
+}
+
+/// Clears the lanes on Ctrl-C. The signal then ends the process as it would have, so that a shell that
+/// waits for it ends its loop, too.
+fn clear_when_stopped(bar: ProgressBar) {
+    let wait = move || {
+        // In this thread, as a signal that is caught and that nobody waits for would be lost.
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+            return;
+        };
+        if let Some(signal) = signals.forever().next() {
+            if !bar.is_finished() {
+                bar.finish_and_clear();
+            }
+            emulate_default_handler(signal).ok();
+        }
+    };
+    // Without the thread, the lanes stay.
+    thread::Builder::new().spawn(wait).ok();
 }
 
 /// What begins, and how long it may take.

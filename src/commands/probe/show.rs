@@ -54,7 +54,13 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
     for from in &report.redirected_from {
         let _ = writeln!(text, "{from} redirects.");
     }
-    let _ = writeln!(text, "{}\n", report.url);
+    let _ = writeln!(text, "{}", report.url);
+    if !report.places.is_empty() {
+        let places = report.places.join(", ");
+        let line = format!("{{}} is each request's own label: in {places}.");
+        fill(&mut text, &line, "", style.width);
+    }
+    text.push('\n');
     if let Some(unique) = &report.unique {
         picture(&mut text, unique, style);
         text.push('\n');

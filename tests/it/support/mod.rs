@@ -5,5 +5,6 @@ pub(crate) mod driver;
 pub(crate) mod external;
 pub(crate) mod lab;
 pub(crate) mod odd;
+pub(crate) mod paced;
 pub(crate) mod prometheus;
 pub(crate) mod server;

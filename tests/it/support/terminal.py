@@ -1,6 +1,7 @@
 """Runs a command on a terminal of its own, 80 columns and 24 lines, and passes on what it shows there.
 
-terminal.py TEXT COMMAND...: types Ctrl-C as soon as TEXT has been shown; an empty one never is.
+terminal.py TEXT COMMAND...: types Ctrl-C when TEXT has been shown and the cursor has gone back to the
+beginning of its row, as at the end of each drawing; an empty TEXT is never shown.
 """
 import fcntl, os, pty, signal, struct, sys, termios
 
@@ -21,7 +22,7 @@ while True:
         break
     sys.stdout.buffer.write(piece)
     shown += piece
-    if text and text in shown:
+    if text and text in shown and shown.endswith(b"\r"):
         os.write(terminal, b"\x03")
         text = b""
 sys.stdout.flush()

@@ -1,0 +1,120 @@
+//! What the head of an answer gives away: that a cache gave it, that a websocket is wanted.
+
+use hyper::ext::ReasonPhrase;
+use hyper::header::{AGE, HeaderName, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::{HeaderMap, Response, StatusCode};
+
+/// Headers in which caches say whether the answer is theirs: "HIT", "Hit from cloudfront", "hit; …".
+const CACHES: [HeaderName; 4] = [
+    HeaderName::from_static("x-cache"),
+    HeaderName::from_static("x-cache-status"),
+    HeaderName::from_static("cf-cache-status"),
+    HeaderName::from_static("cache-status"),
+];
+
+/// How much of a body is looked at.
+const BEGINNING: usize = 1024;
+
+/// The header that says that the answer came from a cache, if one does.
+pub(super) fn kept(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let age = text(&AGE).and_then(|age| age.trim().parse::<u64>().ok());
+    if let Some(age) = age.filter(|age| *age > 0) {
+        return Some(format!("Age: {age}"));
+    }
+    CACHES.iter().find_map(|name| {
+        let mut words = text(name)?.split(|c: char| !c.is_ascii_alphanumeric());
+        let hit = words.any(|word| word.eq_ignore_ascii_case("hit"));
+        hit.then(|| format!("{name}: {}", text(name).unwrap_or_default()))
+    })
+}
+
+/// Whether a websocket's server may answer a plain request so.
+pub(super) fn may_want_websocket(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::UPGRADE_REQUIRED
+    )
+}
+
+/// Whether the head says that a plain request will not do, as this is a websocket's route.
+pub(super) fn wants_websocket<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
+    let upgrade = headers.get_all(UPGRADE).iter();
+    let reason = response.extensions().get::<ReasonPhrase>();
+    may_want_websocket(response.status())
+        && (headers.contains_key(SEC_WEBSOCKET_VERSION)
+            || upgrade
+                .into_iter()
+                .any(|value| names_websocket(value.as_bytes()))
+            || reason.is_some_and(|reason| names_websocket(reason.as_bytes())))
+}
+
+/// Whether a text is about websockets, near its beginning.
+pub(super) fn names_websocket(text: &[u8]) -> bool {
+    let word = b"websocket";
+    let beginning = &text[..text.len().min(BEGINNING)];
+    beginning
+        .windows(word.len())
+        .any(|part| part.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, headers: &[(&'static str, &'static str)]) -> Response<()> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        response.body(()).expect("a response")
+    }
+
+    #[test]
+    fn a_cache_that_names_itself_is_heard() {
+        for (header, told) in [
+            (("Age", "12"), Some("Age: 12")),
+            (("Age", "0"), None),
+            (("Age", "old"), None),
+            (("X-Cache", "HIT"), Some("x-cache: HIT")),
+            (
+                ("X-Cache", "Hit from cloudfront"),
+                Some("x-cache: Hit from cloudfront"),
+            ),
+            (("X-Cache", "MISS, MISS"), None),
+            (("X-Cache", "white"), None),
+            (("CF-Cache-Status", "DYNAMIC"), None),
+            (
+                ("Cache-Status", "Nginx; hit"),
+                Some("cache-status: Nginx; hit"),
+            ),
+            (("ETag", "\"1\""), None),
+        ] {
+            let kept = kept(response(200, &[header]).headers());
+            assert_eq!(kept.as_deref(), told, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_wants_a_websocket_says_so_in_one_of_several_ways() {
+        for (status, headers, wants) in [
+            (426, &[("Upgrade", "websocket")][..], true),
+            (426, &[("Upgrade", "WebSocket")], true),
+            (400, &[("Sec-WebSocket-Version", "13")], true),
+            (426, &[("Upgrade", "TLS/1.2")], false),
+            (400, &[], false),
+            (200, &[("Upgrade", "h2c, websocket")], false),
+        ] {
+            let response = response(status, headers);
+            assert_eq!(wants_websocket(&response), wants, "{status} {headers:?}");
+        }
+        // As actix-web answers.
+        let mut actix = response(400, &[]);
+        let reason = ReasonPhrase::from_static(b"No WebSocket Upgrade header found");
+        actix.extensions_mut().insert(reason);
+        assert!(wants_websocket(&actix));
+        assert!(names_websocket(b"Can \"Upgrade\" only to \"WebSocket\"."));
+        assert!(!names_websocket(b"a web, a socket"));
+    }
+}

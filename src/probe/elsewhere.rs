@@ -1,0 +1,66 @@
+//! Redirects that lead to another page than the one that was asked for, such as a log-in.
+
+use url::Url;
+
+/// Which page was measured, and which one redirects to it, if they are not the same.
+pub(super) fn pages(from: &Url, to: &Url) -> Option<(String, String)> {
+    if same_page(from, to) {
+        return None;
+    }
+    let one_host = host(from) == host(to);
+    let page = |url: &Url| {
+        if one_host {
+            url.path().to_owned()
+        } else {
+            let mut page = url.clone();
+            page.set_query(None);
+            page.to_string()
+        }
+    };
+    Some((page(to), page(from)))
+}
+
+/// The same but for what servers put straight: a slash at the end, `https`, `www.`; and the query.
+fn same_page(one: &Url, other: &Url) -> bool {
+    let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    let ports = one.scheme() != other.scheme() || one.port() == other.port();
+    host(one) == host(other) && ports && path(one) == path(other)
+}
+
+fn host(url: &Url) -> Option<&str> {
+    let host = url.host_str()?;
+    Some(host.strip_prefix("www.").unwrap_or(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_page_is_named_and_the_same_put_straight_is_not() {
+        let url = |text: &str| Url::parse(text).expect("a URL");
+        for (from, to, told) in [
+            ("http://h/report", "http://h/report/", None),
+            ("http://h/report/", "https://www.h/report?a=b", None),
+            ("http://h:8080/", "https://h:8443/", None),
+            (
+                "http://h/report",
+                "http://h/login?next=report",
+                Some(("/login", "/report")),
+            ),
+            ("http://h/", "http://h/en/", Some(("/en/", "/"))),
+            ("http://h:80/a", "http://h:81/a", Some(("/a", "/a"))),
+            (
+                "http://h/a?b",
+                "http://auth.h/a?b",
+                Some(("http://auth.h/a", "http://h/a")),
+            ),
+        ] {
+            let pages = pages(&url(from), &url(to));
+            let pages = pages
+                .as_ref()
+                .map(|(to, from)| (to.as_str(), from.as_str()));
+            assert_eq!(pages, told, "{from} {to}");
+        }
+    }
+}

@@ -171,7 +171,7 @@ mod tests {
             (
                 &[1200, 1205, 1210, 1215],
                 &[25, 25, 25, 25],
-                Kind::Limited,
+                Kind::Serialized,
                 1,
             ),
         ] {

@@ -191,7 +191,7 @@ impl Trials {
 
     fn observe(&self, event: &Event<'_>) {
         self.update(|trial| match event {
-            Event::Redirected { .. } | Event::LongStream { .. } => {}
+            Event::Redirected { .. } | Event::LongStream { .. } | Event::Pause(_) => {}
             Event::Phase(outlook) => {
                 (trial.phase, trial.step) = match outlook.phase {
                     Phase::Solo => ("solo", 2),

@@ -68,12 +68,15 @@ impl Report {
             (Phase::Unique, &self.unique),
             (Phase::Identical, &self.same),
         ];
-        let mut phases = vec![self.part(Phase::Solo, &self.alone)];
+        let mut phases = vec![self.part(Phase::Solo.to_string(), &self.alone)];
+        if !self.rested.is_empty() {
+            phases.push(self.part("rested".to_owned(), &self.rested));
+        }
         for (phase, timeline) in timelines {
             phases.extend(
                 timeline
                     .as_ref()
-                    .map(|timeline| self.part(phase, &timeline.lanes)),
+                    .map(|timeline| self.part(phase.to_string(), &timeline.lanes)),
             );
         }
         Document {
@@ -113,7 +116,7 @@ impl Report {
         })
     }
 
-    fn part(&self, phase: Phase, lanes: &[Lane]) -> Part {
+    fn part(&self, name: String, lanes: &[Lane]) -> Part {
         let row = |lane: &Lane| Row {
             url: whole(&self.url, lane.label()),
             requested_ms: lane.asked_at(),
@@ -126,7 +129,7 @@ impl Report {
             error: lane.failure().map(ToString::to_string),
         };
         Part {
-            name: phase.to_string(),
+            name,
             lanes: lanes.iter().map(row).collect(),
         }
     }

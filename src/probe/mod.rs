@@ -12,8 +12,9 @@
 //!    least two at a time: there would be nothing to compare with.
 //!
 //! If requests take much longer when others went right before, a request may leave something behind that
-//! blocks the next one. Then one is asked after a pause, and, if that is so, *unique* is measured
-//! after a pause as well, with one more request right after it ([`judge_left_behind`]).
+//! blocks the next one. Then up to three pairs are asked, each after a pause, and, if two of them agree,
+//! *unique* is measured twice after a pause as well, with one more request right after it
+//! ([`judge_left_behind`]).
 //!
 //! *Unique* is measured once more if one pause of the machine could have made the verdict
 //! ([`Verdict::is_doubtful`]), and both, up to three times, if identical URLs seem to wait
@@ -145,6 +146,8 @@ pub enum Event<'a> {
     },
     /// A phase begins.
     Phase(Outlook),
+    /// Nothing is asked for so long, so that nothing is left of the requests before.
+    Pause(Duration),
     /// Ten times a second: what is known of the lanes so far. Take little time over it.
     Progress {
         /// The phase's lanes.
@@ -182,6 +185,9 @@ pub struct Report {
     pub requests: usize,
     /// The requests alone; the one that warmed up if it failed.
     pub alone: Vec<Lane>,
+    /// Requests after a pause, each with the one that was asked right after its answer, and those asked
+    /// right after requests at once: to see what requests leave behind. Empty unless it was suspected.
+    pub rested: Vec<Lane>,
     /// The requests at once with unique URLs.
     pub unique: Option<Timeline>,
     /// The requests at once with the same URL.

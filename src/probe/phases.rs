@@ -16,8 +16,8 @@ use super::own_time::{OwnTime, TICK};
 use super::{Event, Outlook, Phase, Report, Request, Settings, Target, elsewhere, route};
 use crate::timeline::{Failure, Lane, Timeline};
 use crate::verdict::{
-    Delivery, Identical, Kind, LeftBehind, Platform, delivery, identical, is_kept, judge,
-    judge_left_behind, one_answer,
+    Delivery, Identical, Kind, LeftBehind, Platform, Reason, Rested, Verdict, delivery, identical,
+    judge, judge_left_behind, one_answer,
 };
 
 /// Browsers give up after twenty; a chain that long is a loop.
@@ -41,8 +41,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
 const COMPARED_AGAIN: usize = 3;
 
-/// The round that is made to see what requests leave behind, after all others.
+/// The first of the rounds that are made to see what requests leave behind; no other has their URLs.
 const LEFT_BEHIND_ROUND: usize = 2 + COMPARED_AGAIN;
+
+/// How many pairs of requests are asked after a pause until two that follow each other agree. The first may
+/// still meet what those before left.
+const RESTED: usize = 3;
 
 /// So many requests are on their way before the next are begun. A connection stands when the runtime has
 /// heard of it, and a request that is asked waits for that until all others that are begun with it have
@@ -197,30 +201,32 @@ impl Run<'_> {
         }
 
         let pause = LeftBehind::suspected(look_ahead, &report.alone);
-        if let Some(found) = self.left_behind(pause, &report.alone).await {
-            return self.measure_left_behind(report, found).await;
+        if self.leaves_behind(pause, &mut report).await {
+            return report;
         }
 
         let solo = report.alone.iter().filter_map(Lane::duration).min();
         let unique = self.unique(0, solo).await;
         report.verdict = judge(&report.alone, &unique);
-        if report.verdict.kind == Kind::Inconclusive {
+        if report.verdict.reason == Some(Reason::TooShort) {
             let pause = LeftBehind::suspected_after(&report.alone, &unique);
-            if let Some(found) = self.left_behind(pause, &report.alone).await {
-                return self.measure_left_behind(report, found).await;
+            if self.leaves_behind(pause, &mut report).await {
+                return report;
             }
-            let kept = is_kept(look_ahead, &report.alone);
-            report.verdict = report.verdict.or_because(kept);
+            report.verdict = report.verdict.or_kept(look_ahead, &report.alone);
         }
         if report.verdict.is_doubtful() {
+            self.pause(report.verdict.pause_before_again()).await;
             let again = judge(&report.alone, &self.unique(1, solo).await);
             report.verdict = report.verdict.again(&again);
         }
         if matches!(report.verdict.kind, Kind::Concurrent | Kind::Limited) {
             let (same, question) = self.identical(0, solo).await;
-            let pause = LeftBehind::suspected_after(&report.alone, &same);
-            if let Some(found) = self.left_behind(pause, &report.alone).await {
-                return self.measure_left_behind(report, found).await;
+            if report.verdict.kind == Kind::Concurrent {
+                let pause = LeftBehind::suspected_after(&report.alone, &same);
+                if self.leaves_behind(pause, &mut report).await {
+                    return report;
+                }
             }
             let (again, _) = self.one(&question).await;
             let found = identical(&report.alone, &unique, &same, Some(&again));
@@ -232,27 +238,67 @@ impl Run<'_> {
         report
     }
 
-    /// Pauses, asks one request and one after it, and compares them with those `alone` that followed
-    /// another one at once.
-    async fn left_behind(&mut self, pause: Option<Duration>, alone: &[Lane]) -> Option<LeftBehind> {
-        time::sleep(pause?).await;
-        self.announce(Phase::Solo, None);
-        let (rested, _) = self.one(&self.question("rested")).await;
-        time::sleep(LeftBehind::MOMENT).await;
-        let (after, _) = self.one(&self.question("after")).await;
-        LeftBehind::found(&rested, alone, &after)
+    /// Asks after pauses to see whether requests leave something behind that blocks the next ones one at a
+    /// time. If so, that is the report's verdict.
+    async fn leaves_behind(&mut self, pause: Option<Duration>, report: &mut Report) -> bool {
+        let Some(pause) = pause else { return false };
+        let Some(found) = self.rested(pause, report).await else {
+            return false;
+        };
+        let mut measured: Option<(Verdict, Timeline)> = None;
+        for round in LEFT_BEHIND_ROUND..LEFT_BEHIND_ROUND + 2 {
+            self.pause(found.pause()).await;
+            let longest = report.alone.iter().filter_map(Lane::duration).max();
+            let at_once = self.unique(round, longest).await;
+            time::sleep(LeftBehind::MOMENT).await;
+            let next = self.question(format_args!("next{round}"));
+            let (next, _) = self.one(&next).await;
+            let verdict = judge_left_behind(found, &report.alone, &at_once, &next);
+            report.rested.push(next);
+            let Some(verdict) = verdict else { return false };
+            measured = Some(match measured {
+                None => (verdict, at_once),
+                Some((first, timeline)) => (first.again(&verdict), timeline),
+            });
+        }
+        if let Some((verdict, at_once)) = measured {
+            report.verdict = verdict;
+            report.unique = Some(at_once);
+        }
+        true
     }
 
-    /// All at once after a pause, and one right after them, to see how long what they left behind takes.
-    async fn measure_left_behind(mut self, mut report: Report, found: LeftBehind) -> Report {
-        time::sleep(found.pause()).await;
-        let longest = report.alone.iter().filter_map(Lane::duration).max();
-        let at_once = self.unique(LEFT_BEHIND_ROUND, longest).await;
-        time::sleep(LeftBehind::MOMENT).await;
-        let (next, _) = self.one(&self.question("next")).await;
-        report.verdict = judge_left_behind(found, &report.alone, &at_once, &next);
-        report.unique = Some(at_once);
-        report
+    /// Pairs of requests, each pair after a pause, until two of them agree on what is left behind.
+    async fn rested(&mut self, pause: Duration, report: &mut Report) -> Option<LeftBehind> {
+        let mut last: Option<Rested> = None;
+        for number in 1..=RESTED {
+            self.pause(pause).await;
+            self.announce(Phase::Solo, None);
+            let (first, _) = self
+                .one(&self.question(format_args!("rested{number}")))
+                .await;
+            time::sleep(LeftBehind::MOMENT).await;
+            let (next, _) = self
+                .one(&self.question(format_args!("after{number}")))
+                .await;
+            report.rested.extend([first.clone(), next.clone()]);
+            let pair = Rested { first, next };
+            if let Some(last) = last.take()
+                && let Some(found) = LeftBehind::found(&report.alone, &[last, pair.clone()])
+            {
+                return Some(found);
+            }
+            last = Some(pair);
+        }
+        None
+    }
+
+    /// Asks nothing for so long, and says so.
+    async fn pause(&mut self, pause: Duration) {
+        if !pause.is_zero() {
+            (self.observe)(Event::Pause(pause));
+            time::sleep(pause).await;
+        }
     }
 
     /// All at once, each with a URL of its own, which no other round has.
@@ -301,6 +347,7 @@ impl Run<'_> {
             verdict: judge(&alone, &Timeline::default()),
             delivery: alone.first().map_or(Delivery::Unknown, delivery),
             alone,
+            rested: Vec::new(),
             unique: None,
             same: None,
             identical: None,

@@ -17,18 +17,17 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
     let lines: Vec<&str> = match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => Vec::new(),
         (Kind::Serialized, Some(Reason::Shared)) => vec![
-            "Nothing ran at the same time, or all of it shared one core: an interpreter's lock, an \
-             event loop that its handlers hold in turns, or one worker that answers all when it is \
-             done with all.",
-            "If the work computes, it takes more processes or less work; if it waits, look for what \
-             there is only one of.",
+            "Asking at the same time gained nothing, so look for what all of them need and share: one \
+             core, an interpreter's lock, an event loop that its handlers hold in turns, a disk or a \
+             line that one request fills.",
+            "If the work computes, more processes or less work help; if it waits, look for what there \
+             is only one of.",
         ],
-        (Kind::Serialized | Kind::Limited, Some(Reason::LeftBehind { .. })) => vec![
+        (Kind::Serialized, Some(Reason::LeftBehind { .. })) => vec![
             "Look for what the handler starts and does not wait for: a spawned task, a background \
              task, a job after the answer. It runs on the event loop and blocks it, or holds what the \
              next request needs.",
             CURES,
-            "A limit on the rate looks the same if it lets one request through at a time.",
         ],
         (Kind::Serialized, _) => {
             let first = platform.one_at_a_time();
@@ -56,8 +55,8 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
             lines
         }
         (Kind::Limited, Some(Reason::Shared)) => vec![
-            "If the work computes, this is the number of cores: it takes more of them, less work, or \
-             another machine. If it waits, all of it waits for something that gets slower when it is \
+            "If the work computes, this is the number of cores that it gets: more of them help, or less \
+             work, or another machine. If it waits, all of it waits for something that gets slower when it is \
              shared, such as a disk, a database or a line.",
         ],
         (Kind::Limited, Some(Reason::Rate { .. })) => vec![

@@ -23,9 +23,10 @@ pub(super) fn listed(at_once: &Timeline, solo: Duration) -> Option<String> {
         .chunk_by(|one, next| next.saturating_sub(*one) <= apart)
         .map(|group| format!("{} at {}", group.len(), Span(group[group.len() / 2])))
         .collect();
-    let more = match groups.len().checked_sub(LISTED) {
-        None | Some(0) => String::new(),
-        Some(more) => format!(" and {more} more groups"),
+    let more = match groups.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        1 => " and one more group".to_owned(),
+        more => format!(" and {more} more groups"),
     };
     let listed = &groups[..groups.len().min(LISTED)];
     Some(listed.join(", ") + &more)
@@ -54,6 +55,12 @@ mod tests {
                 Some(expected)
             );
         }
+        let eleven: Vec<_> = (1..=11).map(|place| place * 1000).collect();
+        let eleven = listed(&lanes(&eleven).into(), ms(333)).expect("groups");
+        assert!(
+            eleven.ends_with("1 at 10.0 s and one more group"),
+            "{eleven}"
+        );
         let many: Vec<_> = (1..=13).map(|place| place * 1000).collect();
         let many = listed(&lanes(&many).into(), ms(333)).expect("groups");
         assert!(many.ends_with("1 at 10.0 s and 3 more groups"), "{many}");

@@ -171,7 +171,7 @@ pub(super) fn same_status(alone: &[Lane], at_once: &[Lane]) -> Result<(), Reason
                 count: odd.len(),
                 status,
                 alone,
-                after: waited(&odd),
+                after: waited(&odd).filter(|_| !alone),
                 well: None,
             });
         }
@@ -185,9 +185,11 @@ pub(super) fn is_odd(lane: &Lane, expected: Option<u16>) -> bool {
         .is_some_and(|status| status >= 400 || expected.is_some_and(|expected| expected != status))
 }
 
-/// How long all of `odd` waited, if all waited equally long and not just for the network.
+/// How long all of `odd` waited, if they are several, and all waited equally long, and not just for the
+/// network.
 fn waited(odd: &[&Lane]) -> Option<Duration> {
     let times = || odd.iter().filter_map(|lane| lane.duration());
     let (low, high) = (times().min()?, times().max()?);
-    (low >= MIN_WAIT && high.saturating_sub(low) <= high.mul_f64(SAME_WAIT)).then_some(low)
+    let same = high.saturating_sub(low) <= high.mul_f64(SAME_WAIT);
+    (odd.len() > 1 && low >= MIN_WAIT && same).then_some(low)
 }

@@ -65,7 +65,7 @@ use staircase::Shape;
 
 pub use delivery::{Delivery, delivery};
 pub use identical::{Identical, IdenticalKind, identical};
-pub use left_behind::{LeftBehind, is_kept, judge_left_behind};
+pub use left_behind::{LeftBehind, Rested, judge_left_behind};
 pub use one_answer::one_answer;
 pub use platform::Platform;
 pub use reason::Reason;
@@ -126,13 +126,30 @@ pub struct Verdict {
     pub advice: Vec<String>,
 }
 
+/// Nobody waits longer than this without having asked for it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
 impl Verdict {
     /// Whether one pause of the machine, or of the server, could have made it: the requests that it
     /// hit are as late as if they had waited for a turn, and if it hit all, as if they shared something.
     /// Instances of a server that were still starting look the same, however long a request takes.
     /// Measure [again](Verdict::again) then.
     pub fn is_doubtful(&self) -> bool {
-        self.steps.len() == 2 || self.reason == Some(Reason::Shared)
+        let doubted = matches!(self.reason, Some(Reason::Shared | Reason::Rate { .. }));
+        self.steps.len() == 2 || doubted && self.kind != Kind::Inconclusive
+    }
+
+    /// How long to wait before it is measured again: a limit on the rate is at its end then, and has to
+    /// get back what it gives at first.
+    pub fn pause_before_again(&self) -> Duration {
+        match self.reason {
+            Some(Reason::Rate { burst, every, .. }) => {
+                let burst = u32::try_from(burst).unwrap_or(u32::MAX);
+                let back = every.saturating_mul(burst.saturating_add(1));
+                back.min(LONGEST_PAUSE)
+            }
+            _ => Duration::ZERO,
+        }
     }
 
     /// The verdict when `again` is of the same requests, measured once more: this one if both say
@@ -177,18 +194,6 @@ impl Verdict {
         self
     }
 
-    /// The same verdict, where it is inconclusive since answers come too soon, with `reason` if there is
-    /// a better one.
-    #[must_use]
-    pub fn or_because(mut self, reason: Option<Reason>) -> Self {
-        if let Some(reason) = reason.filter(|_| self.reason == Some(Reason::TooShort)) {
-            self.reason = Some(reason);
-            self.sentence = wording::sentence(&self);
-            self.advice = advice::lines(&self, Platform::Unknown);
-        }
-        self
-    }
-
     /// The same verdict with the advice that fits what the server is made of.
     #[must_use]
     pub fn advised_for(mut self, platform: Platform) -> Self {
@@ -221,10 +226,16 @@ fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
         Ok(measures) => measures,
         Err(mut reason) => {
             if let Reason::Status {
-                alone: false, well, ..
+                alone: false,
+                after,
+                well,
+                ..
             } = &mut reason
             {
                 *well = well_at_a_time(alone, at_once);
+                // Errors of handlers that fail when their work is done take as long as an answer.
+                let solo = alone.iter().filter_map(Lane::duration).min();
+                *after = after.filter(|after| solo.is_some_and(|solo| is_another(*after, solo)));
             }
             return conclude(alone, at_once, Outcome::because(reason));
         }
@@ -249,6 +260,14 @@ fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     conclude(alone, at_once, outcome)
 }
 
+/// Whether two times are further apart than noise makes them.
+fn is_another(time: Duration, than: Duration) -> bool {
+    time.abs_diff(than).as_secs_f64() > time.max(than).as_secs_f64() * ANOTHER
+}
+
+/// Two times that differ by less than this part of the longer one may be the same.
+const ANOTHER: f64 = 0.15;
+
 /// How many of those at once that were answered well ran at a time, when others were not.
 fn well_at_a_time(alone: &[Lane], at_once: &Timeline) -> Option<usize> {
     let expected = alone.iter().find_map(Lane::status);
@@ -256,12 +275,7 @@ fn well_at_a_time(alone: &[Lane], at_once: &Timeline) -> Option<usize> {
     let well: Vec<_> = at_once.lanes.iter().filter(well).cloned().collect();
     let measures = Measures::take(alone, &well).ok()?;
     let shape = staircase::read(&measures.times, measures.solo);
-    let outcome = Outcome::of(shape, well.len());
-    match outcome.kind {
-        Kind::Concurrent => Some(well.len()),
-        Kind::Serialized => Some(1),
-        Kind::Limited | Kind::Inconclusive => outcome.at_a_time,
-    }
+    Outcome::of(shape, well.len()).at_a_time(well.len())
 }
 
 /// The fewest requests with a timely connection that show a staircase on their own: two finishes
@@ -279,6 +293,14 @@ struct Outcome {
 }
 
 impl Outcome {
+    fn at_a_time(&self, lanes: usize) -> Option<usize> {
+        match self.kind {
+            Kind::Concurrent => Some(lanes),
+            Kind::Serialized => Some(1),
+            Kind::Limited | Kind::Inconclusive => self.at_a_time,
+        }
+    }
+
     fn because(reason: Reason) -> Self {
         Self {
             kind: Kind::Inconclusive,
@@ -349,11 +371,7 @@ fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
     let one_by_one = solo.map(|solo| solo.saturating_mul(u32::try_from(lanes).unwrap_or(u32::MAX)));
     let k = one_by_one.zip(makespan.filter(|makespan| !makespan.is_zero()));
     let k = k.map(|(one_by_one, makespan)| one_by_one.div_duration_f64(makespan));
-    let at_a_time = match outcome.kind {
-        Kind::Concurrent => Some(lanes),
-        Kind::Serialized => Some(1),
-        Kind::Limited | Kind::Inconclusive => outcome.at_a_time,
-    };
+    let at_a_time = outcome.at_a_time(lanes);
     let mut verdict = Verdict {
         kind: outcome.kind,
         at_a_time,

@@ -14,22 +14,21 @@ pub enum Platform {
     EventLoop,
     /// A process for each request: PHP.
     Php,
-    /// So many processes, and each serves one request at a time: gunicorn, Passenger.
+    /// So many processes, and each serves one request at a time, as a rule: gunicorn, Passenger.
     Processes,
-    /// A thread for each request: Java, .NET, Python's threaded servers.
+    /// A thread for each request, as a rule: Java, .NET, Python's threaded servers.
     Threads,
     /// A goroutine for each request: Go.
     Go,
 }
 
-/// What occurs in `Server` or `X-Powered-By`, in lower case. What names a language stands before what
-/// names a server, since Apache in front of PHP names both.
+/// Words of `Server` or `X-Powered-By`, in lower case. What names a language stands before what names a
+/// server, since Apache in front of PHP names both. What commonly is a proxy is not among them.
 const KNOWN: &[(&str, Platform)] = &[
     ("php", Platform::Php),
     ("express", Platform::EventLoop),
     ("next.js", Platform::EventLoop),
-    ("node", Platform::EventLoop),
-    ("tornado", Platform::EventLoop),
+    ("tornadoserver", Platform::EventLoop),
     ("uvicorn", Platform::EventLoop),
     ("hypercorn", Platform::EventLoop),
     ("granian", Platform::EventLoop),
@@ -51,7 +50,6 @@ const KNOWN: &[(&str, Platform)] = &[
     ("waitress", Platform::Threads),
     ("werkzeug", Platform::Threads),
     ("puma", Platform::Threads),
-    ("caddy", Platform::Go),
     ("fasthttp", Platform::Go),
 ];
 
@@ -65,8 +63,12 @@ impl Platform {
     /// assert_eq!(Platform::of(["nginx"]), Platform::Unknown);
     /// ```
     pub fn of<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
-        let said: Vec<_> = headers.into_iter().map(str::to_ascii_lowercase).collect();
-        let named = |(name, _): &&(&str, Self)| said.iter().any(|said| said.contains(name));
+        let headers: Vec<_> = headers.into_iter().collect();
+        let between = |c: char| !c.is_ascii_alphanumeric() && c != '.';
+        let named = |(name, _): &&(&str, Self)| {
+            let mut words = headers.iter().flat_map(|header| header.split(between));
+            words.any(|word| word.eq_ignore_ascii_case(name))
+        };
         KNOWN
             .iter()
             .find(named)
@@ -84,11 +86,11 @@ impl Platform {
                  is set, and php-fpm as many as pm.max_children.",
             ),
             Self::Processes => Some(
-                "Each worker process of this server serves one request at a time: start more \
+                "Each worker process of this server usually serves one request at a time: start more \
                  workers, or workers with threads (gunicorn: --workers, --threads).",
             ),
             Self::Threads => Some(
-                "This server has a thread for each request, so look for what they wait for: a \
+                "This server usually has a thread for each request, so look for what they wait for: a \
                  synchronized method or a lock, a connection pool or an executor of one, an \
                  interpreter's lock.",
             ),
@@ -108,7 +110,7 @@ impl Platform {
                  php-fpm, PHP_CLI_SERVER_WORKERS and one more of php -S, MaxRequestWorkers of Apache.",
             ),
             Self::Processes => Some(
-                "Each worker process of this server serves one request at a time, or one in each of \
+                "Each worker process of this server usually serves one request at a time, or one in each of \
                  its threads: start more of them (gunicorn: --workers, --threads).",
             ),
             Self::Threads => Some(
@@ -136,7 +138,11 @@ mod tests {
             (&["cloudflare", "Express"], Platform::EventLoop),
             (&["gunicorn"], Platform::Processes),
             (&["Kestrel"], Platform::Threads),
-            (&["Caddy"], Platform::Go),
+            (&["fasthttp"], Platform::Go),
+            (&["Jetty(9.4.53.v20231009)"], Platform::Threads),
+            (&["hypercorn-h11"], Platform::EventLoop),
+            (&["ExpressionEngine"], Platform::Unknown),
+            (&["Caddy"], Platform::Unknown),
             (&["nginx/1.22.1"], Platform::Unknown),
             (&[], Platform::Unknown),
         ] {

@@ -47,6 +47,8 @@ pub enum Reason {
         /// How much longer the next request has to wait.
         #[serde(rename = "behind_ms", serialize_with = "as_ms")]
         behind: Duration,
+        /// Whether a limit on the rate, which lets one through at a time, would look the same.
+        maybe_rate: bool,
     },
     /// Fewer than two requests at once.
     TooFew,

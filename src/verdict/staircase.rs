@@ -104,7 +104,7 @@ const MIN_LONE_STEPS: usize = 3;
 /// end together, and nothing of them ran at the same time.
 const NO_GAIN: f64 = 1.1;
 
-/// The fewest steps that show a rate: so many in a row, as wide as each other.
+/// The fewest steps that show a rate: so many in a row after the first, as wide and as far from each other.
 const MIN_RATE_STEPS: usize = 4;
 
 /// A rate gives each step at most one in this many of the first one: lines of four workers, dealt out
@@ -332,7 +332,7 @@ fn regular(times: &[f64], solo: Solo) -> Option<Shape> {
     let distances = |from: usize| {
         let some = times
             .get(from..)
-            .filter(|some| some.len() >= MIN_RATE_STEPS)?;
+            .filter(|some| some.len() > MIN_RATE_STEPS)?;
         let every = (some[some.len() - 1] - some[0]) / (some.len() - 1) as f64;
         let within = RATE_TOLERANCE * every + noise(every);
         let even = some

@@ -23,12 +23,9 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
              they did not end one by one.",
             Span(verdict.makespan.unwrap_or_default()),
         ),
-        (Kind::Serialized, Some(Reason::LeftBehind { answer, behind })) => format!(
-            "Serialized: each answer comes after {}, but what a request leaves behind blocks the next \
-             ones for {}.",
-            Span(*answer),
-            Span(*behind),
-        ),
+        (Kind::Serialized, Some(Reason::LeftBehind { .. })) => {
+            format!("Serialized: {}.", verdict.because().unwrap_or_default())
+        }
         (Kind::Serialized, reason) => {
             let pace = verdict.makespan.unwrap_or_default() / u32::try_from(n).unwrap_or(u32::MAX);
             format!(
@@ -46,16 +43,9 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
             verdict.at_a_time.unwrap_or_default(),
         ),
         (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
-            "Limited: of {n} requests, {burst} went through together, and then {each} every {}: a \
-             limit on the rate.",
+            "Limited: of {n} requests, {burst} went through together, and then {each} every {}, as \
+             a limit on the rate does it.",
             Span(*every),
-        ),
-        (Kind::Limited, Some(Reason::LeftBehind { answer, behind })) => format!(
-            "Limited: each answer comes after {}, but what a request leaves behind blocks the next \
-             ones for {}, of {n} requests {} at a time.",
-            Span(*answer),
-            Span(*behind),
-            verdict.at_a_time.unwrap_or_default(),
         ),
         (Kind::Limited, reason) => format!(
             "Limited: of {n} requests, {} ran at a time{}.",
@@ -93,11 +83,11 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
              tries that are repeated at an interval",
             Span(*every)
         ),
-        Reason::LeftBehind { answer, behind } => format!(
-            "each answer comes after {}, but what a request leaves behind blocks the next ones for {}",
-            Span(*answer),
-            Span(*behind)
-        ),
+        Reason::LeftBehind {
+            answer,
+            behind,
+            maybe_rate,
+        } => left_behind(Span(*answer), Span(*behind), *maybe_rate),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
@@ -122,8 +112,8 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
         } => who(count, alone) + &got(*status, *after, *well),
         Reason::TooShort => format!("alone, a request takes only {solo}, too short to tell"),
         Reason::Kept { first, later } => format!(
-            "the first request took {}, later ones {}: an answer is kept, and the added x= does not \
-             matter to it, or the first request started something up",
+            "the first request took {}, later ones {}: an answer is kept, whatever label the URL \
+             gets, or the first request started something up",
             Span(*first),
             Span(*later)
         ),
@@ -176,10 +166,24 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
     }
 }
 
+fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
+    if maybe_rate {
+        format!(
+            "each answer comes after {answer}, but the next ones wait {behind}: what a request leaves \
+             behind blocks them, or a limit on the rate lets one through at a time"
+        )
+    } else {
+        format!(
+            "each answer comes after {answer}, but what a request leaves behind blocks the next ones \
+             for {behind}"
+        )
+    }
+}
+
 /// What a status says, and what those without it did.
 fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
     let why = match (status, after) {
-        (500.., Some(after)) => format!(" after {}, as a pool's time-out gives it", Span(after)),
+        (500.., Some(after)) => format!(" after {}, perhaps a pool's time-out", Span(after)),
         (408 | 429 | 503, _) => ", turned away or queued for too long".to_owned(),
         (400.., _) => String::new(),
         _ => ", unlike the others".to_owned(),
@@ -215,6 +219,11 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
 
 /// The numbers of the same requests, measured once more.
 pub(super) fn again(verdict: &Verdict) -> String {
+    if let (Some(Reason::LeftBehind { .. }), Some(last)) =
+        (&verdict.reason, verdict.evidence.last())
+    {
+        return format!("measured again: {last}");
+    }
     let makespan = Span(verdict.makespan.unwrap_or_default());
     let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
     format!(

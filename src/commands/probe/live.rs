@@ -64,6 +64,10 @@ impl Live {
                 "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
                  its beginning"
             )),
+            Event::Pause(pause) => view.bar.set_message(format!(
+                "pausing for {}: requests may leave something behind",
+                Span(*pause)
+            )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
                 view.bar.set_message(view.heading.clone());

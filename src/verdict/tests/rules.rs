@@ -264,6 +264,17 @@ fn a_limit_on_the_rate_is_called_so() {
             verdict.sentence
         );
     }
+    // Three distances may be alike by chance.
+    let verdict = judged(&[100, 100], &[100, 101, 241, 380, 521]);
+    assert!(
+        !matches!(verdict.reason, Some(Reason::Rate { .. })),
+        "{verdict:#?}"
+    );
+    // A bucket is empty after one round, and gets its tokens back in a pause.
+    let verdict = judged(&[250, 251], &[250, 251, 252, 252, 500, 751, 1002, 1251]);
+    assert!(verdict.is_doubtful());
+    let pause = verdict.pause_before_again();
+    assert!((ms(1000)..ms(2000)).contains(&pause), "{pause:?}");
     // Two workers of which one got two more.
     let verdict = judged(&[500, 502], &[500, 501, 1002, 1503]);
     assert_eq!(verdict.reason, Some(Reason::Uneven));
@@ -399,8 +410,8 @@ fn errors_after_a_wait_are_a_pools_time_out_and_the_others_tell_how_large_it_is(
     let verdict = judge(&lanes(&[400, 401]), &at_once.into());
     assert_eq!(
         verdict.sentence,
-        "Inconclusive: 5 of the requests at once got status 500 after 502 ms, as a pool's time-out \
-         gives it; those answered well ran 3 at a time."
+        "Inconclusive: 5 of the requests at once got status 500 after 502 ms, perhaps a pool's \
+         time-out; those answered well ran 3 at a time."
     );
 }
 
@@ -444,6 +455,37 @@ fn connected(connecting: u64, times: &[u64]) -> Vec<Lane> {
         lane.connect(ms(connecting));
     }
     lanes
+}
+
+#[test]
+fn errors_that_waited_for_nothing_are_no_pools_time_out() {
+    let says_pool = |verdict: &Verdict| {
+        let advice = verdict.advice.iter().any(|line| line.contains("pool"));
+        verdict.sentence.contains("pool") || advice
+    };
+    // One alone.
+    let mut alone = lanes(&[300]);
+    alone[0].answer(ms(300), 500);
+    let verdict = judge(&alone, &Timeline::default());
+    assert!(!says_pool(&verdict), "{verdict:#?}");
+    // Handlers that fail when their work is done, and one of several.
+    for odd in [&[1, 2][..], &[2]] {
+        let mut at_once = lanes(&[300, 301, 302, 603]);
+        for place in odd {
+            at_once[*place].answer(ms(302), 500);
+        }
+        let verdict = judge(&lanes(&[300, 301]), &at_once.into());
+        assert!(!says_pool(&verdict), "{verdict:#?}");
+    }
+    // A queue that gives up says so with 503.
+    let mut at_once = lanes(&[300, 301, 2, 3]);
+    for lane in &mut at_once[2..] {
+        lane.answer(ms(2), 503);
+    }
+    let verdict = judge(&lanes(&[300, 301]), &at_once.into());
+    let words =
+        "got status 503, turned away or queued for too long; those answered well ran 2 at a time";
+    assert!(verdict.sentence.contains(words), "{}", verdict.sentence);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::timeline::{Failure, Lane, Timeline};
-use crate::verdict::{Kind, Reason, Verdict, judge};
+use crate::verdict::{Kind, LeftBehind, Reason, Rested, Verdict, judge, judge_left_behind};
 
 /// Numbers that look random, from a seed that proptest chooses.
 struct Dice(u64);
@@ -219,7 +219,11 @@ proptest! {
         // So slow that a batch gains nothing over one by one, it is as if serialized.
         let no_gain = slower * 1.3 >= width as f64;
         let serialized = no_gain && verdict.reason == Some(Reason::Shared);
-        let few = verdict.reason == Some(Reason::Shared) && n <= width;
+        // One batch alone looks as cores do that all share: as many as did the work of all.
+        let share = verdict.k.unwrap_or_default();
+        let few = verdict.reason == Some(Reason::Shared)
+            && n <= width
+            && (verdict.at_a_time.unwrap_or_default() as f64 - share).abs() <= 0.5;
         prop_assert!(few || serialized || !wrong(&verdict, width), "{verdict:#?}");
     }
 
@@ -290,6 +294,108 @@ proptest! {
         }
         prop_assert_eq!(judge(&alone, &at_once).kind, Kind::Inconclusive);
     }
+}
+
+/// A server with an event loop that answers after `answer` and then blocks for `behind`, or, without it, one
+/// whose requests take what they take and leave nothing.
+struct Loop<'a> {
+    dice: &'a mut Dice,
+    answer: f64,
+    behind: Option<f64>,
+    /// Until when it is blocked.
+    blocked: f64,
+    now: f64,
+}
+
+impl Loop<'_> {
+    /// Asks `n` at the time that it is, and goes on to when all are answered.
+    fn ask(&mut self, n: usize) -> Vec<Lane> {
+        let asked = self.now;
+        let mut lanes = Vec::new();
+        for _ in 0..n {
+            let noise = self.dice.between(0.0, 2.0);
+            let takes = match self.behind {
+                Some(_) => f64::max(self.blocked - asked, 0.0) + self.answer,
+                // Now and then three times as long.
+                None => self.answer * if self.dice.roll() < 0.3 { 3.0 } else { 1.0 },
+            };
+            lanes.push(lane(asked, asked + takes + noise));
+        }
+        let ended = |lane: &Lane| lane.finished_at().expect("it finished").as_secs_f64() * 1e3;
+        self.now = lanes.iter().map(ended).fold(asked, f64::max);
+        if let Some(behind) = self.behind {
+            let left = (0..n).map(|_| behind * self.dice.between(0.97, 1.03));
+            self.blocked = f64::max(self.blocked, self.now) + left.sum::<f64>();
+        }
+        lanes
+    }
+
+    fn pause(&mut self, pause: Duration) {
+        self.now += pause.as_secs_f64() * 1e3;
+    }
+
+    fn rested(&mut self, pause: Duration) -> Rested {
+        self.pause(pause);
+        let first = self.ask(1).remove(0);
+        self.pause(LeftBehind::MOMENT);
+        let next = self.ask(1).remove(0);
+        Rested { first, next }
+    }
+
+    /// The whole experiment, as the prober makes it.
+    fn judged(&mut self, n: usize) -> Option<Verdict> {
+        let look_ahead = self.ask(1).remove(0);
+        let alone = [self.ask(1).remove(0), self.ask(1).remove(0)];
+        let pause = LeftBehind::suspected(&look_ahead, &alone)?;
+        let pairs: Vec<_> = (0..3).map(|_| self.rested(pause)).collect();
+        let found = pairs
+            .windows(2)
+            .find_map(|pairs| LeftBehind::found(&alone, &[pairs[0].clone(), pairs[1].clone()]))?;
+        let mut round = || {
+            self.pause(found.pause());
+            let at_once = self.ask(n).into();
+            self.pause(LeftBehind::MOMENT);
+            let next = self.ask(1).remove(0);
+            judge_left_behind(found, &alone, &at_once, &next)
+        };
+        let first = round()?;
+        Some(first.again(&round()?))
+    }
+}
+
+#[test]
+fn what_is_left_behind_is_found_and_work_that_varies_is_not_taken_for_it() {
+    let mut dice = Dice(5);
+    let rounds = 20_000;
+    let (mut found, mut mistaken) = (0, 0);
+    for round in 0..rounds {
+        let n = 2 + round % 15;
+        let behind = dice.between(60.0, 2000.0);
+        let answer = dice.between(1.0, 200.0);
+        for behind in [Some(behind), None] {
+            let mut server = Loop {
+                dice: &mut dice,
+                answer: if behind.is_some() {
+                    answer
+                } else {
+                    answer + 30.0
+                },
+                behind,
+                blocked: 0.0,
+                now: 0.0,
+            };
+            let verdict = server.judged(n);
+            let serialized = verdict.is_some_and(|verdict| verdict.kind == Kind::Serialized);
+            *(if behind.is_some() {
+                &mut found
+            } else {
+                &mut mistaken
+            }) += usize::from(serialized);
+        }
+    }
+    // A block that is short beside the answer is not suspected.
+    assert!(found * 100 >= rounds * 85, "{found} of {rounds}");
+    assert!(mistaken * 1000 <= rounds, "{mistaken} of {rounds}");
 }
 
 #[test]

@@ -3,28 +3,36 @@
 terminal.py TEXT COMMAND...: types Ctrl-C when TEXT has been shown and the cursor has gone back to the
 beginning of its row, as at the end of each drawing; an empty TEXT is never shown.
 """
-import fcntl, os, pty, signal, struct, sys, termios
+import fcntl, os, select, signal, struct, sys, termios
 
 text, command = sys.argv[1].encode(), sys.argv[2:]
-child, terminal = pty.fork()
+# The command's side stays open here: what it shows last is not lost when it ends.
+terminal, side = os.openpty()
+fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+# Ctrl-C throws away what has not been read yet, unless told otherwise.
+modes = termios.tcgetattr(side)
+modes[3] |= termios.NOFLSH
+termios.tcsetattr(side, termios.TCSANOW, modes)
+child = os.fork()
 if child == 0:
-    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    os.login_tty(side)
     # A shell that starts something in the background has it ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execvp(command[0], command)
-shown = b""
+shown, status = b"", None
 while True:
-    try:
-        piece = os.read(terminal, 65536)
-    except OSError:  # the last one who had it open has left
-        break
-    if not piece:
-        break
+    if not select.select([terminal], [], [], 0.2)[0]:
+        if status is not None:
+            break
+        ended, code = os.waitpid(child, os.WNOHANG)
+        status = code if ended else None
+        continue
+    piece = os.read(terminal, 65536)
     sys.stdout.buffer.write(piece)
     shown += piece
     if text and text in shown and shown.endswith(b"\r"):
         os.write(terminal, b"\x03")
         text = b""
 sys.stdout.flush()
-code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+code = os.waitstatus_to_exitcode(status)
 sys.exit(code if code >= 0 else 128 - code)  # by a signal: as a shell tells it

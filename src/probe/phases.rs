@@ -209,7 +209,12 @@ impl Run<'_> {
         let unique = self.unique(0, solo).await;
         report.verdict = judge(&report.alone, &unique);
         if report.verdict.reason == Some(Reason::TooShort) {
-            let pause = LeftBehind::suspected_after(&report.alone, &unique);
+            // All may have been answered before what they leave behind begins.
+            time::sleep(LeftBehind::MOMENT).await;
+            let (after, _) = self.one(&self.question("after")).await;
+            let rounds = [&unique, &vec![after].into()];
+            let pauses = rounds.map(|round| LeftBehind::suspected_after(&report.alone, round));
+            let pause = pauses.into_iter().flatten().max();
             if self.leaves_behind(pause, &mut report).await {
                 return report;
             }

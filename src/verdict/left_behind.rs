@@ -58,14 +58,16 @@ impl LeftBehind {
     /// their answers, and a request that is faster meets nothing.
     pub const MOMENT: Duration = Duration::from_millis(20);
 
-    /// Whether requests `alone` took so much longer than `look_ahead`, the very first one, that they may
-    /// have waited for what the one before them left behind. If so, how long to pause before others are
-    /// asked, which [`LeftBehind::found`] compares.
+    /// Whether a request `alone` took so much longer than `look_ahead`, the very first one, or than another
+    /// one that it may have waited for what one before it left behind. If so, how long to pause before
+    /// others are asked, which [`LeftBehind::found`] compares.
     pub fn suspected(look_ahead: &Lane, alone: &[Lane]) -> Option<Duration> {
-        let longest = alone.iter().filter_map(Lane::duration).max()?;
+        let times = || alone.iter().filter_map(Lane::duration);
+        let longest = times().max()?;
+        let shortest = times().chain(look_ahead.duration()).min()?;
         // What the last of them left, and what the one before it did if it was faster than that.
         let left = longest.saturating_mul(2);
-        is_longer(longest, look_ahead.duration()?).then(|| pause(left))?
+        is_longer(longest, shortest).then(|| pause(left))?
     }
 
     /// The same where those `alone` do not show it, as the look-ahead took long for a reason of its own:
@@ -289,6 +291,8 @@ mod tests {
             (300, &[390, 310], false),
             (2, &[2, 18], false),
             (900, &[300, 301], false),
+            // One was faster than what it left, and the next one met both.
+            (900, &[4, 602], true),
             // Nobody waits minutes without having asked for it.
             (1000, &[59_000], false),
         ] {

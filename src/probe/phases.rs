@@ -246,7 +246,10 @@ impl Run<'_> {
     /// Asks after pauses to see whether requests leave something behind that blocks the next ones one at a
     /// time. If so, that is the report's verdict.
     async fn leaves_behind(&mut self, pause: Option<Duration>, report: &mut Report) -> bool {
-        let Some(pause) = pause else { return false };
+        // Once is enough: it would find nothing again.
+        let Some(pause) = pause.filter(|_| report.rested.is_empty()) else {
+            return false;
+        };
         let Some(found) = self.rested(pause, report).await else {
             return false;
         };

@@ -203,9 +203,8 @@ impl Verdict {
 
     /// The [reason](Verdict::reason) in words, without a full stop.
     pub fn because(&self) -> Option<String> {
-        let solo = Span(self.solo.unwrap_or_default());
         let reason = self.reason.as_ref()?;
-        Some(wording::because(reason, self.lanes, solo))
+        Some(wording::because(reason, self))
     }
 }
 

@@ -64,7 +64,10 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
     }
 }
 
-pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
+/// The reason of a verdict, without a full stop.
+pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
+    let n = verdict.lanes;
+    let solo = Span(verdict.solo.unwrap_or_default());
     let who = |count: &usize, alone: &bool| {
         if *alone {
             "alone, a request".to_owned()
@@ -74,7 +77,10 @@ pub(super) fn because(reason: &Reason, n: usize, solo: Span) -> String {
     };
     match reason {
         Reason::Uneven => "the lines are of uneven length".to_owned(),
-        Reason::Shared => "together they took as long as if fewer of them ran at a time".to_owned(),
+        Reason::Shared => match verdict.kind {
+            Kind::Serialized => "together they took as long as one after the other".to_owned(),
+            _ => "all ran side by side, but shared what serves fewer".to_owned(),
+        },
         Reason::OwnPace { factor } => {
             format!("each batch takes {factor:.1} × as long as one request alone")
         }

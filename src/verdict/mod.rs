@@ -59,7 +59,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::timeline::{Lane, Span, Timeline, as_ms_or_null};
+use crate::timeline::{Lane, Timeline, as_ms_or_null};
 use measures::{Doubt, Measures};
 use staircase::Shape;
 

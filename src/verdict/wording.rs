@@ -153,23 +153,25 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
             Span(*each)
         ),
         Reason::Irregular => "the finishes fit no number at a time".to_owned(),
-        Reason::Differs { first, again } => {
-            let count = |at_a_time: &Option<usize>| match at_a_time {
-                Some(count) => format!("{count} at a time"),
-                None => "no clear number".to_owned(),
-            };
-            format!(
-                "measured twice, it came out differently: {}, then {}{}",
-                count(first),
-                count(again),
-                if first < again && first.is_some() {
-                    "; some of it may have been starting up"
-                } else {
-                    ""
-                }
-            )
-        }
+        Reason::Differs { first, again } => differs(*first, *again),
     }
+}
+
+fn differs(first: Option<usize>, again: Option<usize>) -> String {
+    let count = |at_a_time: Option<usize>| match at_a_time {
+        Some(count) => format!("{count} at a time"),
+        None => "no clear number".to_owned(),
+    };
+    let started = if first.is_some() && first < again {
+        "; some of it may have been starting up"
+    } else {
+        ""
+    };
+    format!(
+        "measured twice, it came out differently: {}, then {}{started}",
+        count(first),
+        count(again)
+    )
 }
 
 fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {

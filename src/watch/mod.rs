@@ -144,6 +144,8 @@ mod seen;
 mod service;
 mod shared;
 mod slot;
+mod sockets;
+mod starved;
 mod stretch;
 mod system;
 mod worker;
@@ -157,7 +159,7 @@ pub use self::body::WatchedBody;
 #[cfg(feature = "console")]
 pub(crate) use self::figures::Figures;
 pub use self::future::WatchedFuture;
-pub use self::hold::{Culprit, Hold, Load, Part, THRESHOLD};
+pub use self::hold::{Culprit, Hold, HoldKind, Load, Part, THRESHOLD};
 pub use self::recorder::{Event, Subscription};
 pub use self::seen::Line;
 pub use self::service::WatchedService;

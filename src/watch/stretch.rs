@@ -29,11 +29,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    fn is_same(&self, other: &Self) -> bool {
+        (other.request, other.route, other.part) == (self.request, self.route, self.part)
+    }
+
     fn add_to(self, entries: &mut Vec<Self>) {
-        let same = |other: &&mut Self| {
-            (other.request, other.route, other.part) == (self.request, self.route, self.part)
-        };
-        match entries.iter_mut().find(same) {
+        match entries.iter_mut().find(|other| other.is_same(&self)) {
             Some(same) => {
                 same.polls += self.polls;
                 same.busy += self.busy;
@@ -113,6 +114,36 @@ impl Stretch {
         } else {
             self.make_room(entry);
         }
+    }
+
+    /// Another stretch, which is over, belongs to this one, as far as it came after this one's start.
+    pub(super) fn take_in(&mut self, other: &Self) {
+        let mut before = self.start.saturating_sub(other.start);
+        let mut within = |entry: &Entry| {
+            let cut = before.min(entry.busy);
+            before -= cut;
+            Entry {
+                busy: entry.busy - cut,
+                ..*entry
+            }
+        };
+        for entry in &other.entries {
+            let entry = within(entry);
+            let known = self.entries.iter().any(|known| known.is_same(&entry));
+            if known || self.entries.len() < ENTRIES {
+                entry.add_to(&mut self.entries);
+            } else {
+                self.make_room(entry);
+            }
+            self.watched += entry.busy;
+        }
+        for entry in &other.rest {
+            let entry = within(entry);
+            entry.add_to(&mut self.rest);
+            self.watched += entry.busy;
+        }
+        self.end = self.end.max(other.end);
+        self.note_open(other.open);
     }
 
     /// Sums up the smallest by route: this one, or one of the entries.

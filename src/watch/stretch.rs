@@ -116,9 +116,9 @@ impl Stretch {
         }
     }
 
-    /// Another stretch, which is over, belongs to this one, as far as it came after this one's start.
+    /// Another stretch, which is over, goes on with this one, as far as it came after this one's end.
     pub(super) fn take_in(&mut self, other: &Self) {
-        let mut before = self.start.saturating_sub(other.start);
+        let mut before = self.end.saturating_sub(other.start);
         let mut within = |entry: &Entry| {
             let cut = before.min(entry.busy);
             before -= cut;

@@ -3,6 +3,7 @@
 mod blame;
 mod forms;
 mod harness;
+mod starved;
 mod told;
 
 use std::io::Write;

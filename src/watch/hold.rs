@@ -89,6 +89,16 @@ pub enum HoldKind {
     },
 }
 
+impl HoldKind {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Starved { .. } => "starved",
+        }
+    }
+}
+
 /// One request's share in a hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]

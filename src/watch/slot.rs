@@ -222,12 +222,10 @@ impl Slot {
             Some(ongoing) => Some(ongoing.stretch.start),
             None => self.unanswered().map(|asked| asked.max(self.last_end())),
         };
-        let starved = self
-            .sockets
-            .asked()
-            .filter(|_| self.sockets.looked().is_none());
-        let is_it = |start: Option<u64>| start.map(|at| shared.since_origin(at)) == Some(started);
-        is_it(start) || is_it(starved)
+        [start, self.sockets.unseen()]
+            .into_iter()
+            .flatten()
+            .any(|start| shared.since_origin(start) == started)
     }
 
     /// The stretch that is not over at `now`: a piece of work is in progress, or the loop has not

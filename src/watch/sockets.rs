@@ -156,6 +156,11 @@ impl Sockets {
         Some(self.looked.load(Ordering::Acquire)).filter(|&looked| looked > 0)
     }
 
+    /// Since when one is on its way that the loop has not come by.
+    pub(super) fn unseen(&self) -> Option<u64> {
+        self.asked().filter(|_| self.looked().is_none())
+    }
+
     /// What the worker did since the byte was sent; `None` when there is none, or nothing is shown.
     pub(super) fn gap(&self) -> Option<Gap> {
         let gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);

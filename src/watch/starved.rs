@@ -41,13 +41,10 @@ impl Worker {
 
     fn with_gap(&self, change: impl FnOnce(&mut Gap)) {
         let sockets = &self.slot.sockets;
-        let Some(asked) = sockets.asked() else {
+        // Once the loop has come by the byte it is over, and only the task that takes it has still to run.
+        let Some(asked) = sockets.unseen() else {
             return;
         };
-        // From then on it is over, and only the task that takes the byte has still to come.
-        if sockets.looked().is_some() {
-            return;
-        }
         let mut gap = self.gap.borrow_mut();
         if gap.stretch.start != asked {
             gap.stretch.begin(asked);
@@ -110,9 +107,7 @@ impl Shared {
     /// The hold of a worker that looks at no socket, as far as it goes without what the worker is in
     /// the middle of since `until`: that may become a hold of its own.
     pub(super) fn starved(&self, slot: &Arc<Slot>, until: u64) -> Option<Hold> {
-        if slot.sockets.looked().is_some() {
-            return None;
-        }
+        slot.sockets.unseen()?;
         let gap = slot.sockets.gap()?;
         let raw = raw(self, slot, &gap, until)?;
         let descheduled = None;

@@ -259,6 +259,39 @@ mod tests {
     }
 
     #[test]
+    fn stretches_that_are_taken_in_count_from_its_start_and_none_twice() {
+        let mut gap = Stretch::default();
+        gap.begin(100 * MS);
+        gap.take_in(&stretch([(1, 90, 120), (2, 120, 130)]));
+        // By the clock's last tick it began before the one before was over.
+        gap.take_in(&stretch([(1, 127, 160)]));
+        gap.take_in(&Stretch::between(160 * MS, 190 * MS));
+        assert_eq!((gap.start, gap.end), (100 * MS, 190 * MS));
+        let culprits = gap.culprits(100 * MS);
+        let seen: Vec<_> = culprits
+            .iter()
+            .map(|c| (c.request, c.polls, c.busy / MS))
+            .collect();
+        assert_eq!(seen, [(1, 2, 50), (2, 1, 10)]);
+    }
+
+    #[test]
+    fn requests_of_many_stretches_beyond_those_kept_apart_are_summed_up_by_route() {
+        let mut gap = Stretch::default();
+        gap.begin(0);
+        for turn in 0..100 {
+            let first = 100 * turn;
+            gap.take_in(&stretch(
+                (0..50).map(|k| (first + k + 1, first + 2 * k, first + 2 * k + 2)),
+            ));
+        }
+        let culprits = gap.culprits(100 * MS);
+        let busy: u64 = culprits.iter().map(|c| c.busy / MS).sum();
+        assert_eq!((culprits.len(), busy), (1, 10_000), "{culprits:?}");
+        assert_eq!((culprits[0].request, culprits[0].polls), (0, 5000));
+    }
+
+    #[test]
     fn nobody_is_blamed_for_what_was_not_watched() {
         let mut kicked = stretch([(1, 100, 112)]);
         kicked.end = 412 * MS;

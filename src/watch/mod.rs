@@ -74,7 +74,8 @@
 //!   otherwise once in 61 polls. A handler that wakes itself after each piece of its work is always
 //!   ready, as an upload is whose chunks are written to something slow while more of it has
 //!   come already. The cure is the same: `web::block`, or the async equivalent.
-//!   [`tokio::task::yield_now`] between the pieces helps too, as it waits for the next look at the sockets.
+//!   [`tokio::task::yield_now`] between the pieces helps too, as it waits for the next look at the
+//!   sockets.
 //!
 //! # Which line
 //!
@@ -132,9 +133,9 @@
 //!
 //! Two looks at the clock for each poll, and four wake-ups in a threshold, forty a second, for the
 //! thread and for each worker. A worker that is at work at such a time is also sent a byte, through a
-//! pair of sockets that it has for that: three file descriptors. A worker never waits for a lock and writes no log lines. It allocates
-//! once for a streamed body, and for a path that it has not seen lately. The `metrics` figures are
-//! told by the thread.
+//! pair of sockets that it has for that: three file descriptors. A worker never waits for a lock and
+//! writes no log lines. It allocates once for a streamed body, and for a path that it has not seen
+//! lately. The `metrics` figures are told by the thread.
 //!
 //! For a handler that does nothing, which is the worst case, `cargo bench --bench cost` measured 4 %
 //! less throughput: two tenths of a microsecond a request.

@@ -21,6 +21,9 @@ pub const THRESHOLD: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Hold {
+    /// What its other work was kept from. Serialized as `kind`, and `turns` beside it.
+    #[serde(flatten)]
+    pub kind: HoldKind,
     /// The worker, counted from 0.
     pub worker: usize,
     /// When it began, counted from when the [`Watch`](super::Watch) was made. In milliseconds
@@ -60,6 +63,40 @@ pub struct Hold {
     /// One stack of those that were taken, of the most frequent line: functions, the innermost first,
     /// without the server around the app.
     pub stack: Vec<String>,
+}
+
+/// What a worker did not get back to in a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum HoldKind {
+    /// To anything: its event loop did not turn, so nobody else had a turn.
+    Blocked,
+    /// To its sockets and timers: its loop turned, so what was ready had its turn, but no request was
+    /// read and no timer fired.
+    ///
+    /// tokio's loop looks at them when nothing is ready to run, and otherwise once in 61 polls. A
+    /// handler that wakes itself after each piece of its work is always ready. An upload that is
+    /// written to a slow disk as its chunks come is such a handler: each poll is short, and
+    /// together they hold up everybody else.
+    ///
+    /// Seen on Unix only. Polls that end within a tick of the system's clock are missing among the
+    /// culprits' polls. Where the machine ran something else for so long that less than the
+    /// threshold is left, it is no hold.
+    Starved {
+        /// How many turns of the loop were seen in it. There may have been more.
+        turns: u64,
+    },
+}
+
+impl HoldKind {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Starved { .. } => "starved",
+        }
+    }
 }
 
 /// One request's share in a hold.
@@ -157,6 +194,18 @@ impl fmt::Display for Hold {
                 write!(f, "{first} and {n} more together {hold} worker {worker}")?;
             }
         }
+        match self.kind {
+            HoldKind::Blocked => {}
+            HoldKind::Starved { turns: 1 } => {
+                f.write_str(": its loop turned once without looking at its sockets")?;
+            }
+            HoldKind::Starved { turns } => {
+                write!(
+                    f,
+                    ": its loop turned {turns} times without looking at its sockets"
+                )?;
+            }
+        }
         write!(f, " for {duration}{so_far}")?;
         if let Some(cpu) = self.cpu {
             write!(f, " ({} of it computing", Seconds(cpu))?;
@@ -244,6 +293,7 @@ mod tests {
             busy: Duration::from_millis(3400),
         };
         let mut hold = Hold {
+            kind: HoldKind::Blocked,
             worker: 2,
             started: Duration::from_secs(9),
             duration: Duration::from_millis(3401),
@@ -261,6 +311,13 @@ mod tests {
             "GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (12 ms of it computing), \
              4 other requests open"
         );
+        hold.kind = HoldKind::Starved { turns: 84 };
+        assert_eq!(
+            hold.to_string(),
+            "GET /report (future, 1 poll, 3.40 s) held worker 2: its loop turned 84 times without \
+             looking at its sockets for 3.40 s (12 ms of it computing), 4 other requests open"
+        );
+        hold.kind = HoldKind::Blocked;
         hold.culprits.push(culprit);
         (hold.cpu, hold.ongoing, hold.waiting) = (None, true, 0);
         assert_eq!(

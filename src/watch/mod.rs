@@ -68,6 +68,14 @@
 //! - *Not scheduled*: the machine was busy with other processes. No handler's fault.
 //! - "Something outside the watched requests": a task that was spawned on the worker, or a
 //!   middleware outside the watch. Nobody is blamed by guess.
+//! - "*Its loop turned 27 times without looking at its sockets for 2.41 s*": no poll was long, but
+//!   no request was read and no timer fired in that time, so everybody else waited
+//!   ([`HoldKind::Starved`]). tokio's loop looks at its sockets when nothing is ready to run, and
+//!   otherwise once in 61 polls. A handler that wakes itself after each piece of its work is always
+//!   ready, as an upload is whose chunks are written to something slow while more of it has
+//!   come already. The cure is the same: `web::block`, or the async equivalent.
+//!   [`tokio::task::yield_now`] between the pieces helps too, as it waits for the next look at the
+//!   sockets.
 //!
 //! # Which line
 //!
@@ -113,8 +121,10 @@
 //! - Work in a spawned task is known to hold the worker, but not whose work it is.
 //! - A request that waits for a lock or a connection *without* blocking its worker. That is not a
 //!   hold; everybody else goes on.
-//! - A handler that wakes itself again and again, in pieces shorter than the threshold. Others get
-//!   their turn between them, but the sockets are looked at only every few dozen turns.
+//! - A worker that does not look at its sockets while its loop turns, on systems other than Unix; and up
+//!   to 25 ms of each such time, before the watch asks. In the actix test harness the test's own
+//!   future drives the app and the sockets are looked at after each of its polls, so such a
+//!   handler shows on a real server only.
 //! - The route of a path that a middleware within the watch rewrites, as `NormalizePath` does: it is
 //!   `unmatched`. Wrap such a middleware outside of the watch, so after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), only what goes through the response body.
@@ -122,9 +132,10 @@
 //! # What it costs
 //!
 //! Two looks at the clock for each poll, and four wake-ups in a threshold, forty a second, for the
-//! thread and for each worker. A worker never waits for a lock and writes no log lines. It allocates
-//! once for a streamed body, and for a path that it has not seen lately. The `metrics` figures are
-//! told by the thread.
+//! thread and for each worker. A worker that is at work at such a time is also sent a byte, through a
+//! pair of sockets that it has for that: three file descriptors. A worker never waits for a lock and
+//! writes no log lines. It allocates once for a streamed body, and for a path that it has not seen
+//! lately. The `metrics` figures are told by the thread.
 //!
 //! For a handler that does nothing, which is the worst case, `cargo bench --bench cost` measured 4 %
 //! less throughput: two tenths of a microsecond a request.
@@ -144,6 +155,8 @@ mod seen;
 mod service;
 mod shared;
 mod slot;
+mod sockets;
+mod starved;
 mod stretch;
 mod system;
 mod worker;
@@ -157,7 +170,7 @@ pub use self::body::WatchedBody;
 #[cfg(feature = "console")]
 pub(crate) use self::figures::Figures;
 pub use self::future::WatchedFuture;
-pub use self::hold::{Culprit, Hold, Load, Part, THRESHOLD};
+pub use self::hold::{Culprit, Hold, HoldKind, Load, Part, THRESHOLD};
 pub use self::recorder::{Event, Subscription};
 pub use self::seen::Line;
 pub use self::service::WatchedService;

@@ -81,11 +81,11 @@ impl Monitor {
             let ongoing = slot.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
             slot.sample(now, since.or(unanswered));
-            let hold = match ongoing {
-                Some(ongoing) => shared.ongoing(slot, ongoing, now),
-                None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
-            };
-            if let Some(hold) = hold {
+            // A loop that has nothing to do looks at its sockets: no need to ask.
+            if ongoing.is_some() || unanswered.is_some() {
+                slot.sockets.ask(slot.thread);
+            }
+            if let Some(hold) = shared.current(slot, ongoing, unanswered, now) {
                 held_workers += 1;
                 self.held(shared, slot, hold);
             }
@@ -204,6 +204,7 @@ impl Stacks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::hold::HoldKind;
     use crate::watch::shared::Raw;
 
     #[test]
@@ -213,6 +214,7 @@ mod tests {
         let slot = Slot::new(0, system::now());
         let hold = |start, ongoing| {
             shared.hold(&Raw {
+                kind: HoldKind::Blocked,
                 slot: Arc::clone(&slot),
                 start,
                 duration: 150_000_000,

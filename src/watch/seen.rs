@@ -245,9 +245,11 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::hold::HoldKind;
 
     fn hold(worker: usize, started: u64, ongoing: bool) -> Hold {
         Hold {
+            kind: HoldKind::Blocked,
             worker,
             started: Duration::from_millis(started),
             duration: Duration::from_millis(300),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Hold, Load, THRESHOLD};
+use super::hold::{Culprit, Hold, HoldKind, Load, THRESHOLD};
 use super::monitor;
 use super::recorder::Recorder;
 use super::seen::Seen;
@@ -44,6 +44,7 @@ pub(super) struct Shared {
 /// A hold as its worker hands it over; names and sentences are for others to make.
 #[derive(Debug)]
 pub(super) struct Raw {
+    pub(super) kind: HoldKind,
     pub(super) slot: Arc<Slot>,
     pub(super) start: u64,
     pub(super) duration: u64,
@@ -174,8 +175,31 @@ impl Shared {
         settled
     }
 
+    /// The hold that a worker is in `now`, in which a stretch of it may be `ongoing` and a heartbeat may
+    /// be `unanswered`.
+    pub(super) fn current(
+        &self,
+        slot: &Arc<Slot>,
+        ongoing: Option<Ongoing>,
+        unanswered: Option<u64>,
+        now: u64,
+    ) -> Option<Hold> {
+        let (since, hold) = match (ongoing, unanswered) {
+            (Some(ongoing), _) => {
+                let since = ongoing.stretch.start;
+                (since, self.ongoing(slot, ongoing, now))
+            }
+            (None, Some(asked)) => {
+                let since = asked.max(slot.last_end());
+                (since, self.outside(slot, since, now))
+            }
+            (None, None) => (now, None),
+        };
+        hold.or_else(|| self.starved(slot, since))
+    }
+
     /// The hold that a worker's stretch is at `now`; `None` when it is too short.
-    pub(super) fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
+    fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
         let Ongoing {
             mut stretch,
             in_piece,
@@ -187,10 +211,9 @@ impl Shared {
         self.unfinished(slot, &stretch)
     }
 
-    /// The hold of a worker that does not answer since `asked`, with no watched work to explain
-    /// it; `None` when that is not long.
-    pub(super) fn outside(&self, slot: &Arc<Slot>, asked: u64, now: u64) -> Option<Hold> {
-        let since = asked.max(slot.last_end());
+    /// The hold of a worker that does not answer, with no watched work since then to explain it;
+    /// `None` when that is not long.
+    fn outside(&self, slot: &Arc<Slot>, since: u64, now: u64) -> Option<Hold> {
         let mut stretch = Stretch::between(since, now.max(since));
         stretch.note_open(slot.open());
         self.unfinished(slot, &stretch)
@@ -203,6 +226,7 @@ impl Shared {
         }
         let culprits = stretch.culprits(self.threshold());
         Some(self.hold(&Raw {
+            kind: HoldKind::Blocked,
             slot: Arc::clone(slot),
             start: stretch.start,
             duration,
@@ -233,10 +257,7 @@ impl Shared {
     /// The workers that are held at this moment.
     pub(super) fn held_now(&self) -> Vec<Hold> {
         let now = system::now();
-        let hold = |slot: &Arc<Slot>| match slot.ongoing(now) {
-            Some(ongoing) => self.ongoing(slot, ongoing, now),
-            None => self.outside(slot, slot.unanswered()?, now),
-        };
+        let hold = |slot: &Arc<Slot>| self.current(slot, slot.ongoing(now), slot.unanswered(), now);
         self.slots().iter().filter_map(hold).collect()
     }
 
@@ -248,7 +269,9 @@ impl Shared {
             let until = ongoing.stretch.end;
             self.ongoing(slot, ongoing, until)
         };
-        let unfinished: Vec<_> = self.slots().iter().filter_map(unfinished).collect();
+        let slots = self.slots();
+        let mut unfinished: Vec<_> = slots.iter().filter_map(unfinished).collect();
+        unfinished.extend(slots.iter().filter_map(|slot| self.certainly_starved(slot)));
         let mut holds = self.settled();
         for hold in unfinished {
             if !holds
@@ -274,6 +297,7 @@ impl Shared {
             }
         };
         let mut hold = Hold {
+            kind: raw.kind,
             worker: raw.slot.worker,
             started: self.since_origin(raw.start),
             duration: Duration::from_nanos(raw.duration),

@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 use super::hold::Part;
 use super::route::Routes;
 use super::shared::Shared;
+use super::sockets::Sockets;
 use super::stretch::Stretch;
 use super::system;
 
@@ -37,6 +38,7 @@ pub(super) struct Slot {
     /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
     beat_asked: AtomicU64,
     pub(super) beat: AtomicWaker,
+    pub(super) sockets: Sockets,
     /// The thread's time in the run queue, at two times: the later one, and one from before the
     /// stretch that lasted then.
     run_delays: Mutex<[Sample; 2]>,
@@ -84,6 +86,7 @@ impl Slot {
             pending: Mutex::new(Stretch::default()),
             beat_asked: AtomicU64::new(0),
             beat: AtomicWaker::new(),
+            sockets: Sockets::new(),
             run_delays: Mutex::new([Sample { at: now, run_delay }; 2]),
         })
     }
@@ -219,7 +222,10 @@ impl Slot {
             Some(ongoing) => Some(ongoing.stretch.start),
             None => self.unanswered().map(|asked| asked.max(self.last_end())),
         };
-        start.is_some_and(|start| shared.since_origin(start) == started)
+        [start, self.sockets.unseen()]
+            .into_iter()
+            .flatten()
+            .any(|start| shared.since_origin(start) == started)
     }
 
     /// The stretch that is not over at `now`: a piece of work is in progress, or the loop has not

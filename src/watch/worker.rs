@@ -7,12 +7,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::hold::Part;
+use super::hold::{HoldKind, Part};
 use super::recorder::Recorder;
 use super::request::Request;
 use super::route::Names;
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
+use super::starved::Gap;
 use super::stretch::Stretch;
 use super::system;
 
@@ -61,7 +62,9 @@ pub(super) struct Worker {
     pub(super) depth: Cell<u32>,
     marker: RefCell<Option<Waker>>,
     /// The thread's CPU time when it was last read, and when that was.
-    cpu: Cell<(Option<u64>, u64)>,
+    pub(super) cpu: Cell<(Option<u64>, u64)>,
+    /// What it did since it was sent a byte that it has not come by.
+    pub(super) gap: RefCell<Gap>,
     pub(super) names: RefCell<Names>,
     pub(super) requests: Cell<u64>,
 }
@@ -85,6 +88,7 @@ impl Worker {
             depth: Cell::new(0),
             marker: RefCell::new(None),
             cpu: Cell::new((system::thread_cpu(), system::now())),
+            gap: RefCell::default(),
             requests: Cell::new(0),
         });
         let place = Place {
@@ -95,7 +99,8 @@ impl Worker {
         worker
     }
 
-    /// Spawns the two tasks that run between the others: the marker, and the heartbeat.
+    /// Spawns the tasks that run between the others: the marker, the heartbeat, and the one that
+    /// answers through the sockets.
     pub(super) fn spawn_tasks(self: &Rc<Self>) {
         if self.marker.borrow().is_some() {
             return;
@@ -123,6 +128,7 @@ impl Worker {
             worker.beat();
             Poll::Pending
         }));
+        self.spawn_answers();
     }
 
     /// The last tick of the clock. At the first piece of work after one the thread's CPU time is
@@ -180,6 +186,7 @@ impl Worker {
         if self.lasting.replace(false) {
             let now = system::now();
             self.over(now);
+            self.gap_turns();
             self.slot.set_last_end(now);
         }
     }
@@ -206,7 +213,12 @@ impl Worker {
         // A stretch that waits for its turn covers all since it began, and before that was looked at
         // then.
         if !self.lasting.get() {
+            let asked = self.slot.unanswered();
             self.resumes(system::now());
+            // If not, the marker has counted this turn.
+            if asked.is_some_and(|asked| asked > self.slot.last_end()) {
+                self.gap_turns();
+            }
         }
         self.slot.answer_beat();
     }
@@ -221,8 +233,10 @@ impl Worker {
     fn close(&self, stretch: &Stretch) {
         let duration = stretch.end - stretch.start;
         if duration < self.shared.threshold() {
+            self.gap_takes(stretch);
             return;
         }
+        self.cut_gap(stretch.start, stretch.end);
         let cpu_now = system::thread_cpu();
         let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let cpu = cpu_before
@@ -234,6 +248,7 @@ impl Worker {
         let waiting = stretch.waiting(&culprits);
         let slot = Arc::clone(&self.slot);
         self.shared.close(Raw {
+            kind: HoldKind::Blocked,
             slot,
             start: stretch.start,
             duration,
@@ -266,10 +281,11 @@ impl Drop for Worker {
         // A test drops its app and looks at the watch after, and the loop never turned in between.
         self.ends_with_its_last_piece();
         self.slot.end();
-        // Both tasks find the worker gone, and end.
+        // All tasks find the worker gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {
             marker.wake();
         }
         self.slot.beat.wake();
+        self.slot.sockets.task.wake();
     }
 }

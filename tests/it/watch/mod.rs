@@ -4,6 +4,7 @@ mod blame;
 mod forms;
 mod harness;
 mod routes;
+mod starved;
 mod told;
 
 use std::io::Write;

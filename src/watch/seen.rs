@@ -302,6 +302,7 @@ mod tests {
         use super::super::{lines, system};
 
         lines::start();
+        lines::prepare_thread();
         let stack = lines::take(system::thread_number()).expect("this thread's own");
         let stack = Arc::new(stack);
         let seen = Seen::default();

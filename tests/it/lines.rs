@@ -221,6 +221,27 @@ fn it_is_off_when_the_environment_says_so() {
     assert_off(&said, "HOLDUP_LINES is 0");
 }
 
+/// A library that walks stacks in its own way, and is asked before libgcc, which is loaded all the same.
+#[test]
+fn another_unwinder_than_libgccs_is_not_called_in_a_handler() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, library) = (folder.join("unwinds.c"), folder.join("libunwinds.so"));
+    let code = "int _Unwind_Backtrace(void *step, void *walk) { return 5; }";
+    std::fs::write(&source, code).expect("written");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source);
+    assert!(compile.status().expect("a C compiler").success());
+    let path = library.to_str().expect("UTF-8");
+    let said = run(app(false), &["sleep"], &[("LD_PRELOAD", path)]);
+    assert_off(
+        &said,
+        &format!("{path} walks stacks, and may take a lock for it"),
+    );
+}
+
 #[test]
 fn a_handler_of_the_apps_own_is_respected() {
     let said = run(app(false), &["urgent", "sleep"], &[]);

@@ -58,7 +58,7 @@ static OFF: OnceLock<Option<String>> = OnceLock::new();
 /// Starts it, once for the process, and says whether it is on. Called by a monitor.
 pub(super) fn start() {
     OFF.get_or_init(|| {
-        let off = if std::env::var(VARIABLE).is_ok_and(|value| value == "0") {
+        let off = if is_unwanted() {
             Some(format!("{VARIABLE} is 0"))
         } else {
             prepare().err()
@@ -69,6 +69,17 @@ pub(super) fn start() {
         }
         off
     });
+}
+
+/// Makes the calling thread one whose stack can be taken, if it is on. Called by a worker.
+pub(super) fn prepare_thread() {
+    if !is_unwanted() {
+        self::here::prepare_thread();
+    }
+}
+
+fn is_unwanted() -> bool {
+    std::env::var(VARIABLE).is_ok_and(|value| value == "0")
 }
 
 /// Why it is off, if it is.

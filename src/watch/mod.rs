@@ -144,8 +144,11 @@ mod seen;
 mod service;
 mod shared;
 mod slot;
+#[cfg(feature = "lines")]
+mod stacks;
 mod stretch;
 mod system;
+mod told;
 mod worker;
 
 use std::fmt::Write;

@@ -223,6 +223,27 @@ fn the_labs_blocking_countdown_is_exactly_one_hold_and_the_next_client_another()
 }
 
 #[test]
+fn a_hold_that_lasts_is_logged_again_after_a_second() {
+    let server = Server::start(&[]);
+    let mut blocking = get(server.address, "/blocking?from=30&period=1s");
+    blocking.tick().expect("a first tick");
+    let lasted = |line: &serde_json::Value| {
+        let text = line["message"].as_str()?;
+        let (_, lasted) = text.split_once(" holds worker 0 for ")?;
+        lasted
+            .split_once(" so far")
+            .map(|(lasted, _)| lasted.to_owned())
+    };
+    let told = server.logged_when("the hold, twice", |lines| {
+        let told: Vec<_> = lines.iter().filter_map(lasted).collect();
+        (told.len() >= 2).then_some(told)
+    });
+    // While it lasts, which is half a minute.
+    let second: f64 = told[1].trim_end_matches(" s").parse().expect("seconds");
+    assert!((1.0..10.0).contains(&second), "{told:?}");
+}
+
+#[test]
 fn the_metrics_page_answers_while_the_worker_is_held() {
     let server = Server::start(&[]);
     let metrics = server.console();

@@ -109,6 +109,11 @@ pub(super) fn read(addresses: &[usize]) -> Reading {
     reading::read(&names::of(addresses))
 }
 
+/// Whether that takes no longer than a moment.
+pub(super) fn is_quick(addresses: &[usize]) -> bool {
+    names::are_at_hand(addresses)
+}
+
 #[cfg(test)]
 #[expect(
     unsafe_code,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::watch::lines;
+use crate::watch::lines::frame::Frame;
 
 /// Once for all tests of this program, as for all watches of an app.
 fn start() {
@@ -124,7 +125,7 @@ fn stress(captures: usize) {
         taken += 1;
         if capture % 50 == 0 {
             let frames = names::of(&stack.addresses);
-            let within = |frame: &reading::Frame| {
+            let within = |frame: &Frame| {
                 let function = frame.name.as_deref().unwrap_or_default();
                 function.contains(&format!("::tests::{name}"))
                     || function.contains("::tests::stress")
@@ -280,7 +281,7 @@ fn alone_with_a_full_stack() {
         with_a_thread_that_has(left, |number| {
             let stack = (0..20).find_map(|_| take(number).ok()).expect("a stack");
             let frames = names::of(&stack.addresses);
-            let is_there = |frame: &reading::Frame| {
+            let is_there = |frame: &Frame| {
                 frame
                     .name
                     .as_deref()

@@ -135,6 +135,8 @@ mod figures;
 mod future;
 mod hold;
 #[cfg(feature = "lines")]
+mod holder;
+#[cfg(feature = "lines")]
 mod lines;
 mod monitor;
 mod recorder;

@@ -18,7 +18,7 @@ use super::system;
 use super::told::Told;
 #[cfg(feature = "lines")]
 use super::{
-    activity::Activity,
+    holder,
     lines::{self, Stack},
     seen::{self, Lines},
 };
@@ -123,29 +123,12 @@ impl Monitor {
         };
         let is_due = told.is_due(hold.duration);
         #[cfg(feature = "lines")]
-        let stack = told.stacks.take(shared, slot, &hold, is_due);
-        #[cfg(feature = "lines")]
-        if let Some(stack) = stack.as_ref().filter(|stack| stack.is_quick()) {
-            stack.reading();
-        }
+        let stack = told.take_stack(shared, slot, &hold, is_due);
         if is_due {
-            #[cfg(feature = "lines")]
-            {
-                told.who = hold.who();
-            }
             shared.seen.fill(&mut hold, shared.elapsed());
             #[cfg(feature = "lines")]
-            if let Some(reading) = stack.as_ref().and_then(|stack| stack.known_reading()) {
-                // Where it is now, whatever it did before.
-                hold.lines = seen::line(reading, &hold).into_iter().collect();
-            }
-            #[cfg(feature = "lines")]
-            let holder = {
-                told.is_named |= !hold.lines.is_empty();
-                self.lock_holder(shared, &hold)
-            };
-            #[cfg(not(feature = "lines"))]
-            let holder = "";
+            told.tells(&mut hold, stack.as_deref());
+            let holder = self.lock_holder(shared, &hold);
             warn!(target: "holdup", worker, "{hold}{holder}");
         }
         if is_new {
@@ -154,7 +137,7 @@ impl Monitor {
         // Only now, as it may take a while.
         #[cfg(feature = "lines")]
         if let Some(stack) = stack {
-            self.name_line(shared, slot, &mut hold, &stack);
+            self.name_line(shared, slot, hold, &stack);
         }
     }
 
@@ -177,57 +160,38 @@ impl Monitor {
 
 #[cfg(feature = "lines")]
 impl Monitor {
-    /// Tells on which line a worker is held, when the warning of the hold could not.
-    fn name_line(&mut self, shared: &Shared, slot: &Slot, hold: &mut Hold, stack: &Stack) {
-        let line = seen::line(stack.reading(), hold);
+    /// Tells on which line a worker is held, when no warning of the hold could so far.
+    fn name_line(&mut self, shared: &Shared, slot: &Slot, mut hold: Hold, stack: &Stack) {
+        let line = seen::line(stack.reading(), &hold);
         let told = self.told.get_mut(&hold.worker);
         let (Some(line), Some(told)) = (line, told.filter(|told| !told.is_named)) else {
             return;
         };
-        // The warning of its end names it as well.
+        // If it is over, the warning of its end names the line.
         if !slot.is_in(shared, hold.started) {
             return;
         }
         told.is_named = true;
         hold.lines = vec![line];
         let (worker, who, line) = (hold.worker, hold.who(), Lines(&hold.lines));
-        let holder = self.lock_holder(shared, hold);
+        let holder = self.lock_holder(shared, &hold);
         warn!(target: "holdup", worker, "worker {worker}, held by {who}, is {line}{holder}");
     }
 
-    /// Who may have the lock that a held worker waits for, as what follows its sentence: another held
-    /// worker that is further on in the very function. Empty when there is none, or more than one.
+    /// What follows a hold's sentence when somebody may have the lock that it waits for.
     fn lock_holder(&self, shared: &Shared, hold: &Hold) -> String {
-        let nobody = String::new();
-        let waits = hold.activity == Some(Activity::WaitingForLock);
-        let line = hold
-            .lines
-            .first()
-            .filter(|line| waits && line.takes_a_lock());
-        let Some((function, file, line)) =
-            line.and_then(|line| Some((&line.function, line.file.as_ref()?, line.line?)))
-        else {
-            return nobody;
-        };
-        let slots = shared.slots();
-        let others = self.told.iter().filter_map(|(&worker, told)| {
-            let slot = slots.iter().find(|slot| slot.worker == worker)?;
-            let is_other = worker != hold.worker && !told.is_over();
-            if !is_other || !slot.is_in(shared, told.started) {
-                return None;
-            }
-            let stack = shared.seen.latest(worker, told.started)?;
-            let at = stack.known_reading()?.further_on(function, file, line)?;
-            Some(format!(
-                "; the lock is perhaps held by {} on worker {worker}, at {at}",
-                told.who
-            ))
-        });
-        let others: Vec<_> = others.collect();
-        match others.as_slice() {
-            [other] => other.clone(),
-            _ => nobody,
-        }
+        let holder = holder::of(shared, &self.told, hold);
+        holder.map_or_else(String::new, |holder| {
+            format!("; the lock is perhaps held by {holder}")
+        })
+    }
+}
+
+#[cfg(not(feature = "lines"))]
+impl Monitor {
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn lock_holder(&self, _: &Shared, _: &Hold) -> &'static str {
+        ""
     }
 }
 

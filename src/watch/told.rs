@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "lines")]
+use {
+    super::{hold::Hold, lines::Stack, seen, shared::Shared, slot::Slot, stacks::Stacks},
+    std::sync::Arc,
+};
+
 /// A hold that lasts is told of again when it has lasted this long, and then every minute.
 const AGAIN: [Duration; 3] = [
     Duration::from_secs(1),
@@ -16,7 +22,7 @@ pub(super) struct Told {
     /// How long it has to last to be told of; `None` when it is over.
     due: Option<Duration>,
     #[cfg(feature = "lines")]
-    pub(super) stacks: super::stacks::Stacks,
+    stacks: Stacks,
     /// Whether a warning has named its line.
     #[cfg(feature = "lines")]
     pub(super) is_named: bool,
@@ -31,7 +37,7 @@ impl Told {
             started,
             due: Some(Duration::ZERO),
             #[cfg(feature = "lines")]
-            stacks: super::stacks::Stacks::default(),
+            stacks: Stacks::default(),
             #[cfg(feature = "lines")]
             is_named: false,
             #[cfg(feature = "lines")]
@@ -55,10 +61,35 @@ impl Told {
         }
         is_due
     }
+}
 
-    #[cfg(feature = "lines")]
-    pub(super) fn is_over(&self) -> bool {
-        self.due.is_none()
+#[cfg(feature = "lines")]
+impl Told {
+    /// The stack of its worker, if it is time for one or the hold is told of now; read, unless that takes
+    /// a while.
+    pub(super) fn take_stack(
+        &mut self,
+        shared: &Shared,
+        slot: &Slot,
+        hold: &Hold,
+        is_told: bool,
+    ) -> Option<Arc<Stack>> {
+        let stack = self.stacks.take(shared, slot, hold, is_told)?;
+        // Between the look and the stack the hold may have ended.
+        let stack = slot.is_in(shared, hold.started).then_some(stack)?;
+        if stack.is_quick() {
+            stack.reading();
+        }
+        Some(stack)
+    }
+
+    /// The hold is told of: with the line that it is at now, if that is known.
+    pub(super) fn tells(&mut self, hold: &mut Hold, stack: Option<&Stack>) {
+        self.who = hold.who();
+        if let Some(reading) = stack.and_then(Stack::known_reading) {
+            hold.lines = seen::line(reading, hold).into_iter().collect();
+        }
+        self.is_named |= !hold.lines.is_empty();
     }
 }
 

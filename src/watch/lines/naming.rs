@@ -123,13 +123,15 @@ fn is_called_as_a_handler(around: &[Frame]) -> bool {
         let krate = frame.krate();
         !krate.is_some_and(|krate| matches!(krate.as_str(), "std" | "core" | "alloc"))
     });
-    let is_actix_webs = |frame: &Frame| {
-        let by_file =
-            |file: &String| file.contains("/actix-web-") && file.ends_with("/src/handler.rs");
-        frame.file.as_ref().is_some_and(by_file)
-            || frame.function().starts_with("actix_web::handler::")
-    };
-    caller.is_some_and(is_actix_webs)
+    caller.is_some_and(calls_handlers)
+}
+
+/// Whether it is in the module of actix-web that calls handlers.
+pub(super) fn calls_handlers(frame: &Frame) -> bool {
+    match &frame.file {
+        Some(file) => file.contains("/actix-web-") && file.ends_with("/src/handler.rs"),
+        None => frame.function().starts_with("actix_web::handler::"),
+    }
 }
 
 #[cfg(test)]

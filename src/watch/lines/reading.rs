@@ -2,7 +2,7 @@
 
 use super::frame::Frame;
 use super::function::{crate_of, path, public};
-use super::naming::name;
+use super::naming::{HANDLER, calls_handlers, name};
 
 /// What a stack says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,10 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     let mut of_the_app: Vec<_> = of_the_app.map(place).collect();
     let outermost = frames.iter().rposition(|frame| apps.has(frame));
     let around = of_the_app.split_off(of_the_app.len().min(1));
-    let place = of_the_app.pop().or_else(|| librarys(frames).map(place));
+    let place = of_the_app
+        .pop()
+        .or_else(|| handlers(frames))
+        .or_else(|| librarys(frames).map(place));
     let told = outermost.map_or(frames.len(), |index| index + 1);
     let tell = |index| tell(frames, &apps, index);
     let mut stack: Vec<_> = (0..told).filter_map(tell).collect();
@@ -111,6 +114,21 @@ impl<'a> Apps<'a> {
                 .by_name
                 .is_some_and(|apps| crate_of(path(name)) == apps)
     }
+}
+
+/// Where there are no files, a handler may be inlined into the server's function that calls handlers, and
+/// so without a name.
+fn handlers(frames: &[Frame]) -> Option<Place> {
+    let is_it = |frame: &Frame| frame.file.is_none() && calls_handlers(frame);
+    let index = frames.iter().position(is_it)?;
+    let called = frames[..index].iter().rev().find_map(Frame::called)?;
+    Some(Place {
+        function: HANDLER.to_owned(),
+        file: None,
+        line: None,
+        called: Some(called),
+        library: false,
+    })
 }
 
 /// The innermost function that has a name, of the library that the app mounted: the outermost that is
@@ -240,6 +258,10 @@ mod tests {
             "app::rows in rusqlite::Connection::execute_batch"
         );
         assert_eq!(place(&frames[5..]), "");
+        // A handler that is inlined into its caller.
+        let sleep = frame("std::thread::functions::sleep", "", 0);
+        let inlined = [&[sleep], &frames[5..]].concat();
+        assert_eq!(place(&inlined), "the handler in std::thread::sleep");
         assert_eq!(place(&[frame("", "", 0)]), "");
         assert_eq!(place(&[]), "");
     }

@@ -113,12 +113,13 @@
 //!   (`signal(7)` lists them), returns `EINTR`. The standard library and tokio repeat it; a C library may
 //!   take it for an error.
 //! - Stacks are walked by the compilers' tables, with libgcc's unwinder. In hand-written assembly they may
-//!   be wrong. A walk ends where they lead off the thread's stack or back into it, and after 192 frames.
-//!   But the unwinder reads one address from where they lead before that can be looked at: when nothing
-//!   is mapped there, it ends the program.
+//!   be wrong. A walk ends where they lead off the thread's stack or back to where it was, and after 192
+//!   frames. But the unwinder reads one address from where they lead before that can be looked at: when
+//!   nothing is mapped there, it ends the program.
 //! - A worker whose own stack is nearly full is walked all the same: the handler has a stack of its own, by
 //!   `sigaltstack(2)`, in place of the 8 KiB that Rust gives a thread. A thread that has been given a
-//!   smaller one since is not walked.
+//!   smaller one since is not walked, and neither is one that runs on a stack which is not its own, as
+//!   the `stacker` crate makes them.
 //! - Where another library than libgcc walks stacks, it may take a lock for it: then it is off.
 //! - Code that registers such tables at run time, as JIT compilers do, takes a lock that the walk may
 //!   then have to wait for: turn it off in such a program.

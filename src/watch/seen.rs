@@ -349,6 +349,7 @@ mod tests {
     fn while_it_lasts_nobody_waits_until_its_lines_are_found() {
         use super::super::{lines, system};
 
+        let _turn = lines::turn();
         lines::start();
         lines::prepare_thread();
         let stack = lines::take(system::thread_number()).expect("this thread's own");

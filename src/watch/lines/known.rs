@@ -1,6 +1,6 @@
 //! What is never the app's own code: crates, files, functions.
 
-/// Crates of the server and of its runtime, for where no file tells it.
+/// Crates of the server and its runtime, and what these are made of. Nobody mounts them.
 pub(super) const SERVERS: &[&str] = &[
     "actix",
     "actix_codec",
@@ -34,7 +34,7 @@ pub(super) const SERVERS: &[&str] = &[
     "tracing",
 ];
 
-/// Libraries that an app mounts or wraps itself in.
+/// Libraries that an app mounts or wraps itself in, for where no file tells that they are not the app's.
 pub(super) const MOUNTED: &[&str] = &[
     "actix_cors",
     "actix_files",

@@ -95,3 +95,11 @@ fn is_unwanted() -> bool {
 pub(super) fn off() -> Option<&'static str> {
     OFF.get()?.as_deref()
 }
+
+/// Tests that read or let go of the line tables, or look at the memory meanwhile, take turns.
+#[cfg(test)]
+pub(super) fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -238,9 +238,19 @@ fn a_hold_that_lasts_is_logged_again_after_a_second() {
         let told: Vec<_> = lines.iter().filter_map(lasted).collect();
         (told.len() >= 2).then_some(told)
     });
-    // While it lasts, which is half a minute.
-    let second: f64 = told[1].trim_end_matches(" s").parse().expect("seconds");
-    assert!((1.0..10.0).contains(&second), "{told:?}");
+    // While it lasts, which is half a minute. On a busy machine the first look may come late.
+    let seconds = |text: &String| match text.split_once(' ') {
+        Some((number, "ms")) => number.parse().map(|number: f64| number / 1000.0),
+        Some((number, "s")) => number.parse(),
+        _ => panic!("{told:?}"),
+    };
+    let lasted: Vec<_> = told
+        .iter()
+        .map(|text| seconds(text).expect("a number"))
+        .collect();
+    let mark = [1.0, 10.0].into_iter().find(|mark| lasted[0] < *mark);
+    let mark = mark.expect("it is looked at within ten seconds");
+    assert!(lasted[1] >= mark, "{told:?}");
 }
 
 #[test]

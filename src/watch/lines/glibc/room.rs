@@ -129,13 +129,11 @@ impl Mapping {
     fn new() -> Option<Self> {
         // SAFETY: it takes nothing and only tells.
         let guard = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
-        let (read_write, private) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
-        );
+        let size = guard + SIZE;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
         // SAFETY: a new mapping, where the kernel finds room for it.
-        let start =
-            unsafe { libc::mmap(ptr::null_mut(), guard + SIZE, read_write, private, -1, 0) };
+        let start = unsafe { libc::mmap(ptr::null_mut(), size, access, kind, -1, 0) };
         if start == libc::MAP_FAILED {
             return None;
         }

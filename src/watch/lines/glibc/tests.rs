@@ -316,18 +316,14 @@ fn a_thread_with_a_small_stack_for_handlers_is_not_walked_and_goes_on() {
         };
         let [set, unset] = [0, libc::SS_DISABLE].map(&mut stack);
         // SAFETY: it lives until it is taken away again.
-        assert_eq!(
-            unsafe { libc::sigaltstack(&raw const set, std::ptr::null_mut()) },
-            0
-        );
+        let failed = unsafe { libc::sigaltstack(&raw const set, std::ptr::null_mut()) };
+        assert_eq!(failed, 0);
         tell.send(system::thread_number())
             .expect("it is waited for");
         ended.recv().expect("it is told");
         // SAFETY: the thread is on its own stack.
-        assert_eq!(
-            unsafe { libc::sigaltstack(&raw const unset, std::ptr::null_mut()) },
-            0
-        );
+        let failed = unsafe { libc::sigaltstack(&raw const unset, std::ptr::null_mut()) };
+        assert_eq!(failed, 0);
     });
     let number = told.recv().expect("a number");
     assert!(take(number).is_err());

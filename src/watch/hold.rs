@@ -57,7 +57,8 @@ pub struct Hold {
     /// What its thread is doing; of a hold that is over, what it was doing at most of the looks.
     /// `None` where the system does not tell (it does on Linux), and when nobody looked in time.
     pub activity: Option<Activity>,
-    /// Where in the app's own code it was, the most frequent line first. Empty without the feature
+    /// Where in the app's own code it was, the most frequent line first; where none of that was on the
+    /// stack, in which [`library`](Line::library). Empty without the feature
     /// `lines`, and when no stack was taken; see the [module](super) for what it needs.
     pub lines: Vec<Line>,
     /// One stack of those that were taken, of the most frequent line: functions, the innermost first,
@@ -167,6 +168,17 @@ impl Part {
 }
 
 impl Hold {
+    /// Who holds the worker, in a few words.
+    #[cfg(feature = "lines")]
+    pub(super) fn who(&self) -> String {
+        let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
+        match self.culprits.as_slice() {
+            [] => "something outside the watched requests".to_owned(),
+            [only] => name(only),
+            [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+        }
+    }
+
     /// What is left of it when the time in which the system ran something else is taken away.
     #[must_use]
     pub fn own_duration(&self) -> Duration {
@@ -261,8 +273,13 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// In milliseconds, to the microsecond: as a number it is written with three decimals at most.
+pub(super) fn as_milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
 pub(super) fn milliseconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+    to.serialize_f64(as_milliseconds(*duration))
 }
 
 #[expect(
@@ -334,12 +351,26 @@ mod tests {
     }
 
     #[test]
+    fn milliseconds_have_three_decimals_at_most() {
+        for (nanoseconds, text) in [
+            (702_706_607, "702.707"),
+            (100_000_499, "100.0"),
+            (3_401_234_567, "3401.235"),
+            (1, "0.0"),
+        ] {
+            let duration = as_milliseconds(Duration::from_nanos(nanoseconds));
+            assert_eq!(format!("{duration:?}"), text);
+        }
+    }
+
+    #[test]
     fn a_holds_lines_are_named_by_share() {
         let line = |function: &str, line, called: Option<&str>, samples| Line {
             function: function.to_owned(),
             file: Some("src/main.rs".to_owned()),
             line: Some(line),
             called: called.map(str::to_owned),
+            library: false,
             samples,
         };
         let one = line("app::render", 4, Some("std::thread::sleep"), 3);
@@ -364,6 +395,18 @@ mod tests {
             line: None,
             ..several[0].clone()
         };
+        let library = Line {
+            function: "actix_files::NamedFile::open".to_owned(),
+            file: Some("actix-files-0.6.10/src/named.rs".to_owned()),
+            library: true,
+            called: Some("std::fs::File::open".to_owned()),
+            ..several[0].clone()
+        };
+        assert_eq!(
+            Lines(&[library]).to_string(),
+            "at actix_files::NamedFile::open (actix-files-0.6.10/src/named.rs:9), in \
+             std::fs::File::open, with no code of the app's own on the stack"
+        );
         assert_eq!(
             Lines(&[unknown]).to_string(),
             "at app::sum (no line tables)"

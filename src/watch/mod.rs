@@ -20,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! When a worker has been held for 100 ms, a thread outside says so once, and once more when it is
-//! over (as [`tracing`] warnings with the target `holdup`):
+//! When a worker has been held for 100 ms, a thread outside says so, and once more when it is over (as
+//! [`tracing`] warnings with the target `holdup`). While it lasts it is said again after 1, 10 and 60
+//! seconds and then every minute:
 //!
 //! ```text
 //! WARN holdup: GET /report (future, 1 poll, 112 ms) holds worker 2 for 112 ms so far, 4 other requests open
@@ -86,16 +87,30 @@
 //! … holds worker 2 for 112 ms so far, sleeping, at app::render (src/main.rs:4), in std::thread::sleep
 //! ```
 //!
+//! The line tables are read when a stack is first needed. The warning of that hold does not wait for it,
+//! and the line follows in a second one: `worker 2, held by GET /report, is at app::render (…)`.
+//!
+//! A hold may be in a library that the app mounts, such as `actix_files` on a slow disk. Then the
+//! library's function is named ([`Line::library`]), and the route tells where it is mounted.
+//!
+//! A worker that waits for a lock may wait for another worker. When just one other held worker is further
+//! on in the very function that takes the lock, the warning adds: `the lock is perhaps held by GET /report
+//! on worker 1, at app::count (src/main.rs:14)`. It is a guess: the function may take one of many locks,
+//! or have let go of it.
+//!
 //! *What it needs.* Linux with glibc, on `x86_64` or `aarch64`, with libgcc 12 or later (Debian 12, Ubuntu 22.04,
 //! Fedora 36). Line tables, by `debug = "line-tables-only"` in the profile: without them only functions
 //! are named, and in a stripped program nothing is. When it starts it logs `lines: on`, or why it
-//! is off. With line tables alone, what was inlined has only its short name, and an inlined `async fn`
-//! none; `debug = "limited"` keeps them. A function whose last act is a call may not be on the stack in
+//! is off. With line tables alone, what was inlined has only its short name, without its type: `app::cart::clone`
+//! for `app::cart::Cart::clone`, and where nothing on the stack knows its module either, `clone`. An
+//! inlined `async fn` has none; mostly what calls it knows it, and else a handler is `the handler of GET
+//! /report`. `debug = "limited"` keeps all names. A function whose last act is a call may not be on the stack in
 //! an optimized build: then its caller is named.
 //!
 //! *What it costs.* While nothing is held, nothing. While a worker is held, its thread is interrupted by
 //! a signal, `SIGURG`, up to ten times in the first second and ever more rarely after, at most a
-//! hundred times, and loses less than a millisecond each time. Reading the line tables takes a thread
+//! hundred times and once a minute, and loses less than a millisecond each time. Each worker's thread
+//! has 64 KiB of address space more, for the signal's handler. Reading the line tables takes a thread
 //! outside a tenth of a second at the first hold (half a second in a debug build), and memory: at most
 //! 70 MB in a small app. Ten seconds after they were last needed they are let go, and a third to a half
 //! of that at once with them; the rest the allocator keeps for other use. A worker that makes a
@@ -105,8 +120,15 @@
 //! - A system call that is never restarted after a signal, such as `poll`, `epoll_wait` or `nanosleep`
 //!   (`signal(7)` lists them), returns `EINTR`. The standard library and tokio repeat it; a C library may
 //!   take it for an error.
-//! - Stacks are walked by the compilers' tables. Where they are wrong, as in hand-written assembly they
-//!   may be, the walk may lead nowhere, and in the worst case end the program.
+//! - Stacks are walked by the compilers' tables, with libgcc's unwinder. In hand-written assembly they may
+//!   be wrong. A walk ends where they lead off the thread's stack or back to where it was, and after 192
+//!   frames. But the unwinder reads one address from where they lead before that can be looked at: when
+//!   nothing is mapped there, it ends the program.
+//! - A worker whose own stack is nearly full is walked all the same: the handler has a stack of its own, by
+//!   `sigaltstack(2)`, in place of the 8 KiB that Rust gives a thread. A thread that has been given a
+//!   smaller one since is not walked, and neither is one that runs on a stack which is not its own, as
+//!   the `stacker` crate makes them.
+//! - Where another library than libgcc walks stacks, it may take a lock for it: then it is off.
 //! - Code that registers such tables at run time, as JIT compilers do, takes a lock that the walk may
 //!   then have to wait for: turn it off in such a program.
 //! - A handler for `SIGURG` that is there first is respected, and so is one that comes later: it is off
@@ -146,6 +168,8 @@ mod figures;
 mod future;
 mod hold;
 #[cfg(feature = "lines")]
+mod holder;
+#[cfg(feature = "lines")]
 mod lines;
 mod monitor;
 mod recorder;
@@ -156,9 +180,12 @@ mod service;
 mod shared;
 mod slot;
 mod sockets;
+#[cfg(feature = "lines")]
+mod stacks;
 mod starved;
 mod stretch;
 mod system;
+mod told;
 mod worker;
 
 use std::fmt::Write;

@@ -78,6 +78,8 @@ impl Worker {
         if let Some(worker) = known {
             return worker;
         }
+        #[cfg(feature = "lines")]
+        super::lines::prepare_thread();
         let slot = shared.register(number);
         let worker = Rc::new(Self {
             names: RefCell::new(Names::new(Arc::clone(&slot.routes))),

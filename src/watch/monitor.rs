@@ -11,6 +11,7 @@ use tracing::warn;
 use super::activity;
 use super::figures::Figures;
 use super::hold::Hold;
+use super::oversleep::Pause;
 use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -28,21 +29,21 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 pub(super) fn start(shared: Weak<Shared>) -> Thread {
     let run = move || {
         let mut monitor = Monitor::default();
+        let mut pauses = Pauses::default();
         #[cfg(feature = "lines")]
         lines::start();
         while let Some(shared) = shared.upgrade() {
-            let pause = if monitor.look(&shared) {
-                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
-                Some(pause.clamp(PAUSE.0, PAUSE.1))
-            } else {
-                None
-            };
-            drop(shared);
+            pauses.end(&shared);
+            let some = monitor.look(&shared);
             #[cfg(feature = "lines")]
             lines::rest(system::now());
-            match pause {
-                Some(pause) => thread::park_timeout(pause),
-                None => thread::park(),
+            if some {
+                let pause = pauses.begin(&shared);
+                drop(shared);
+                thread::park_timeout(pause);
+            } else {
+                drop(shared);
+                thread::park();
             }
         }
     };
@@ -53,6 +54,46 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
         .expect("the system has room for one more thread")
         .thread()
         .clone()
+}
+
+/// What the monitor oversleeps.
+#[derive(Default)]
+struct Pauses {
+    /// The one that it is in: when it began and when it should end.
+    current: Option<(u64, u64)>,
+    /// The thread's time in the run queue when it began.
+    run_delay: Option<u64>,
+}
+
+impl Pauses {
+    /// The pause that begins now.
+    fn begin(&mut self, shared: &Shared) -> Duration {
+        let pause = Duration::from_nanos(shared.threshold() / LOOKS).clamp(PAUSE.0, PAUSE.1);
+        self.run_delay = system::run_delay(system::thread_number());
+        let now = system::now();
+        self.current = Some((now, now + pause.as_nanos() as u64));
+        shared.oversleeps.begin(now);
+        pause
+    }
+
+    fn end(&mut self, shared: &Shared) {
+        let Some((from, due)) = self.current.take() else {
+            return;
+        };
+        let mut pause = Pause {
+            from,
+            due,
+            to: system::now(),
+            queued: 0,
+        };
+        if pause.is_late()
+            && let Some(before) = self.run_delay
+            && let Some(now) = system::run_delay(system::thread_number())
+        {
+            pause.queued = now.saturating_sub(before);
+        }
+        shared.oversleeps.end(pause);
+    }
 }
 
 #[derive(Default)]
@@ -80,7 +121,7 @@ impl Monitor {
             let unanswered = slot.ask_beat(now);
             let ongoing = slot.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
-            slot.sample(now, since.or(unanswered));
+            slot.sample(since.or(unanswered));
             let hold = match ongoing {
                 Some(ongoing) => shared.ongoing(slot, ongoing, now),
                 None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
@@ -217,7 +258,8 @@ mod tests {
                 start,
                 duration: 150_000_000,
                 cpu: None,
-                descheduled: None,
+                delay: None,
+                outside: 0,
                 culprits: Vec::new(),
                 waiting: 0,
                 ongoing,

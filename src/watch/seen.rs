@@ -259,6 +259,8 @@ mod tests {
             activity: None,
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: None,
+            outside: Duration::ZERO,
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct Slot {
     pending: Mutex<Stretch>,
     /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
     beat_asked: AtomicU64,
+    /// When what answers it had been woken. The monitor may lose its turn between the two.
+    beat_sent: AtomicU64,
     pub(super) beat: AtomicWaker,
     /// The thread's time in the run queue, at two times: the later one, and one from before the
     /// stretch that lasted then.
@@ -54,6 +56,22 @@ const NO_BEAT: u64 = u64::MAX;
 
 /// A sample taken longer than this before a stretch tells too much of what was before it.
 const SAMPLE_AGE: u64 = 200_000_000;
+
+/// How long a worker's thread was in the run queue in a stretch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delay {
+    /// At most, nanoseconds: with what was shortly before the stretch.
+    pub(super) at_most: u64,
+    /// Whether the time before is so short that it hardly matters.
+    pub(super) is_exact: bool,
+}
+
+impl Delay {
+    pub(super) fn at_most(self, time: u64) -> Self {
+        let at_most = self.at_most.min(time);
+        Self { at_most, ..self }
+    }
+}
 
 /// A stretch that is not over, as seen from outside.
 #[derive(Debug)]
@@ -83,6 +101,7 @@ impl Slot {
             pending_end: AtomicU64::new(0),
             pending: Mutex::new(Stretch::default()),
             beat_asked: AtomicU64::new(0),
+            beat_sent: AtomicU64::new(0),
             beat: AtomicWaker::new(),
             run_delays: Mutex::new([Sample { at: now, run_delay }; 2]),
         })
@@ -147,14 +166,14 @@ impl Slot {
     }
 
     /// How long the worker's thread was in the run queue in a stretch that began at `start` and
-    /// ends now, or shortly before it; `None` when that is not known.
-    pub(super) fn descheduled_since(&self, start: u64) -> Option<u64> {
+    /// ends now; `None` when that is not known.
+    pub(super) fn delay_since(&self, start: u64) -> Option<Delay> {
         let samples = *self.run_delays.try_lock().ok()?;
         let before = samples.iter().rev().find(|sample| sample.at <= start)?;
-        if start - before.at > SAMPLE_AGE {
-            return None;
-        }
-        Some(system::run_delay(self.thread)?.saturating_sub(before.run_delay))
+        Some(Delay {
+            at_most: system::run_delay(self.thread)?.saturating_sub(before.run_delay),
+            is_exact: start - before.at <= SAMPLE_AGE,
+        })
     }
 
     // The others' side.
@@ -175,7 +194,7 @@ impl Slot {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Asks for a heartbeat, unless the last one is still to come; then, since when.
+    /// Asks for a heartbeat, unless the last one is still to come; then, [since when](Self::unanswered).
     pub(super) fn ask_beat(&self, now: u64) -> Option<u64> {
         match self
             .beat_asked
@@ -183,33 +202,37 @@ impl Slot {
         {
             Ok(_) => {
                 self.beat.wake();
+                self.beat_sent.store(system::now(), Ordering::Release);
                 None
             }
-            Err(NO_BEAT) => None,
-            Err(asked) => Some(asked),
+            Err(_) => self.unanswered(),
         }
     }
 
     /// Since when a heartbeat is asked for and not answered.
     pub(super) fn unanswered(&self) -> Option<u64> {
-        match self.beat_asked.load(Ordering::Acquire) {
-            0 | NO_BEAT => None,
-            asked => Some(asked),
+        let asked = self.beat_asked.load(Ordering::Acquire);
+        if asked == 0 || asked == NO_BEAT {
+            return None;
         }
+        let sent = self.beat_sent.load(Ordering::Acquire);
+        (sent >= asked).then_some(sent)
     }
 
     /// Notes the thread's time in the run queue, but keeps a note from before the stretch that
     /// lasts since `start`.
-    pub(super) fn sample(&self, now: u64, start: Option<u64>) {
+    pub(super) fn sample(&self, start: Option<u64>) {
         let Some(run_delay) = system::run_delay(self.thread) else {
             return;
         };
+        // Only now: who reads it may lose its turn before.
+        let at = system::now();
         let mut samples = self
             .run_delays
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if start.is_none_or(|start| start > samples[1].at) {
-            *samples = [samples[1], Sample { at: now, run_delay }];
+            *samples = [samples[1], Sample { at, run_delay }];
         }
     }
 

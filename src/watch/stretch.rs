@@ -60,6 +60,8 @@ pub(super) struct Stretch {
     rest: Vec<Entry>,
     /// The time that its pieces took together.
     watched: u64,
+    /// The time in which nothing watched went on, though a request waited for something.
+    pub(super) outside: u64,
     /// The most requests that were open in it at the end of a piece.
     open: usize,
 }
@@ -81,6 +83,7 @@ impl Stretch {
         self.entries.clear();
         self.rest.clear();
         self.watched = 0;
+        self.outside = 0;
         self.open = 0;
     }
 

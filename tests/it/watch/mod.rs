@@ -3,6 +3,7 @@
 mod blame;
 mod forms;
 mod harness;
+mod outside;
 mod told;
 
 use std::io::Write;

@@ -11,7 +11,7 @@ use tracing::warn;
 use super::activity;
 use super::figures::Figures;
 use super::hold::Hold;
-use super::oversleep::Pause;
+use super::oversleep::Lateness;
 use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -29,19 +29,20 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 pub(super) fn start(shared: Weak<Shared>) -> Thread {
     let run = move || {
         let mut monitor = Monitor::default();
-        let mut pauses = Pauses::default();
         #[cfg(feature = "lines")]
         lines::start();
         while let Some(shared) = shared.upgrade() {
-            pauses.end(&shared);
             let some = monitor.look(&shared);
             #[cfg(feature = "lines")]
             lines::rest(system::now());
             if some {
-                let pause = pauses.begin(&shared);
+                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
+                let pause = pause.clamp(PAUSE.0, PAUSE.1);
+                monitor.lateness.pauses(&shared.oversleeps, pause);
                 drop(shared);
                 thread::park_timeout(pause);
             } else {
+                monitor.lateness.ignore(&shared.oversleeps);
                 drop(shared);
                 thread::park();
             }
@@ -56,51 +57,12 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
         .clone()
 }
 
-/// What the monitor oversleeps.
-#[derive(Default)]
-struct Pauses {
-    /// The one that it is in: when it began and when it should end.
-    current: Option<(u64, u64)>,
-    /// The thread's time in the run queue when it began.
-    run_delay: Option<u64>,
-}
-
-impl Pauses {
-    /// The pause that begins now.
-    fn begin(&mut self, shared: &Shared) -> Duration {
-        let pause = Duration::from_nanos(shared.threshold() / LOOKS).clamp(PAUSE.0, PAUSE.1);
-        self.run_delay = system::run_delay(system::thread_number());
-        let now = system::now();
-        self.current = Some((now, now + pause.as_nanos() as u64));
-        shared.oversleeps.begin(now);
-        pause
-    }
-
-    fn end(&mut self, shared: &Shared) {
-        let Some((from, due)) = self.current.take() else {
-            return;
-        };
-        let mut pause = Pause {
-            from,
-            due,
-            to: system::now(),
-            queued: 0,
-        };
-        if pause.is_late()
-            && let Some(before) = self.run_delay
-            && let Some(now) = system::run_delay(system::thread_number())
-        {
-            pause.queued = now.saturating_sub(before);
-        }
-        shared.oversleeps.end(pause);
-    }
-}
-
 #[derive(Default)]
 struct Monitor {
     /// The latest hold of which a warning has told, by worker.
     told: HashMap<usize, Told>,
     figures: Figures,
+    lateness: Lateness,
 }
 
 /// A hold of which a warning has told.
@@ -113,6 +75,7 @@ struct Told {
 impl Monitor {
     /// One look at everything. False when there is no worker to look at.
     fn look(&mut self, shared: &Arc<Shared>) -> bool {
+        self.lateness.note(&shared.oversleeps);
         let slots = shared.slots();
         let mut held_workers = 0;
         for slot in &slots {
@@ -122,6 +85,8 @@ impl Monitor {
             let ongoing = slot.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
             slot.sample(since.or(unanswered));
+            // What is late by now cannot be in the hold, which is looked at as of before.
+            self.lateness.note(&shared.oversleeps);
             let hold = match ongoing {
                 Some(ongoing) => shared.ongoing(slot, ongoing, now),
                 None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
@@ -131,6 +96,7 @@ impl Monitor {
                 self.held(shared, slot, hold);
             }
         }
+        self.lateness.note(&shared.oversleeps);
         self.told
             .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
         for hold in shared.untold() {
@@ -155,6 +121,8 @@ impl Monitor {
         {
             shared.seen.note(worker, started, activity);
         }
+        // From here on it may have to wait itself, for whoever reads its log.
+        self.lateness.ignore(&shared.oversleeps);
         let is_new = self.is_new(worker, started);
         if is_new {
             self.told.insert(worker, Told::new(started));
@@ -171,6 +139,7 @@ impl Monitor {
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
+        self.lateness.ignore(&shared.oversleeps);
         // Its worker may show it for a moment longer.
         if self.is_new(hold.worker, hold.started) {
             self.told.insert(hold.worker, Told::new(hold.started));

@@ -4,6 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::system;
 
 /// Every machine wakes a thread this late now and then, nanoseconds.
 const LEAST: u64 = 10_000_000;
@@ -11,29 +14,30 @@ const LEAST: u64 = 10_000_000;
 /// The most that are kept; the oldest are forgotten first.
 const KEPT: usize = 64;
 
-/// One pause of the monitor that took longer than it should. All times are nanoseconds of one clock.
+/// Some time in which the monitor did nothing but pause, and look at workers, which takes no time to speak of.
+/// All times are nanoseconds of one clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pause {
-    pub(super) from: u64,
+struct Stage {
+    from: u64,
     /// When it should have ended.
-    pub(super) due: u64,
+    due: u64,
     /// When it did.
-    pub(super) to: u64,
+    to: u64,
     /// How much of it the monitor was in the run queue.
-    pub(super) queued: u64,
+    queued: u64,
 }
 
-impl Pause {
-    pub(super) fn is_late(&self) -> bool {
-        self.late() >= LEAST
-    }
-
+impl Stage {
     fn late(&self) -> u64 {
         self.to.saturating_sub(self.due)
     }
 
+    fn is_late(&self) -> bool {
+        self.late() >= LEAST
+    }
+
     /// How long the process may have been stopped, or the machine suspended. A thread that is ready is in the
-    /// run queue, so what it was late for another reason is that. It may have begun early in the pause.
+    /// run queue, so that is what it was late for another reason. It may have begun early.
     fn stopped(&self) -> u64 {
         if self.late().saturating_sub(self.queued) < LEAST {
             return 0;
@@ -41,42 +45,35 @@ impl Pause {
         (self.to - self.from).saturating_sub(self.queued)
     }
 
-    /// So much of this pause, but no more than of it is between those times.
+    /// So much of this stage, but no more than of it is between those times.
     fn within(&self, start: u64, end: u64, time: u64) -> u64 {
         let common = end.min(self.to).saturating_sub(start.max(self.from));
         time.min(common)
     }
 }
 
-/// The monitor's pauses that took too long.
+/// What the monitor overslept, for all to read.
 #[derive(Debug, Default)]
 pub(super) struct Oversleeps {
-    late: Mutex<VecDeque<Pause>>,
-    /// Since when the monitor pauses; 0 when it does not.
-    pausing: AtomicU64,
+    late: Mutex<VecDeque<Stage>>,
+    /// Since when its current stage lasts; 0 when it is in none.
+    since: AtomicU64,
 }
 
 impl Oversleeps {
-    /// The monitor pauses from now on.
-    pub(super) fn begin(&self, now: u64) {
-        self.pausing.store(now, Ordering::Release);
-    }
-
-    /// Its pause is over.
-    pub(super) fn end(&self, pause: Pause) {
-        if pause.is_late() {
+    fn ended(&self, stage: Stage) {
+        if stage.is_late() {
             let mut late = self.lock();
             if late.len() == KEPT {
                 late.pop_front();
             }
-            late.push_back(pause);
+            late.push_back(stage);
         }
-        self.pausing.store(0, Ordering::Release);
     }
 
     /// Whether all that it overslept up to then is known.
     pub(super) fn are_known(&self, until: u64) -> bool {
-        let since = self.pausing.load(Ordering::Acquire);
+        let since = self.since.load(Ordering::Acquire);
         since == 0 || since >= until
     }
 
@@ -84,7 +81,7 @@ impl Oversleeps {
     pub(super) fn stopped(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
-            .map(|pause| pause.within(start, end, pause.stopped()))
+            .map(|stage| stage.within(start, end, stage.stopped()))
             .sum()
     }
 
@@ -93,17 +90,78 @@ impl Oversleeps {
     pub(super) fn missed(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
-            .map(|pause| pause.within(start, end, pause.stopped().max(pause.late())))
+            .map(|stage| stage.within(start, end, stage.stopped().max(stage.late())))
             .sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Pause>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Stage>> {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The monitor's own side: it notes how late it is.
+#[derive(Debug, Default)]
+pub(super) struct Lateness {
+    /// When the current stage began, and when it should end.
+    stage: Option<(u64, u64)>,
+    /// The thread's time in the run queue, at the latest when it began.
+    run_delay: Option<u64>,
+}
+
+impl Lateness {
+    /// A stage is over, and another one begins, which should end at once.
+    pub(super) fn note(&mut self, oversleeps: &Oversleeps) {
+        let now = system::now();
+        if let Some((from, due)) = self.stage {
+            let mut stage = Stage {
+                from,
+                due,
+                to: now,
+                queued: 0,
+            };
+            if stage.is_late() {
+                let before = self.run_delay;
+                self.look_at_run_delay();
+                if let (Some(before), Some(delay)) = (before, self.run_delay) {
+                    stage.queued = delay.saturating_sub(before);
+                }
+            }
+            oversleeps.ended(stage);
+        } else {
+            self.look_at_run_delay();
+        }
+        self.begin(oversleeps, now, now);
+    }
+
+    /// A stage begins that should be over after `pause`.
+    pub(super) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
+        self.note(oversleeps);
+        self.look_at_run_delay();
+        let now = system::now();
+        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.begin(oversleeps, now, now.saturating_add(pause));
+    }
+
+    /// How long it takes from now on, up to the next note, tells nothing.
+    pub(super) fn ignore(&mut self, oversleeps: &Oversleeps) {
+        self.stage = None;
+        oversleeps.since.store(0, Ordering::Release);
+    }
+
+    fn begin(&mut self, oversleeps: &Oversleeps, now: u64, due: u64) {
+        self.stage = Some((now, due));
+        oversleeps.since.store(now, Ordering::Release);
+    }
+
+    fn look_at_run_delay(&mut self) {
+        self.run_delay = system::run_delay(system::thread_number());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -112,8 +170,7 @@ mod tests {
     fn oversleeps(pauses: &[(u64, u64, u64)]) -> Oversleeps {
         let oversleeps = Oversleeps::default();
         for &(from, to, queued) in pauses {
-            oversleeps.begin(from * MS);
-            oversleeps.end(Pause {
+            oversleeps.ended(Stage {
                 from: from * MS,
                 due: (from + 25) * MS,
                 to: to * MS,
@@ -141,11 +198,33 @@ mod tests {
     }
 
     #[test]
-    fn what_was_overslept_is_known_when_the_pause_of_that_time_is_over() {
-        let oversleeps = oversleeps(&[(100, 425, 0)]);
-        assert!(oversleeps.are_known(2000 * MS));
-        oversleeps.begin(500 * MS);
-        assert!(oversleeps.are_known(450 * MS) && !oversleeps.are_known(600 * MS));
+    fn what_was_overslept_is_known_when_the_stage_of_that_time_is_over() {
+        let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
+        assert!(oversleeps.are_known(u64::MAX), "no monitor is there");
+        lateness.pauses(&oversleeps, Duration::from_millis(25));
+        let now = system::now() + 1;
+        assert!(oversleeps.are_known(now - 1000 * MS) && !oversleeps.are_known(now));
+        lateness.note(&oversleeps);
+        assert!(oversleeps.are_known(now) && !oversleeps.are_known(u64::MAX));
+        lateness.ignore(&oversleeps);
+        assert!(oversleeps.are_known(u64::MAX), "nothing more will be");
+    }
+
+    #[test]
+    fn a_sleep_is_a_stop_unless_it_is_ignored() {
+        let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
+        #[expect(clippy::disallowed_methods, reason = "it stands for a stop")]
+        let sleep = || thread::sleep(Duration::from_millis(60));
+        let start = system::now();
+        lateness.pauses(&oversleeps, Duration::from_millis(1));
+        sleep();
+        lateness.note(&oversleeps);
+        let first = system::now();
+        assert!(oversleeps.stopped(start, first) >= 50 * MS);
+        lateness.ignore(&oversleeps);
+        sleep();
+        lateness.note(&oversleeps);
+        assert_eq!(oversleeps.stopped(first, system::now()), 0);
     }
 
     #[test]

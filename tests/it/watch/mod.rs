@@ -4,6 +4,7 @@ mod blame;
 mod forms;
 mod harness;
 mod outside;
+mod stopped;
 mod told;
 
 use std::io::Write;

@@ -6,6 +6,7 @@ mod harness;
 mod outside;
 mod stopped;
 mod told;
+mod workers;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;

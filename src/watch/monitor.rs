@@ -96,9 +96,13 @@ impl Monitor {
                 self.held(shared, slot, hold);
             }
         }
-        self.lateness.note(&shared.oversleeps);
         self.told
             .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
+        self.lateness.note(&shared.oversleeps);
+        if !shared.is_settled() {
+            // Names of functions may have to be found, here or by another thread.
+            self.lateness.ignore(&shared.oversleeps);
+        }
         for hold in shared.untold() {
             self.released(shared, hold);
         }

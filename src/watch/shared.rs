@@ -171,6 +171,12 @@ impl Shared {
         holds
     }
 
+    /// Whether nothing is there to be told of, and nobody at it.
+    pub(super) fn is_settled(&self) -> bool {
+        let settled = self.settled.try_lock();
+        self.closed.is_empty() && settled.is_ok_and(|settled| settled.untold == 0)
+    }
+
     /// The holds that nobody has been told of. Only for the monitor: from now on, what it overslept in them
     /// is taken to be known.
     pub(super) fn untold(&self) -> Vec<Hold> {

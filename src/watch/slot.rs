@@ -39,8 +39,8 @@ pub(super) struct Slot {
     /// When what answers it had been woken. The monitor may lose its turn between the two.
     beat_sent: AtomicU64,
     pub(super) beat: AtomicWaker,
-    /// The thread's time in the run queue, at two times: the later one, and one from before the
-    /// stretch that lasted then.
+    /// The thread's time in the run queue, at two times: from before the stretch that lasts, and at the
+    /// first look in it; or at the latest two.
     run_delays: Mutex<[Sample; 2]>,
 }
 
@@ -60,13 +60,26 @@ const SAMPLE_AGE: u64 = 200_000_000;
 /// How long a worker's thread was in the run queue in a stretch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Delay {
-    /// At most, nanoseconds: with what was shortly before the stretch.
+    /// At most, nanoseconds: what was shortly before the stretch may be in it.
     pub(super) at_most: u64,
-    /// Whether the time before is so short that it hardly matters.
+    /// Whether that is so short a time that it hardly matters.
     pub(super) is_exact: bool,
 }
 
 impl Delay {
+    /// In a stretch that began at `start` and has just ended, at that time in the run queue.
+    fn between(start: u64, samples: &[Sample], run_delay: u64) -> Option<Self> {
+        // Up to a sample within the stretch, all of it may have been spent there.
+        let at_most = |sample: &Sample| {
+            run_delay.saturating_sub(sample.run_delay) + sample.at.saturating_sub(start)
+        };
+        let is_close = |sample: &Sample| sample.at <= start && start - sample.at <= SAMPLE_AGE;
+        Some(Self {
+            at_most: samples.iter().map(at_most).min()?,
+            is_exact: samples.iter().any(is_close),
+        })
+    }
+
     pub(super) fn at_most(self, time: u64) -> Self {
         let at_most = self.at_most.min(time);
         Self { at_most, ..self }
@@ -169,11 +182,7 @@ impl Slot {
     /// ends now; `None` when that is not known.
     pub(super) fn delay_since(&self, start: u64) -> Option<Delay> {
         let samples = *self.run_delays.try_lock().ok()?;
-        let before = samples.iter().rev().find(|sample| sample.at <= start)?;
-        Some(Delay {
-            at_most: system::run_delay(self.thread)?.saturating_sub(before.run_delay),
-            is_exact: start - before.at <= SAMPLE_AGE,
-        })
+        Delay::between(start, &samples, system::run_delay(self.thread)?)
     }
 
     // The others' side.
@@ -291,5 +300,32 @@ impl Slot {
             stretch,
             in_piece: piece > 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// The most that it was in the run queue from 1000 ms on, of samples of (at ms, ms in the run queue).
+    fn delay(samples: [(u64, u64); 2], run_delay: u64) -> (u64, bool) {
+        let samples = samples.map(|(at, run_delay)| Sample {
+            at: at * MS,
+            run_delay: run_delay * MS,
+        });
+        let delay = Delay::between(1000 * MS, &samples, run_delay * MS).expect("two samples");
+        (delay.at_most / MS, delay.is_exact)
+    }
+
+    #[test]
+    fn what_was_in_the_run_queue_before_is_taken_off_with_it_up_to_the_first_look() {
+        // Looked at shortly before only; and in it, too.
+        assert_eq!(delay([(960, 7), (985, 7)], 17), (10, true));
+        assert_eq!(delay([(985, 7), (1010, 57)], 57), (10, true));
+        // Nobody looked for long.
+        assert_eq!(delay([(600, 7), (700, 7)], 307), (300, false));
+        assert_eq!(delay([(700, 7), (1250, 7)], 57), (50, false));
     }
 }

@@ -228,9 +228,17 @@ fn a_handler_is_not_blamed_for_the_task_that_it_spawned() {
                 .wrap(watch.clone())
         })
     };
-    get(served.address, "/kick");
-    let holds = holds(&watch, 1);
-    assert_eq!(holds[0].culprits, [], "{}", holds[0]);
+    let mut seen = 0;
+    let hold = loop {
+        get(served.address, "/kick");
+        let hold = holds(&watch, seen + 1).swap_remove(seen);
+        // A busy machine may keep the handler itself from running for the threshold.
+        if hold.descheduled < Some(LONG / 5) {
+            break hold;
+        }
+        seen += 1;
+    };
+    assert_eq!(hold.culprits, [], "{hold}");
 }
 
 #[test]

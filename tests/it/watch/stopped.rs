@@ -61,8 +61,12 @@ fn an_app_in_this_process_is_stopped() {
     get(served.address, "/blocks");
     let message = failure(&watch);
     assert!(message.contains("GET /blocks (future, "), "{message}");
-    assert_eq!(watch.holds().len(), 1, "{message}");
-    assert!(told().is_some_and(|hold| hold.contains("/blocks")));
+    assert_eq!(holds(&watch, 1).len(), 1, "{message}");
+    let deadline = Instant::now() + PATIENCE;
+    while !told().is_some_and(|hold| hold.contains("/blocks")) {
+        assert!(Instant::now() < deadline, "nothing is told");
+        pause(Duration::from_millis(2));
+    }
 }
 
 #[test]

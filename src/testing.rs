@@ -256,8 +256,8 @@ fn may_be_noise(verdict: &Verdict) -> bool {
 
 /// Asserts that `app` runs `n` requests at the same time.
 ///
-/// `request` makes them, as for [`measure`], which says how many. Choose a route that takes some 50 ms or more, and an
-/// `n` of four or more.
+/// `request` makes them, as for [`measure`], which says how many. Choose a route that takes some 50 ms or more,
+/// and an `n` of four or more.
 ///
 /// # Panics
 ///

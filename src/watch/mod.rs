@@ -264,7 +264,9 @@ impl Watch {
     /// In the actix test harness, where the app runs on the test's own thread, two things count: one request
     /// that takes the threshold, and whatever else takes it while a request waits for something, such as a
     /// spawned task or an actor that its handler awaits. That requests follow each other, and what
-    /// goes on while none waits, is the test's doing.
+    /// goes on while none waits, is the test's doing. What is no request is seen from the next look of the
+    /// watch's thread on, so a quarter of the threshold may be missing from it (at most 25 ms; more on a
+    /// busy machine).
     ///
     /// # Panics
     ///

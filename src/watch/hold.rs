@@ -64,6 +64,13 @@ pub struct Hold {
     /// One stack of those that were taken, of the most frequent line: functions, the innermost first,
     /// without the server around the app.
     pub stack: Vec<String>,
+    /// The most of it that may have been taken from the worker by the system; `None` while that is not
+    /// known.
+    #[serde(skip)]
+    pub(super) lost: Option<Duration>,
+    /// How much of it went on outside the watched requests while one of them waited for something.
+    #[serde(skip)]
+    pub(super) outside: Duration,
 }
 
 /// What a worker did not get back to in a hold.
@@ -179,11 +186,19 @@ impl Hold {
         }
     }
 
-    /// What is left of it when the time in which the system ran something else is taken away.
+    /// What is left of it when the time in which the system ran something else is taken away, where that
+    /// is known.
     #[must_use]
     pub fn own_duration(&self) -> Duration {
         self.duration
             .saturating_sub(self.descheduled.unwrap_or_default())
+    }
+
+    /// The longest that one request took in it, or what was outside of them while one waited. On a
+    /// test's own thread it is the test that lets requests follow each other, and it may block in between.
+    pub(super) fn longest_alone(&self) -> Duration {
+        let busy = self.culprits.iter().map(|culprit| culprit.busy).max();
+        busy.unwrap_or_default().max(self.outside)
     }
 }
 
@@ -322,6 +337,8 @@ mod tests {
             activity: Some(Activity::Sleeping),
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: None,
+            outside: Duration::ZERO,
         };
         assert_eq!(
             hold.to_string(),

@@ -11,6 +11,7 @@ use tracing::warn;
 use super::activity;
 use super::figures::Figures;
 use super::hold::{Hold, as_milliseconds};
+use super::oversleep::Lateness;
 use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
@@ -36,18 +37,19 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
         #[cfg(feature = "lines")]
         lines::start();
         while let Some(shared) = shared.upgrade() {
-            let pause = if monitor.look(&shared) {
-                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
-                Some(pause.clamp(PAUSE.0, PAUSE.1))
-            } else {
-                None
-            };
-            drop(shared);
+            let some = monitor.look(&shared);
             #[cfg(feature = "lines")]
             lines::rest(system::now());
-            match pause {
-                Some(pause) => thread::park_timeout(pause),
-                None => thread::park(),
+            if some {
+                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
+                let pause = pause.clamp(PAUSE.0, PAUSE.1);
+                monitor.lateness.pauses(&shared.oversleeps, pause);
+                drop(shared);
+                thread::park_timeout(pause);
+            } else {
+                monitor.lateness.ignore(&shared.oversleeps);
+                drop(shared);
+                thread::park();
             }
         }
     };
@@ -65,11 +67,13 @@ struct Monitor {
     /// The latest hold of each worker, and what was told of it.
     told: HashMap<usize, Told>,
     figures: Figures,
+    lateness: Lateness,
 }
 
 impl Monitor {
     /// One look at everything. False when there is no worker to look at.
     fn look(&mut self, shared: &Arc<Shared>) -> bool {
+        self.lateness.note(&shared.oversleeps);
         let slots = shared.slots();
         let mut held_workers = 0;
         for slot in &slots {
@@ -78,11 +82,13 @@ impl Monitor {
             let unanswered = slot.ask_beat(now);
             let ongoing = slot.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
-            slot.sample(now, since.or(unanswered));
+            slot.sample(since.or(unanswered));
             // A loop that has nothing to do looks at its sockets: no need to ask.
             if ongoing.is_some() || unanswered.is_some() {
                 slot.sockets.ask(slot.thread);
             }
+            // What is late by now cannot be in the hold, which is looked at as of before.
+            self.lateness.note(&shared.oversleeps);
             if let Some(hold) = shared.current(slot, ongoing, unanswered, now) {
                 held_workers += 1;
                 self.held(shared, slot, hold);
@@ -90,6 +96,11 @@ impl Monitor {
         }
         self.told
             .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
+        self.lateness.note(&shared.oversleeps);
+        if !shared.is_settled() {
+            // Names of functions may have to be found, here or by another thread.
+            self.lateness.ignore(&shared.oversleeps);
+        }
         for hold in shared.untold() {
             self.released(shared, hold);
         }
@@ -112,6 +123,8 @@ impl Monitor {
         {
             shared.seen.note(worker, started, activity);
         }
+        // From here on it may have to wait itself, for whoever reads its log.
+        self.lateness.ignore(&shared.oversleeps);
         let is_new = self.is_new(worker, started);
         if is_new {
             self.told.insert(worker, Told::new(started));
@@ -142,6 +155,7 @@ impl Monitor {
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
+        self.lateness.ignore(&shared.oversleeps);
         // Its worker may show it for a moment longer.
         let told = self.told.get(&hold.worker);
         if told.is_none_or(|told| told.started <= hold.started) {
@@ -213,7 +227,8 @@ mod tests {
             start,
             duration,
             cpu: None,
-            descheduled: None,
+            delay: None,
+            outside: 0,
             culprits: Vec::new(),
             waiting: 0,
             ongoing,

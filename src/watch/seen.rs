@@ -309,6 +309,8 @@ mod tests {
             activity: None,
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: None,
+            outside: Duration::ZERO,
         }
     }
 

@@ -18,6 +18,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+use super::slot::Delay;
 use super::starved::Gap;
 use super::system;
 
@@ -168,12 +169,15 @@ impl Sockets {
     }
 
     /// How long the worker's thread was in the run queue since the byte was sent.
-    pub(super) fn descheduled(&self, thread: Option<u32>) -> Option<u64> {
+    pub(super) fn delay(&self, thread: Option<u32>) -> Option<Delay> {
         let before = self.run_delay.load(Ordering::Relaxed);
         if before == UNKNOWN {
             return None;
         }
-        Some(system::run_delay(thread)?.saturating_sub(before))
+        Some(Delay {
+            at_most: system::run_delay(thread)?.saturating_sub(before),
+            is_exact: true,
+        })
     }
 
     fn note_run_delay(&self, thread: Option<u32>) {

@@ -68,7 +68,7 @@ impl Worker {
             let not_computing = raw.duration - cpu.unwrap_or(0);
             self.shared.close(Raw {
                 cpu,
-                descheduled: raw.descheduled.map(|time| time.min(not_computing)),
+                delay: raw.delay.map(|delay| delay.at_most(not_computing)),
                 ongoing: false,
                 ..raw
             });
@@ -76,27 +76,24 @@ impl Worker {
     }
 }
 
-/// A hold of this kind up to `end`, as if it went on; `None` when it is too short without the time in
-/// which the machine ran something else. Without a turn of the loop it is not of this kind.
+/// A hold of this kind up to `end`, as if it went on; `None` when it is too short. Without a turn of the
+/// loop it is not of this kind.
 fn raw(shared: &Shared, slot: &Arc<Slot>, gap: &Gap, end: u64) -> Option<Raw> {
     let (start, threshold) = (gap.stretch.start, shared.threshold());
     let duration = end.saturating_sub(start);
     if gap.turns == 0 || duration < threshold {
         return None;
     }
-    let descheduled = slot.sockets.descheduled(slot.thread);
-    if duration.saturating_sub(descheduled.unwrap_or(0)) < threshold {
-        return None;
-    }
     let culprits = gap.stretch.culprits(threshold);
-    let descheduled = descheduled.map(|time| time.min(duration));
+    let delay = slot.sockets.delay(slot.thread);
     Some(Raw {
         kind: HoldKind::Starved { turns: gap.turns },
         slot: Arc::clone(slot),
         start,
         duration,
         cpu: None,
-        descheduled,
+        delay: delay.map(|delay| delay.at_most(duration)),
+        outside: gap.stretch.outside,
         waiting: gap.stretch.waiting(&culprits),
         culprits,
         ongoing: true,
@@ -109,9 +106,9 @@ impl Shared {
     pub(super) fn starved(&self, slot: &Arc<Slot>, until: u64) -> Option<Hold> {
         slot.sockets.unseen()?;
         let gap = slot.sockets.gap()?;
-        let raw = raw(self, slot, &gap, until)?;
-        let descheduled = None;
-        Some(self.hold(&Raw { descheduled, ..raw }))
+        let mut hold = self.known(self.hold(&raw(self, slot, &gap, until)?))?;
+        hold.descheduled = None;
+        Some(hold)
     }
 
     /// The same, as far as it is certain: up to the last piece of watched work, or to the look at the
@@ -119,7 +116,7 @@ impl Shared {
     pub(super) fn certainly_starved(&self, slot: &Arc<Slot>) -> Option<Hold> {
         let gap = slot.sockets.gap()?;
         let end = slot.sockets.looked().unwrap_or(gap.stretch.end);
-        Some(self.hold(&raw(self, slot, &gap, end)?))
+        self.known(self.hold(&raw(self, slot, &gap, end)?))
     }
 }
 

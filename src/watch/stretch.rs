@@ -61,6 +61,8 @@ pub(super) struct Stretch {
     rest: Vec<Entry>,
     /// The time that its pieces took together.
     watched: u64,
+    /// The time in which nothing watched went on, though a request waited for something.
+    pub(super) outside: u64,
     /// The most requests that were open in it at the end of a piece.
     open: usize,
 }
@@ -82,6 +84,7 @@ impl Stretch {
         self.entries.clear();
         self.rest.clear();
         self.watched = 0;
+        self.outside = 0;
         self.open = 0;
     }
 
@@ -119,6 +122,8 @@ impl Stretch {
     /// Another stretch, which is over, goes on with this one, as far as it came after this one's end.
     pub(super) fn take_in(&mut self, other: &Self) {
         let mut before = self.end.saturating_sub(other.start);
+        let after = other.end.saturating_sub(self.end.max(other.start));
+        self.outside += other.outside.min(after);
         let mut within = |entry: &Entry| {
             let cut = before.min(entry.busy);
             before -= cut;

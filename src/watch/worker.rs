@@ -40,14 +40,17 @@ pub(super) fn number(shared: &Shared) -> usize {
     })
 }
 
-/// Whether the calling thread is or was a worker of the watch, as it is in the test harness. If so,
-/// its work so far is settled, though its loop may not have turned since.
-pub(super) fn settle_own(shared: &Shared) -> bool {
-    let worker = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.clone());
-    if let Some(worker) = worker.as_ref().and_then(Weak::upgrade) {
+/// The calling thread's number, if it is or was a worker of the watch, as it is in the test harness. Its
+/// work so far is then settled, though its loop may not have turned since.
+pub(super) fn settle_own(shared: &Shared) -> Option<usize> {
+    let (number, worker) = PLACES.with_borrow(|places| {
+        let place = places.get(&shared.number)?;
+        Some((place.number, place.worker.clone()?))
+    })?;
+    if let Some(worker) = worker.upgrade() {
         worker.ends_with_its_last_piece();
     }
-    worker.is_some()
+    Some(number)
 }
 
 /// One worker of one watch. All its services, wherever they stand in the app, share it.
@@ -60,6 +63,8 @@ pub(super) struct Worker {
     pub(super) lasting: Cell<bool>,
     /// How deep in watched pieces of work the thread is: a watch within a watch counts once.
     pub(super) depth: Cell<u32>,
+    /// How many of its requests wait for something, as their last poll left them.
+    pub(super) waiting: Cell<usize>,
     marker: RefCell<Option<Waker>>,
     /// The thread's CPU time when it was last read, and when that was.
     pub(super) cpu: Cell<(Option<u64>, u64)>,
@@ -88,6 +93,7 @@ impl Worker {
             stretch: RefCell::new(Stretch::default()),
             lasting: Cell::new(false),
             depth: Cell::new(0),
+            waiting: Cell::new(0),
             marker: RefCell::new(None),
             cpu: Cell::new((system::thread_cpu(), system::now())),
             gap: RefCell::default(),
@@ -151,6 +157,9 @@ impl Worker {
             let from = asked.max(self.slot.last_end());
             let mut outside = Stretch::between(from, now.max(from));
             outside.note_open(self.slot.open());
+            if self.waiting.get() > 0 {
+                outside.outside = outside.end - outside.start;
+            }
             self.close(&outside);
         }
         self.cpu.set((system::thread_cpu(), now));
@@ -183,10 +192,26 @@ impl Worker {
         }
     }
 
+    /// The stretch goes on with another piece of work, now.
+    pub(super) fn goes_on(&self) -> u64 {
+        let now = system::now();
+        self.was_outside(now);
+        now
+    }
+
+    /// Nothing of what is watched went on since the stretch's latest piece.
+    fn was_outside(&self, now: u64) {
+        if self.waiting.get() > 0 {
+            let mut stretch = self.stretch.borrow_mut();
+            stretch.outside += now.saturating_sub(stretch.end);
+        }
+    }
+
     /// The loop has turned: what was one stretch is over, and a hold if it was long.
     fn turned(&self) {
         if self.lasting.replace(false) {
             let now = system::now();
+            self.was_outside(now);
             self.over(now);
             self.gap_turns();
             self.slot.set_last_end(now);
@@ -244,8 +269,8 @@ impl Worker {
         let cpu = cpu_before
             .zip(cpu_now)
             .map(|(before, now)| (now - before).min(duration));
-        let descheduled = self.slot.descheduled_since(stretch.start);
-        let descheduled = descheduled.map(|time| time.min(duration - cpu.unwrap_or(0)));
+        let delay = self.slot.delay_since(stretch.start);
+        let delay = delay.map(|delay| delay.at_most(duration - cpu.unwrap_or(0)));
         let culprits = stretch.culprits(self.shared.threshold());
         let waiting = stretch.waiting(&culprits);
         let slot = Arc::clone(&self.slot);
@@ -255,7 +280,8 @@ impl Worker {
             start: stretch.start,
             duration,
             cpu,
-            descheduled,
+            delay,
+            outside: stretch.outside,
             culprits,
             waiting,
             ongoing: false,

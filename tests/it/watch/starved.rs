@@ -356,7 +356,7 @@ async fn a_tests_paused_time_advances_as_without_the_watch() {
         let answer = actix_web::test::call_and_read_body(&app, request).await;
         assert_eq!(answer, "true true");
     }
-    assert!(!watch.holds().iter().any(is_starved));
+    watch.assert_no_holds();
 }
 
 #[actix_web::test]

@@ -132,6 +132,9 @@ function culprit({ culprits: [first, ...others] }) {
   return `${first.method} ${first.route} (${first.part})${others.length ? ` and ${count(others.length, 'other')}` : ''}`;
 }
 
+/** Its loop stands still, or turns without looking at its sockets. */
+const heldHow = ({ kind }) => (kind === 'starved' ? 'kept from its sockets' : 'held');
+
 // ---- events ----
 
 function change({ lane: id }, { more = [], ...fields }) {
@@ -502,7 +505,9 @@ function syncWorkers() {
     setText(name, `worker ${id} · `);
     setText(
       what,
-      held ? `held for ${span(serverNow() - held.started_ms)} by ${culprit(held)}` : 'free',
+      held
+        ? `${heldHow(held)} for ${span(serverNow() - held.started_ms)} by ${culprit(held)}`
+        : 'free',
     );
     const doing = held ? [held.activity, where(held)].filter(Boolean).map((s) => ` · ${s}`) : [];
     setText(

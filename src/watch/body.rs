@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
@@ -119,7 +119,10 @@ impl<B: MessageBody> Stream<B> {
             return Poll::Ready(None);
         };
         let piece = this.request.enter(Part::Body);
-        let chunk = ready!(body.poll_next(cx));
+        let Poll::Ready(chunk) = body.poll_next(cx) else {
+            this.request.waits();
+            return Poll::Pending;
+        };
         if chunk.is_none() {
             this.body.set(None);
         }

@@ -21,7 +21,8 @@ pub(crate) struct Figures {
 
 impl Default for Figures {
     fn default() -> Self {
-        let seconds = "How long workers were held, by the method and route that held them most";
+        let seconds =
+            "How long workers were held, by kind and by the method and route that held them most";
         describe_histogram!(HOLD_DURATION, Unit::Seconds, seconds);
         describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
         describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
@@ -50,7 +51,8 @@ impl Figures {
         let (method, route) = first.map_or_else(unattributed, |first| {
             (first.method.clone(), first.route.clone())
         });
-        histogram!(HOLD_DURATION, "method" => method, "route" => route)
+        let kind = hold.kind.name();
+        histogram!(HOLD_DURATION, "kind" => kind, "method" => method, "route" => route)
             .record(hold.duration.as_secs_f64());
         let polls = hold.culprits.iter().map(|culprit| culprit.polls).sum();
         counter!(HOLDING_POLLS).increment(polls);

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -59,7 +59,10 @@ where
             panic!("polled after it was ready");
         };
         let piece = request.enter(Part::Future);
-        let result = ready!(future.poll(cx));
+        let Poll::Ready(result) = future.poll(cx) else {
+            request.waits();
+            return Poll::Pending;
+        };
         this.future.set(None);
         drop(piece);
 

@@ -21,6 +21,9 @@ pub const THRESHOLD: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Hold {
+    /// What its other work was kept from. Serialized as `kind`, and `turns` beside it.
+    #[serde(flatten)]
+    pub kind: HoldKind,
     /// The worker, counted from 0.
     pub worker: usize,
     /// When it began, counted from when the [`Watch`](super::Watch) was made. In milliseconds
@@ -54,12 +57,54 @@ pub struct Hold {
     /// What its thread is doing; of a hold that is over, what it was doing at most of the looks.
     /// `None` where the system does not tell (it does on Linux), and when nobody looked in time.
     pub activity: Option<Activity>,
-    /// Where in the app's own code it was, the most frequent line first. Empty without the feature
+    /// Where in the app's own code it was, the most frequent line first; where none of that was on the
+    /// stack, in which [`library`](Line::library). Empty without the feature
     /// `lines`, and when no stack was taken; see the [module](super) for what it needs.
     pub lines: Vec<Line>,
     /// One stack of those that were taken, of the most frequent line: functions, the innermost first,
     /// without the server around the app.
     pub stack: Vec<String>,
+    /// The most of it that may have been taken from the worker by the system; `None` while that is not
+    /// known.
+    #[serde(skip)]
+    pub(super) lost: Option<Duration>,
+    /// How much of it went on outside the watched requests while one of them waited for something.
+    #[serde(skip)]
+    pub(super) outside: Duration,
+}
+
+/// What a worker did not get back to in a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum HoldKind {
+    /// To anything: its event loop did not turn, so nobody else had a turn.
+    Blocked,
+    /// To its sockets and timers: its loop turned, so what was ready had its turn, but no request was
+    /// read and no timer fired.
+    ///
+    /// tokio's loop looks at them when nothing is ready to run, and otherwise once in 61 polls. A
+    /// handler that wakes itself after each piece of its work is always ready. An upload that is
+    /// written to a slow disk as its chunks come is such a handler: each poll is short, and
+    /// together they hold up everybody else.
+    ///
+    /// Seen on Unix only. Polls that end within a tick of the system's clock are missing among the
+    /// culprits' polls. Where the machine ran something else for so long that less than the
+    /// threshold is left, it is no hold.
+    Starved {
+        /// How many turns of the loop were seen in it. There may have been more.
+        turns: u64,
+    },
+}
+
+impl HoldKind {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Starved { .. } => "starved",
+        }
+    }
 }
 
 /// One request's share in a hold.
@@ -130,11 +175,30 @@ impl Part {
 }
 
 impl Hold {
-    /// What is left of it when the time in which the system ran something else is taken away.
+    /// Who holds the worker, in a few words.
+    #[cfg(feature = "lines")]
+    pub(super) fn who(&self) -> String {
+        let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
+        match self.culprits.as_slice() {
+            [] => "something outside the watched requests".to_owned(),
+            [only] => name(only),
+            [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+        }
+    }
+
+    /// What is left of it when the time in which the system ran something else is taken away, where that
+    /// is known.
     #[must_use]
     pub fn own_duration(&self) -> Duration {
         self.duration
             .saturating_sub(self.descheduled.unwrap_or_default())
+    }
+
+    /// The longest that one request took in it, or what was outside of them while one waited. On a
+    /// test's own thread it is the test that lets requests follow each other, and it may block in between.
+    pub(super) fn longest_alone(&self) -> Duration {
+        let busy = self.culprits.iter().map(|culprit| culprit.busy).max();
+        busy.unwrap_or_default().max(self.outside)
     }
 }
 
@@ -155,6 +219,18 @@ impl fmt::Display for Hold {
             [first, rest @ ..] => {
                 let (n, hold) = (rest.len(), if self.ongoing { "hold" } else { "held" });
                 write!(f, "{first} and {n} more together {hold} worker {worker}")?;
+            }
+        }
+        match self.kind {
+            HoldKind::Blocked => {}
+            HoldKind::Starved { turns: 1 } => {
+                f.write_str(": its loop turned once without looking at its sockets")?;
+            }
+            HoldKind::Starved { turns } => {
+                write!(
+                    f,
+                    ": its loop turned {turns} times without looking at its sockets"
+                )?;
             }
         }
         write!(f, " for {duration}{so_far}")?;
@@ -212,8 +288,13 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// In milliseconds, to the microsecond: as a number it is written with three decimals at most.
+pub(super) fn as_milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
 pub(super) fn milliseconds<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+    to.serialize_f64(as_milliseconds(*duration))
 }
 
 #[expect(
@@ -244,6 +325,7 @@ mod tests {
             busy: Duration::from_millis(3400),
         };
         let mut hold = Hold {
+            kind: HoldKind::Blocked,
             worker: 2,
             started: Duration::from_secs(9),
             duration: Duration::from_millis(3401),
@@ -255,12 +337,21 @@ mod tests {
             activity: Some(Activity::Sleeping),
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: None,
+            outside: Duration::ZERO,
         };
         assert_eq!(
             hold.to_string(),
             "GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (12 ms of it computing), \
              4 other requests open"
         );
+        hold.kind = HoldKind::Starved { turns: 84 };
+        assert_eq!(
+            hold.to_string(),
+            "GET /report (future, 1 poll, 3.40 s) held worker 2: its loop turned 84 times without \
+             looking at its sockets for 3.40 s (12 ms of it computing), 4 other requests open"
+        );
+        hold.kind = HoldKind::Blocked;
         hold.culprits.push(culprit);
         (hold.cpu, hold.ongoing, hold.waiting) = (None, true, 0);
         assert_eq!(
@@ -277,12 +368,26 @@ mod tests {
     }
 
     #[test]
+    fn milliseconds_have_three_decimals_at_most() {
+        for (nanoseconds, text) in [
+            (702_706_607, "702.707"),
+            (100_000_499, "100.0"),
+            (3_401_234_567, "3401.235"),
+            (1, "0.0"),
+        ] {
+            let duration = as_milliseconds(Duration::from_nanos(nanoseconds));
+            assert_eq!(format!("{duration:?}"), text);
+        }
+    }
+
+    #[test]
     fn a_holds_lines_are_named_by_share() {
         let line = |function: &str, line, called: Option<&str>, samples| Line {
             function: function.to_owned(),
             file: Some("src/main.rs".to_owned()),
             line: Some(line),
             called: called.map(str::to_owned),
+            library: false,
             samples,
         };
         let one = line("app::render", 4, Some("std::thread::sleep"), 3);
@@ -307,6 +412,18 @@ mod tests {
             line: None,
             ..several[0].clone()
         };
+        let library = Line {
+            function: "actix_files::NamedFile::open".to_owned(),
+            file: Some("actix-files-0.6.10/src/named.rs".to_owned()),
+            library: true,
+            called: Some("std::fs::File::open".to_owned()),
+            ..several[0].clone()
+        };
+        assert_eq!(
+            Lines(&[library]).to_string(),
+            "at actix_files::NamedFile::open (actix-files-0.6.10/src/named.rs:9), in \
+             std::fs::File::open, with no code of the app's own on the stack"
+        );
         assert_eq!(
             Lines(&[unknown]).to_string(),
             "at app::sum (no line tables)"

@@ -20,8 +20,9 @@
 //! # }
 //! ```
 //!
-//! When a worker has been held for 100 ms, a thread outside says so once, and once more when it is
-//! over (as [`tracing`] warnings with the target `holdup`):
+//! When a worker has been held for 100 ms, a thread outside says so, and once more when it is over (as
+//! [`tracing`] warnings with the target `holdup`). While it lasts it is said again after 1, 10 and 60
+//! seconds and then every minute:
 //!
 //! ```text
 //! WARN holdup: GET /report (future, 1 poll, 112 ms) holds worker 2 for 112 ms so far, 4 other requests open
@@ -68,6 +69,14 @@
 //! - *Not scheduled*: the machine was busy with other processes. No handler's fault.
 //! - "Something outside the watched requests": a task that was spawned on the worker, or a
 //!   middleware outside the watch. Nobody is blamed by guess.
+//! - "*Its loop turned 27 times without looking at its sockets for 2.41 s*": no poll was long, but
+//!   no request was read and no timer fired in that time, so everybody else waited
+//!   ([`HoldKind::Starved`]). tokio's loop looks at its sockets when nothing is ready to run, and
+//!   otherwise once in 61 polls. A handler that wakes itself after each piece of its work is always
+//!   ready, as an upload is whose chunks are written to something slow while more of it has
+//!   come already. The cure is the same: `web::block`, or the async equivalent.
+//!   [`tokio::task::yield_now`] between the pieces helps too, as it waits for the next look at the
+//!   sockets.
 //!
 //! # Which line
 //!
@@ -78,16 +87,30 @@
 //! … holds worker 2 for 112 ms so far, sleeping, at app::render (src/main.rs:4), in std::thread::sleep
 //! ```
 //!
+//! The line tables are read when a stack is first needed. The warning of that hold does not wait for it,
+//! and the line follows in a second one: `worker 2, held by GET /report, is at app::render (…)`.
+//!
+//! A hold may be in a library that the app mounts, such as `actix_files` on a slow disk. Then the
+//! library's function is named ([`Line::library`]), and the route tells where it is mounted.
+//!
+//! A worker that waits for a lock may wait for another worker. When just one other held worker is further
+//! on in the very function that takes the lock, the warning adds: `the lock is perhaps held by GET /report
+//! on worker 1, at app::count (src/main.rs:14)`. It is a guess: the function may take one of many locks,
+//! or have let go of it.
+//!
 //! *What it needs.* Linux with glibc, on `x86_64` or `aarch64`, with libgcc 12 or later (Debian 12, Ubuntu 22.04,
 //! Fedora 36). Line tables, by `debug = "line-tables-only"` in the profile: without them only functions
 //! are named, and in a stripped program nothing is. When it starts it logs `lines: on`, or why it
-//! is off. With line tables alone, what was inlined has only its short name, and an inlined `async fn`
-//! none; `debug = "limited"` keeps them. A function whose last act is a call may not be on the stack in
+//! is off. With line tables alone, what was inlined has only its short name, without its type: `app::cart::clone`
+//! for `app::cart::Cart::clone`, and where nothing on the stack knows its module either, `clone`. An
+//! inlined `async fn` has none; mostly what calls it knows it, and else a handler is `the handler of GET
+//! /report`. `debug = "limited"` keeps all names. A function whose last act is a call may not be on the stack in
 //! an optimized build: then its caller is named.
 //!
 //! *What it costs.* While nothing is held, nothing. While a worker is held, its thread is interrupted by
 //! a signal, `SIGURG`, up to ten times in the first second and ever more rarely after, at most a
-//! hundred times, and loses less than a millisecond each time. Reading the line tables takes a thread
+//! hundred times and once a minute, and loses less than a millisecond each time. Each worker's thread
+//! has 64 KiB of address space more, for the signal's handler. Reading the line tables takes a thread
 //! outside a tenth of a second at the first hold (half a second in a debug build), and memory: at most
 //! 70 MB in a small app. Ten seconds after they were last needed they are let go, and a third to a half
 //! of that at once with them; the rest the allocator keeps for other use. A worker that makes a
@@ -97,8 +120,15 @@
 //! - A system call that is never restarted after a signal, such as `poll`, `epoll_wait` or `nanosleep`
 //!   (`signal(7)` lists them), returns `EINTR`. The standard library and tokio repeat it; a C library may
 //!   take it for an error.
-//! - Stacks are walked by the compilers' tables. Where they are wrong, as in hand-written assembly they
-//!   may be, the walk may lead nowhere, and in the worst case end the program.
+//! - Stacks are walked by the compilers' tables, with libgcc's unwinder. In hand-written assembly they may
+//!   be wrong. A walk ends where they lead off the thread's stack or back to where it was, and after 192
+//!   frames. But the unwinder reads one address from where they lead before that can be looked at: when
+//!   nothing is mapped there, it ends the program.
+//! - A worker whose own stack is nearly full is walked all the same: the handler has a stack of its own, by
+//!   `sigaltstack(2)`, in place of the 8 KiB that Rust gives a thread. A thread that has been given a
+//!   smaller one since is not walked, and neither is one that runs on a stack which is not its own, as
+//!   the `stacker` crate makes them.
+//! - Where another library than libgcc walks stacks, it may take a lock for it: then it is off.
 //! - Code that registers such tables at run time, as JIT compilers do, takes a lock that the walk may
 //!   then have to wait for: turn it off in such a program.
 //! - A handler for `SIGURG` that is there first is respected, and so is one that comes later: it is off
@@ -113,8 +143,10 @@
 //! - Work in a spawned task is known to hold the worker, but not whose work it is.
 //! - A request that waits for a lock or a connection *without* blocking its worker. That is not a
 //!   hold; everybody else goes on.
-//! - A handler that wakes itself again and again, in pieces shorter than the threshold. Others get
-//!   their turn between them, but the sockets are looked at only every few dozen turns.
+//! - A worker that does not look at its sockets while its loop turns, on systems other than Unix; and up
+//!   to 25 ms of each such time, before the watch asks. In the actix test harness the test's own
+//!   future drives the app and the sockets are looked at after each of its polls, so such a
+//!   handler shows on a real server only.
 //! - The route of a path that a middleware within the watch rewrites, as `NormalizePath` does: it is
 //!   `unmatched`. Wrap such a middleware outside of the watch, so after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), only what goes through the response body.
@@ -122,9 +154,10 @@
 //! # What it costs
 //!
 //! Two looks at the clock for each poll, and four wake-ups in a threshold, forty a second, for the
-//! thread and for each worker. A worker never waits for a lock and writes no log lines. It allocates
-//! once for a streamed body, and for a path that it has not seen lately. The `metrics` figures are
-//! told by the thread.
+//! thread and for each worker. A worker that is at work at such a time is also sent a byte, through a
+//! pair of sockets that it has for that: three file descriptors. A worker never waits for a lock and
+//! writes no log lines. It allocates once for a streamed body, and for a path that it has not seen
+//! lately. The `metrics` figures are told by the thread.
 //!
 //! For a handler that does nothing, which is the worst case, `cargo bench --bench cost` measured 4 %
 //! less throughput: two tenths of a microsecond a request.
@@ -135,8 +168,11 @@ mod figures;
 mod future;
 mod hold;
 #[cfg(feature = "lines")]
+mod holder;
+#[cfg(feature = "lines")]
 mod lines;
 mod monitor;
+mod oversleep;
 mod recorder;
 mod request;
 mod route;
@@ -144,8 +180,13 @@ mod seen;
 mod service;
 mod shared;
 mod slot;
+mod sockets;
+#[cfg(feature = "lines")]
+mod stacks;
+mod starved;
 mod stretch;
 mod system;
+mod told;
 mod worker;
 
 use std::fmt::Write;
@@ -157,7 +198,7 @@ pub use self::body::WatchedBody;
 #[cfg(feature = "console")]
 pub(crate) use self::figures::Figures;
 pub use self::future::WatchedFuture;
-pub use self::hold::{Culprit, Hold, Load, Part, THRESHOLD};
+pub use self::hold::{Culprit, Hold, HoldKind, Load, Part, THRESHOLD};
 pub use self::recorder::{Event, Subscription};
 pub use self::seen::Line;
 pub use self::service::WatchedService;
@@ -256,10 +297,16 @@ impl Watch {
 
     /// Fails a test when a worker was held, with who held it and what to do.
     ///
-    /// Time in which the machine ran something else is taken off first, where the system tells it
-    /// ([`Hold::own_duration`]), so that a busy machine fails no test. In the actix test harness,
-    /// where the app runs on the test's own thread, what counts is one request that takes the
-    /// threshold: that several follow each other there is the test's doing.
+    /// Time in which the machine may have run something else, or nothing, is taken off first, so that a busy
+    /// machine or a process that was stopped fails no test. On Linux it is known; elsewhere it is guessed from
+    /// how late the watch's own thread was.
+    ///
+    /// In the actix test harness, where the app runs on the test's own thread, two things count: one request
+    /// that takes the threshold, and whatever else takes it while a request waits for something, such as a
+    /// spawned task or an actor that its handler awaits. That requests follow each other, and what
+    /// goes on while none waits, is the test's doing. What is no request is seen from the next look of the
+    /// watch's thread on, so a quarter of the threshold may be missing from it (at most 25 ms; more on a
+    /// busy machine).
     ///
     /// # Panics
     ///
@@ -275,15 +322,20 @@ impl Watch {
         );
         let own = worker::settle_own(&self.0);
         let threshold = Duration::from_nanos(self.0.threshold());
-        // On the test's own thread it is the test that lets requests follow each other, and it may
-        // block in between: only what one of them did counts.
-        let alone = |hold: &Hold| {
-            hold.culprits
-                .iter()
-                .any(|culprit| culprit.busy >= threshold)
+        let fails = |hold: &Hold| {
+            let busy = if own == Some(hold.worker) {
+                hold.longest_alone()
+            } else {
+                hold.duration
+            };
+            busy.saturating_sub(hold.lost.unwrap_or_default()) >= threshold
         };
-        let fails = |hold: &Hold| hold.own_duration() >= threshold && (!own || alone(hold));
-        let holds: Vec<_> = self.0.certain().into_iter().filter(fails).collect();
+        let failing = || self.0.certain().into_iter().filter(fails);
+        if failing().next().is_none() {
+            return;
+        }
+        self.0.catch_up();
+        let holds: Vec<_> = failing().collect();
         if holds.is_empty() {
             return;
         }
@@ -297,6 +349,13 @@ impl Watch {
             for function in &hold.stack {
                 writeln!(message, "    {function}").ok();
             }
+        }
+        let outside = |hold: &Hold| own == Some(hold.worker) && hold.culprits.is_empty();
+        if holds.iter().any(outside) {
+            message.push_str(
+                "  Outside the watched requests is a spawned task or an actor, or the test itself, \
+                 while a request waited.\n",
+            );
         }
         #[cfg(feature = "lines")]
         if let Some(why) = lines::off() {

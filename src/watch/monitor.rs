@@ -10,13 +10,19 @@ use tracing::warn;
 
 use super::activity;
 use super::figures::Figures;
-use super::hold::Hold;
+use super::hold::{Hold, as_milliseconds};
+use super::oversleep::Lateness;
 use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::system;
+use super::told::Told;
 #[cfg(feature = "lines")]
-use super::{lines, seen};
+use super::{
+    holder,
+    lines::{self, Stack},
+    seen::{self, Lines},
+};
 
 /// How often it looks: this many times in a threshold.
 const LOOKS: u64 = 4;
@@ -31,18 +37,19 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
         #[cfg(feature = "lines")]
         lines::start();
         while let Some(shared) = shared.upgrade() {
-            let pause = if monitor.look(&shared) {
-                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
-                Some(pause.clamp(PAUSE.0, PAUSE.1))
-            } else {
-                None
-            };
-            drop(shared);
+            let some = monitor.look(&shared);
             #[cfg(feature = "lines")]
             lines::rest(system::now());
-            match pause {
-                Some(pause) => thread::park_timeout(pause),
-                None => thread::park(),
+            if some {
+                let pause = Duration::from_nanos(shared.threshold() / LOOKS);
+                let pause = pause.clamp(PAUSE.0, PAUSE.1);
+                monitor.lateness.pauses(&shared.oversleeps, pause);
+                drop(shared);
+                thread::park_timeout(pause);
+            } else {
+                monitor.lateness.ignore(&shared.oversleeps);
+                drop(shared);
+                thread::park();
             }
         }
     };
@@ -57,21 +64,16 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 
 #[derive(Default)]
 struct Monitor {
-    /// The latest hold of which a warning has told, by worker.
+    /// The latest hold of each worker, and what was told of it.
     told: HashMap<usize, Told>,
     figures: Figures,
-}
-
-/// A hold of which a warning has told.
-struct Told {
-    started: Duration,
-    #[cfg(feature = "lines")]
-    stacks: Stacks,
+    lateness: Lateness,
 }
 
 impl Monitor {
     /// One look at everything. False when there is no worker to look at.
     fn look(&mut self, shared: &Arc<Shared>) -> bool {
+        self.lateness.note(&shared.oversleeps);
         let slots = shared.slots();
         let mut held_workers = 0;
         for slot in &slots {
@@ -80,18 +82,25 @@ impl Monitor {
             let unanswered = slot.ask_beat(now);
             let ongoing = slot.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.stretch.start);
-            slot.sample(now, since.or(unanswered));
-            let hold = match ongoing {
-                Some(ongoing) => shared.ongoing(slot, ongoing, now),
-                None => unanswered.and_then(|asked| shared.outside(slot, asked, now)),
-            };
-            if let Some(hold) = hold {
+            slot.sample(since.or(unanswered));
+            // A loop that has nothing to do looks at its sockets: no need to ask.
+            if ongoing.is_some() || unanswered.is_some() {
+                slot.sockets.ask(slot.thread);
+            }
+            // What is late by now cannot be in the hold, which is looked at as of before.
+            self.lateness.note(&shared.oversleeps);
+            if let Some(hold) = shared.current(slot, ongoing, unanswered, now) {
                 held_workers += 1;
                 self.held(shared, slot, hold);
             }
         }
         self.told
             .retain(|worker, _| slots.iter().any(|slot| slot.worker == *worker));
+        self.lateness.note(&shared.oversleeps);
+        if !shared.is_settled() {
+            // Names of functions may have to be found, here or by another thread.
+            self.lateness.ignore(&shared.oversleeps);
+        }
         for hold in shared.untold() {
             self.released(shared, hold);
         }
@@ -114,30 +123,48 @@ impl Monitor {
         {
             shared.seen.note(worker, started, activity);
         }
+        // From here on it may have to wait itself, for whoever reads its log.
+        self.lateness.ignore(&shared.oversleeps);
         let is_new = self.is_new(worker, started);
         if is_new {
             self.told.insert(worker, Told::new(started));
         }
+        // Its worker may show one that is over for a moment longer.
+        let told = self.told.get_mut(&worker);
+        let Some(told) = told.filter(|told| told.started == started) else {
+            return;
+        };
+        let is_due = told.is_due(hold.duration);
         #[cfg(feature = "lines")]
-        if let Some(told) = self.told.get_mut(&worker) {
-            told.stacks.take(shared, slot, &hold);
+        let stack = told.take_stack(shared, slot, &hold, is_due);
+        if is_due {
+            shared.seen.fill(&mut hold, shared.elapsed());
+            #[cfg(feature = "lines")]
+            told.tells(&mut hold, stack.as_deref());
+            let holder = self.lock_holder(shared, &hold);
+            warn!(target: "holdup", worker, "{hold}{holder}");
         }
         if is_new {
-            shared.seen.fill(&mut hold, shared.elapsed());
-            warn!(target: "holdup", worker, "{hold}");
-            shared.recorder.send(Event::Held(hold));
+            shared.recorder.send(Event::Held(hold.clone()));
+        }
+        // Only now, as it may take a while.
+        #[cfg(feature = "lines")]
+        if let Some(stack) = stack {
+            self.name_line(shared, slot, hold, &stack);
         }
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
+        self.lateness.ignore(&shared.oversleeps);
         // Its worker may show it for a moment longer.
-        if self.is_new(hold.worker, hold.started) {
-            self.told.insert(hold.worker, Told::new(hold.started));
+        let told = self.told.get(&hold.worker);
+        if told.is_none_or(|told| told.started <= hold.started) {
+            self.told.insert(hold.worker, Told::over(hold.started));
         }
         warn!(
             target: "holdup",
             worker = hold.worker,
-            duration_ms = hold.duration.as_secs_f64() * 1000.0,
+            duration_ms = as_milliseconds(hold.duration),
             "{hold}"
         );
         Figures::hold(&hold);
@@ -145,86 +172,134 @@ impl Monitor {
     }
 }
 
-impl Told {
-    fn new(started: Duration) -> Self {
-        Self {
-            started,
-            #[cfg(feature = "lines")]
-            stacks: Stacks::default(),
+#[cfg(feature = "lines")]
+impl Monitor {
+    /// Tells on which line a worker is held, when no warning of the hold could so far.
+    fn name_line(&mut self, shared: &Shared, slot: &Slot, mut hold: Hold, stack: &Stack) {
+        let line = seen::line(stack.reading(), &hold);
+        let told = self.told.get_mut(&hold.worker);
+        let (Some(line), Some(told)) = (line, told.filter(|told| !told.is_named)) else {
+            return;
+        };
+        // If it is over, the warning of its end names the line.
+        if !slot.is_in(shared, hold.started) {
+            return;
         }
+        told.is_named = true;
+        hold.lines = vec![line];
+        let (worker, who, line) = (hold.worker, hold.who(), Lines(&hold.lines));
+        let holder = self.lock_holder(shared, &hold);
+        warn!(target: "holdup", worker, "worker {worker}, held by {who}, is {line}{holder}");
+    }
+
+    /// What follows a hold's sentence when somebody may have the lock that it waits for.
+    fn lock_holder(&self, shared: &Shared, hold: &Hold) -> String {
+        let holder = holder::of(shared, &self.told, hold);
+        holder.map_or_else(String::new, |holder| {
+            format!("; the lock is perhaps held by {holder}")
+        })
     }
 }
 
-/// When a held worker's stack is taken: as its hold is first told, and then ever more rarely. Each time
-/// its thread is interrupted.
-#[cfg(feature = "lines")]
-#[derive(Default)]
-struct Stacks {
-    /// How long the hold has to last for the next one.
-    due: Duration,
-    taken: usize,
-    /// How often in a row it did not come.
-    missed: u32,
-}
-
-#[cfg(feature = "lines")]
-impl Stacks {
-    /// The least time from one to the next.
-    const PAUSE: Duration = Duration::from_millis(100);
-
-    /// The pause grows with the hold, to a share of its length that is one in this many: ten in the
-    /// first second, fifty in the first minute.
-    const SHARE: u32 = 10;
-
-    /// After one that did not come the pause is this, and twice as long each time: the machine may be
-    /// too busy to give the thread its turn, or the thread cannot be interrupted.
-    const PAUSE_AFTER_MISS: Duration = Duration::from_millis(20);
-
-    /// A thread that did not answer this often in a row is left alone for the rest of its hold.
-    const MISSES: u32 = 8;
-
-    fn take(&mut self, shared: &Shared, slot: &Slot, hold: &Hold) {
-        let enough = self.taken == seen::STACKS || self.missed == Self::MISSES;
-        if enough || hold.duration < self.due || lines::off().is_some() {
-            return;
-        }
-        let pause = if let Ok(stack) = lines::take(slot.thread) {
-            (self.taken, self.missed) = (self.taken + 1, 0);
-            let at = shared.since_origin(stack.at);
-            shared.seen.add(hold.worker, hold.started, at, stack);
-            Self::PAUSE.max(hold.duration / Self::SHARE)
-        } else {
-            self.missed += 1;
-            Self::PAUSE_AFTER_MISS * (1 << self.missed)
-        };
-        self.due = hold.duration + pause;
+#[cfg(not(feature = "lines"))]
+impl Monitor {
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    fn lock_holder(&self, _: &Shared, _: &Hold) -> &'static str {
+        ""
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
+    use crate::watch::hold::HoldKind;
     use crate::watch::shared::Raw;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn hold(shared: &Shared, slot: &Arc<Slot>, start: u64, duration: u64, ongoing: bool) -> Hold {
+        shared.hold(&Raw {
+            kind: HoldKind::Blocked,
+            slot: Arc::clone(slot),
+            start,
+            duration,
+            cpu: None,
+            delay: None,
+            outside: 0,
+            culprits: Vec::new(),
+            waiting: 0,
+            ongoing,
+        })
+    }
+
+    /// What is logged of holds meanwhile, by the calling thread.
+    fn logged(act: impl FnOnce()) -> Vec<String> {
+        #[derive(Clone, Default)]
+        struct Log(Arc<Mutex<Vec<u8>>>);
+        impl Write for Log {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                log.write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        // While there is one subscriber alone, tracing asks that of whichever thread first comes to a log
+        // line whether it is wanted at all: another test's, which has none.
+        let _another = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, act);
+        let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = String::from_utf8_lossy(&log);
+        let of_holds = lines.lines().filter(|line| line.contains(" worker 0 for "));
+        of_holds.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_hold_that_lasts_is_logged_again_and_again_and_its_end_with_three_decimals() {
+        let shared = Shared::new();
+        let mut events = shared.recorder.subscribe();
+        let slot = Slot::new(0, system::now());
+        let start = system::now();
+        let logged = logged(|| {
+            let mut monitor = Monitor::default();
+            for lasted in 1..1_300 {
+                let duration = lasted * SECOND / 10;
+                monitor.held(&shared, &slot, hold(&shared, &slot, start, duration, true));
+            }
+            let over = hold(&shared, &slot, start, 702_706_607, false);
+            monitor.released(&shared, over);
+        });
+        let expected = ["100 ms", "1.00 s", "10.00 s", "60.00 s", "120.00 s"];
+        assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
+        for (line, duration) in logged.iter().zip(expected) {
+            let told = format!(" holds worker 0 for {duration} so far");
+            assert!(line.contains(&told), "{line}");
+        }
+        assert!(logged[5].ends_with("duration_ms=702.707"), "{logged:#?}");
+        // Who draws it is told once.
+        let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+        assert!(
+            matches!(told[..], [Event::Held(_), Event::Released(_)]),
+            "{told:?}"
+        );
+    }
 
     #[test]
     fn a_hold_that_was_told_as_over_is_not_told_again() {
         let shared = Shared::new();
         let mut events = shared.recorder.subscribe();
         let slot = Slot::new(0, system::now());
-        let hold = |start, ongoing| {
-            shared.hold(&Raw {
-                slot: Arc::clone(&slot),
-                start,
-                duration: 150_000_000,
-                cpu: None,
-                descheduled: None,
-                culprits: Vec::new(),
-                waiting: 0,
-                ongoing,
-            })
-        };
+        let hold = |start, ongoing| hold(&shared, &slot, start, 150_000_000, ongoing);
         let mut monitor = Monitor::default();
-        let (first, second) = (system::now(), system::now() + 1_000_000_000);
+        let (first, second) = (system::now(), system::now() + SECOND);
         monitor.held(&shared, &slot, hold(first, true));
         for start in [first, second] {
             monitor.released(&shared, hold(start, false));

@@ -26,6 +26,8 @@ pub(super) struct Request {
     /// The lane that is recorded for it; 0 when nobody listened when it came.
     lane: u64,
     route: NonZeroU32,
+    /// Whether its last poll left it waiting for something.
+    waits: Cell<bool>,
     finished: Cell<bool>,
 }
 
@@ -69,11 +71,13 @@ impl Request {
             }
         }
         let (worker, finished) = (Rc::clone(worker), Cell::new(false));
+        let waits = Cell::new(false);
         Self {
             worker,
             number,
             lane,
             route,
+            waits,
             finished,
         }
     }
@@ -99,7 +103,7 @@ impl Request {
         };
         if !piece.nested {
             piece.since = if worker.lasting.get() {
-                system::now()
+                worker.goes_on()
             } else {
                 worker.tick()
             };
@@ -107,7 +111,20 @@ impl Request {
                 .slot
                 .enter(self.number, self.route, part, piece.since);
         }
+        // Only now: up to here it was waiting.
+        if self.waits.replace(false) {
+            worker.waiting.set(worker.waiting.get() - 1);
+        }
         piece
+    }
+
+    /// A poll, which goes on until its piece is dropped, leaves it waiting for something.
+    #[inline]
+    pub(super) fn waits(&self) {
+        // Within another watched service, that one's request waits.
+        if self.number > 0 && !self.waits.replace(true) {
+            self.worker.waiting.set(self.worker.waiting.get() + 1);
+        }
     }
 
     /// Records a moment of this request's lane, if it has one.

@@ -12,13 +12,17 @@ use serde::Serialize;
 use super::activity::Activity;
 use super::hold::Hold;
 #[cfg(feature = "lines")]
-use super::lines::Stack;
+use super::{
+    hold::Culprit,
+    lines::{HANDLER, Reading, Stack},
+};
 
-/// A line of the app's own code that held a worker.
+/// A line of the app's own code that held a worker, or of a library that the app mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Line {
-    /// The function, with its path: `app::report`.
+    /// The function, with its path: `app::report`. In an optimized build whose tables are only of lines
+    /// an inlined one may have less: `async fn`, or `the handler of GET /report`.
     pub function: String,
     /// The source file; `None` where the program has no line tables.
     pub file: Option<String>,
@@ -26,12 +30,32 @@ pub struct Line {
     pub line: Option<u32>,
     /// What that line called, if anything: `std::thread::sleep`.
     pub called: Option<String>,
+    /// Whether it is a library's: then no code of the app's own was on the stack. The hold's route tells
+    /// where the app mounted it.
+    pub library: bool,
     /// How many of the looks at the hold found it there.
     pub samples: u32,
 }
 
+/// Functions that return when nobody else has the lock any more.
+#[cfg(feature = "lines")]
+const LOCKS: &[&str] = &[
+    "lock_api::",
+    "parking_lot::",
+    "std::sync::Mutex::",
+    "std::sync::RwLock::",
+    "std::sync::mutex::",
+    "std::sync::rwlock::",
+];
+
+#[cfg(feature = "lines")]
 impl Line {
-    #[cfg(feature = "lines")]
+    /// Whether it takes a lock.
+    pub(super) fn takes_a_lock(&self) -> bool {
+        let is_of = |called: &String| LOCKS.iter().any(|lock| called.starts_with(lock));
+        self.called.as_ref().is_some_and(is_of)
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         let key = |line: &Self| (line.line, line.file.clone(), line.called.clone());
         self.function == other.function && key(self) == key(other)
@@ -77,9 +101,13 @@ impl fmt::Display for Lines<'_> {
             }
         }
         match functions.len().saturating_sub(3) {
-            0 => Ok(()),
-            n => write!(f, " and {n} more"),
+            0 => {}
+            n => write!(f, " and {n} more")?,
         }
+        if self.0.iter().all(|line| line.library) {
+            f.write_str(", with no code of the app's own on the stack")?;
+        }
+        Ok(())
     }
 }
 
@@ -119,18 +147,23 @@ impl Seen {
         }
     }
 
-    /// A hold's stack was taken, at that time since the watch was made. Takes as long as it takes to
-    /// read it.
+    /// A hold's stack was taken, at that time since the watch was made.
     #[cfg(feature = "lines")]
-    pub(super) fn add(&self, worker: usize, started: Duration, at: Duration, stack: Stack) {
-        let stack = Arc::new(stack);
+    pub(super) fn add(&self, worker: usize, started: Duration, at: Duration, stack: &Arc<Stack>) {
         let mut all = self.lock();
         let sights = of(&mut all, worker, started);
-        if sights.stacks.len() < STACKS {
-            sights.stacks.push((at, Arc::clone(&stack)));
-        }
-        drop(all);
-        stack.reading();
+        // Of a hold that lasts for hours the latest is worth more than the one before it.
+        sights.stacks.truncate(STACKS - 1);
+        sights.stacks.push((at, Arc::clone(stack)));
+    }
+
+    /// The latest stack of a hold.
+    #[cfg(feature = "lines")]
+    pub(super) fn latest(&self, worker: usize, started: Duration) -> Option<Arc<Stack>> {
+        let all = self.lock();
+        let same = |sights: &&Sights| sights.worker == worker && sights.started == started;
+        let (_, stack) = all.iter().find(same)?.stacks.last()?;
+        Some(Arc::clone(stack))
     }
 
     /// Puts into a hold what was seen of it up to then.
@@ -198,6 +231,28 @@ impl Sights {
     }
 }
 
+/// The line that a stack of a hold shows.
+#[cfg(feature = "lines")]
+pub(super) fn line(reading: &Reading, hold: &Hold) -> Option<Line> {
+    let place = reading.place.as_ref()?;
+    let mut function = place.function.clone();
+    // Of all that held the worker there is one route: then it is that one's.
+    let route = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
+    let mut routes: Vec<_> = hold.culprits.iter().map(route).collect();
+    routes.dedup();
+    if let ([route], true) = (routes.as_slice(), function == HANDLER) {
+        function = format!("{HANDLER} of {route}");
+    }
+    Some(Line {
+        function,
+        file: place.file.clone(),
+        line: place.line,
+        called: place.called.clone(),
+        library: place.library,
+        samples: 1,
+    })
+}
+
 #[cfg(feature = "lines")]
 fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
     // Whoever asks while it lasts does not wait until names are found.
@@ -212,15 +267,8 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
     let mut lines: Vec<Line> = Vec::new();
     let mut first = None;
     for &reading in &readings {
-        let Some(place) = &reading.place else {
+        let Some(mut line) = line(reading, hold) else {
             continue;
-        };
-        let mut line = Line {
-            function: place.function.clone(),
-            file: place.file.clone(),
-            line: place.line,
-            called: place.called.clone(),
-            samples: 1,
         };
         if let Some(seen) = lines.iter_mut().find(|seen| seen.is_same(&line)) {
             seen.samples += 1;
@@ -245,9 +293,11 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::hold::HoldKind;
 
     fn hold(worker: usize, started: u64, ongoing: bool) -> Hold {
         Hold {
+            kind: HoldKind::Blocked,
             worker,
             started: Duration::from_millis(started),
             duration: Duration::from_millis(300),
@@ -259,6 +309,8 @@ mod tests {
             activity: None,
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: None,
+            outside: Duration::ZERO,
         }
     }
 
@@ -301,7 +353,9 @@ mod tests {
     fn while_it_lasts_nobody_waits_until_its_lines_are_found() {
         use super::super::{lines, system};
 
+        let _turn = lines::turn();
         lines::start();
+        lines::prepare_thread();
         let stack = lines::take(system::thread_number()).expect("this thread's own");
         let stack = Arc::new(stack);
         let seen = Seen::default();

@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::Thread;
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Hold, Load, THRESHOLD};
+use super::hold::{Culprit, Hold, HoldKind, Load, THRESHOLD};
 use super::monitor;
+use super::oversleep::Oversleeps;
 use super::recorder::Recorder;
 use super::seen::Seen;
-use super::slot::{Ongoing, Slot};
+use super::slot::{Delay, Ongoing, Slot};
 use super::stretch::{Entry, Stretch};
 use super::system;
 
@@ -21,6 +22,9 @@ const HOLDS: usize = 1000;
 
 /// The most holds that wait for the monitor.
 const CLOSED: usize = 1024;
+
+/// The longest that an assertion waits for the monitor to have its turn, nanoseconds.
+const CATCH_UP: u64 = 5_000_000_000;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -38,17 +42,22 @@ pub(super) struct Shared {
     settled: Mutex<Settled>,
     pub(super) recorder: Recorder,
     pub(super) seen: Seen,
+    pub(super) oversleeps: Oversleeps,
     monitor: OnceLock<Thread>,
 }
 
 /// A hold as its worker hands it over; names and sentences are for others to make.
 #[derive(Debug)]
 pub(super) struct Raw {
+    pub(super) kind: HoldKind,
     pub(super) slot: Arc<Slot>,
     pub(super) start: u64,
     pub(super) duration: u64,
     pub(super) cpu: Option<u64>,
-    pub(super) descheduled: Option<u64>,
+    /// In the run queue.
+    pub(super) delay: Option<Delay>,
+    /// In which nothing watched went on, though a request waited for something.
+    pub(super) outside: u64,
     pub(super) culprits: Vec<Entry>,
     pub(super) waiting: usize,
     pub(super) ongoing: bool,
@@ -57,8 +66,9 @@ pub(super) struct Raw {
 #[derive(Debug, Default)]
 struct Settled {
     holds: VecDeque<Hold>,
-    /// Those of which the monitor has still to tell.
-    untold: Vec<Hold>,
+    /// Of so many of them, the newest, the monitor has still to tell. Until it does it is not known what it
+    /// overslept in them.
+    untold: usize,
 }
 
 impl Shared {
@@ -76,6 +86,7 @@ impl Shared {
             settled: Mutex::default(),
             recorder: Recorder::new(),
             seen: Seen::default(),
+            oversleeps: Oversleeps::default(),
             monitor: OnceLock::new(),
         }
     }
@@ -153,12 +164,80 @@ impl Shared {
 
     /// The holds that are over, the oldest first.
     pub(super) fn settled(&self) -> Vec<Hold> {
-        self.settle().holds.iter().cloned().collect()
+        let settled = self.settle();
+        let told = settled.holds.len() - settled.untold;
+        let mut holds: Vec<_> = settled.holds.iter().cloned().collect();
+        let untold = holds.split_off(told);
+        holds.extend(untold.into_iter().filter_map(|hold| self.known(hold)));
+        holds
     }
 
-    /// The holds that nobody has been told of.
+    /// Whether nothing is there to be told of, and nobody at it.
+    pub(super) fn is_settled(&self) -> bool {
+        let settled = self.settled.try_lock();
+        self.closed.is_empty() && settled.is_ok_and(|settled| settled.untold == 0)
+    }
+
+    /// The holds that nobody has been told of. Only for the monitor: from now on, what it overslept in them
+    /// is taken to be known.
     pub(super) fn untold(&self) -> Vec<Hold> {
-        std::mem::take(&mut self.settle().untold)
+        let mut settled = self.settle();
+        let told = settled.holds.len() - std::mem::take(&mut settled.untold);
+        let untold = settled.holds.split_off(told);
+        let known: Vec<_> = untold
+            .into_iter()
+            .filter_map(|hold| self.known(hold))
+            .collect();
+        settled.holds.extend(known.iter().cloned());
+        known
+    }
+
+    /// The hold with what is known of the time in which the process was stopped; `None` when without that
+    /// time it is none, or when a starved one is none without the time in which the machine ran something
+    /// else.
+    pub(super) fn known(&self, mut hold: Hold) -> Option<Hold> {
+        let (start, end) = self.times(&hold);
+        let stopped = Duration::from_nanos(self.oversleeps.stopped(start, end));
+        let at_most = |time: Duration| time.min(hold.duration);
+        let lost = match hold.lost {
+            Some(delay) => at_most(delay + stopped),
+            None => Duration::from_nanos(self.oversleeps.missed(start, end)),
+        };
+        // Of a starved hold the time that the machine took is no fault of the app at all.
+        let not_its_own = match hold.kind {
+            HoldKind::Blocked => stopped,
+            HoldKind::Starved { .. } => lost,
+        };
+        if nanoseconds(hold.duration.saturating_sub(not_its_own)) < self.threshold() {
+            return None;
+        }
+        hold.lost = Some(lost);
+        if !stopped.is_zero() && !hold.ongoing {
+            hold.descheduled = Some(at_most(hold.descheduled.unwrap_or_default() + stopped));
+        }
+        Some(hold)
+    }
+
+    /// When a hold began and ended.
+    fn times(&self, hold: &Hold) -> (u64, u64) {
+        let start = self.origin + nanoseconds(hold.started);
+        (start, start + nanoseconds(hold.duration))
+    }
+
+    /// Waits until the monitor knows what it overslept so far; not for long.
+    pub(super) fn catch_up(&self) {
+        let now = system::now();
+        let deadline = now + CATCH_UP;
+        while !self.oversleeps.are_known(now) && system::now() < deadline {
+            if let Some(monitor) = self.monitor.get() {
+                monitor.unpark();
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "an assertion that is about to fail"
+            )]
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn settle(&self) -> MutexGuard<'_, Settled> {
@@ -167,15 +246,39 @@ impl Shared {
             let hold = self.hold(&raw);
             if settled.holds.len() == HOLDS {
                 settled.holds.pop_front();
+                settled.untold = settled.untold.min(HOLDS - 1);
             }
-            settled.holds.push_back(hold.clone());
-            settled.untold.push(hold);
+            settled.holds.push_back(hold);
+            settled.untold += 1;
         }
         settled
     }
 
+    /// The hold that a worker is in `now`, in which a stretch of it may be `ongoing` and a heartbeat may
+    /// be `unanswered`.
+    pub(super) fn current(
+        &self,
+        slot: &Arc<Slot>,
+        ongoing: Option<Ongoing>,
+        unanswered: Option<u64>,
+        now: u64,
+    ) -> Option<Hold> {
+        let (since, hold) = match (ongoing, unanswered) {
+            (Some(ongoing), _) => {
+                let since = ongoing.stretch.start;
+                (since, self.ongoing(slot, ongoing, now))
+            }
+            (None, Some(asked)) => {
+                let since = asked.max(slot.last_end());
+                (since, self.outside(slot, since, now))
+            }
+            (None, None) => (now, None),
+        };
+        hold.or_else(|| self.starved(slot, since))
+    }
+
     /// The hold that a worker's stretch is at `now`; `None` when it is too short.
-    pub(super) fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
+    fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
         let Ongoing {
             mut stretch,
             in_piece,
@@ -184,30 +287,36 @@ impl Shared {
             stretch.end = stretch.end.max(now);
         }
         stretch.note_open(slot.open());
-        self.unfinished(slot, &stretch)
+        self.unfinished(slot, &stretch, None)
     }
 
-    /// The hold of a worker that does not answer since `asked`, with no watched work to explain
-    /// it; `None` when that is not long.
-    pub(super) fn outside(&self, slot: &Arc<Slot>, asked: u64, now: u64) -> Option<Hold> {
-        let since = asked.max(slot.last_end());
+    /// The hold of a worker that does not answer, with no watched work since then to explain it;
+    /// `None` when that is not long.
+    fn outside(&self, slot: &Arc<Slot>, since: u64, now: u64) -> Option<Hold> {
         let mut stretch = Stretch::between(since, now.max(since));
         stretch.note_open(slot.open());
-        self.unfinished(slot, &stretch)
+        self.unfinished(slot, &stretch, None)
     }
 
-    fn unfinished(&self, slot: &Arc<Slot>, stretch: &Stretch) -> Option<Hold> {
+    fn unfinished(
+        &self,
+        slot: &Arc<Slot>,
+        stretch: &Stretch,
+        delay: Option<Delay>,
+    ) -> Option<Hold> {
         let duration = stretch.end.saturating_sub(stretch.start);
         if duration < self.threshold() {
             return None;
         }
         let culprits = stretch.culprits(self.threshold());
-        Some(self.hold(&Raw {
+        self.known(self.hold(&Raw {
+            kind: HoldKind::Blocked,
             slot: Arc::clone(slot),
             start: stretch.start,
             duration,
             cpu: None,
-            descheduled: None,
+            delay,
+            outside: stretch.outside,
             waiting: stretch.waiting(&culprits),
             culprits,
             ongoing: true,
@@ -233,10 +342,7 @@ impl Shared {
     /// The workers that are held at this moment.
     pub(super) fn held_now(&self) -> Vec<Hold> {
         let now = system::now();
-        let hold = |slot: &Arc<Slot>| match slot.ongoing(now) {
-            Some(ongoing) => self.ongoing(slot, ongoing, now),
-            None => self.outside(slot, slot.unanswered()?, now),
-        };
+        let hold = |slot: &Arc<Slot>| self.current(slot, slot.ongoing(now), slot.unanswered(), now);
         self.slots().iter().filter_map(hold).collect()
     }
 
@@ -244,11 +350,13 @@ impl Shared {
     pub(super) fn certain(&self) -> Vec<Hold> {
         // First what is not over: what ends meanwhile is then in both, and not in neither.
         let unfinished = |slot: &Arc<Slot>| {
-            let ongoing = slot.ongoing(system::now())?;
-            let until = ongoing.stretch.end;
-            self.ongoing(slot, ongoing, until)
+            let Ongoing { mut stretch, .. } = slot.ongoing(system::now())?;
+            stretch.note_open(slot.open());
+            self.unfinished(slot, &stretch, slot.delay_since(stretch.start))
         };
-        let unfinished: Vec<_> = self.slots().iter().filter_map(unfinished).collect();
+        let slots = self.slots();
+        let mut unfinished: Vec<_> = slots.iter().filter_map(unfinished).collect();
+        unfinished.extend(slots.iter().filter_map(|slot| self.certainly_starved(slot)));
         let mut holds = self.settled();
         for hold in unfinished {
             if !holds
@@ -273,18 +381,22 @@ impl Shared {
                 busy: Duration::from_nanos(entry.busy),
             }
         };
+        let time = |delay: Delay| Duration::from_nanos(delay.at_most);
         let mut hold = Hold {
+            kind: raw.kind,
             worker: raw.slot.worker,
             started: self.since_origin(raw.start),
             duration: Duration::from_nanos(raw.duration),
             cpu: raw.cpu.map(Duration::from_nanos),
-            descheduled: raw.descheduled.map(Duration::from_nanos),
+            descheduled: raw.delay.filter(|delay| delay.is_exact).map(time),
             culprits: raw.culprits.iter().map(culprit).collect(),
             waiting: raw.waiting,
             ongoing: raw.ongoing,
             activity: None,
             lines: Vec::new(),
             stack: Vec::new(),
+            lost: raw.delay.map(time),
+            outside: Duration::from_nanos(raw.outside),
         };
         let until = hold.started + hold.duration;
         self.seen.fill(&mut hold, until);
@@ -312,8 +424,6 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
-
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ use futures_util::task::AtomicWaker;
 use super::hold::Part;
 use super::route::Routes;
 use super::shared::Shared;
+use super::sockets::Sockets;
 use super::stretch::Stretch;
 use super::system;
 
@@ -36,9 +37,12 @@ pub(super) struct Slot {
     pending: Mutex<Stretch>,
     /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
     beat_asked: AtomicU64,
+    /// When what answers it had been woken. The monitor may lose its turn between the two.
+    beat_sent: AtomicU64,
     pub(super) beat: AtomicWaker,
-    /// The thread's time in the run queue, at two times: the later one, and one from before the
-    /// stretch that lasted then.
+    pub(super) sockets: Sockets,
+    /// The thread's time in the run queue, at two times: from before the stretch that lasts, and at the
+    /// first look in it; or at the latest two.
     run_delays: Mutex<[Sample; 2]>,
 }
 
@@ -54,6 +58,35 @@ const NO_BEAT: u64 = u64::MAX;
 
 /// A sample taken longer than this before a stretch tells too much of what was before it.
 const SAMPLE_AGE: u64 = 200_000_000;
+
+/// How long a worker's thread was in the run queue in a stretch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delay {
+    /// At most, nanoseconds: what was shortly before the stretch may be in it.
+    pub(super) at_most: u64,
+    /// Whether that is so short a time that it hardly matters.
+    pub(super) is_exact: bool,
+}
+
+impl Delay {
+    /// In a stretch that began at `start` and has just ended, at that time in the run queue.
+    fn between(start: u64, samples: &[Sample], run_delay: u64) -> Option<Self> {
+        // Up to a sample within the stretch, all of it may have been spent there.
+        let at_most = |sample: &Sample| {
+            run_delay.saturating_sub(sample.run_delay) + sample.at.saturating_sub(start)
+        };
+        let is_close = |sample: &Sample| sample.at <= start && start - sample.at <= SAMPLE_AGE;
+        Some(Self {
+            at_most: samples.iter().map(at_most).min()?,
+            is_exact: samples.iter().any(is_close),
+        })
+    }
+
+    pub(super) fn at_most(self, time: u64) -> Self {
+        let at_most = self.at_most.min(time);
+        Self { at_most, ..self }
+    }
+}
 
 /// A stretch that is not over, as seen from outside.
 #[derive(Debug)]
@@ -83,7 +116,9 @@ impl Slot {
             pending_end: AtomicU64::new(0),
             pending: Mutex::new(Stretch::default()),
             beat_asked: AtomicU64::new(0),
+            beat_sent: AtomicU64::new(0),
             beat: AtomicWaker::new(),
+            sockets: Sockets::new(),
             run_delays: Mutex::new([Sample { at: now, run_delay }; 2]),
         })
     }
@@ -147,14 +182,10 @@ impl Slot {
     }
 
     /// How long the worker's thread was in the run queue in a stretch that began at `start` and
-    /// ends now, or shortly before it; `None` when that is not known.
-    pub(super) fn descheduled_since(&self, start: u64) -> Option<u64> {
+    /// ends now; `None` when that is not known.
+    pub(super) fn delay_since(&self, start: u64) -> Option<Delay> {
         let samples = *self.run_delays.try_lock().ok()?;
-        let before = samples.iter().rev().find(|sample| sample.at <= start)?;
-        if start - before.at > SAMPLE_AGE {
-            return None;
-        }
-        Some(system::run_delay(self.thread)?.saturating_sub(before.run_delay))
+        Delay::between(start, &samples, system::run_delay(self.thread)?)
     }
 
     // The others' side.
@@ -175,7 +206,7 @@ impl Slot {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Asks for a heartbeat, unless the last one is still to come; then, since when.
+    /// Asks for a heartbeat, unless the last one is still to come; then, [since when](Self::unanswered).
     pub(super) fn ask_beat(&self, now: u64) -> Option<u64> {
         match self
             .beat_asked
@@ -183,33 +214,37 @@ impl Slot {
         {
             Ok(_) => {
                 self.beat.wake();
+                self.beat_sent.store(system::now(), Ordering::Release);
                 None
             }
-            Err(NO_BEAT) => None,
-            Err(asked) => Some(asked),
+            Err(_) => self.unanswered(),
         }
     }
 
     /// Since when a heartbeat is asked for and not answered.
     pub(super) fn unanswered(&self) -> Option<u64> {
-        match self.beat_asked.load(Ordering::Acquire) {
-            0 | NO_BEAT => None,
-            asked => Some(asked),
+        let asked = self.beat_asked.load(Ordering::Acquire);
+        if asked == 0 || asked == NO_BEAT {
+            return None;
         }
+        let sent = self.beat_sent.load(Ordering::Acquire);
+        (sent >= asked).then_some(sent)
     }
 
     /// Notes the thread's time in the run queue, but keeps a note from before the stretch that
     /// lasts since `start`.
-    pub(super) fn sample(&self, now: u64, start: Option<u64>) {
+    pub(super) fn sample(&self, start: Option<u64>) {
         let Some(run_delay) = system::run_delay(self.thread) else {
             return;
         };
+        // Only now: who reads it may lose its turn before.
+        let at = system::now();
         let mut samples = self
             .run_delays
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if start.is_none_or(|start| start > samples[1].at) {
-            *samples = [samples[1], Sample { at: now, run_delay }];
+            *samples = [samples[1], Sample { at, run_delay }];
         }
     }
 
@@ -219,7 +254,10 @@ impl Slot {
             Some(ongoing) => Some(ongoing.stretch.start),
             None => self.unanswered().map(|asked| asked.max(self.last_end())),
         };
-        start.is_some_and(|start| shared.since_origin(start) == started)
+        [start, self.sockets.unseen()]
+            .into_iter()
+            .flatten()
+            .any(|start| shared.since_origin(start) == started)
     }
 
     /// The stretch that is not over at `now`: a piece of work is in progress, or the loop has not
@@ -268,5 +306,32 @@ impl Slot {
             stretch,
             in_piece: piece > 0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// The most that it was in the run queue from 1000 ms on, of samples of (at ms, ms in the run queue).
+    fn delay(samples: [(u64, u64); 2], run_delay: u64) -> (u64, bool) {
+        let samples = samples.map(|(at, run_delay)| Sample {
+            at: at * MS,
+            run_delay: run_delay * MS,
+        });
+        let delay = Delay::between(1000 * MS, &samples, run_delay * MS).expect("two samples");
+        (delay.at_most / MS, delay.is_exact)
+    }
+
+    #[test]
+    fn what_was_in_the_run_queue_before_is_taken_off_with_it_up_to_the_first_look() {
+        // Looked at shortly before only; and in it, too.
+        assert_eq!(delay([(960, 7), (985, 7)], 17), (10, true));
+        assert_eq!(delay([(985, 7), (1010, 57)], 57), (10, true));
+        // Nobody looked for long.
+        assert_eq!(delay([(600, 7), (700, 7)], 307), (300, false));
+        assert_eq!(delay([(700, 7), (1250, 7)], 57), (50, false));
     }
 }

@@ -29,11 +29,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    fn is_same(&self, other: &Self) -> bool {
+        (other.request, other.route, other.part) == (self.request, self.route, self.part)
+    }
+
     fn add_to(self, entries: &mut Vec<Self>) {
-        let same = |other: &&mut Self| {
-            (other.request, other.route, other.part) == (self.request, self.route, self.part)
-        };
-        match entries.iter_mut().find(same) {
+        match entries.iter_mut().find(|other| other.is_same(&self)) {
             Some(same) => {
                 same.polls += self.polls;
                 same.busy += self.busy;
@@ -60,6 +61,8 @@ pub(super) struct Stretch {
     rest: Vec<Entry>,
     /// The time that its pieces took together.
     watched: u64,
+    /// The time in which nothing watched went on, though a request waited for something.
+    pub(super) outside: u64,
     /// The most requests that were open in it at the end of a piece.
     open: usize,
 }
@@ -81,6 +84,7 @@ impl Stretch {
         self.entries.clear();
         self.rest.clear();
         self.watched = 0;
+        self.outside = 0;
         self.open = 0;
     }
 
@@ -113,6 +117,38 @@ impl Stretch {
         } else {
             self.make_room(entry);
         }
+    }
+
+    /// Another stretch, which is over, goes on with this one, as far as it came after this one's end.
+    pub(super) fn take_in(&mut self, other: &Self) {
+        let mut before = self.end.saturating_sub(other.start);
+        let after = other.end.saturating_sub(self.end.max(other.start));
+        self.outside += other.outside.min(after);
+        let mut within = |entry: &Entry| {
+            let cut = before.min(entry.busy);
+            before -= cut;
+            Entry {
+                busy: entry.busy - cut,
+                ..*entry
+            }
+        };
+        for entry in &other.entries {
+            let entry = within(entry);
+            let known = self.entries.iter().any(|known| known.is_same(&entry));
+            if known || self.entries.len() < ENTRIES {
+                entry.add_to(&mut self.entries);
+            } else {
+                self.make_room(entry);
+            }
+            self.watched += entry.busy;
+        }
+        for entry in &other.rest {
+            let entry = within(entry);
+            entry.add_to(&mut self.rest);
+            self.watched += entry.busy;
+        }
+        self.end = self.end.max(other.end);
+        self.note_open(other.open);
     }
 
     /// Sums up the smallest by route: this one, or one of the entries.
@@ -225,6 +261,39 @@ mod tests {
             stretch((0..200).map(|k| (k + 1, 100 + 2 * k, 102 + 2 * k))).culprits(100 * MS);
         assert_eq!(culprits.len(), 1, "{culprits:?}");
         assert_eq!((culprits[0].polls, culprits[0].busy), (200, 400 * MS));
+    }
+
+    #[test]
+    fn stretches_that_are_taken_in_count_from_its_start_and_none_twice() {
+        let mut gap = Stretch::default();
+        gap.begin(100 * MS);
+        gap.take_in(&stretch([(1, 90, 120), (2, 120, 130)]));
+        // By the clock's last tick it began before the one before was over.
+        gap.take_in(&stretch([(1, 127, 160)]));
+        gap.take_in(&Stretch::between(160 * MS, 190 * MS));
+        assert_eq!((gap.start, gap.end), (100 * MS, 190 * MS));
+        let culprits = gap.culprits(100 * MS);
+        let seen: Vec<_> = culprits
+            .iter()
+            .map(|c| (c.request, c.polls, c.busy / MS))
+            .collect();
+        assert_eq!(seen, [(1, 2, 50), (2, 1, 10)]);
+    }
+
+    #[test]
+    fn requests_of_many_stretches_beyond_those_kept_apart_are_summed_up_by_route() {
+        let mut gap = Stretch::default();
+        gap.begin(0);
+        for turn in 0..100 {
+            let first = 100 * turn;
+            gap.take_in(&stretch(
+                (0..50).map(|k| (first + k + 1, first + 2 * k, first + 2 * k + 2)),
+            ));
+        }
+        let culprits = gap.culprits(100 * MS);
+        let busy: u64 = culprits.iter().map(|c| c.busy / MS).sum();
+        assert_eq!((culprits.len(), busy), (1, 10_000), "{culprits:?}");
+        assert_eq!((culprits[0].request, culprits[0].polls), (0, 5000));
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::hold::Part;
+use super::hold::{HoldKind, Part};
 use super::recorder::Recorder;
 use super::request::Request;
 use super::route::Names;
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
+use super::starved::Gap;
 use super::stretch::Stretch;
 use super::system;
 
@@ -39,14 +40,17 @@ pub(super) fn number(shared: &Shared) -> usize {
     })
 }
 
-/// Whether the calling thread is or was a worker of the watch, as it is in the test harness. If so,
-/// its work so far is settled, though its loop may not have turned since.
-pub(super) fn settle_own(shared: &Shared) -> bool {
-    let worker = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.clone());
-    if let Some(worker) = worker.as_ref().and_then(Weak::upgrade) {
+/// The calling thread's number, if it is or was a worker of the watch, as it is in the test harness. Its
+/// work so far is then settled, though its loop may not have turned since.
+pub(super) fn settle_own(shared: &Shared) -> Option<usize> {
+    let (number, worker) = PLACES.with_borrow(|places| {
+        let place = places.get(&shared.number)?;
+        Some((place.number, place.worker.clone()?))
+    })?;
+    if let Some(worker) = worker.upgrade() {
         worker.ends_with_its_last_piece();
     }
-    worker.is_some()
+    Some(number)
 }
 
 /// One worker of one watch. All its services, wherever they stand in the app, share it.
@@ -59,9 +63,13 @@ pub(super) struct Worker {
     pub(super) lasting: Cell<bool>,
     /// How deep in watched pieces of work the thread is: a watch within a watch counts once.
     pub(super) depth: Cell<u32>,
+    /// How many of its requests wait for something, as their last poll left them.
+    pub(super) waiting: Cell<usize>,
     marker: RefCell<Option<Waker>>,
     /// The thread's CPU time when it was last read, and when that was.
-    cpu: Cell<(Option<u64>, u64)>,
+    pub(super) cpu: Cell<(Option<u64>, u64)>,
+    /// What it did since it was sent a byte that it has not come by.
+    pub(super) gap: RefCell<Gap>,
     pub(super) names: RefCell<Names>,
     pub(super) requests: Cell<u64>,
 }
@@ -75,6 +83,8 @@ impl Worker {
         if let Some(worker) = known {
             return worker;
         }
+        #[cfg(feature = "lines")]
+        super::lines::prepare_thread();
         let slot = shared.register(number);
         let worker = Rc::new(Self {
             names: RefCell::new(Names::new(Arc::clone(&slot.routes))),
@@ -83,8 +93,10 @@ impl Worker {
             stretch: RefCell::new(Stretch::default()),
             lasting: Cell::new(false),
             depth: Cell::new(0),
+            waiting: Cell::new(0),
             marker: RefCell::new(None),
             cpu: Cell::new((system::thread_cpu(), system::now())),
+            gap: RefCell::default(),
             requests: Cell::new(0),
         });
         let place = Place {
@@ -95,7 +107,8 @@ impl Worker {
         worker
     }
 
-    /// Spawns the two tasks that run between the others: the marker, and the heartbeat.
+    /// Spawns the tasks that run between the others: the marker, the heartbeat, and the one that
+    /// answers through the sockets.
     pub(super) fn spawn_tasks(self: &Rc<Self>) {
         if self.marker.borrow().is_some() {
             return;
@@ -123,6 +136,7 @@ impl Worker {
             worker.beat();
             Poll::Pending
         }));
+        self.spawn_answers();
     }
 
     /// The last tick of the clock. At the first piece of work after one the thread's CPU time is
@@ -143,6 +157,9 @@ impl Worker {
             let from = asked.max(self.slot.last_end());
             let mut outside = Stretch::between(from, now.max(from));
             outside.note_open(self.slot.open());
+            if self.waiting.get() > 0 {
+                outside.outside = outside.end - outside.start;
+            }
             self.close(&outside);
         }
         self.cpu.set((system::thread_cpu(), now));
@@ -175,11 +192,28 @@ impl Worker {
         }
     }
 
+    /// The stretch goes on with another piece of work, now.
+    pub(super) fn goes_on(&self) -> u64 {
+        let now = system::now();
+        self.was_outside(now);
+        now
+    }
+
+    /// Nothing of what is watched went on since the stretch's latest piece.
+    fn was_outside(&self, now: u64) {
+        if self.waiting.get() > 0 {
+            let mut stretch = self.stretch.borrow_mut();
+            stretch.outside += now.saturating_sub(stretch.end);
+        }
+    }
+
     /// The loop has turned: what was one stretch is over, and a hold if it was long.
     fn turned(&self) {
         if self.lasting.replace(false) {
             let now = system::now();
+            self.was_outside(now);
             self.over(now);
+            self.gap_turns();
             self.slot.set_last_end(now);
         }
     }
@@ -206,7 +240,12 @@ impl Worker {
         // A stretch that waits for its turn covers all since it began, and before that was looked at
         // then.
         if !self.lasting.get() {
+            let asked = self.slot.unanswered();
             self.resumes(system::now());
+            // If not, the marker has counted this turn.
+            if asked.is_some_and(|asked| asked > self.slot.last_end()) {
+                self.gap_turns();
+            }
         }
         self.slot.answer_beat();
     }
@@ -221,24 +260,28 @@ impl Worker {
     fn close(&self, stretch: &Stretch) {
         let duration = stretch.end - stretch.start;
         if duration < self.shared.threshold() {
+            self.gap_takes(stretch);
             return;
         }
+        self.cut_gap(stretch.start, stretch.end);
         let cpu_now = system::thread_cpu();
         let (cpu_before, _) = self.cpu.replace((cpu_now, stretch.end));
         let cpu = cpu_before
             .zip(cpu_now)
             .map(|(before, now)| (now - before).min(duration));
-        let descheduled = self.slot.descheduled_since(stretch.start);
-        let descheduled = descheduled.map(|time| time.min(duration - cpu.unwrap_or(0)));
+        let delay = self.slot.delay_since(stretch.start);
+        let delay = delay.map(|delay| delay.at_most(duration - cpu.unwrap_or(0)));
         let culprits = stretch.culprits(self.shared.threshold());
         let waiting = stretch.waiting(&culprits);
         let slot = Arc::clone(&self.slot);
         self.shared.close(Raw {
+            kind: HoldKind::Blocked,
             slot,
             start: stretch.start,
             duration,
             cpu,
-            descheduled,
+            delay,
+            outside: stretch.outside,
             culprits,
             waiting,
             ongoing: false,
@@ -266,10 +309,11 @@ impl Drop for Worker {
         // A test drops its app and looks at the watch after, and the loop never turned in between.
         self.ends_with_its_last_piece();
         self.slot.end();
-        // Both tasks find the worker gone, and end.
+        // All tasks find the worker gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {
             marker.wake();
         }
         self.slot.beat.wake();
+        self.slot.sockets.task.wake();
     }
 }

@@ -13,7 +13,7 @@ use actix_web::body::BodyStream;
 use actix_web::rt::time;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, Error, HttpResponse};
+use actix_web::{App, Error, HttpRequest, HttpResponse};
 use futures_util::{StreamExt as _, stream};
 use holdup::testing::{assert_concurrent, measure, race};
 use holdup::timeline::Failure;
@@ -186,4 +186,62 @@ async fn each_request_is_made_anew_with_a_number_of_its_own() {
     assert_eq!(measured.verdict.reason, Some(Reason::TooFew));
     assert_eq!(numbers.take(), [0, 1, 2, 3]);
     assert_eq!(measured.at_once.lanes[0].label(), "/?x=3");
+}
+
+/// What measuring a handler says that takes so long by the request's number, and how many it took.
+async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup::testing::Measured, usize) {
+    let slow = move |request: HttpRequest| async move {
+        let number = request.query_string().strip_prefix("x=");
+        let number = number.and_then(|number| number.parse().ok());
+        let takes = takes(number.expect("a number"));
+        time::sleep(Duration::from_millis(takes)).await;
+        HttpResponse::Ok().finish()
+    };
+    let app = init_service(App::new().route("/", web::get().to(slow))).await;
+    let made = Cell::new(0);
+    let request = |number| {
+        made.set(number + 1);
+        get("/")(number)
+    };
+    let measured = measure(&app, request, 4).await;
+    (measured, made.get())
+}
+
+/// The most requests that four at once may take.
+const MOST: usize = 6 * 4 + 7;
+
+#[actix_web::test]
+async fn what_one_pause_can_have_made_is_measured_again_and_anew() {
+    // Of the first four at once two are late, as if they had waited; of the next four none.
+    let late = |number| if number == 5 || number == 6 { 300 } else { 150 };
+    let (measured, made) = measured_by_number(late).await;
+    assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
+    // The warming up, two alone, twice four; two alone, four.
+    assert!((17..=MOST).contains(&made), "{made}");
+}
+
+#[actix_web::test]
+async fn solo_times_that_differ_are_measured_anew_and_not_for_ever() {
+    let once = |number| if number == 1 { 400 } else { 150 };
+    let (measured, made) = measured_by_number(once).await;
+    assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
+    assert!((13..=MOST).contains(&made), "{made}");
+
+    let always = |number| if number % 2 == 1 { 400 } else { 150 };
+    let (measured, made) = measured_by_number(always).await;
+    assert_eq!(measured.verdict.kind, Kind::Inconclusive, "{measured:#?}");
+    assert!((19..=MOST).contains(&made), "{made}");
+}
+
+#[actix_web::test]
+async fn what_is_certain_is_not_measured_anew() {
+    let numbers = Cell::new(0);
+    let request = |number| {
+        numbers.set(number);
+        get("/missing")(number)
+    };
+    let app = init_service(App::new()).await;
+    let measured = measure(&app, request, 4).await;
+    assert_eq!(measured.verdict.kind, Kind::Inconclusive, "{measured:#?}");
+    assert_eq!(numbers.get(), 6);
 }

@@ -174,6 +174,153 @@ fn every_form_of_blocking_is_named_with_its_line_in_a_release_build() {
     assert_every_line_is_named(&run(app(true), &[], &[]), true);
 }
 
+/// Asserts that each of these routes was told of once at its end, at that function and the marked line.
+fn assert_named(said: &Said, expected: &[(&str, &str, &str)]) {
+    assert_eq!(said.lines.len(), expected.len(), "{}", said.log);
+    for (line, (route, function, mark)) in said.lines.iter().zip(expected) {
+        assert_eq!(line["form"], *route, "{line}");
+        let first = &line["hold"]["lines"][0];
+        assert_eq!(first["function"], *function, "{line}");
+        assert_eq!(first["file"], "src/named.rs", "{line}");
+        assert_eq!(first["line"], line_of("named.rs", mark), "{line}");
+        assert_eq!(first["library"], false, "{line}");
+        // Where the handler is, it is named as well.
+        let stack = line["hold"]["stack"].as_array().expect("a stack");
+        let outermost = stack.last().and_then(Value::as_str).expect("a function");
+        assert!(outermost.starts_with("lines::named::"), "{line}");
+    }
+}
+
+#[test]
+fn functions_keep_their_names() {
+    let routes = ["/export", "/copy", "/derived", "/log-in"];
+    let named = |copy, derived| {
+        [
+            ("/export", "lines::named::export", "export"),
+            ("/copy", copy, "clone"),
+            ("/derived", derived, "derived"),
+            ("/log-in", "lines::named::log_in", "log in"),
+        ]
+    };
+    let [copy, derived] = [
+        "lines::named::Cart::clone",
+        "lines::named::Report::serialize",
+    ];
+    assert_named(&run(app(false), &routes, &[]), &named(copy, derived));
+    // Of what was inlined, line tables alone have no type.
+    let [copy, derived] = ["lines::named::clone", "lines::named::serialize"];
+    assert_named(&run(app(true), &routes, &[]), &named(copy, derived));
+}
+
+#[test]
+fn a_mounted_library_is_named_when_no_code_of_the_app_is_on_the_stack() {
+    for (release, function, called) in [
+        (
+            false,
+            "actix_files::named::NamedFile::open_async",
+            "std::fs::File::open",
+        ),
+        (
+            true,
+            "actix_files::service::FilesService::call",
+            "std::fs::open",
+        ),
+    ] {
+        let said = run(app(release), &["/files/slow"], &[]);
+        let [line] = said.lines.as_slice() else {
+            panic!("{}", said.log)
+        };
+        let hold = &line["hold"];
+        assert_eq!(hold["culprits"][0]["route"], "/files", "{line}");
+        assert_eq!(hold["activity"], "reading a file", "{line}");
+        let first = &hold["lines"][0];
+        assert_eq!(first["function"], function, "{line}");
+        assert_eq!(first["called"], called, "{line}");
+        assert_eq!(first["library"], true, "{line}");
+        let file = first["file"].as_str().expect("a file");
+        assert!(
+            file.starts_with("actix-files-") && file.contains("/src/"),
+            "{line}"
+        );
+        let sentence = line["sentence"].as_str().expect("text");
+        assert!(
+            sentence.ends_with(&format!(
+                "in {called}, with no code of the app's own on the stack"
+            )),
+            "{sentence}"
+        );
+    }
+}
+
+/// What the app logged of one route, in order.
+fn logged<'a>(said: &'a Said, route: &str) -> Vec<&'a str> {
+    let message = |line: &'a str| {
+        line.split_once(" WARN holdup: ")
+            .map(|(_, message)| message)
+    };
+    let messages = said.log.lines().filter_map(message);
+    messages.filter(|message| message.contains(route)).collect()
+}
+
+#[test]
+fn the_first_hold_is_told_of_at_once_its_line_follows_and_so_it_is_after_a_second() {
+    let said = run(app(true), &["/long"], &[]);
+    let messages = logged(&said, "GET /long");
+    let [first, line, again, end] = messages.as_slice() else {
+        panic!("{}", said.log)
+    };
+    let number = line_of("named.rs", "long");
+    let at = format!("at lines::named::long (src/named.rs:{number}), in std::thread::sleep");
+    // The line tables are not read yet.
+    assert!(first.starts_with("GET /long (future, 1 poll, "), "{first}");
+    assert!(first.contains(" ms so far, sleeping worker=0"), "{first}");
+    assert_eq!(
+        *line,
+        format!("worker 0, held by GET /long, is {at} worker=0")
+    );
+    assert!(
+        again.contains(&format!(" s so far, sleeping, {at} worker=0")),
+        "{again}"
+    );
+    assert!(end.contains(" held worker 0 for 3."), "{end}");
+    let (_, duration) = end.split_once(" duration_ms=").expect("a duration");
+    let decimals = duration
+        .split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len());
+    assert!(decimals <= 3, "{end}");
+}
+
+#[test]
+fn who_is_further_on_behind_the_lock_that_a_worker_waits_for_is_named() {
+    for release in [false, true] {
+        // The first has the tables read, so that both of the second are told of with their lines.
+        let said = run(app(release), &["two", "/long", "/shared"], &[]);
+        let number = |mark| line_of("named.rs", mark);
+        let at = |mark| {
+            format!(
+                "at lines::named::shared_lock (src/named.rs:{})",
+                number(mark)
+            )
+        };
+        let (waits, holds) = (at("shared lock"), at("shared hold"));
+        let messages = logged(&said, "GET /shared");
+        let so_far = messages
+            .into_iter()
+            .filter(|message| message.contains(" so far, "));
+        let (waiting, holding): (Vec<&str>, Vec<&str>) =
+            so_far.partition(|message| message.contains("waiting for a lock"));
+        assert!(!waiting.is_empty() && !holding.is_empty(), "{}", said.log);
+        for message in holding {
+            assert!(!message.contains("perhaps"), "{message}");
+        }
+        let named = |message: &&str| {
+            let holder = "; the lock is perhaps held by GET /shared on worker ";
+            message.contains(&waits) && message.contains(holder) && message.contains(&holds)
+        };
+        assert!(waiting.iter().any(named), "{}", said.log);
+    }
+}
+
 #[test]
 fn without_line_tables_the_function_is_named() {
     for release in [false, true] {
@@ -194,6 +341,11 @@ fn without_line_tables_the_function_is_named() {
             assert!(sentence.contains(" (no line tables)"), "{sentence}");
         }
     }
+    // A handler that is inlined has no name at all.
+    let said = run(&stripped(true, "--strip-debug"), &["/export"], &[]);
+    let sentence = said.lines[0]["sentence"].as_str().expect("text");
+    let at = ", at the handler of GET /export (no line tables), in std::thread::sleep";
+    assert!(sentence.ends_with(at), "{sentence}");
 }
 
 /// Asserts that the app says why it is off, that holds have no lines, and what they are doing all the
@@ -219,6 +371,40 @@ fn a_stripped_program_says_why_it_cannot() {
 fn it_is_off_when_the_environment_says_so() {
     let said = run(app(false), &["sleep"], &[("HOLDUP_LINES", "0")]);
     assert_off(&said, "HOLDUP_LINES is 0");
+}
+
+/// A library that walks stacks in its own way, and is asked before libgcc, which is loaded all the same.
+#[test]
+fn another_unwinder_than_libgccs_is_not_called_in_a_handler() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (source, library) = (folder.join("unwinds.c"), folder.join("libunwinds.so"));
+    // As one that takes a lock.
+    let code = r#"
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <pthread.h>
+        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+        int _Unwind_Backtrace(void *step, void *walk) {
+            int (*next)(void *, void *) = dlsym(RTLD_NEXT, "_Unwind_Backtrace");
+            pthread_mutex_lock(&lock);
+            int result = next(step, walk);
+            pthread_mutex_unlock(&lock);
+            return result;
+        }
+    "#;
+    std::fs::write(&source, code).expect("written");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(&source);
+    assert!(compile.status().expect("a C compiler").success());
+    let path = library.to_str().expect("UTF-8");
+    let said = run(app(false), &["sleep"], &[("LD_PRELOAD", path)]);
+    assert_off(
+        &said,
+        &format!("{path} walks stacks, and may take a lock for it"),
+    );
 }
 
 #[test]

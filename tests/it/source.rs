@@ -160,11 +160,10 @@ fn one_module_has_unsafe_code_and_each_block_says_why_it_is_sound() {
         let blocks = lines.iter().enumerate();
         let blocks = blocks.filter(|(_, line)| line.contains("unsafe {"));
         for (index, line) in blocks {
-            assert!(
-                path.ends_with("watch/lines/glibc/signal.rs"),
-                "{}",
-                path.display()
-            );
+            let may = ["room.rs", "signal.rs", "tests.rs", "unwind.rs"];
+            let module = folder.join("watch/lines/glibc");
+            let is_there = may.iter().any(|file| path == module.join(file));
+            assert!(is_there, "{}", path.display());
             let comment = lines[..index]
                 .iter()
                 .rev()

@@ -7,6 +7,8 @@ pub(super) fn prepare() -> Result<(), String> {
     Err("it needs Linux with glibc, on x86_64 or aarch64".to_owned())
 }
 
+pub(super) fn prepare_thread() {}
+
 pub(in crate::watch) fn take(_: Option<u32>) -> Result<Stack, ()> {
     Err(())
 }
@@ -15,4 +17,8 @@ pub(in crate::watch) fn rest(_: u64) {}
 
 pub(super) fn read(_: &[usize]) -> Reading {
     reading::read(&[])
+}
+
+pub(super) fn is_quick(_: &[usize]) -> bool {
+    true
 }

@@ -68,9 +68,13 @@ pub(super) fn clean(name: &str) -> String {
     let mut words = Vec::new();
     for (index, segment) in segments.iter().enumerate() {
         if let Some(inner) = segment.strip_prefix('<') {
-            // Only the first tells whose function it is; a later one is type arguments or an impl.
+            let inner = inner.strip_suffix('>').unwrap_or(inner);
+            // The first tells whose function it is, and so does an implementation that stands in a
+            // module or, as derived ones do, in a block; others are type arguments.
             if index == 0 {
-                words.push(implementor(inner.strip_suffix('>').unwrap_or(inner)));
+                words.push(implementor(inner));
+            } else if let Some(implementing) = implementing(inner) {
+                words = vec![clean(implementing)];
             }
         } else if !segment.starts_with('{') {
             let end = segment.find('<').unwrap_or(segment.len());
@@ -78,6 +82,15 @@ pub(super) fn clean(name: &str) -> String {
         }
     }
     words.join("::")
+}
+
+/// Of `impl Trait for Type` and of `impl Type` the type, when it has a path.
+fn implementing(inner: &str) -> Option<&str> {
+    let inner = inner.strip_prefix("impl ")?;
+    let implementing = inner.rsplit_once(" for ").map_or(inner, |(_, of)| of);
+    let is_path =
+        segments(implementing).len() > 1 && !implementing.starts_with(['&', '(', '[', '<']);
+    is_path.then_some(implementing)
 }
 
 /// Of `Type as Trait` the type, unless it is a type parameter or no path.
@@ -200,6 +213,19 @@ mod tests {
             (
                 "core::num::<impl u64>::rotate_left",
                 "core::num::rotate_left",
+            ),
+            (
+                "shop::_::<impl serde_core::ser::Serialize for shop::Report<T>>::serialize",
+                "shop::Report::serialize",
+            ),
+            (
+                "shop::cart::<impl shop::Cart>::total::{{closure}}",
+                "shop::Cart::total",
+            ),
+            ("shop::<impl shop::Total for u64>::total", "shop::total"),
+            (
+                "shop::<impl shop::Total for &shop::Cart>::total",
+                "shop::total",
             ),
             ("sqlite3_step", "sqlite3_step"),
             ("{async_fn#0}", ""),

@@ -1,8 +1,9 @@
 //! Which line holds a worker: its stack, taken while it is held, and read on a thread outside.
 //!
 //! `signal` has the thread note addresses, `names` finds the functions and lines that
-//! they stand for, and [`reading`] the one that matters.
+//! they stand for, `naming` what these are called, and [`reading`] the one that matters.
 
+mod frame;
 mod function;
 #[cfg(not(all(
     target_os = "linux",
@@ -18,14 +19,17 @@ mod here;
 ))]
 #[path = "glibc/mod.rs"]
 mod here;
+mod known;
+mod naming;
 mod reading;
 
 use std::sync::OnceLock;
 
 use tracing::info;
 
-use self::here::{prepare, read};
+use self::here::{is_quick, prepare, read};
 pub(super) use self::here::{rest, take};
+pub(super) use self::naming::HANDLER;
 pub(super) use self::reading::Reading;
 
 /// The variable that turns it off, by `0`.
@@ -46,7 +50,12 @@ impl Stack {
         self.reading.get_or_init(|| read(&self.addresses))
     }
 
-    /// The same, if it has been found out already.
+    /// Whether [`reading`](Self::reading) takes no longer than a moment.
+    pub(super) fn is_quick(&self) -> bool {
+        self.reading.get().is_some() || is_quick(&self.addresses)
+    }
+
+    /// What it says, if it has been found out already.
     pub(super) fn known_reading(&self) -> Option<&Reading> {
         self.reading.get()
     }
@@ -58,7 +67,7 @@ static OFF: OnceLock<Option<String>> = OnceLock::new();
 /// Starts it, once for the process, and says whether it is on. Called by a monitor.
 pub(super) fn start() {
     OFF.get_or_init(|| {
-        let off = if std::env::var(VARIABLE).is_ok_and(|value| value == "0") {
+        let off = if is_unwanted() {
             Some(format!("{VARIABLE} is 0"))
         } else {
             prepare().err()
@@ -71,7 +80,26 @@ pub(super) fn start() {
     });
 }
 
+/// Makes the calling thread one whose stack can be taken, if it is on. Called by a worker.
+pub(super) fn prepare_thread() {
+    if !is_unwanted() {
+        self::here::prepare_thread();
+    }
+}
+
+fn is_unwanted() -> bool {
+    std::env::var(VARIABLE).is_ok_and(|value| value == "0")
+}
+
 /// Why it is off, if it is.
 pub(super) fn off() -> Option<&'static str> {
     OFF.get()?.as_deref()
+}
+
+/// Tests that read or let go of the line tables, or look at the memory meanwhile, take turns.
+#[cfg(test)]
+pub(super) fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,28 +1,22 @@
 //! Which frame of a stack matters: text alone, no system.
 
-use std::path::Path;
-
-use super::function::{CLOSURE, clean, crate_of, modules_of, nameless, path, public};
-
-/// One function on a stack, as the symbols and line tables tell it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::watch) struct Frame {
-    /// Demangled, without its hash.
-    pub(super) name: Option<String>,
-    pub(super) file: Option<String>,
-    pub(super) line: Option<u32>,
-}
+use super::frame::Frame;
+use super::function::{crate_of, path, public};
+use super::naming::{HANDLER, calls_handlers, name};
 
 /// What a stack says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Reading {
-    /// Where the app's own code is, the innermost of it; `None` when none is on the stack.
+    /// Where the app's own code is, the innermost of it. When none is on the stack, where the library is
+    /// that the app mounted.
     pub(in super::super) place: Option<Place>,
+    /// Where else the app's own code is, from there outwards.
+    pub(in super::super) around: Vec<Place>,
     /// The functions, the innermost first, without the server around the app.
     pub(in super::super) stack: Vec<String>,
 }
 
-/// A line of the app's own code.
+/// A line of the app's own code, or of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Place {
     pub(in super::super) function: String,
@@ -30,98 +24,34 @@ pub(in super::super) struct Place {
     pub(in super::super) line: Option<u32>,
     /// What it called.
     pub(in super::super) called: Option<String>,
+    /// Whether it is a library's.
+    pub(in super::super) library: bool,
+}
+
+impl Reading {
+    /// Where it is in a function, in the words of a sentence, when it is further on there than that
+    /// line; for a function whose whole name is known.
+    pub(in super::super) fn further_on(
+        &self,
+        function: &str,
+        file: &str,
+        line: u32,
+    ) -> Option<String> {
+        let is_further_on = |place: &&Place| {
+            place.function == function
+                && place.file.as_deref() == Some(file)
+                && place.line.is_some_and(|at| at > line)
+        };
+        let mut places = self.place.iter().chain(&self.around);
+        let place = places
+            .find(is_further_on)
+            .filter(|_| function.contains("::"))?;
+        Some(format!("{function} ({file}:{})", place.line?))
+    }
 }
 
 /// The most functions of a stack that are told.
 const TOLD: usize = 64;
-
-/// Crates that are never the app's own code, for where no file tells it.
-const NOT_THE_APPS: &[&str] = &[
-    "actix",
-    "actix_codec",
-    "actix_cors",
-    "actix_files",
-    "actix_http",
-    "actix_multipart",
-    "actix_router",
-    "actix_rt",
-    "actix_server",
-    "actix_service",
-    "actix_session",
-    "actix_test",
-    "actix_tls",
-    "actix_utils",
-    "actix_web",
-    "actix_web_actors",
-    "actix_ws",
-    "alloc",
-    "async_stream",
-    "backtrace",
-    "core",
-    "futures",
-    "futures_channel",
-    "futures_core",
-    "futures_executor",
-    "futures_util",
-    "hashbrown",
-    "hyper",
-    "mio",
-    "std",
-    "test",
-    "tokio",
-    "tokio_stream",
-    "tokio_util",
-    "tower",
-    "tracing",
-];
-
-/// Parts of paths to what is not the app's own code: the standard library, as it was built or as
-/// rustup installs it, and what cargo downloaded.
-const NOT_THE_APPS_FILES: &[&str] = &[
-    "/rustc/",
-    "/rustlib/src/rust/",
-    "/library/std/src/",
-    "/library/core/src/",
-    "/library/alloc/src/",
-    "/registry/src/",
-    "/git/checkouts/",
-    "/vendor/",
-];
-
-/// This crate's own middleware, in names and in files. The lab's handlers, which are an app, are not
-/// in it.
-const WATCH: &str = concat!(env!("CARGO_CRATE_NAME"), "::watch::");
-const WATCH_FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/watch/");
-
-/// Functions of the standard library that only pass a call on, or are next to nothing.
-const PASSED_ON: &[&str] = &[
-    "core::any::",
-    "core::cell::",
-    "core::clone::",
-    "core::cmp::",
-    "core::convert::",
-    "core::future::",
-    "core::hint::",
-    "core::intrinsics::",
-    "core::iter::",
-    "core::mem::",
-    "core::num::",
-    "core::ops::",
-    "core::option::",
-    "core::pin::",
-    "core::ptr::",
-    "core::result::",
-    "core::task::",
-    "alloc::boxed::",
-    "std::panic::",
-    "std::panicking::",
-    "std::thread::local::",
-];
-
-const PRIMITIVE: &[&str] = &[
-    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
-    "u64", "u128", "usize",
-];
 
 /// Reads a stack, the innermost frame first.
 pub(super) fn read(frames: &[Frame]) -> Reading {
@@ -129,35 +59,36 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     let end = frames.iter().position(Frame::is_watch);
     let frames = &frames[..end.unwrap_or(frames.len())];
     let apps = Apps::of(frames);
-    let innermost = frames.iter().position(|frame| apps.has(frame));
-    let outermost = frames.iter().rposition(|frame| apps.has(frame));
-    // A closure without a name is called after the function that it is in.
-    let function = |index: usize| {
-        let function = frames[index].function();
-        let mut around = frames[index + 1..].iter();
-        let around = around.find(|frame| apps.has(frame));
-        match around.filter(|frame| frame.file == frames[index].file) {
-            Some(around) if function == CLOSURE => around.function(),
-            _ => function,
-        }
-    };
-    let place = innermost.map(|index| Place {
-        function: function(index),
-        file: frames[index].file.as_deref().map(relative),
+    let place = |index: usize| Place {
+        function: name(frames, &apps, index),
+        file: frames[index].shown_file(),
         line: frames[index].line,
         called: frames[..index].iter().rev().find_map(Frame::called),
-    });
+        library: !apps.has(&frames[index]),
+    };
+    let of_the_app = (0..frames.len()).filter(|&index| apps.has(&frames[index]));
+    let mut of_the_app: Vec<_> = of_the_app.map(place).collect();
+    let outermost = frames.iter().rposition(|frame| apps.has(frame));
+    let around = of_the_app.split_off(of_the_app.len().min(1));
+    let place = of_the_app
+        .pop()
+        .or_else(|| handlers(frames))
+        .or_else(|| librarys(frames).map(place));
     let told = outermost.map_or(frames.len(), |index| index + 1);
-    let tell = |frame: &Frame| frame.tell(apps.has(frame));
-    let mut stack: Vec<_> = frames[..told].iter().filter_map(tell).collect();
+    let tell = |index| tell(frames, &apps, index);
+    let mut stack: Vec<_> = (0..told).filter_map(tell).collect();
     stack.dedup();
     stack.truncate(TOLD);
-    Reading { place, stack }
+    Reading {
+        place,
+        around,
+        stack,
+    }
 }
 
 /// What the app's own code is told by.
 #[derive(Debug)]
-struct Apps<'a> {
+pub(super) struct Apps<'a> {
     /// Where there are no files: the crate of the outermost function that is no known library's, as it
     /// is the app that calls libraries and not the other way round.
     by_name: Option<&'a str>,
@@ -173,7 +104,7 @@ impl<'a> Apps<'a> {
         Self { by_name }
     }
 
-    fn has(&self, frame: &Frame) -> bool {
+    pub(super) fn has(&self, frame: &Frame) -> bool {
         let Some(name) = frame.name.as_deref().filter(|_| frame.may_be_the_apps()) else {
             return false;
         };
@@ -185,85 +116,43 @@ impl<'a> Apps<'a> {
     }
 }
 
-impl Frame {
-    fn is_watch(&self) -> bool {
-        let by_name = |name: &String| path(name).starts_with(WATCH);
-        let by_file = |file: &String| file.starts_with(WATCH_FILES);
-        self.name.as_ref().is_some_and(by_name) || self.file.as_ref().is_some_and(by_file)
-    }
-
-    /// Whether it is known to be in a Rust file.
-    pub(in crate::watch) fn is_rust(&self) -> bool {
-        let extension = self
-            .file
-            .as_ref()
-            .and_then(|file| Path::new(file).extension());
-        extension.is_some_and(|extension| extension == "rs")
-    }
-
-    fn may_be_the_apps(&self) -> bool {
-        if let Some(file) = &self.file {
-            let is_a_librarys = NOT_THE_APPS_FILES.iter().any(|part| file.contains(part));
-            if is_a_librarys || !self.is_rust() {
-                return false;
-            }
-        }
-        let known = |name: &String| NOT_THE_APPS.contains(&crate_of(path(name)));
-        !self.name.as_ref().is_some_and(known)
-    }
-
-    fn function(&self) -> String {
-        let Some(raw) = &self.name else {
-            return String::new();
-        };
-        let name = clean(raw);
-        if name.is_empty() {
-            return nameless(raw).to_owned();
-        }
-        // Tables that are only of lines have the name alone, of what was inlined.
-        let modules = self.file.as_deref().filter(|_| !name.contains("::"));
-        match modules.and_then(modules_of) {
-            Some(modules) => format!("{modules}::{name}"),
-            // The C library's own name for what others call without it.
-            None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
-        }
-    }
-
-    /// How it is told as what the app called; `None` when it only passes a call on.
-    fn called(&self) -> Option<String> {
-        let function = self.function();
-        // A method of a primitive type has no crate: `u64::rotate_left`.
-        let is_primitive = PRIMITIVE.contains(&crate_of(&function));
-        let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
-        let is_named = !clean(self.name.as_deref()?).is_empty();
-        (is_named && !passes_on).then(|| public(&function))
-    }
-
-    /// One line of a stack.
-    fn tell(&self, is_the_apps: bool) -> Option<String> {
-        let function = self.function();
-        let is_named = !clean(self.name.as_deref()?).is_empty();
-        if !is_named && !is_the_apps {
-            return None;
-        }
-        Some(match (&self.file, self.line) {
-            (Some(file), Some(line)) if is_the_apps => {
-                format!("{function} ({}:{line})", relative(file))
-            }
-            _ if is_the_apps => function,
-            _ => public(&function),
-        })
-    }
+/// Where there are no files, a handler may be inlined into the server's function that calls handlers, and
+/// so without a name.
+fn handlers(frames: &[Frame]) -> Option<Place> {
+    let is_it = |frame: &Frame| frame.file.is_none() && calls_handlers(frame);
+    let index = frames.iter().position(is_it)?;
+    let called = frames[..index].iter().rev().find_map(Frame::called)?;
+    Some(Place {
+        function: HANDLER.to_owned(),
+        file: None,
+        line: None,
+        called: Some(called),
+        library: false,
+    })
 }
 
-/// A file as one finds it from where the program runs, if it is under there.
-fn relative(file: &str) -> String {
-    let here = std::env::current_dir().ok();
-    let under = here.and_then(|here| {
-        let under = Path::new(file).strip_prefix(here).ok()?;
-        Some(under.display().to_string())
-    });
-    under.unwrap_or_else(|| file.to_owned())
+/// The innermost function that has a name, of the library that the app mounted: the outermost that is
+/// not the server's.
+fn librarys(frames: &[Frame]) -> Option<usize> {
+    let krate = |frame: &Frame| frame.krate().filter(|_| !frame.is_the_servers());
+    let mounted = frames.iter().rev().find_map(krate)?;
+    let is_of_it = |frame: &Frame| frame.is_named() && frame.krate().as_ref() == Some(&mounted);
+    frames.iter().position(is_of_it)
+}
+
+/// One line of a stack.
+fn tell(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String> {
+    let frame = &frames[index];
+    let is_the_apps = apps.has(frame);
+    frame.name.as_ref()?;
+    if !is_the_apps {
+        return frame.is_named().then(|| public(&frame.function()));
+    }
+    let function = name(frames, apps, index);
+    Some(match (frame.shown_file(), frame.line) {
+        (Some(file), Some(line)) => format!("{function} ({file}:{line})"),
+        _ => function,
+    })
 }
 
 #[cfg(test)]
@@ -369,8 +258,79 @@ mod tests {
             "app::rows in rusqlite::Connection::execute_batch"
         );
         assert_eq!(place(&frames[5..]), "");
+        // A handler that is inlined into its caller.
+        let sleep = frame("std::thread::functions::sleep", "", 0);
+        let inlined = [&[sleep], &frames[5..]].concat();
+        assert_eq!(place(&inlined), "the handler in std::thread::sleep");
         assert_eq!(place(&[frame("", "", 0)]), "");
         assert_eq!(place(&[]), "");
+    }
+
+    #[test]
+    fn a_stack_is_further_on_in_a_function_that_is_on_it_behind_the_line() {
+        let file = "/home/me/app/src/main.rs";
+        let frames = [
+            frame("app::sleep", file, 4),
+            frame("app::count", file, 12),
+            frame("{async_fn#0}", file, 20),
+        ];
+        let reading = read(&frames);
+        let further_on = |function, line| reading.further_on(function, file, line);
+        let at = Some("app::count (/home/me/app/src/main.rs:12)".to_owned());
+        assert_eq!(further_on("app::count", 11), at);
+        assert_eq!(further_on("app::count", 12), None, "it may wait there, too");
+        assert_eq!(further_on("app::other", 11), None);
+        assert_eq!(further_on("async fn", 11), None, "another may be called so");
+        assert_eq!(reading.further_on("app::count", "src/other.rs", 11), None);
+    }
+
+    #[test]
+    fn with_no_code_of_the_app_the_library_that_it_mounted_is_named() {
+        let files = format!("{CARGO}/actix-files-0.6.10/src");
+        let open = frame("std::fs::File::open", &format!("{STD}/fs.rs"), 400);
+        let frames = [
+            frame("__libc_open64", "", 0),
+            open.clone(),
+            frame(
+                "{async_fn#0}<&std::path::PathBuf>",
+                &format!("{files}/named.rs"),
+                237,
+            ),
+            frame(
+                "<actix_files::service::FilesService as actix_service::Service>::call::{{closure}}",
+                &format!("{files}/service.rs"),
+                179,
+            ),
+            frame(
+                "{async_block#0}<actix_web::resource::ResourceEndpoint>",
+                &format!("{CARGO}/actix-web-4.18.1/src/resource.rs"),
+                512,
+            ),
+        ];
+        let reading = read(&frames);
+        let place = reading.place.clone().expect("the library's");
+        assert!(place.library && reading.around.is_empty(), "{reading:?}");
+        assert_eq!(place.function, "actix_files::service::FilesService::call");
+        let file = place.file.as_deref();
+        assert_eq!(file, Some("actix-files-0.6.10/src/service.rs"));
+        assert_eq!(
+            (place.line, place.called.as_deref()),
+            (Some(179), Some("std::fs::File::open"))
+        );
+        // Another library that it calls is what it called.
+        let called = frame(
+            "walkdir::IntoIter::next",
+            &format!("{CARGO}/walkdir-2.5.0/src/lib.rs"),
+            9,
+        );
+        let frames = [open, called, frames[3].clone(), frames[4].clone()];
+        let expected = "actix_files::service::FilesService::call";
+        assert_eq!(
+            self::place(&frames),
+            format!("{expected}:179 in walkdir::IntoIter::next")
+        );
+        // The server's own code is no library that anybody mounted.
+        assert_eq!(self::place(&frames[3..]), "");
     }
 
     #[test]

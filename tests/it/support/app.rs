@@ -1,4 +1,4 @@
-//! An actix app of a test's own, in this process, with one worker and on a free port.
+//! An actix app of a test's own, in this process, on a free port.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -14,8 +14,26 @@ pub(crate) struct Served {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves the app that `make` makes on the worker.
+/// Serves the app that `make` makes, on one worker.
 pub(crate) fn serve<T, B>(make: impl Fn() -> App<T> + Send + Clone + 'static) -> Served
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    B: MessageBody + 'static,
+{
+    serve_on(1, make)
+}
+
+/// Serves the app that `make` makes on each of so many workers.
+pub(crate) fn serve_on<T, B>(
+    workers: usize,
+    make: impl Fn() -> App<T> + Send + Clone + 'static,
+) -> Served
 where
     T: ServiceFactory<
             ServiceRequest,
@@ -29,7 +47,7 @@ where
     let (tell, told) = mpsc::channel();
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
-            let server = HttpServer::new(make).workers(1).disable_signals();
+            let server = HttpServer::new(make).workers(workers).disable_signals();
             let server = server.bind("127.0.0.1:0").expect("a free port");
             let address = server.addrs()[0];
             let server = server.run();

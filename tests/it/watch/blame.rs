@@ -198,7 +198,7 @@ fn a_client_that_asserts_right_after_its_answer_sees_the_hold() {
         let served = {
             let watch = watch.clone();
             let handler = async || {
-                pause(Duration::from_millis(60));
+                pause(LONG / 2);
                 "done"
             };
             serve(move || {
@@ -218,7 +218,7 @@ fn a_handler_is_not_blamed_for_the_task_that_it_spawned() {
     let served = {
         let watch = watch.clone();
         let handler = async || {
-            rt::spawn(async { pause(LONG) });
+            rt::spawn(async { pause(LONG * 2) });
             pause(Duration::from_millis(12));
             "done"
         };
@@ -228,9 +228,17 @@ fn a_handler_is_not_blamed_for_the_task_that_it_spawned() {
                 .wrap(watch.clone())
         })
     };
-    get(served.address, "/kick");
-    let holds = holds(&watch, 1);
-    assert_eq!(holds[0].culprits, [], "{}", holds[0]);
+    let mut seen = 0;
+    let hold = loop {
+        get(served.address, "/kick");
+        let hold = holds(&watch, seen + 1).swap_remove(seen);
+        // A busy machine may keep the handler itself from running for the threshold.
+        if hold.descheduled < Some(LONG / 5) {
+            break hold;
+        }
+        seen += 1;
+    };
+    assert_eq!(hold.culprits, [], "{hold}");
 }
 
 #[test]

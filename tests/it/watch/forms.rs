@@ -73,7 +73,8 @@ fn looking_up_a_name_in_this_process_waits() {
     let writer = {
         let answered = Arc::clone(&answered);
         thread::spawn(move || {
-            block();
+            // The request may be a while on its way.
+            pause(LONG * 2);
             // Opening fails while nobody reads.
             let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("fits");
             while !answered.load(Ordering::Relaxed) {

@@ -3,8 +3,12 @@
 mod blame;
 mod forms;
 mod harness;
+mod outside;
 mod routes;
+mod starved;
+mod stopped;
 mod told;
+mod workers;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;

@@ -223,6 +223,37 @@ fn the_labs_blocking_countdown_is_exactly_one_hold_and_the_next_client_another()
 }
 
 #[test]
+fn a_hold_that_lasts_is_logged_again_after_a_second() {
+    let server = Server::start(&[]);
+    let mut blocking = get(server.address, "/blocking?from=30&period=1s");
+    blocking.tick().expect("a first tick");
+    let lasted = |line: &serde_json::Value| {
+        let text = line["message"].as_str()?;
+        let (_, lasted) = text.split_once(" holds worker 0 for ")?;
+        lasted
+            .split_once(" so far")
+            .map(|(lasted, _)| lasted.to_owned())
+    };
+    let told = server.logged_when("the hold, twice", |lines| {
+        let told: Vec<_> = lines.iter().filter_map(lasted).collect();
+        (told.len() >= 2).then_some(told)
+    });
+    // While it lasts, which is half a minute. On a busy machine the first look may come late.
+    let seconds = |text: &String| match text.split_once(' ') {
+        Some((number, "ms")) => number.parse().map(|number: f64| number / 1000.0),
+        Some((number, "s")) => number.parse(),
+        _ => panic!("{told:?}"),
+    };
+    let lasted: Vec<_> = told
+        .iter()
+        .map(|text| seconds(text).expect("a number"))
+        .collect();
+    let mark = [1.0, 10.0].into_iter().find(|mark| lasted[0] < *mark);
+    let mark = mark.expect("it is looked at within ten seconds");
+    assert!(lasted[1] >= mark, "{told:?}");
+}
+
+#[test]
 fn the_metrics_page_answers_while_the_worker_is_held() {
     let server = Server::start(&[]);
     let metrics = server.console();

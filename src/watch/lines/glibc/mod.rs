@@ -4,12 +4,23 @@
 mod names;
 #[expect(
     unsafe_code,
-    reason = "a signal's handler and the unwinder in it; each block says why it is sound"
+    reason = "a handler's stack is the system's to give; each block says why it is sound"
+)]
+mod room;
+#[expect(
+    unsafe_code,
+    reason = "a signal's handler; each block says why it is sound"
 )]
 mod signal;
 mod symbols;
+#[expect(
+    unsafe_code,
+    reason = "the unwinder is a C library's; each block says why it is sound"
+)]
+mod unwind;
 
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use tracing::warn;
@@ -24,9 +35,15 @@ use crate::watch::system;
 /// 2.35, and a libgcc that refers to it is not loaded without it.
 const LOCK_FREE: &[u8] = b"\0_dl_find_object\0";
 
+/// Makes the calling thread one whose stack can be taken.
+pub(super) fn prepare_thread() {
+    room::prepare();
+}
+
 /// Installs the handler and tries it out on the calling thread.
 pub(super) fn prepare() -> Result<(), String> {
     unwinder()?;
+    room::prepare();
     if !signal::install() {
         return Err("the program has a handler for SIGURG".to_owned());
     }
@@ -39,19 +56,28 @@ pub(super) fn prepare() -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the unwinder may be called in a signal handler.
+/// Whether the unwinder that the program calls may be called in a signal handler.
 fn unwinder() -> Result<(), String> {
-    let maps = fs::read_to_string("/proc/self/maps").map_err(|error| error.to_string())?;
-    let path = maps.lines().find_map(|line| {
-        let path = line.split_ascii_whitespace().nth(5)?;
-        path.contains("/libgcc_s.so").then_some(path)
-    });
-    let path = path.ok_or("libgcc_s.so, which walks stacks, is not loaded")?;
-    let library = fs::read(path).map_err(|error| format!("{path}: {error}"))?;
-    let lock_free = library
+    for file in unwind::files() {
+        let file = file.ok_or("it is not known which library walks stacks")?;
+        takes_no_lock(&file)?;
+    }
+    Ok(())
+}
+
+fn takes_no_lock(library: &Path) -> Result<(), String> {
+    let path = library.display();
+    let name = library.file_name().unwrap_or_default();
+    if !name.as_encoded_bytes().starts_with(b"libgcc_s.so") {
+        return Err(format!(
+            "{path} walks stacks, and may take a lock for it; libgcc_s.so does not"
+        ));
+    }
+    let code = fs::read(library).map_err(|error| format!("{path}: {error}"))?;
+    if code
         .windows(LOCK_FREE.len())
-        .any(|window| window == LOCK_FREE);
-    if lock_free {
+        .any(|window| window == LOCK_FREE)
+    {
         Ok(())
     } else {
         Err(format!(
@@ -83,5 +109,14 @@ pub(super) fn read(addresses: &[usize]) -> Reading {
     reading::read(&names::of(addresses))
 }
 
+/// Whether that takes no longer than a moment.
+pub(super) fn is_quick(addresses: &[usize]) -> bool {
+    names::are_at_hand(addresses)
+}
+
 #[cfg(test)]
+#[expect(
+    unsafe_code,
+    reason = "functions with wrong tables are called, and stacks are set"
+)]
 mod tests;

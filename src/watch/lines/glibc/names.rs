@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use backtrace::SymbolName;
 
 use super::symbols;
-use crate::watch::lines::reading::Frame;
+use crate::watch::lines::frame::Frame;
 use crate::watch::system;
 
 /// The most addresses that are remembered. Stacks of one program share most of theirs.
@@ -22,10 +22,12 @@ const KEPT: u64 = 10_000_000_000;
 /// When they were last needed; 0 while they are not in memory.
 static NEEDED: AtomicU64 = AtomicU64::new(0);
 
+/// What addresses were found to stand for.
+static KNOWN: Mutex<Option<HashMap<usize, Arc<[Frame]>>>> = Mutex::new(None);
+
 /// The frames of a stack, the innermost first. An address stands for several where functions were
 /// inlined; for one without a name where nothing is known.
 pub(super) fn of(addresses: &[usize]) -> Vec<Frame> {
-    static KNOWN: Mutex<Option<HashMap<usize, Arc<[Frame]>>>> = Mutex::new(None);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_default();
     if known.len() > REMEMBERED {
@@ -39,10 +41,19 @@ pub(super) fn of(addresses: &[usize]) -> Vec<Frame> {
     frames.iter().flat_map(|frames| frames.to_vec()).collect()
 }
 
+/// Whether the frames of a stack are found without reading the line tables first.
+pub(super) fn are_at_hand(addresses: &[usize]) -> bool {
+    let are_known = || {
+        let known = KNOWN.try_lock().ok()?;
+        let known = known.as_ref()?;
+        Some(addresses.iter().all(|address| known.contains_key(address)))
+    };
+    NEEDED.load(Ordering::Relaxed) > 0 || are_known().unwrap_or(false)
+}
+
 pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
     let mut frames = Vec::new();
     let address: *mut c_void = ptr::without_provenance_mut(address);
-    NEEDED.store(system::now(), Ordering::Relaxed);
     // Under a lock of that crate's own. A worker that looks up a stack itself may wait for it.
     backtrace::resolve(address, |symbol| {
         frames.push(Frame {
@@ -51,6 +62,7 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
             line: symbol.lineno(),
         });
     });
+    NEEDED.store(system::now(), Ordering::Relaxed);
     // The tables that are only of lines have short names. Of the last, which is not inlined, the symbol
     // has the whole one.
     let is_short = |frame: &Frame| {

@@ -1,4 +1,4 @@
-//! Has a thread write down its own stack: the only module with `unsafe`.
+//! Has a thread write down its own stack.
 //!
 //! The monitor asks by a signal, and the thread's handler walks its stack and notes the addresses in
 //! a place that is there from the start. One request is under way at a time; all that both sides
@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
 
+use super::unwind;
 use crate::watch::system;
 
 /// Ignored by whoever does not expect it, which is why Go's runtime uses it as well.
@@ -78,9 +79,8 @@ pub(super) fn install() -> bool {
     // SAFETY: all zeros is a value of this C struct: no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = handler_address();
-    // Not on an alternate stack: the one that Rust gives its threads, for stack overflows, has 8 KiB,
-    // of which the kernel's own part takes up to half. A worker's stack has 2 MiB.
-    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // On the stack for handlers that `room` gives to a thread: its own may be nearly full.
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
     // SAFETY: `action` is initialized, its handler has the signature that SA_SIGINFO asks for and
     // lives as long as the program, and the old action is not asked for.
     unsafe { libc::sigaction(SIGNAL, &raw const action, ptr::null_mut()) == 0 }
@@ -206,29 +206,14 @@ extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
 
 /// Notes the addresses of the stack, from the interrupted instruction outwards; how many.
 fn walk(interrupted: usize) -> usize {
-    let (mut length, mut found) = (0, false);
-    let note = |frame: &backtrace::Frame| {
-        let address = frame.ip() as usize;
-        let innermost = !found && address == interrupted;
-        found |= innermost;
-        if found && let Some(place) = ADDRESSES.get(length) {
-            // Of the others it is the address to which they return.
-            let behind = address.wrapping_add(usize::from(innermost));
-            place.store(behind, Ordering::Relaxed);
+    let mut length = 0;
+    let mut note = |address| {
+        if let Some(place) = ADDRESSES.get(length) {
+            place.store(address, Ordering::Relaxed);
             length += 1;
         }
-        length < DEPTH
     };
-    // SAFETY: "unsynchronized" is about platforms whose unwinder is not thread-safe; this one is
-    // `_Unwind_Backtrace`, which keeps its state on the caller's stack. In a signal handler it is safe
-    // when looking up a frame's tables takes no lock and allocates nothing. libgcc does it by glibc's
-    // `_dl_find_object`, which is documented as async-signal-safe and which `super::prepare` found in
-    // it. What is done once, such as binding symbols, was done there too, on the monitor itself. Before
-    // that libgcc looks among tables registered at run time, without a lock as long as there are none.
-    // The tables describe every instruction of compiled Rust and C on these processors. Assembly that
-    // describes itself wrongly is what this cannot be safe from; the watch's docs say so. The closure
-    // calls nothing and indexes nothing out of bounds, so it does not panic.
-    unsafe { backtrace::trace_unsynchronized(note) };
+    unwind::walk(interrupted, DEPTH, &mut note);
     length
 }
 

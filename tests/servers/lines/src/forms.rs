@@ -15,7 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 pub const FORMS: [&str; 7] = ["sleep", "file", "lock", "dns", "cpu", "sqlite", "three"];
 
-const LONG: Duration = Duration::from_millis(800);
+pub const LONG: Duration = Duration::from_millis(800);
 
 pub fn run(form: &str) {
     match form {

@@ -3,10 +3,14 @@
 //! place, what was told while it lasted, and the hold. Run by `tests/it/lines.rs`, which finds the right
 //! lines by their marks.
 //!
+//! An argument such as `/export` is a route of its own, of `named`. `two` before the others starts two
+//! workers, and asks for such a route twice at once.
+//!
 //! `urgent` before the others takes the signal that stacks are taken with before the watch does, and
 //! `urgent-late` among them does it then.
 
 mod forms;
+mod named;
 
 use std::future::{Ready, ready};
 use std::io::{Read, Write};
@@ -15,7 +19,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use actix_files::Files;
 use actix_web::dev::Payload;
+use actix_web::middleware::from_fn;
 use actix_web::rt::System;
 use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::{self, Bytes, Path};
@@ -53,7 +59,7 @@ async fn in_the_body(form: Path<String>) -> HttpResponse {
     HttpResponse::Ok().streaming(stream::once(Box::pin(chunk)))
 }
 
-fn serve(watch: Watch) -> SocketAddr {
+fn serve(watch: Watch, workers: usize) -> SocketAddr {
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
         System::new().block_on(async move {
@@ -62,9 +68,20 @@ fn serve(watch: Watch) -> SocketAddr {
                     .route("/handler/{form}", web::get().to(in_the_handler))
                     .route("/extractor/{form}", web::get().to(in_an_extractor))
                     .route("/body/{form}", web::get().to(in_the_body))
+                    .route("/export", web::get().to(named::export))
+                    .route("/long", web::get().to(named::long))
+                    .route("/copy", web::get().to(named::copy))
+                    .route("/derived", web::get().to(named::derived))
+                    .route("/shared", web::get().to(named::shared))
+                    .service(
+                        web::resource("/log-in")
+                            .wrap(from_fn(named::log_in))
+                            .get(async || "done"),
+                    )
+                    .service(Files::new("/files", named::folder()))
                     .wrap(watch.clone())
             };
-            let server = HttpServer::new(app).workers(1).disable_signals();
+            let server = HttpServer::new(app).workers(workers).disable_signals();
             let server = server.bind("127.0.0.1:0").expect("a free port");
             tell.send(server.addrs()[0]).expect("main waits for it");
             server.run().await.expect("it runs");
@@ -109,6 +126,14 @@ fn told(events: &mut Subscription, route: &str) -> (Hold, Hold) {
     panic!("no hold of {route} is told");
 }
 
+fn tell(form: &str, place: &str, held: &Hold, hold: &Hold) {
+    let sentence = hold.to_string();
+    let line = serde_json::json!({
+        "form": form, "place": place, "held": held, "hold": hold, "sentence": sentence,
+    });
+    println!("{line}");
+}
+
 /// Installs a handler for SIGURG, as an app may.
 fn take_the_signal() {
     const URGENT: i32 = 23;
@@ -133,25 +158,42 @@ fn main() {
         take_the_signal();
         forms.remove(0);
     }
+    let mut workers = 1;
+    if forms.first().is_some_and(|form| form == "two") {
+        workers = 2;
+        forms.remove(0);
+    }
     if forms.is_empty() {
         forms = forms::FORMS.map(str::to_owned).to_vec();
     }
     let watch = Watch::new();
     let mut events = watch.subscribe();
-    let address = serve(watch);
+    let address = serve(watch, workers);
     for form in forms {
         if form == "urgent-late" {
             take_the_signal();
             continue;
         }
+        if form.starts_with('/') {
+            let opens = form.starts_with("/files/").then(named::open_later);
+            let gets = |_| {
+                let path = form.clone();
+                thread::spawn(move || get(address, &path))
+            };
+            let at_once: Vec<_> = (0..workers).map(gets).collect();
+            at_once
+                .into_iter()
+                .chain(opens)
+                .for_each(|thread| thread.join().expect("it ends"));
+            let route = form.strip_suffix("/slow").unwrap_or(&form);
+            let (held, hold) = told(&mut events, route);
+            tell(&form, "route", &held, &hold);
+            continue;
+        }
         for place in ["handler", "extractor", "body"] {
             get(address, &format!("/{place}/{form}"));
             let (held, hold) = told(&mut events, &format!("/{place}/{{form}}"));
-            let sentence = hold.to_string();
-            let line = serde_json::json!({
-                "form": form, "place": place, "held": held, "hold": hold, "sentence": sentence,
-            });
-            println!("{line}");
+            tell(&form, place, &held, &hold);
         }
     }
 }

@@ -220,9 +220,17 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn hold(shared: &Shared, slot: &Arc<Slot>, start: u64, duration: u64, ongoing: bool) -> Hold {
+    const STARVED: HoldKind = HoldKind::Starved { turns: 3 };
+
+    fn hold(
+        shared: &Shared,
+        slot: &Arc<Slot>,
+        kind: HoldKind,
+        (start, duration): (u64, u64),
+        ongoing: bool,
+    ) -> Hold {
         shared.hold(&Raw {
-            kind: HoldKind::Blocked,
+            kind,
             slot: Arc::clone(slot),
             start,
             duration,
@@ -258,37 +266,82 @@ mod tests {
         tracing::subscriber::with_default(subscriber, act);
         let log = log.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = String::from_utf8_lossy(&log);
-        let of_holds = lines.lines().filter(|line| line.contains(" worker 0 for "));
+        let of_holds = lines.lines().filter(|line| line.contains(" worker 0"));
         of_holds.map(str::to_owned).collect()
     }
 
     #[test]
     fn a_hold_that_lasts_is_logged_again_and_again_and_its_end_with_three_decimals() {
+        let starved = " holds worker 0: its loop turned 3 times without looking at its sockets for";
+        for (kind, words) in [
+            (HoldKind::Blocked, " holds worker 0 for"),
+            (STARVED, starved),
+        ] {
+            let shared = Shared::new();
+            let mut events = shared.recorder.subscribe();
+            let slot = Slot::new(0, system::now());
+            let start = system::now();
+            let hold = |duration, ongoing| hold(&shared, &slot, kind, (start, duration), ongoing);
+            let logged = logged(|| {
+                let mut monitor = Monitor::default();
+                for lasted in 1..1_300 {
+                    monitor.held(&shared, &slot, hold(lasted * SECOND / 10, true));
+                }
+                monitor.released(&shared, hold(702_706_607, false));
+            });
+            let expected = ["100 ms", "1.00 s", "10.00 s", "60.00 s", "120.00 s"];
+            assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
+            for (line, duration) in logged.iter().zip(expected) {
+                let told = format!("{words} {duration} so far");
+                assert!(line.contains(&told), "{line}");
+            }
+            assert!(logged[5].ends_with("duration_ms=702.707"), "{logged:#?}");
+            // Who draws it is told once.
+            let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+            assert!(
+                matches!(told[..], [Event::Held(_), Event::Released(_)]),
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_starved_hold_that_a_blocked_one_cuts_off_is_told_once() {
         let shared = Shared::new();
         let mut events = shared.recorder.subscribe();
         let slot = Slot::new(0, system::now());
         let start = system::now();
-        let logged = logged(|| {
-            let mut monitor = Monitor::default();
-            for lasted in 1..1_300 {
-                let duration = lasted * SECOND / 10;
-                monitor.held(&shared, &slot, hold(&shared, &slot, start, duration, true));
-            }
-            let over = hold(&shared, &slot, start, 702_706_607, false);
-            monitor.released(&shared, over);
+        let starved = |ongoing| {
+            let time = (start, SECOND / 2);
+            hold(&shared, &slot, STARVED, time, ongoing)
+        };
+        let blocked = |ongoing| {
+            let time = (start + SECOND / 2, SECOND);
+            hold(&shared, &slot, HoldKind::Blocked, time, ongoing)
+        };
+        let mut monitor = Monitor::default();
+        monitor.held(&shared, &slot, starved(true));
+        monitor.held(&shared, &slot, blocked(true));
+        // A look may still find the one that was cut off.
+        monitor.held(&shared, &slot, starved(true));
+        monitor.held(&shared, &slot, blocked(true));
+        monitor.released(&shared, starved(false));
+        monitor.released(&shared, blocked(false));
+        let kinds = std::iter::from_fn(|| events.try_next()).map(|event| match event {
+            Event::Held(hold) => (hold.kind, true),
+            Event::Released(hold) => (hold.kind, false),
+            other => panic!("{other:?}"),
         });
-        let expected = ["100 ms", "1.00 s", "10.00 s", "60.00 s", "120.00 s"];
-        assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
-        for (line, duration) in logged.iter().zip(expected) {
-            let told = format!(" holds worker 0 for {duration} so far");
-            assert!(line.contains(&told), "{line}");
-        }
-        assert!(logged[5].ends_with("duration_ms=702.707"), "{logged:#?}");
-        // Who draws it is told once.
-        let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
-        assert!(
-            matches!(told[..], [Event::Held(_), Event::Released(_)]),
-            "{told:?}"
+        let kinds: Vec<_> = kinds.collect();
+        let blocked = HoldKind::Blocked;
+        assert_eq!(
+            kinds,
+            [
+                (STARVED, true),
+                (blocked, true),
+                (STARVED, false),
+                (blocked, false)
+            ]
         );
     }
 
@@ -297,7 +350,10 @@ mod tests {
         let shared = Shared::new();
         let mut events = shared.recorder.subscribe();
         let slot = Slot::new(0, system::now());
-        let hold = |start, ongoing| hold(&shared, &slot, start, 150_000_000, ongoing);
+        let hold = |start, ongoing| {
+            let time = (start, 150_000_000);
+            hold(&shared, &slot, HoldKind::Blocked, time, ongoing)
+        };
         let mut monitor = Monitor::default();
         let (first, second) = (system::now(), system::now() + SECOND);
         monitor.held(&shared, &slot, hold(first, true));

@@ -457,4 +457,33 @@ mod tests {
         assert!(most <= 20_000, "{most}");
         assert_eq!(shared.polls(), 20_000);
     }
+
+    #[test]
+    fn what_the_machine_took_makes_a_starved_hold_none_and_a_blocked_one_shorter() {
+        const MS: u64 = 1_000_000;
+        let shared = Shared::new();
+        let slot = Slot::new(0, system::now());
+        let known = |kind, at_most| {
+            shared.known(shared.hold(&Raw {
+                kind,
+                slot: Arc::clone(&slot),
+                start: system::now(),
+                duration: 150 * MS,
+                cpu: None,
+                delay: Some(Delay {
+                    at_most,
+                    is_exact: true,
+                }),
+                outside: 0,
+                culprits: Vec::new(),
+                waiting: 0,
+                ongoing: false,
+            }))
+        };
+        let starved = HoldKind::Starved { turns: 3 };
+        assert!(known(starved, 40 * MS).is_some());
+        assert_eq!(known(starved, 60 * MS), None);
+        let blocked = known(HoldKind::Blocked, 60 * MS).expect("a hold");
+        assert_eq!(blocked.own_duration(), Duration::from_millis(90));
+    }
 }

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{OnceLock, atomic};
+use std::sync::OnceLock;
 
 use serde_json::Value;
+
+use crate::support::fifo::Fifo;
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/lines");
 
@@ -42,23 +44,17 @@ struct Said {
 }
 
 fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Said {
-    static RUNS: atomic::AtomicU32 = atomic::AtomicU32::new(0);
-    let run = RUNS.fetch_add(1, atomic::Ordering::Relaxed);
-    let fifo = format!("holdup-lines-{}-{run}", std::process::id());
-    let fifo = std::env::temp_dir().join(fifo);
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a FIFO");
+    let fifo = Fifo::new();
     let output = Command::new(program)
         .args(forms)
         .env_remove("HOLDUP_LINES")
         .envs(variables.iter().copied())
-        .env("HOSTALIASES", &fifo)
+        .env("HOSTALIASES", &*fifo)
         // Files are told from here.
         .current_dir(APP)
         .stdin(Stdio::null())
         .output()
         .expect("the app runs");
-    std::fs::remove_file(&fifo).expect("our own");
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{:?}: {log}", output.status);
     let lines = String::from_utf8_lossy(&output.stdout);

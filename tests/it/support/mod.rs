@@ -3,6 +3,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod driver;
 pub(crate) mod external;
+pub(crate) mod fifo;
 pub(crate) mod lab;
 pub(crate) mod odd;
 pub(crate) mod paced;

@@ -91,9 +91,7 @@ fn looking_up_a_name_in_this_process_waits() {
 
 #[test]
 fn a_name_that_is_looked_up_on_the_worker_is_a_hold() {
-    let fifo = std::env::temp_dir().join(format!("holdup-aliases-{}", std::process::id()));
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a FIFO");
+    let fifo = Fifo::new();
     let child = Command::new(std::env::current_exe().expect("this program"))
         .args([
             "--ignored",
@@ -101,10 +99,9 @@ fn a_name_that_is_looked_up_on_the_worker_is_a_hold() {
             "watch::forms::looking_up_a_name_in_this_process_waits",
         ])
         // The C library reads it whenever it looks up a name without a dot (hostname(7)).
-        .env("HOSTALIASES", &fifo)
+        .env("HOSTALIASES", &*fifo)
         .output()
         .expect("this program runs");
-    std::fs::remove_file(&fifo).expect("our own");
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(
         child.status.success() && said.contains("1 passed"),

@@ -12,7 +12,7 @@ mod workers;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +29,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::app::{Served, serve};
 use crate::support::client::{connect, get, send};
+use crate::support::fifo::Fifo;
 use crate::support::server::{PATIENCE, Server, pause};
 
 /// Well over the threshold, so that it is still a hold when the time in which a busy machine ran
@@ -177,12 +178,8 @@ async fn in_a_lock(lock: web::Data<Mutex<()>>) -> impl Responder {
 }
 
 async fn in_a_file() -> impl Responder {
-    static FIFOS: AtomicU32 = AtomicU32::new(0);
-    let number = FIFOS.fetch_add(1, Ordering::Relaxed);
-    let fifo = std::env::temp_dir().join(format!("holdup-test-{}-{number}", std::process::id()));
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).expect("a FIFO");
-    let path = fifo.clone();
+    let fifo = Fifo::new();
+    let path = fifo.to_owned();
     thread::spawn(move || {
         block();
         std::fs::OpenOptions::new()
@@ -190,8 +187,7 @@ async fn in_a_file() -> impl Responder {
             .open(path)
             .expect("a reader waits");
     });
-    std::fs::read(&fifo).expect("a FIFO");
-    std::fs::remove_file(&fifo).expect("our own");
+    std::fs::read(&*fifo).expect("a FIFO");
     "done"
 }
 

@@ -46,7 +46,11 @@ fn sleep() {
 fn own_path(name: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("holdup-{name}-{}-{number}", std::process::id()))
+    let name = format!("holdup-{name}-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    // One that was ended early has left it, and process numbers come again.
+    fs::remove_file(&path).ok();
+    path
 }
 
 #[inline(never)]

@@ -196,4 +196,5 @@ fn main() {
             tell(&form, place, &held, &hold);
         }
     }
+    named::remove_folder();
 }

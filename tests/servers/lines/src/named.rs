@@ -89,10 +89,16 @@ pub fn folder() -> &'static PathBuf {
     FOLDER.get_or_init(|| {
         let name = format!("holdup-files-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
+        // One that was ended early has left it, and process numbers come again.
+        fs::remove_dir_all(&folder).ok();
         fs::create_dir(&folder).expect("a folder");
         mkfifoat(CWD, folder.join("slow"), Mode::from_raw_mode(0o600)).expect("a FIFO");
         folder
     })
+}
+
+pub fn remove_folder() {
+    fs::remove_dir_all(folder()).expect("our own");
 }
 
 /// Lets the file be opened after a while.

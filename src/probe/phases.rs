@@ -1,5 +1,7 @@
 //! The phases, one after the other, and when to stop.
 
+mod left_behind;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
@@ -16,8 +18,7 @@ use super::own_time::{OwnTime, TICK};
 use super::{Event, Outlook, Phase, Report, Request, Settings, Target, elsewhere, route};
 use crate::timeline::{Failure, Lane, Timeline};
 use crate::verdict::{
-    Delivery, Identical, Kind, LeftBehind, Platform, Reason, Rested, Verdict, delivery, identical,
-    judge, judge_left_behind, one_answer,
+    Delivery, Identical, Kind, LeftBehind, Platform, Reason, delivery, identical, judge, one_answer,
 };
 
 /// Browsers give up after twenty; a chain that long is a loop.
@@ -40,13 +41,6 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often identical URLs are compared again if they seem to wait. Two connections meet on one of
 /// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
 const COMPARED_AGAIN: usize = 3;
-
-/// The first of the rounds that are made to see what requests leave behind; no other has their URLs.
-const LEFT_BEHIND_ROUND: usize = 2 + COMPARED_AGAIN;
-
-/// How many pairs of requests are asked after a pause until two that follow each other agree. The first may
-/// still meet what those before left.
-const RESTED: usize = 3;
 
 /// So many requests are on their way before the next are begun. A connection stands when the runtime has
 /// heard of it, and a request that is asked waits for that until all others that are begun with it have
@@ -241,64 +235,6 @@ impl Run<'_> {
         }
         report.unique = Some(unique);
         report
-    }
-
-    /// Asks after pauses to see whether requests leave something behind that blocks the next ones one at a
-    /// time. If so, that is the report's verdict.
-    async fn leaves_behind(&mut self, pause: Option<Duration>, report: &mut Report) -> bool {
-        // Once is enough: it would find nothing again.
-        let Some(pause) = pause.filter(|_| report.rested.is_empty()) else {
-            return false;
-        };
-        let Some(found) = self.rested(pause, report).await else {
-            return false;
-        };
-        let mut measured: Option<(Verdict, Timeline)> = None;
-        for round in LEFT_BEHIND_ROUND..LEFT_BEHIND_ROUND + 2 {
-            self.pause(found.pause()).await;
-            let longest = report.alone.iter().filter_map(Lane::duration).max();
-            let at_once = self.unique(round, longest).await;
-            time::sleep(LeftBehind::MOMENT).await;
-            let next = self.question(format_args!("next{round}"));
-            let (next, _) = self.one(&next).await;
-            let verdict = judge_left_behind(found, &report.alone, &at_once, &next);
-            report.rested.push(next);
-            let Some(verdict) = verdict else { return false };
-            measured = Some(match measured {
-                None => (verdict, at_once),
-                Some((first, timeline)) => (first.again(&verdict), timeline),
-            });
-        }
-        if let Some((verdict, at_once)) = measured {
-            report.verdict = verdict;
-            report.unique = Some(at_once);
-        }
-        true
-    }
-
-    /// Pairs of requests, each pair after a pause, until two of them agree on what is left behind.
-    async fn rested(&mut self, pause: Duration, report: &mut Report) -> Option<LeftBehind> {
-        let mut last: Option<Rested> = None;
-        for number in 1..=RESTED {
-            self.pause(pause).await;
-            self.announce(Phase::Solo, None);
-            let (first, _) = self
-                .one(&self.question(format_args!("rested{number}")))
-                .await;
-            time::sleep(LeftBehind::MOMENT).await;
-            let (next, _) = self
-                .one(&self.question(format_args!("after{number}")))
-                .await;
-            report.rested.extend([first.clone(), next.clone()]);
-            let pair = Rested { first, next };
-            if let Some(last) = last.take()
-                && let Some(found) = LeftBehind::found(&report.alone, &[last, pair.clone()])
-            {
-                return Some(found);
-            }
-            last = Some(pair);
-        }
-        None
     }
 
     /// Asks nothing for so long, and says so.

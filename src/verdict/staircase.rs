@@ -12,9 +12,12 @@
     reason = "counts of requests are small, and their quotients positive"
 )]
 
-use std::time::Duration;
+mod batches;
+mod rates;
 
 use super::reason::Reason;
+use batches::batches;
+use rates::{rate_of, regular};
 
 /// How far from its step a finish may be, in paces: on the first step, more on each further one (the
 /// work before it may have been short or long, too), at most. Below half a pace, or a finish would
@@ -84,39 +87,6 @@ const MAX_SHARE: f64 = 16.0;
 
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
-
-/// How far a finish may be from the step of its batch, in paces. Tighter than for a queue at the pace of
-/// one alone, since here the pace itself is read from the finishes.
-const BATCH_TOLERANCE: f64 = 0.12;
-
-/// The longest that a batch may take, in times of one alone. Four threads on one core take four, and
-/// whatever takes more is no batch that people would call one.
-const MAX_BATCH: f64 = 8.0;
-
-/// The same for one request at a time: others that wait may slow it down, by spinning for a lock for
-/// example, but not by more.
-const MAX_LONE_BATCH: f64 = 3.0;
-
-/// The fewest steps of one request at a pace of its own. Two have one distance, which may be chance.
-const MIN_LONE_STEPS: usize = 3;
-
-/// Batches at up to this k are no faster than one after the other: four threads that share one core
-/// end together, and nothing of them ran at the same time.
-const NO_GAIN: f64 = 1.1;
-
-/// The fewest steps that show a rate: so many in a row after the first, as wide and as far from each other.
-const MIN_RATE_STEPS: usize = 4;
-
-/// A rate gives each step at most one in this many of the first one: lines of four workers, dealt out
-/// by chance, leave one line alone for four steps once in fifty times.
-const RATE_SHARE: usize = 4;
-
-/// How far from each other the distances of a rate may be, in parts of one.
-const RATE_TOLERANCE: f64 = 0.15;
-
-/// A part of the work is seen to be done one at a time if it spreads the finishes by this part of the
-/// solo time: work that varies by a quarter spreads them by half.
-const MIN_PART: f64 = 0.75;
 
 /// What one request takes alone: the shorter and the longer measurement, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -269,99 +239,6 @@ fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
             every: pace,
         },
         None => Shape::UnevenSteps(steps),
-    })
-}
-
-/// How many come at a time after the first step, if the steps are a rate's.
-fn rate_of(steps: &[usize]) -> Option<usize> {
-    let (burst, rest) = steps.split_first()?;
-    let each = *rest.first()?;
-    // The last step may be what was left.
-    let even = rest[..rest.len() - 1].iter().all(|step| *step == each);
-    (even && rest.len() >= MIN_RATE_STEPS && each * RATE_SHARE <= *burst).then_some(each)
-}
-
-/// Batches of one size, at a pace of their own: a server that works on several requests together, or a
-/// pool with more threads than cores. The last batch may be smaller, and then also faster.
-fn batches(times: &[f64], solo: Solo) -> Option<Shape> {
-    (1..=times.len() / 2).find_map(|width| batches_of(width, times, solo))
-}
-
-fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Shape> {
-    let alone = f64::midpoint(solo.low, solo.high);
-    let (full, rest) = times.split_at(times.len() - times.len() % width);
-    let turns: Vec<_> = (0..full.len()).map(|place| place / width + 1).collect();
-    let count = *turns.last()?;
-    if count < if width == 1 { MIN_LONE_STEPS } else { 2 } {
-        return None;
-    }
-    let pace = pace(full, &turns);
-    let within = BATCH_TOLERANCE * pace + noise(pace);
-    let tight = full
-        .iter()
-        .zip(&turns)
-        .all(|(time, turn)| (time - *turn as f64 * pace).abs() <= within);
-    let last = count as f64 * pace;
-    let follows = rest
-        .iter()
-        .all(|time| (last + FASTER * solo.low - within..=last + pace + within).contains(time));
-    let factor = pace / alone;
-    let most = if width == 1 {
-        MAX_LONE_BATCH
-    } else {
-        MAX_BATCH
-    };
-    // At the pace of one alone it is a queue, which has been looked for.
-    if !tight || !follows || pace <= solo.high * PACE_DRIFT || factor > most {
-        return None;
-    }
-    let gain = width as f64 / factor;
-    if width > 1 && gain <= NO_GAIN {
-        return (gain >= 1.0 - SHARE_TOLERANCE).then_some(Shape::NothingGained);
-    }
-    let mut steps = vec![width; count];
-    steps.extend(Some(rest.len()).filter(|rest| *rest > 0));
-    Some(Shape::Batches { steps, factor })
-}
-
-/// Some at once as fast as alone, and the others at a regular distance that is not the time of one
-/// alone: a limit on the rate if it is longer, a part of the work that is done one at a time if it is
-/// shorter.
-fn regular(times: &[f64], solo: Solo) -> Option<Shape> {
-    let burst = times.partition_point(|time| *time <= prompt(solo));
-    let distances = |from: usize| {
-        let some = times
-            .get(from..)
-            .filter(|some| some.len() > MIN_RATE_STEPS)?;
-        let every = (some[some.len() - 1] - some[0]) / (some.len() - 1) as f64;
-        let within = RATE_TOLERANCE * every + noise(every);
-        let even = some
-            .windows(2)
-            .all(|pair| (pair[1] - pair[0] - every).abs() <= within);
-        (even && every > NOISE).then_some(every)
-    };
-    if let Some(every) = distances(0).filter(|every| *every < solo.low / PACE_DRIFT) {
-        // Seen from far enough away, any spread is regular.
-        let spread = times[times.len() - 1] - times[0] >= solo.high * MIN_PART;
-        let each = Duration::from_secs_f64(every);
-        return spread.then_some(Shape::Unclear(Reason::PartOneByOne { each }));
-    }
-    let every = distances(burst.checked_sub(1)?)?;
-    if every < solo.high * PACE_DRIFT {
-        return None;
-    }
-    Some(if burst > 1 {
-        Shape::Rate {
-            burst,
-            each: 1,
-            every,
-        }
-    } else {
-        Shape::Unclear(Reason::Rate {
-            burst,
-            each: 1,
-            every: Duration::from_secs_f64(every),
-        })
     })
 }
 

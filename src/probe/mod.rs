@@ -13,8 +13,8 @@
 //!
 //! If requests take much longer when others went right before, a request may leave something behind that
 //! blocks the next one. Then up to three pairs are asked, each after a pause, and, if two of them agree,
-//! *unique* is measured twice after a pause as well, with one more request right after it
-//! ([`judge_left_behind`]).
+//! *unique* is measured twice (four times if `n` is small) after a pause as well, with one more request
+//! right after it ([`judge_left_behind`]).
 //!
 //! *Unique* is measured once more if one pause of the machine could have made the verdict
 //! ([`Verdict::is_doubtful`]), and both, up to three times, if identical URLs seem to wait

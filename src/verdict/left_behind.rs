@@ -34,6 +34,9 @@ const ONE_AT_A_TIME: f64 = 0.15;
 /// The pause before a request that is to find nothing left, in times of what may be left.
 const PAUSE: f64 = 4.0 / 3.0;
 
+/// From so many requests at once on, two rounds that agree are enough.
+const MANY: usize = 4;
+
 /// A first request that took less than this is not much of a wait, whatever the later ones take.
 const KEPT_LEAST: Duration = Duration::from_millis(50);
 
@@ -113,9 +116,16 @@ impl LeftBehind {
         })
     }
 
-    /// How long to pause until nothing of one request is left.
-    pub fn pause(&self) -> Duration {
-        pause(self.behind).unwrap_or(LONGEST_PAUSE)
+    /// How long to pause until nothing of so many requests is left, if it is not too long.
+    pub fn pause(&self, requests: usize) -> Duration {
+        let count = u32::try_from(requests).unwrap_or(u32::MAX);
+        pause(self.behind.saturating_mul(count)).unwrap_or(LONGEST_PAUSE)
+    }
+
+    /// How often it has to be measured with so many requests at once. Work that is done in one time or
+    /// twice that makes two requests, and one more, look alike too often.
+    pub fn rounds(requests: usize) -> usize {
+        if requests < MANY { 4 } else { 2 }
     }
 }
 
@@ -132,7 +142,8 @@ fn pause(left: Duration) -> Option<Duration> {
 
 /// Judges by what is left behind: `at_once` were asked together after a [pause](LeftBehind::pause), and
 /// `next` [a moment](LeftBehind::MOMENT) after all of them were answered. `None` unless it took as long
-/// as one after the other. Measure it twice: one pause of the machine can make it.
+/// as one after the other. One pause of the machine can make it, so measure it [several
+/// times](LeftBehind::rounds).
 ///
 /// ```
 /// use std::time::Duration;

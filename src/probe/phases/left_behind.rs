@@ -31,9 +31,11 @@ impl Run<'_> {
         let Some(found) = self.rested(pause, report).await else {
             return false;
         };
+        let requests = self.settings.requests;
         let mut measured: Option<(Verdict, Timeline)> = None;
-        for round in LEFT_BEHIND_ROUND..LEFT_BEHIND_ROUND + 2 {
-            self.pause(found.pause()).await;
+        for round in 0..LeftBehind::rounds(requests) {
+            self.pause(found.pause(1)).await;
+            let round = LEFT_BEHIND_ROUND + round;
             let longest = report.alone.iter().filter_map(Lane::duration).max();
             let at_once = self.unique(round, longest).await;
             time::sleep(LeftBehind::MOMENT).await;
@@ -41,7 +43,11 @@ impl Run<'_> {
             let (next, _) = self.one(&next).await;
             let verdict = judge_left_behind(found, &report.alone, &at_once, &next);
             report.rested.push(next);
-            let Some(verdict) = verdict else { return false };
+            let Some(verdict) = verdict else {
+                // What comes next is to find nothing left.
+                self.pause(found.pause(requests + 1)).await;
+                return false;
+            };
             measured = Some(match measured {
                 None => (verdict, at_once),
                 Some((first, timeline)) => (first.again(&verdict), timeline),

@@ -352,14 +352,17 @@ impl Loop<'_> {
             .windows(2)
             .find_map(|pairs| LeftBehind::found(&alone, &[pairs[0].clone(), pairs[1].clone()]))?;
         let mut round = || {
-            self.pause(found.pause());
+            self.pause(found.pause(1));
             let at_once = self.ask(n).into();
             self.pause(LeftBehind::MOMENT);
             let next = self.ask(1).remove(0);
             judge_left_behind(found, &alone, &at_once, &next)
         };
-        let first = round()?;
-        Some(first.again(&round()?))
+        let mut verdict = round()?;
+        for _ in 1..LeftBehind::rounds(n) {
+            verdict = verdict.again(&round()?);
+        }
+        Some(verdict)
     }
 }
 

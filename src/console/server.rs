@@ -126,7 +126,7 @@ pub(super) async fn guarded(
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => {
             let mut refusal = problem.response();
-            // Nor do its connections take the places of those that may ask.
+            // Its connections must not take the places of those that may ask, either.
             refusal
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);

@@ -85,6 +85,12 @@ const MAX_SHARE_TOLERANCE: f64 = 0.25;
 /// accepting each of them takes, as if they shared so many cores.
 const MAX_SHARE: f64 = 16.0;
 
+/// How far from the time of one after the other the last finish may be, in parts of it, to be as late.
+const NOTHING_GAINED: f64 = 0.08;
+
+/// The fewest requests of which that says anything: the second of two is as late by any pause.
+const MIN_GAINED: usize = 3;
+
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
 
@@ -157,6 +163,7 @@ pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
         .or_else(|| batches(times, solo))
         .or_else(|| shared(times, solo))
         .or_else(|| regular(times, solo))
+        .or_else(|| nothing_gained(times, solo))
         .unwrap_or_else(|| Shape::Unclear(unclear(times, solo)))
 }
 
@@ -257,6 +264,19 @@ fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
         1 => Shape::NothingGained,
         at_a_time => Shape::Shared(at_a_time),
     })
+}
+
+/// In no order that a rule knows, and yet as late as one after the other: what they share is given to
+/// them in turns of uneven length, as an interpreter's lock is. By each finish no more can have been done
+/// than one at a time does.
+fn nothing_gained(times: &[f64], solo: Solo) -> Option<Shape> {
+    let one_by_one = times.len() as f64 * f64::midpoint(solo.low, solo.high);
+    let last = times.last()?;
+    let whole = (last - one_by_one).abs() <= NOTHING_GAINED * one_by_one;
+    let mut places = (1_u32..).zip(times);
+    let in_turn =
+        places.all(|(place, time)| *time >= f64::from(place) * solo.low * (1.0 - NOTHING_GAINED));
+    (times.len() >= MIN_GAINED && whole && in_turn).then_some(Shape::NothingGained)
 }
 
 /// Why nothing fits.

@@ -128,6 +128,9 @@ fn requests_that_share_cores_finish_together_and_are_limited() {
             Kind::Serialized,
             1,
         ),
+        // An interpreter's lock, which threads get for turns of uneven length.
+        (&[302, 302], &[839, 1110, 896, 1210], Kind::Serialized, 1),
+        (&[302, 302], &[624, 691, 1140, 1210], Kind::Serialized, 1),
         // Four threads, and a lock that only one of them has at a time.
         (
             &[100, 101],
@@ -201,6 +204,8 @@ fn batches_have_a_pace_of_their_own() {
     for at_once in [
         &[500, 600, 700, 800, 1000, 1100, 1200, 1300][..],
         &[524, 531, 560, 569, 1400, 1410, 1420, 1430],
+        // As late as one after the other, but the second one was faster than that.
+        &[340, 350, 1000, 1500, 1800, 2100, 2400, 2664],
         &[2000, 2010, 2020, 2030, 4000, 4010, 4020, 4030],
     ] {
         assert_eq!(judged(&[333, 333], at_once).kind, Kind::Inconclusive);

@@ -184,15 +184,17 @@ pub fn judge_left_behind(
     same_status(alone, &at_once.lanes).ok()?;
     same_status(alone, std::slice::from_ref(next)).ok()?;
     let first = at_once.lanes.iter().map(Lane::asked_at).min()?;
-    // Two answers are in it as well: one of those at once, and the next one.
+    // Two answers are in it as well: one of those at once, and the next one. The others are, too, where
+    // an answer is made on the event loop.
     let left = next
         .finished_at()?
         .saturating_sub(first)
         .saturating_sub(answer.saturating_mul(2));
     let count = u32::try_from(at_once.lanes.len()).unwrap_or(u32::MAX);
-    let one_by_one = behind.saturating_mul(count);
-    let off = left.abs_diff(one_by_one).as_secs_f64();
-    if count < 2 || off > one_by_one.as_secs_f64() * ONE_AT_A_TIME {
+    let least = behind.saturating_mul(count).as_secs_f64() * (1.0 - ONE_AT_A_TIME);
+    let with_answers = behind.saturating_add(answer).saturating_mul(count);
+    let most = with_answers.as_secs_f64() * (1.0 + ONE_AT_A_TIME);
+    if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
         return None;
     }
     // A limit on the rate lets them through at the same distance, and nothing is left behind then.
@@ -370,6 +372,7 @@ mod tests {
             (together(), at(23, 281), false),
             (together(), at(23, 1800), false),
             (together(), at(23, 5000), false),
+            (Timeline::default(), at(23, 281), false),
         ] {
             let verdict = judge_left_behind(left(), &alone, &at_once, &next);
             assert_eq!(verdict.is_some(), serialized, "{verdict:#?}");

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use super::{Kind, Platform, Reason, Verdict, advice, wording};
+use super::{Kind, Reason, Verdict, wording};
 use crate::timeline::{Lane, Timeline};
 
 /// Below this part of the solo time the client does not matter: a finish that moves by a tenth of a
@@ -49,12 +49,11 @@ pub(super) fn check(
 /// By how much the client may have made this lane late.
 fn delay(lane: &Lane) -> Duration {
     let time = lane.client_time();
-    time.busy
-        + if lane.bytes() > SOCKET {
-            time.late
-        } else {
-            time.late_for_it
-        }
+    time.busy.saturating_add(if lane.bytes() > SOCKET {
+        time.late
+    } else {
+        time.late_for_it
+    })
 }
 
 /// The lane as it would have been, at the earliest, had the client needed no time.
@@ -94,10 +93,9 @@ fn too_slow(mut seen: Verdict, at_once: &Timeline) -> Verdict {
     seen.kind = Kind::Inconclusive;
     seen.at_a_time = None;
     seen.steps = Vec::new();
-    seen.sentence = wording::sentence(&seen);
     seen.evidence
         .retain(|line| !line.starts_with(wording::STEPS));
-    seen.advice = advice::lines(&seen, Platform::Unknown);
+    seen.word();
     seen
 }
 

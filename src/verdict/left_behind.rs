@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::measures::{all_answered, same_status};
-use super::{Kind, LONGEST_PAUSE, Outcome, Platform, Reason, Verdict, advice, conclude, wording};
+use super::{Kind, LONGEST_PAUSE, Outcome, Reason, Verdict, conclude};
 use crate::timeline::{Lane, Span, Timeline};
 
 /// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
@@ -247,8 +247,7 @@ impl Verdict {
             && self.reason == Some(Reason::TooShort)
         {
             self.reason = Some(reason);
-            self.sentence = wording::sentence(&self);
-            self.advice = advice::lines(&self, Platform::Unknown);
+            self.word();
         }
         self
     }

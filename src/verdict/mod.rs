@@ -187,11 +187,16 @@ impl Verdict {
             });
             self.kind = Kind::Inconclusive;
             self.at_a_time = None;
-            self.sentence = wording::sentence(&self);
-            self.advice = advice::lines(&self, Platform::Unknown);
+            self.word();
         }
         self.evidence.push(numbers);
         self
+    }
+
+    /// Puts the kind and the reason into words, anew where they have changed.
+    fn word(&mut self) {
+        self.sentence = wording::sentence(self);
+        self.advice = advice::lines(self, Platform::Unknown);
     }
 
     /// The same verdict with the advice that fits what the server is made of.
@@ -384,8 +389,7 @@ fn conclude(alone: &[Lane], at_once: &Timeline, outcome: Outcome) -> Verdict {
         evidence: Vec::new(),
         advice: Vec::new(),
     };
-    verdict.sentence = wording::sentence(&verdict);
     verdict.evidence = wording::evidence(&verdict, alone, at_once);
-    verdict.advice = advice::lines(&verdict, Platform::Unknown);
+    verdict.word();
     verdict
 }

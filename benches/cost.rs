@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use actix_web::{App, HttpServer, Responder, rt, web};
-use holdup::Watch;
+use holdup_watch::Watch;
 use tokio_metrics::TaskMonitor;
 
 const KINDS: [&str; 3] = ["bare", "watch", "task-monitor"];

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, HttpServer, Responder, rt, web};
-use holdup::Watch;
-use holdup::testing::assert_concurrent;
+use holdup_watch::Watch;
+use holdup_watch::testing::assert_concurrent;
 
 /// How many requests at once.
 const AT_ONCE: usize = 4;

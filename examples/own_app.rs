@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use actix_web::error::ErrorInternalServerError;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use holdup::Watch;
+use holdup_watch::Watch;
 
 /// Where the measurements are; made at the start, so that the example runs anywhere.
 #[derive(Clone)]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use holdup::console::host_name;
-use holdup::probe::is_web;
 use holdup::serve::Settings;
+use holdup_console::host_name;
+use holdup_probe::is_web;
 use url::Url;
 
 const STYLES: Styles = Styles::styled()

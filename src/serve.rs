@@ -13,13 +13,13 @@ use futures_util::future::{Either, select};
 use tracing::{info, warn};
 use url::Url;
 
-use crate::console::{self, Console};
 use crate::countdown::Context;
 use crate::lesson;
 use crate::limits::{self, Limits};
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
-use crate::watch::Watch;
+use holdup_console::Console;
+use holdup_watch::Watch;
 
 /// How long a client may take to send a request's head, on top of twice the longest countdown;
 /// then it gets 408.
@@ -100,7 +100,7 @@ pub enum StartError {
     Limits(#[from] limits::TooMany),
     /// The console cannot start.
     #[error(transparent)]
-    Console(#[from] console::StartError),
+    Console(#[from] holdup_console::StartError),
 }
 
 /// A lab that is listening.
@@ -280,9 +280,8 @@ fn start_console(
     address: SocketAddr,
     lab: SocketAddr,
     settings: &Settings,
-) -> Result<Console, console::StartError> {
-    let mut console = watch
-        .console(address.to_string())
+) -> Result<Console, holdup_console::StartError> {
+    let mut console = Console::builder(watch, address.to_string())
         .app(format!("http://{}", reachable(lab)))
         .lab(lab.port(), settings.public_url.clone());
     for name in &settings.allow_hosts {

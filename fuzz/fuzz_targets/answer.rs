@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup::probe::{Request, Settings, Target, probe};
+use holdup_probe::{Request, Settings, Target, probe};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 
@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
             ..Settings::default()
         };
         let begun = Instant::now();
-        let mut observe = |_: holdup::probe::Event<'_>| ();
+        let mut observe = |_: holdup_probe::Event<'_>| ();
         let request = Request::default();
         let probing = probe(&odd.target, &request, settings, &mut observe);
         let report = odd.runtime.block_on(probing);

@@ -9,11 +9,10 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-use holdup::draw;
 use holdup::limits;
-use holdup::probe::{End, Report, Request, Settings, Target, probe};
-use holdup::timeline::Span;
-use holdup::verdict::Kind;
+use holdup_model::Span;
+use holdup_probe::{End, Report, Request, Settings, Target, probe};
+use holdup_verdict::Kind;
 use tokio::runtime;
 
 use crate::cli::{Expect, Probe};
@@ -87,7 +86,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Repor
     runtime.shutdown_background();
 
     if let Some(file) = &options.svg {
-        let picture = draw::svg(&show::timeline(&report), &report.verdict.sentence);
+        let picture = holdup_render::svg(&show::timeline(&report), &report.verdict.sentence);
         fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }

@@ -7,8 +7,8 @@ use actix_web::http::header::{ACCEPT, Accept, Header, HeaderValue, Quality};
 use actix_web::{HttpRequest, mime};
 
 use super::tick::Tick;
-use crate::problem::Problem;
 use crate::streams::Identity;
+use holdup_http::problem::Problem;
 
 /// How ticks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,8 +24,8 @@ use self::body::{Body, HeadOnly};
 pub use self::format::Format;
 pub use self::query::{Deliver, Query};
 pub use self::tick::{Tick, Ticks};
-use crate::problem::Problem;
 use crate::streams::{self, Streams};
+use holdup_http::problem::Problem;
 
 /// What a worker's handlers need to know of the lab. Each worker has its own, as app data.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 
 use super::format::Format;
-use crate::problem::Problem;
+use holdup_http::problem::Problem;
 
 /// `from`, when the query does not say. The same five seconds as in Tornado's FAQ.
 const FROM: u16 = 5;

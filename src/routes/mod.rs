@@ -10,8 +10,8 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
 
 use crate::countdown::{self, Context};
 use crate::handlers;
-use crate::host;
-use crate::problem::Problem;
+use holdup_http::host;
+use holdup_http::problem::Problem;
 
 /// Every path there is.
 pub const PATHS: &str = "/, /blocking, /coroutine, /callback, /threadpool, /healthz";

@@ -1,4 +1,4 @@
-//! `holdup::testing` in the actix test harness, in real time: what fails, what passes, and how.
+//! `holdup_watch::testing` in the actix test harness, in real time: what fails, what passes, and how.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -15,9 +15,9 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse};
 use futures_util::{StreamExt as _, stream};
-use holdup::testing::{assert_concurrent, measure, race};
-use holdup::timeline::Failure;
-use holdup::verdict::{Delivery, Kind, Reason, delivery};
+use holdup_model::Failure;
+use holdup_verdict::{Delivery, Kind, Reason, delivery};
+use holdup_watch::testing::{assert_concurrent, measure, race};
 use tokio::sync::Semaphore;
 
 use crate::support::lab::lab;
@@ -189,7 +189,7 @@ async fn each_request_is_made_anew_with_a_number_of_its_own() {
 }
 
 /// What measuring a handler says that takes so long by the request's number, and how many it took.
-async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup::testing::Measured, usize) {
+async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup_watch::testing::Measured, usize) {
     let slow = move |request: HttpRequest| async move {
         let number = request.query_string().strip_prefix("x=");
         let number = number.and_then(|number| number.parse().ok());

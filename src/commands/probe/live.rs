@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::thread;
 
-use holdup::draw::{self, Style};
-use holdup::probe::{Event, Outlook, Phase};
-use holdup::timeline::{Lane, Span, Timeline};
+use holdup_model::{Lane, Span, Timeline};
+use holdup_probe::{Event, Outlook, Phase};
+use holdup_render::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -78,7 +78,7 @@ impl Live {
                     ..view.style
                 };
                 let some: Vec<Lane> = timeline.lanes.iter().take(view.lanes).cloned().collect();
-                let picture = draw::text(&Timeline::from(some), &style);
+                let picture = holdup_render::text(&Timeline::from(some), &style);
                 view.bar.set_message(format!("{}\n{picture}", view.heading));
             }
         }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-use holdup::draw::{self, Style};
-use holdup::probe::Report;
-use holdup::timeline::Timeline;
-use holdup::verdict::IdenticalKind;
+use holdup_model::Timeline;
+use holdup_probe::Report;
+use holdup_render::Style;
+use holdup_verdict::IdenticalKind;
 use rustix::termios::tcgetwinsize;
 
 use crate::cli::Color;
@@ -101,13 +101,13 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
 fn picture(text: &mut String, timeline: &Timeline, style: &Style) {
     let count = timeline.lanes.len();
     if count <= MAX_LANES {
-        text.push_str(&draw::text(timeline, style));
+        text.push_str(&holdup_render::text(timeline, style));
         return;
     }
     let some: Vec<_> = (0..MAX_LANES)
         .map(|place| timeline.lanes[place * count / MAX_LANES].clone())
         .collect();
-    text.push_str(&draw::text(&some.into(), style));
+    text.push_str(&holdup_render::text(&some.into(), style));
     let _ = writeln!(text, "({MAX_LANES} of {count} requests are shown)");
 }
 

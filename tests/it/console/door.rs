@@ -191,8 +191,9 @@ fn another_sites_page_takes_no_readers_place() {
 
 #[test]
 fn an_app_of_ones_own_allows_names_by_the_builder() {
-    let watch = holdup::Watch::new();
-    let console = watch.console("0.0.0.0:0").allow_host("console.example");
+    let watch = holdup_watch::Watch::new();
+    let console =
+        holdup_console::Console::builder(&watch, "0.0.0.0:0").allow_host("console.example");
     let console = console.start().expect("a console");
     let address = SocketAddr::from(([127, 0, 0, 1], console.address().port()));
     let of = |host: &str| asked(address, &format!("GET /state HTTP/1.1\r\nHost: {host}"));

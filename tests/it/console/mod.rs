@@ -5,7 +5,7 @@ mod events;
 mod own_app;
 mod page;
 mod refused;
-#[cfg(feature = "lines")]
+#[cfg(feature = "stacks")]
 mod stack;
 
 use std::net::SocketAddr;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
-use holdup::Watch;
-use holdup::console::StartError;
+use holdup_console::StartError;
+use holdup_watch::Watch;
 
 use super::*;
 use crate::support::app::{Served, serve};
@@ -33,8 +33,7 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
                 .wrap(watch.clone())
         })
     };
-    let console = watch
-        .console("127.0.0.1:0")
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0")
         .app(format!("http://{}", served.address))
         .button("/report/7?secret=1")
         .start()
@@ -81,8 +80,8 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
 #[test]
 fn what_cannot_be_shown_is_said_when_it_starts() {
     let watch = Watch::new();
-    let console = || watch.console("127.0.0.1:0");
-    let error = |builder: holdup::console::Builder| builder.start().expect_err("refused");
+    let console = || holdup_console::Console::builder(&watch, "127.0.0.1:0");
+    let error = |builder: holdup_console::Builder| builder.start().expect_err("refused");
     let bad = error(console().app("ftp://h"));
     assert!(
         matches!(bad, StartError::App { .. }) && bad.to_string().contains("ftp"),
@@ -104,11 +103,14 @@ fn what_cannot_be_shown_is_said_when_it_starts() {
         assert!(bad.to_string().contains(&format!("{host:?}")), "{bad}");
     }
     let first = console().start().expect("a console");
-    let taken = error(watch.console(first.address().to_string()));
+    let taken = error(holdup_console::Console::builder(
+        &watch,
+        first.address().to_string(),
+    ));
     assert!(matches!(taken, StartError::Bind { .. }), "{taken}");
     assert!(taken.to_string().contains(&first.address().to_string()));
     assert!(matches!(
-        error(watch.console("nowhere")),
+        error(holdup_console::Console::builder(&watch, "nowhere")),
         StartError::Bind { .. }
     ));
 }
@@ -140,7 +142,7 @@ fn what_is_unread_after_a_hold_does_not_wait_for_it() {
     let port = full.local_addr().expect("bound").port();
     let mut unread = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
     unread.write_all(b"GET / HTTP/1.1\r\n").expect("sent");
-    let console = watch.console("127.0.0.1:0");
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
     let console = console.app(format!("http://127.0.0.1:{port}"));
     let console = console.start().expect("a console");
     let mut events = Events::read(console.address());
@@ -159,12 +161,16 @@ fn what_is_unread_after_a_hold_does_not_wait_for_it() {
 fn a_second_console_counts_from_its_own_beginning() {
     let watch = Watch::new();
     let served = blocks(&watch, &Arc::default());
-    let first = watch.console("127.0.0.1:0").start().expect("a console");
+    let first = holdup_console::Console::builder(&watch, "127.0.0.1:0")
+        .start()
+        .expect("a console");
     assert_eq!(get(served.address, "/nowhere").status, 404);
     let mut events = Events::read(first.address());
     let requests = |n| move |m: &Value| is(m, "now") && m["totals"]["requests"] == n;
     events.until("it is counted", requests(1));
-    let second = watch.console("127.0.0.1:0").start().expect("another");
+    let second = holdup_console::Console::builder(&watch, "127.0.0.1:0")
+        .start()
+        .expect("another");
     assert_eq!(get(served.address, "/nowhere").status, 404);
     let mut news = Events::read(second.address());
     news.until("only the second is counted", requests(1));

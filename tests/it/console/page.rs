@@ -3,7 +3,8 @@
 use std::thread;
 
 use actix_web::{App, HttpResponse, web};
-use holdup::{Watch, lesson};
+use holdup::lesson;
+use holdup_watch::Watch;
 
 use super::*;
 use crate::support::app::serve;
@@ -309,8 +310,7 @@ async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
         })
     };
     let start = |address: String| {
-        watch
-            .console(address)
+        holdup_console::Console::builder(&watch, address)
             .app(format!("http://{}", served.address))
             .button("/report")
             .start()
@@ -360,7 +360,9 @@ async fn a_worker_that_is_gone_is_not_shown_any_more() {
         })
     };
     let first = app();
-    let console = watch.console("127.0.0.1:0").start().expect("a console");
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0")
+        .start()
+        .expect("a console");
     let browser = Browser::start(Kind::Chromium).await;
     browser
         .goto(&format!("http://{}/", console.address()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
 use fantoccini::key::Key;
-use holdup::Watch;
+use holdup_watch::Watch;
 
 use super::*;
 use crate::support::app::{Served, serve};
@@ -78,7 +78,9 @@ async fn press(browser: &Browser, key: Key) {
 async fn the_line_that_holds_a_worker_is_shown_on_demand() {
     let (watch, let_go) = (Watch::new(), Arc::default());
     let served = renders(&watch, &let_go);
-    let console = watch.console("127.0.0.1:0").start().expect("a console");
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0")
+        .start()
+        .expect("a console");
     let browser = Browser::start(Kind::Chromium).await;
     browser.resize(1280, 800).await;
     browser

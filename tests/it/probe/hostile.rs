@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use holdup::verdict::Kind;
+use holdup_verdict::Kind;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
@@ -199,7 +199,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn whatever_a_server_sends_the_probe_ends_in_its_time() {
-    use holdup::probe::{Request, Settings, Target, probe};
+    use holdup_probe::{Request, Settings, Target, probe};
 
     let answer = Arc::new(Mutex::new(Vec::new()));
     let sent = Arc::clone(&answer);

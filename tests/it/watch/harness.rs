@@ -35,7 +35,7 @@ async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
     assert!(message.contains("web::block"), "{message}");
 }
 
-#[cfg(feature = "lines")]
+#[cfg(feature = "stacks")]
 #[actix_web::test]
 async fn a_failure_has_the_stack_of_the_blocking_call() {
     let watch = Watch::new();

@@ -23,8 +23,8 @@ use actix_web::middleware::Compress;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, Responder, rt};
 use async_stream::stream;
-use holdup::Watch;
-use holdup::watch::{Activity, Culprit, Event, Hold, Part, Subscription};
+use holdup_watch::Watch;
+use holdup_watch::{Activity, Culprit, Event, Hold, Part, Subscription};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::support::app::{Served, serve};
@@ -52,7 +52,7 @@ fn holds(watch: &Watch, count: usize) -> Vec<Hold> {
         let holds: Vec<_> = watch
             .holds()
             .into_iter()
-            .filter(|hold| hold.own_duration() >= holdup::watch::THRESHOLD)
+            .filter(|hold| hold.own_duration() >= holdup_watch::THRESHOLD)
             .collect();
         if holds.len() >= count || Instant::now() > deadline {
             return holds;

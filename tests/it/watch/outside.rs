@@ -175,7 +175,7 @@ where
     call_service(&app, request(path)).await
 }
 
-#[cfg(feature = "lines")]
+#[cfg(feature = "stacks")]
 #[actix_web::test]
 async fn its_line_is_named() {
     let watch = Watch::new();

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 
 use futures_util::{StreamExt, future::poll_fn};
-use holdup::watch::HoldKind;
+use holdup_watch::HoldKind;
 
 use super::*;
 
@@ -143,7 +143,7 @@ fn assert_explained(watch: &Watch, (method, route): (&str, &str), ping: &Ping) {
         let seen = (&*culprit.method, &*culprit.route, culprit.part);
         assert_eq!(seen, (method, route, Part::Future), "{hold}");
         assert!(culprit.busy <= hold.duration + TICK, "{hold}");
-        assert!(hold.own_duration() >= holdup::watch::THRESHOLD, "{hold}");
+        assert!(hold.own_duration() >= holdup_watch::THRESHOLD, "{hold}");
     }
     let most = starved.iter().max_by_key(|hold| hold.duration);
     let most = most.expect("a hold of this kind");

@@ -43,7 +43,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
     assert_culprit(&hold.culprits[0], "/held", Part::Future);
     assert!(hold.ongoing && hold.waiting == 1, "{hold}");
     assert_eq!(hold.activity, Some(Activity::WaitingForLock), "{hold}");
-    #[cfg(feature = "lines")]
+    #[cfg(feature = "stacks")]
     {
         // At once, unless the machine is so busy that the thread had no turn.
         let deadline = Instant::now() + PATIENCE;

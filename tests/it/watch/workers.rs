@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 
-use holdup::watch::Subscription;
+use holdup_watch::Subscription;
 
 use crate::support::app::serve_on;
 use crate::support::client::Reply;

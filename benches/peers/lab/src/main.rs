@@ -11,7 +11,8 @@ use std::time::Duration;
 use actix_web::{App, HttpServer};
 use holdup::countdown::Context;
 use holdup::streams::Streams;
-use holdup::{Watch, limits, routes};
+use holdup::{limits, routes};
+use holdup_watch::Watch;
 
 const STREAMS: usize = 25_000;
 

@@ -27,8 +27,8 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::web::{self, Bytes, Path};
 use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer};
 use futures_util::stream;
-use holdup::Watch;
-use holdup::watch::{Event, Hold, Subscription};
+use holdup_watch::Watch;
+use holdup_watch::{Event, Hold, Subscription};
 
 async fn in_the_handler(form: Path<String>) -> String {
     forms::run(&form); // the handler

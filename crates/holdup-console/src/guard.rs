@@ -1,0 +1,165 @@
+//! Who may ask: the page is for the developer's own browser, and other sites are open in it too.
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+
+use super::names::{self, Names};
+use holdup_http::host;
+use holdup_http::problem::Problem;
+
+/// Refuses a request that names no host, or one under which the console does not answer.
+///
+/// # Errors
+///
+/// 400 without a host that can be read, and 403 for another one than `names` include.
+pub(super) fn check_host(
+    request: &HttpRequest,
+    names: &Names,
+    remedy: impl Fn(&str) -> String,
+) -> Result<(), Problem> {
+    let header = host::named(request.headers()).map(host::without_port);
+    // A request to a proxy names it there as well, and a server is to go by that (RFC 9112, 3.2.2).
+    // To be answered both have to be right.
+    for name in request.uri().host().into_iter().chain(header) {
+        let host = names::read(name).ok_or_else(|| no_host(name))?;
+        if !names.include(&host) {
+            let name = host.to_string();
+            return Err(Problem::forbidden(format!(
+                "{name} may be the name of another site that leads here; ask for localhost or an \
+                 IP address, or {}",
+                remedy(&name)
+            )));
+        }
+    }
+    if header.is_some() {
+        return Ok(());
+    }
+    // Only HTTP/1.0 has none, and no browser asks so. What a proxy left out cannot be checked.
+    let given = request.headers().get(header::HOST);
+    let given = given.map_or(&b""[..], |value| value.as_bytes());
+    Err(no_host(&String::from_utf8_lossy(given)))
+}
+
+fn no_host(given: &str) -> Problem {
+    let allowed = "a host name or an IP address, and perhaps a port, such as localhost:8081";
+    Problem::bad_header("Host", given, allowed.to_owned())
+}
+
+/// An origin as a Content-Security-Policy has to write it: IPv6 addresses cannot stand there, and
+/// any host on that port has to do.
+pub(super) fn source(origin: &str) -> String {
+    match (origin.split_once('['), origin.rsplit_once(']')) {
+        (Some((scheme, _)), Some((_, port))) => format!("{scheme}*{port}"),
+        _ => origin.to_owned(),
+    }
+}
+
+/// Whether what a browser says of the page that asks allows it to change something: it must be
+/// the console's own. Whatever is no browser says nothing, and may.
+pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    if let Some(site) = headers.get("sec-fetch-site")
+        && site != "same-origin"
+    {
+        return false;
+    }
+    match headers.get(header::ORIGIN) {
+        None => true,
+        Some(origin) => {
+            let host = host::named(headers).unwrap_or_default();
+            let origin = origin.to_str().unwrap_or_default();
+            let given = origin
+                .strip_prefix("http://")
+                .or(origin.strip_prefix("https://"));
+            given.is_some_and(|given| !host.is_empty() && given.eq_ignore_ascii_case(host))
+        }
+    }
+}
+
+/// Whether what a browser says of the page that asks allows it to be answered. Another site's page
+/// may lead to the console's own. It could read nothing else, but what it embeds would take the
+/// places of readers. Another port of this machine is another site, too.
+pub(super) fn may_ask(request: &HttpRequest) -> bool {
+    let is = |name: &str, value: &str| request.headers().get(name).map(|given| given == value);
+    let by_its_user = is("sec-fetch-site", "none") == Some(true);
+    let opens_the_page = request.path() == "/"
+        && is("sec-fetch-mode", "navigate") == Some(true)
+        && is("sec-fetch-dest", "document") != Some(false);
+    by_its_user || opens_the_page || is_same_origin(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_policy_has_no_ipv6_address() {
+        assert_eq!(source("http://[::1]:8080"), "http://*:8080");
+        assert_eq!(source("https://[::1]"), "https://*");
+        assert_eq!(source("http://localhost:8080"), "http://localhost:8080");
+    }
+
+    #[test]
+    fn only_the_consoles_own_page_may_change_something() {
+        let asked = |headers: &[(&str, &str)]| {
+            let mut request = TestRequest::post().insert_header(("host", "localhost:8081"));
+            for &header in headers {
+                request = request.insert_header(header);
+            }
+            is_same_origin(&request.to_http_request())
+        };
+        assert!(asked(&[]), "curl");
+        assert!(asked(&[("origin", "http://localhost:8081")]));
+        assert!(asked(&[
+            ("origin", "http://localhost:8081"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(
+            asked(&[("origin", "https://LOCALHOST:8081")]),
+            "behind a proxy with TLS"
+        );
+        assert!(
+            !asked(&[("origin", "http://localhost:8080")]),
+            "the lab's port"
+        );
+        assert!(!asked(&[("origin", "http://evil.example")]));
+        assert!(!asked(&[("origin", "null")]));
+        assert!(!asked(&[("sec-fetch-site", "cross-site")]));
+        assert!(!asked(&[("sec-fetch-site", "same-site")]));
+        assert!(!asked(&[("sec-fetch-site", "none")]));
+    }
+
+    #[test]
+    fn another_sites_page_may_only_lead_to_the_consoles_own() {
+        let asked = |path: &str, headers: &[(&str, &str)]| {
+            let mut request = TestRequest::with_uri(path).insert_header(("host", "localhost:8081"));
+            for &header in headers {
+                request = request.insert_header(header);
+            }
+            may_ask(&request.to_http_request())
+        };
+        let site = |site| ("sec-fetch-site", site);
+        let navigates = ("sec-fetch-mode", "navigate");
+        assert!(asked("/events", &[]), "curl, Prometheus, an old browser");
+        assert!(asked("/events", &[site("same-origin")]));
+        assert!(asked("/state", &[site("none"), navigates]), "typed in");
+        for other in ["cross-site", "same-site", "anything-else"] {
+            let image = [
+                site(other),
+                ("sec-fetch-mode", "no-cors"),
+                ("sec-fetch-dest", "image"),
+            ];
+            let link = [site(other), navigates, ("sec-fetch-dest", "document")];
+            let frame = [site(other), navigates, ("sec-fetch-dest", "iframe")];
+            for path in ["/", "/events", "/state", "/metrics"] {
+                assert!(!asked(path, &image), "{other} {path}");
+                assert!(!asked(path, &frame), "{other} {path}");
+                assert_eq!(asked(path, &link), path == "/", "{other} {path}");
+            }
+            assert!(asked("/", &link[..2]), "before there was Sec-Fetch-Dest");
+        }
+        assert!(!asked("/events", &[("origin", "http://evil.example")]));
+    }
+}

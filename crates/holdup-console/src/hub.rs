@@ -1,0 +1,314 @@
+//! The one task that knows everything the page shows, and tells it to all readers alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusRecorder;
+use serde_json::Value;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::board::{Board, Ms};
+use super::looks::Looks;
+use super::message::{Button, Lab, Message, Snapshot, Worker};
+use super::trace;
+use super::trial::Trial;
+use super::unread::unread;
+use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
+
+/// How often news is told: often enough to look live, and so seldom that thousands of events are
+/// one piece.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// With no news, this often: so that a reader sees that the connection is alive, and what time it
+/// is.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// How often a hold that lasts is told anew.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// After a hold was last seen: whatever ended it has been told by then.
+const SURELY_OVER: Duration = Duration::from_millis(500);
+
+/// How many pieces of news a reader may be behind: six seconds and more.
+const BEHIND: usize = 128;
+
+const REQUESTS: &str = "holdup_requests_total";
+const OPEN: &str = "holdup_requests_open";
+const READERS: &str = "holdup_console_readers";
+
+/// What a reader or a page may ask.
+pub(super) enum Command {
+    /// The picture so far, and all news from then on. Where the lab is found, as the reader's
+    /// browser sees it.
+    Join(
+        Option<Lab>,
+        oneshot::Sender<(Bytes, broadcast::Receiver<Bytes>)>,
+    ),
+    /// The picture.
+    State(Option<Lab>, oneshot::Sender<Bytes>),
+    /// The picture as a trace.
+    Trace(oneshot::Sender<Value>),
+}
+
+pub(super) struct Hub {
+    pub(super) watch: Watch,
+    pub(super) events: Subscription,
+    /// How many lanes were recorded before this console began.
+    pub(super) lanes_before: u64,
+    pub(super) buttons: Vec<Button>,
+    /// The port of the app, where it is known.
+    pub(super) port: Option<u16>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) trial: watch::Receiver<Option<Trial>>,
+    pub(super) readers: Arc<AtomicUsize>,
+    pub(super) recorder: PrometheusRecorder,
+}
+
+/// What it works with.
+struct State {
+    board: Board,
+    news: broadcast::Sender<Bytes>,
+    figures: Figures,
+    /// The holds that last, by worker; when each was last seen and told.
+    held: HashMap<usize, Lasting>,
+    /// When a worker was last seen held.
+    held_at: Duration,
+    told_at: Duration,
+    looks: Looks,
+    counted: u64,
+}
+
+struct Lasting {
+    hold: Hold,
+    seen: Duration,
+    told: Duration,
+}
+
+impl Hub {
+    /// Runs until nobody can ask any more.
+    pub(super) async fn run(mut self) {
+        let mut state = with_local_recorder(&self.recorder, || {
+            describe_counter!(
+                REQUESTS,
+                Unit::Count,
+                "Requests that came while the console ran"
+            );
+            describe_gauge!(OPEN, Unit::Count, "Requests that are open");
+            describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
+            State {
+                board: Board::after(self.lanes_before),
+                news: broadcast::channel(BEHIND).0,
+                figures: Figures::default(),
+                held: HashMap::new(),
+                held_at: Duration::ZERO,
+                told_at: Duration::ZERO,
+                looks: Looks::default(),
+                counted: 0,
+            }
+        });
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let asked = tokio::select! {
+                _ = beat.tick() => None,
+                command = self.commands.recv() => Some(command),
+            };
+            // Before an answer, too, so that it is not a beat old.
+            self.turn(&mut state);
+            match asked {
+                None => {}
+                Some(Some(command)) => self.answer(&state, command),
+                Some(None) => return,
+            }
+        }
+    }
+
+    /// Takes in what happened, and tells it.
+    fn turn(&mut self, state: &mut State) {
+        self.events
+            .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
+        let workers = self.watch.workers();
+        let now = self.watch.elapsed();
+        let mut released = Vec::new();
+        while let Some(event) = self.events.try_next() {
+            if let Event::Released(hold) = &event {
+                released.push(hold.clone());
+            }
+            state.board.on(event);
+        }
+        for hold in &released {
+            state.held.remove(&hold.worker);
+        }
+        let open = workers.iter().map(|load| load.open).sum();
+        self.look_for_waiting(state, now);
+        state.board.turn(open, now);
+
+        let mut news = News::default();
+        state.board.tell(&mut |message| news.add(&message));
+        self.tell_held(state, now, &mut news);
+        if self.trial.has_changed().unwrap_or(false)
+            && let Some(trial) = &*self.trial.borrow_and_update()
+        {
+            news.add(&Message::Probe(trial));
+        }
+        if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
+            state.told_at = now;
+            news.add(&Message::Now {
+                now_ms: Ms(now),
+                totals: state.board.totals(),
+                workers: workers.clone(),
+            });
+            // Nobody listening is no error.
+            state.news.send(news.text.into()).ok();
+        }
+
+        let requests = state.board.totals().requests;
+        with_local_recorder(&self.recorder, || {
+            state
+                .figures
+                .update(self.watch.polls(), state.held.len(), workers.len());
+            released.iter().for_each(Figures::hold);
+            counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
+            gauge!(OPEN).set(count(open));
+            gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
+        });
+        if !released.is_empty() {
+            // Sums them up; otherwise each would be kept until somebody asks for the figures.
+            self.recorder.handle().run_upkeep();
+        }
+        state.counted = requests;
+    }
+
+    fn tell_held(&self, state: &mut State, now: Duration, news: &mut News) {
+        for hold in self.watch.held_now() {
+            let lasting = state.held.get(&hold.worker);
+            let known = lasting.filter(|lasting| lasting.hold.started == hold.started);
+            let mut told = known.map_or(Duration::ZERO, |lasting| lasting.told);
+            if known.is_none() || now.saturating_sub(told) >= AGAIN {
+                told = now;
+                news.add(&Message::Held {
+                    hold: hold.clone().into(),
+                });
+            }
+            let (worker, seen) = (hold.worker, now);
+            state.held.insert(worker, Lasting { hold, seen, told });
+        }
+        // A hold that came close to the threshold when it was measured to its end is none, and
+        // nobody says so.
+        state.held.retain(|_, lasting| {
+            let over = now.saturating_sub(lasting.seen) >= SURELY_OVER;
+            if over {
+                news.add(&Message::Released {
+                    hold: lasting.hold.clone().into(),
+                });
+            }
+            !over
+        });
+    }
+
+    /// Whom a held worker keeps waiting.
+    fn look_for_waiting(&self, state: &mut State, now: Duration) {
+        let Some(port) = self.port else { return };
+        let seen = state.looks.ended(now);
+        if !state.held.is_empty() {
+            state.held_at = now;
+        } else if !state.board.has_waiting() {
+            // What is seen by a look on its way is of no use to the next hold.
+            state.looks.outdate(now);
+            return;
+        } else if now.saturating_sub(state.held_at) >= SURELY_OVER + self.watch.least_hold() {
+            // What is unread now waits for something else than a held worker. Not earlier: from one
+            // hold to the next a worker is not known to be held before the threshold.
+            state.board.set_unread(&[], now);
+            state.looks.outdate(now);
+            return;
+        }
+        if let Some((peers, at)) = seen {
+            state.board.set_unread(&peers, at);
+        }
+        state.looks.begin(now, move || unread(port));
+    }
+
+    fn answer(&self, state: &State, command: Command) {
+        // Whoever asked may be gone, and that is all right.
+        match command {
+            Command::Join(lab, reply) => {
+                let mut news = News::default();
+                self.snapshot(state, lab, |snapshot| news.add(snapshot));
+                let first = news.into_bytes();
+                reply.send((first, state.news.subscribe())).ok();
+            }
+            Command::State(lab, reply) => {
+                self.snapshot(state, lab, |snapshot| {
+                    let json = serde_json::to_vec(snapshot).unwrap_or_default();
+                    reply.send(json.into()).ok();
+                });
+            }
+            Command::Trace(reply) => {
+                let (workers, held) = (self.watch.workers(), self.watch.held_now());
+                let now = self.watch.elapsed();
+                let trace = trace::trace(&state.board, &workers, &held, now);
+                reply.send(trace).ok();
+            }
+        }
+    }
+
+    /// Gives `tell` all there is to know.
+    fn snapshot(&self, state: &State, lab: Option<Lab>, tell: impl FnOnce(&Message<'_>)) {
+        let mut held = self.watch.held_now();
+        let mut held_by = |worker| {
+            let place = held.iter().position(|hold| hold.worker == worker)?;
+            Some(held.swap_remove(place).into())
+        };
+        let workers = self.watch.workers().into_iter();
+        let workers = workers.map(|load| Worker {
+            load,
+            held: held_by(load.worker),
+        });
+        let trial = self.trial.borrow();
+        let board = &state.board;
+        tell(&Message::Snapshot(Box::new(Snapshot {
+            version: env!("CARGO_PKG_VERSION"),
+            now_ms: Ms(self.watch.elapsed()),
+            threshold_ms: Ms(self.watch.least_hold()),
+            lab,
+            buttons: &self.buttons,
+            workers: workers.collect(),
+            lanes: board.lanes().collect(),
+            waiting: board.waiting(),
+            holds: board.holds().iter().cloned().map(Into::into).collect(),
+            totals: board.totals(),
+            probe: trial.as_ref(),
+        })));
+    }
+}
+
+/// Messages as server-sent events.
+#[derive(Default)]
+pub(super) struct News {
+    text: String,
+}
+
+impl News {
+    pub(super) fn add(&mut self, message: &Message<'_>) {
+        // Strings and numbers cannot fail to serialize.
+        if let Ok(json) = serde_json::to_string(message) {
+            self.text.push_str("data: ");
+            self.text.push_str(&json);
+            self.text.push_str("\n\n");
+        }
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.text.into()
+    }
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,89 @@
+//! The lanes and holds as a trace that Perfetto and Chrome's tracing page open: the Trace Event
+//! Format, a JSON document of events whose times are microseconds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::board::{Board, Lane};
+use holdup_watch::{Hold, Load};
+
+/// The one process of the trace.
+const PROCESS: u32 = 1;
+
+/// All that is shown now. A worker is a thread of the trace, with its holds; each request is a
+/// track of its own, as requests overlap.
+pub(super) fn trace(board: &Board, workers: &[Load], held: &[Hold], now: Duration) -> Value {
+    let mut events = vec![json!({
+        "ph": "M", "pid": PROCESS, "name": "process_name", "args": {"name": "holdup"},
+    })];
+    for load in workers {
+        events.push(json!({
+            "ph": "M", "pid": PROCESS, "tid": thread(load.worker), "name": "thread_name",
+            "args": {"name": format!("worker {}", load.worker)},
+        }));
+    }
+    events.extend(board.holds().iter().chain(held).map(held_event));
+    for lane in board.lanes() {
+        lane_events(lane, now, &mut events);
+    }
+    json!({ "displayTimeUnit": "ms", "traceEvents": events })
+}
+
+/// Thread 0 is the idle one in some viewers.
+fn thread(worker: usize) -> usize {
+    worker + 1
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e3
+}
+
+fn held_event(hold: &Hold) -> Value {
+    let name = match hold.culprits.as_slice() {
+        [] => "held".to_owned(),
+        [first, rest @ ..] => {
+            let more = match rest.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            format!("held by {} {}{more}", first.method, first.route)
+        }
+    };
+    json!({
+        "ph": "X", "cat": "hold", "name": name, "pid": PROCESS, "tid": thread(hold.worker),
+        "ts": micros(hold.started), "dur": micros(hold.duration),
+        "args": {"sentence": hold.to_string()},
+    })
+}
+
+fn lane_events(lane: &Lane, now: Duration, events: &mut Vec<Value>) {
+    let name = format!("{} {}", lane.method, lane.route);
+    let mut add = |phase: &str, name: &str, at: Duration, args: Value| {
+        events.push(json!({
+            "ph": phase, "cat": "request", "id": lane.number, "name": name, "pid": PROCESS,
+            "tid": thread(lane.worker), "ts": micros(at), "args": args,
+        }));
+    };
+    let came = lane.opened.saturating_sub(lane.waited.unwrap_or_default());
+    let args = json!({"lane": lane.number, "path": lane.path, "worker": lane.worker});
+    add("b", &name, came, args);
+    if lane.waited.is_some() {
+        add("b", "waiting to be read", came, json!({}));
+        add("e", "waiting to be read", lane.opened, json!({}));
+    }
+    if let Some(answered) = lane.answered {
+        add("n", "answered", answered, json!({"status": lane.status}));
+    }
+    for chunk in &lane.chunks {
+        add("n", "chunk", chunk.0, json!({}));
+    }
+    let end = lane.ended.unwrap_or(now);
+    add(
+        "e",
+        &name,
+        end,
+        json!({"status": lane.status, "finished": lane.finished}),
+    );
+}

@@ -1,0 +1,139 @@
+//! What was observed: lanes of requests, all on one clock.
+//!
+//! Whoever runs requests, over the network or in the actix test harness, records each one in a
+//! [`Lane`]: when it was asked, when the answer began, when each chunk arrived, when and how it
+//! ended. A [`Timeline`] is the lanes that were asked together. Every time in it is a
+//! [`Duration`] since one origin that the recorder chose; nothing here reads a clock.
+//!
+//! ```
+//! use std::time::Duration;
+//! use holdup_model::{Lane, Timeline};
+//!
+//! let ms = Duration::from_millis;
+//! let mut lane = Lane::asked("/report?x=1", ms(0));
+//! lane.answer(ms(3), 200);
+//! lane.chunk(ms(500), b"half, ");
+//! lane.chunk(ms(1000), b"and half");
+//! lane.finish(ms(1000));
+//!
+//! assert_eq!(lane.duration(), Some(ms(1000)));
+//! assert_eq!(Timeline::from(vec![lane]).makespan(), Some(ms(1000)));
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod failure;
+mod lane;
+mod span;
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+pub use client::ClientTime;
+pub use failure::Failure;
+pub use lane::{Chunk, Lane, MAX_CHUNKS};
+pub use span::Span;
+
+/// The lanes of the requests that were asked together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Timeline {
+    /// In the order in which they were asked.
+    pub lanes: Vec<Lane>,
+}
+
+impl From<Vec<Lane>> for Timeline {
+    fn from(lanes: Vec<Lane>) -> Self {
+        Self { lanes }
+    }
+}
+
+impl Timeline {
+    /// From the first request asked to the last one finished; lanes that failed or are still going
+    /// have no finish and do not count. `None` when no lane has finished.
+    pub fn makespan(&self) -> Option<Duration> {
+        let first = self.lanes.iter().map(Lane::asked_at).min()?;
+        let last = self.lanes.iter().filter_map(Lane::finished_at).max()?;
+        Some(last.saturating_sub(first))
+    }
+
+    /// The places, in [`Timeline::lanes`], of the lanes that have finished, first finisher first.
+    pub fn finish_order(&self) -> Vec<usize> {
+        let mut order: Vec<_> = self
+            .lanes
+            .iter()
+            .enumerate()
+            .filter_map(|(place, lane)| Some((lane.finished_at()?, place)))
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The time of the last thing recorded in any lane; zero without lanes.
+    pub fn end(&self) -> Duration {
+        let last = self.lanes.iter().map(Lane::last_mark).max();
+        last.unwrap_or_default()
+    }
+}
+
+/// Serializes a time as milliseconds with three decimals.
+///
+/// # Errors
+///
+/// Only the serializer's own.
+pub fn as_ms<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+/// Serializes a time that may be missing as milliseconds with three decimals, or null.
+///
+/// # Errors
+///
+/// Only the serializer's own.
+pub fn as_ms_or_null<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => as_ms(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn lane(asked: u64, finished: Option<u64>) -> Lane {
+        let mut lane = Lane::asked("/", ms(asked));
+        match finished {
+            Some(finished) => lane.finish(ms(finished)),
+            None => lane.fail(ms(9000), Failure::Reset),
+        }
+        lane
+    }
+
+    #[test]
+    fn the_makespan_runs_from_the_first_asked_to_the_last_finished() {
+        let timeline = Timeline::from(vec![
+            lane(20, Some(400)),
+            lane(10, Some(300)),
+            lane(30, None),
+        ]);
+        assert_eq!(timeline.makespan(), Some(ms(390)));
+        assert_eq!(timeline.finish_order(), [1, 0]);
+        assert_eq!(timeline.end(), ms(9000));
+    }
+
+    #[test]
+    fn without_a_finish_there_is_no_makespan() {
+        assert_eq!(Timeline::default().makespan(), None);
+        assert_eq!(Timeline::default().end(), ms(0));
+        assert_eq!(Timeline::from(vec![lane(0, None)]).makespan(), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! One lane: one request on a connection of its own, closed the moment the answer ends.
+//!
+//! A connection left open would hold a worker of a server that keeps connections alive, and the
+//! prober itself would be what serializes the requests.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::error::Error as _;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use http_body_util::BodyExt as _;
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{HeaderName, LOCATION, SERVER};
+use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::ServerName;
+use url::Url;
+
+use super::own_time::OwnTime;
+use super::request::{Message, Request};
+use super::{End, answer, dial, tls};
+use holdup_model::{ClientTime, Failure, Lane, Timeline};
+use holdup_verdict::Platform;
+
+/// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// The most headers in an answer.
+const MAX_HEADERS: usize = 256;
+
+/// The most that is read of a body at a time.
+const MAX_BUFFER: usize = 256 * 1024;
+
+/// How a server is reached: the same for all lanes, found out before the first is measured.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// What one lane asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub(super) url: Url,
+    /// What takes the place of `{}` in a header or the body.
+    pub(super) label: String,
+}
+
+/// When an exchange is over that has not ended by itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) patience: Duration,
+    pub(super) end: End,
+}
+
+/// Where a lane is recorded, and the clock it is recorded by.
+#[derive(Clone, Copy)]
+pub(super) struct Slot<'a> {
+    pub(super) timeline: &'a RefCell<Timeline>,
+    pub(super) place: usize,
+    pub(super) clock: Instant,
+    pub(super) own: &'a OwnTime,
+}
+
+impl Slot<'_> {
+    fn record(&self, mark: impl FnOnce(&mut Lane, Duration)) {
+        let now = self.clock.elapsed();
+        if let Some(lane) = self.timeline.borrow_mut().lanes.get_mut(self.place) {
+            mark(lane, now);
+        }
+    }
+
+    pub(super) fn fail(&self, failure: Failure) {
+        self.record(|lane, now| lane.fail(now, failure));
+    }
+}
+
+/// What the look-ahead must know of an answer.
+pub(super) struct Answer {
+    pub(super) head: Head,
+    pub(super) peer: SocketAddr,
+    /// How late the prober saw that the connection stood.
+    late: Duration,
+}
+
+/// What the look-ahead must know of an answer's head.
+pub(super) struct Head {
+    /// Where it redirects to.
+    pub(super) location: Option<String>,
+    pub(super) platform: Platform,
+}
+
+impl Head {
+    fn of<B>(response: &Response<B>) -> Self {
+        let texts = |name| {
+            let values = response.headers().get_all(name).iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        let location = texts(LOCATION).next();
+        let location = location.filter(|_| response.status().is_redirection());
+        let says: Vec<_> = texts(SERVER).chain(texts(X_POWERED_BY)).collect();
+        Self {
+            location: location.map(Cow::into_owned),
+            platform: Platform::of(says.iter().map(AsRef::as_ref)),
+        }
+    }
+}
+
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
+
+/// Asks for `question` and records what comes back when. `None` if it failed.
+pub(super) async fn ask(
+    route: &Route,
+    request: &Request,
+    question: &Question,
+    terms: Terms,
+    slot: Slot<'_>,
+) -> Option<Answer> {
+    // Made before the clock starts.
+    let request = match request.to(question) {
+        Ok(request) => request,
+        Err(failure) => {
+            slot.fail(failure);
+            return None;
+        }
+    };
+    slot.record(|lane, now| *lane = Lane::asked(lane.label(), now));
+    let exchange = timeout(terms.patience, exchange(route, request, terms.end, slot));
+    match exchange.await.unwrap_or_else(|_| Err(timed_out(slot))) {
+        Ok(answer) => {
+            let own = ClientTime {
+                late_for_it: answer.late + slot.own.late_now(),
+                ..slot.own.so_far()
+            };
+            slot.record(|lane, now| {
+                lane.took_the_client(own);
+                lane.finish(now);
+            });
+            Some(answer)
+        }
+        Err(failure) => {
+            slot.fail(failure);
+            None
+        }
+    }
+}
+
+/// An answer that goes on and on is another matter than one that does not come.
+fn timed_out(slot: Slot<'_>) -> Failure {
+    let timeline = slot.timeline.borrow();
+    match timeline.lanes.get(slot.place).map(Lane::chunk_count) {
+        Some(chunks) if chunks > 1 => Failure::Endless { chunks },
+        _ => Failure::TimedOut,
+    }
+}
+
+async fn exchange(
+    route: &Route,
+    request: Message,
+    end: End,
+    slot: Slot<'_>,
+) -> Result<Answer, Failure> {
+    let io = |error: io::Error| failed(&error);
+    // The measured lanes have one address. The look-ahead may have several, and the first that
+    // answers is kept.
+    let stream = dial::first(&route.addresses).await.map_err(io)?;
+    slot.record(Lane::connect);
+    let mut late = slot.own.late_now();
+    stream.set_nodelay(true).map_err(io)?;
+    let peer = stream.peer_addr().map_err(io)?;
+    let head = match &route.tls {
+        None => speak(stream, request, end, slot).await?,
+        Some((connector, name)) => {
+            let stream = connector.connect(name.clone(), stream).await;
+            late += slot.own.late_now();
+            speak(stream.map_err(io)?, request, end, slot).await?
+        }
+    };
+    Ok(Answer { head, peer, late })
+}
+
+/// Sends the request and reads the answer to its end.
+async fn speak<S>(stream: S, request: Message, end: End, slot: Slot<'_>) -> Result<Head, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let broken = |error: hyper::Error| broken(&error, slot);
+    let handshake = http1::Builder::new()
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
+        .handshake(TokioIo::new(stream));
+    let (mut sender, connection) = handshake.await.map_err(broken)?;
+    let mut connection = pin!(connection);
+    // It is handed over here, so that the connection finds and sends it in its first turn.
+    let response = sender.send_request(request);
+    let mut exchange = pin!(async {
+        let response = response.await.map_err(broken)?;
+        let status = response.status();
+        slot.record(|lane, now| lane.answer(now, status.as_u16()));
+        if let Some(header) = answer::kept(response.headers()) {
+            slot.record(|lane, _| lane.was_kept(header));
+        }
+        let websocket = answer::wants_websocket(&response);
+        let head = Head::of(&response);
+        let names_it = read(response.into_body(), end, slot)
+            .await
+            .map_err(broken)?;
+        if websocket || (answer::may_want_websocket(status) && names_it) {
+            return Err(Failure::WebSocket);
+        }
+        Ok(head)
+    });
+    // One task drives both, so that a chunk's time is taken in the turn in which it was read.
+    let mut open = true;
+    poll_fn(|context| {
+        if open && connection.as_mut().poll(context).is_ready() {
+            // How it ended, the exchange learns as well.
+            open = false;
+        }
+        exchange.as_mut().poll(context)
+    })
+    .await
+}
+
+/// Reads the body to its end or to what counts as one, and tells whether it begins with something
+/// about a websocket.
+async fn read(mut body: Incoming, end: End, slot: Slot<'_>) -> Result<bool, hyper::Error> {
+    let mut chunks = 0;
+    let mut deadline = None;
+    let mut names_websocket = false;
+    loop {
+        let frame = match deadline {
+            None => body.frame().await,
+            Some(deadline) => match timeout_at(deadline, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => break,
+            },
+        };
+        let Some(frame) = frame.transpose()? else {
+            break;
+        };
+        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
+            continue;
+        };
+        slot.record(|lane, now| lane.chunk(now, data));
+        if chunks == 0 {
+            names_websocket = answer::names_websocket(data);
+            deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
+        }
+        chunks += 1;
+        if end.first.is_some_and(|first| chunks >= first.get()) {
+            break;
+        }
+    }
+    Ok(names_websocket)
+}
+
+/// An error of the network in the timeline's terms.
+fn failed(error: &io::Error) -> Failure {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (error.kind(), tls) {
+        (_, Some(error)) => Failure::Other(tls::failure(error)),
+        (io::ErrorKind::ConnectionRefused, _) => Failure::Refused,
+        (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Failure::Reset,
+        (io::ErrorKind::UnexpectedEof, _) => Failure::CutOff,
+        (io::ErrorKind::TimedOut, _) => Failure::TimedOut,
+        _ if Errno::from_io_error(error) == Some(Errno::MFILE) => {
+            Failure::Other("the prober may not open more files (ulimit -n)".to_owned())
+        }
+        _ => Failure::Other(error.to_string()),
+    }
+}
+
+/// An error of HTTP in the timeline's terms.
+fn broken(error: &hyper::Error, slot: Slot<'_>) -> Failure {
+    let began = slot
+        .timeline
+        .borrow()
+        .lanes
+        .get(slot.place)
+        .is_some_and(|lane| lane.status().is_some());
+    let torn = if began {
+        Failure::CutOff
+    } else {
+        Failure::Reset
+    };
+    if error.is_parse() {
+        // hyper's own words say which: "message head is too large", "invalid HTTP version parsed".
+        return Failure::Other(format!("the answer is not HTTP/1.1: {error}"));
+    }
+    let network = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    match network.map(failed) {
+        Some(Failure::Reset | Failure::CutOff) => torn,
+        Some(failure) => failure,
+        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => torn,
+        None => Failure::Other(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_open_files_is_named() {
+        let error = io::Error::from(Errno::MFILE);
+        let words = failed(&error).to_string();
+        assert_eq!(words, "the prober may not open more files (ulimit -n)");
+    }
+}

@@ -1,0 +1,293 @@
+//! What is sent besides the URL: method, headers, body.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
+    HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+};
+use hyper::{HeaderMap, Method, Uri};
+use url::{Position, Url};
+
+use super::connection::Question;
+use super::template::Template;
+use holdup_model::Failure;
+
+/// Headers that belong to the connection: the prober's own.
+const OURS: [HeaderName; 7] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Headers that are for the server that was named, and not for one that it redirects to.
+const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// A request as hyper sends it.
+pub(super) type Message = hyper::Request<Full<Bytes>>;
+
+/// Method, headers and body of every request of a run. In a header's value and in the body, `{}` is
+/// where requests differ, and `{{}}` a plain `{}`.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: Method,
+    headers: HeaderMap,
+    body: Template,
+}
+
+/// A request that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadRequest {
+    /// Not a method.
+    #[error("the method {0:?} is none; allowed: a word such as GET, POST or HEAD (not CONNECT)")]
+    Method(String),
+    /// Not a header. What was given is not repeated: it may be a secret.
+    #[error("the header {name:?} cannot be sent; allowed: 'Name: value', visible characters")]
+    Header {
+        /// What stands before the colon.
+        name: String,
+    },
+    /// A header that the prober sets.
+    #[error("the header {0} belongs to the connection and is the prober's to set")]
+    Ours(String),
+}
+
+impl Default for Request {
+    /// A plain GET.
+    fn default() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        let agent = concat!("holdup/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        // No Accept-Encoding: compression gathers a stream's chunks.
+        Self {
+            method: Method::GET,
+            headers,
+            body: Template::of(b""),
+        }
+    }
+}
+
+impl Request {
+    /// With another method.
+    ///
+    /// # Errors
+    ///
+    /// When `method` is none, or CONNECT, which asks for a tunnel.
+    pub fn method(mut self, method: &str) -> Result<Self, BadRequest> {
+        let bad = || BadRequest::Method(method.to_owned());
+        self.method = Method::from_bytes(method.as_bytes()).map_err(|_| bad())?;
+        if self.method == Method::CONNECT {
+            return Err(bad());
+        }
+        Ok(self)
+    }
+
+    /// With a header more: `Name: value`. It takes the place of the prober's own of that name; the
+    /// same name given twice is sent twice.
+    ///
+    /// # Errors
+    ///
+    /// When `line` is no header, or one that belongs to the connection.
+    ///
+    /// ```
+    /// use holdup_probe::Request;
+    ///
+    /// let request = Request::default().header("Authorization: Bearer abc")?;
+    /// assert!(request.header("Connection: keep-alive").is_err());
+    /// # Ok::<_, holdup_probe::BadRequest>(())
+    /// ```
+    pub fn header(mut self, line: &str) -> Result<Self, BadRequest> {
+        let (name, value) = line.split_once(':').unwrap_or((line, "\0"));
+        let bad = || BadRequest::Header {
+            name: name.trim().to_owned(),
+        };
+        let known = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| bad())?;
+        let value = HeaderValue::from_str(value.trim()).map_err(|_| bad())?;
+        if OURS.contains(&known) {
+            return Err(BadRequest::Ours(known.to_string()));
+        }
+        let default = Self::default().headers;
+        if self.headers.get(&known) == default.get(&known) {
+            self.headers.remove(&known);
+        }
+        self.headers.append(known, value);
+        Ok(self)
+    }
+
+    /// With a body. The method stays as it is. In a JSON document, `{}` outside of a string is an empty
+    /// object, and stays one.
+    #[must_use]
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = Template::of_body(body.as_ref());
+        self
+    }
+
+    /// Where `{}` is replaced, in words.
+    pub(super) fn places(&self) -> Vec<String> {
+        let headers = self.headers.iter();
+        let headers = headers.filter(|(_, value)| Template::of(value.as_bytes()).has_places());
+        let headers = headers.map(|(name, _)| format!("the header {name}"));
+        let body = self.body.has_places().then(|| "the body".to_owned());
+        headers.chain(body).collect()
+    }
+
+    /// What is left of it after a redirect with `status` from one URL to another, as browsers do:
+    /// only 307 and 308 ask for the same again, and secrets stay with their server.
+    pub(super) fn redirected(mut self, status: u16, from: &Url, to: &Url) -> Self {
+        let posted = self.method == Method::POST && matches!(status, 301 | 302);
+        if posted || (status == 303 && self.method != Method::HEAD) {
+            self.method = Method::GET;
+            self.body = Template::of(b"");
+        }
+        if from.origin() != to.origin() {
+            for name in SECRET.iter().chain([&HOST]) {
+                self.headers.remove(name);
+            }
+        }
+        self
+    }
+
+    /// The request for a question, or why it cannot be made.
+    pub(super) fn to(&self, question: &Question) -> Result<Message, Failure> {
+        let url = &question.url;
+        let bad =
+            |what: &str, why: &dyn std::error::Error| Failure::Other(format!("{what}: {why}"));
+        let path: Uri = url[Position::BeforePath..Position::AfterQuery]
+            .parse()
+            .map_err(|error| bad("the URL", &error))?;
+        let body = self.body.with(&question.label);
+        let mut request = hyper::Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = path;
+        let headers = request.headers_mut();
+        // The host comes first, as RFC 9110 recommends.
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        if let Ok(host) = HeaderValue::from_str(host) {
+            headers.insert(HOST, host);
+        }
+        for name in self.headers.keys() {
+            headers.remove(name);
+        }
+        for (name, value) in &self.headers {
+            let value = Template::of(value.as_bytes()).with(&question.label);
+            let value =
+                HeaderValue::from_maybe_shared(value).map_err(|error| bad("a header", &error))?;
+            headers.append(name, value);
+        }
+        // The server need not wait for another request on a connection that will have none.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        Ok(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(url: &str) -> Url {
+        Url::parse(url).expect("a URL")
+    }
+
+    fn question(of: &str) -> Question {
+        Question {
+            url: url(of),
+            label: "LABEL".to_owned(),
+        }
+    }
+
+    #[test]
+    fn headers_take_the_place_of_the_probers_own_and_may_repeat() {
+        let request = Request::default()
+            .header("host: other")
+            .and_then(|request| request.header("Accept: text/plain"))
+            .and_then(|request| request.header("accept:  text/html "))
+            .expect("headers");
+        let sent = request
+            .to(&question("http://h:81/a?b#c"))
+            .expect("a request");
+        assert_eq!(sent.uri(), "/a?b");
+        assert_eq!(sent.headers()[HOST], "other");
+        let accept: Vec<_> = sent.headers().get_all(ACCEPT).iter().collect();
+        assert_eq!(accept, ["text/plain", "text/html"]);
+        let sent = Request::default()
+            .to(&question("http://[::1]:81/"))
+            .expect("a request");
+        assert_eq!(sent.headers()[HOST], "[::1]:81");
+    }
+
+    #[test]
+    fn headers_and_the_body_differ_where_they_say() {
+        let request = Request::default()
+            .header("X-Id: a{}b")
+            .and_then(|request| request.header("X-Plain: {{}}"))
+            .expect("headers")
+            .body("id={}");
+        assert_eq!(request.places(), ["the header x-id", "the body"]);
+        let sent = request.to(&question("http://h/")).expect("a request");
+        assert_eq!(sent.headers()["x-id"], "aLABELb");
+        assert_eq!(sent.headers()["x-plain"], "{}");
+        assert_eq!(request.body.with("LABEL"), "id=LABEL");
+        assert!(Request::default().body(r#"{"a":{}}"#).places().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused_without_showing_a_value() {
+        for line in [
+            "secret",
+            "a b: secret",
+            ": secret",
+            "a: secret\n",
+            "é: secret",
+        ] {
+            // Only what precedes a colon is named; a line without one may be a name.
+            let error = Request::default()
+                .header(line)
+                .err()
+                .map(|error| error.to_string());
+            if line == "a: secret\n" {
+                // White space around a value is no part of it.
+                assert_eq!(error, None);
+                continue;
+            }
+            let error = error.expect(line);
+            assert!(error.contains("'Name: value'"), "{line:?}: {error}");
+            assert!(!line.contains(':') || !error.contains("secret"), "{error}");
+        }
+        assert!(Request::default().header("a: b\r\nc: d").is_err());
+        assert!(Request::default().header("Content-Length: 5").is_err());
+        assert!(Request::default().method("GE T").is_err());
+        assert!(Request::default().method("CONNECT").is_err());
+        assert!(Request::default().method("PURGE").is_ok());
+    }
+
+    #[test]
+    fn a_redirect_keeps_what_browsers_keep() {
+        let post = || {
+            let request = Request::default()
+                .method("POST")
+                .expect("a method")
+                .body("body");
+            request.header("Cookie: a=b").expect("a header")
+        };
+        let (here, there) = (url("http://h/"), url("https://h/"));
+        for (status, method, bytes) in [(302, "GET", 0), (303, "GET", 0), (307, "POST", 4)] {
+            let request = post().redirected(status, &here, &here);
+            assert_eq!(
+                (request.method.as_str(), request.body.with("").len()),
+                (method, bytes)
+            );
+            assert!(request.headers.contains_key(COOKIE));
+        }
+        assert!(
+            !post()
+                .redirected(307, &here, &there)
+                .headers
+                .contains_key(COOKIE)
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! The way to the server: names, certificates, redirects.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::{IpAddr, ServerName};
+use url::{Host, Url};
+
+use super::connection::Route;
+use super::{Target, tls};
+use holdup_model::Failure;
+
+/// Finds out how `target` is reached.
+pub(super) async fn find(
+    target: &Target,
+    insecure: bool,
+    patience: Duration,
+) -> Result<Route, Failure> {
+    let url = target.url();
+    let addresses = timeout(patience, addresses(url)).await;
+    let addresses = addresses.unwrap_or(Err(Failure::TimedOut))?;
+    let tls = if target.is_tls() {
+        let connector = tls::connector(insecure).map_err(Failure::Other)?;
+        Some((connector, server_name(url)?))
+    } else {
+        None
+    };
+    Ok(Route { addresses, tls })
+}
+
+async fn addresses(url: &Url) -> Result<Vec<SocketAddr>, Failure> {
+    // An http or https URL has both.
+    let (host, port) = url
+        .host()
+        .zip(url.port_or_known_default())
+        .ok_or_else(nowhere)?;
+    let name = match host {
+        Host::Domain(name) => name,
+        Host::Ipv4(ip) => return Ok(vec![(ip, port).into()]),
+        Host::Ipv6(ip) => return Ok(vec![(ip, port).into()]),
+    };
+    let found = lookup_host((name, port)).await;
+    let found: Vec<_> = found
+        .map_err(|error| Failure::Other(format!("the name {name} does not resolve: {error}")))?
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::Other(format!("the name {name} has no address")));
+    }
+    Ok(found)
+}
+
+fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
+    match url.host().ok_or_else(nowhere)? {
+        Host::Domain(name) => ServerName::try_from(name.to_owned())
+            .map_err(|_| Failure::Other(format!("no certificate can be for the name {name}"))),
+        Host::Ipv4(ip) => Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::V4(
+            ip,
+        )))),
+        Host::Ipv6(ip) => Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::V6(
+            ip,
+        )))),
+    }
+}
+
+fn nowhere() -> Failure {
+    Failure::Other("the URL names no host".to_owned())
+}

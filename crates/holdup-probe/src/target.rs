@@ -1,0 +1,390 @@
+//! What is probed: a URL, and the URLs made of it that nobody has asked for before.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use url::{Position, Url};
+
+use super::template::Template;
+
+/// What stands in a URL for `{}` while it is read: braces would be encoded in a path.
+const PLACE: &str = "holdup-puts-a-label-here";
+
+/// A URL that can be probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// As it was given.
+    url: Url,
+    /// With [`PLACE`] where the label belongs, if it was told where.
+    template: Option<Url>,
+    token: String,
+}
+
+/// A URL that cannot be probed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadUrl {
+    /// It cannot be read.
+    #[error(
+        "the URL {given:?} cannot be read: {cause}; allowed: a URL such as http://localhost:8080/path"
+    )]
+    Unreadable {
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        #[source]
+        cause: url::ParseError,
+    },
+    /// It is not of the web.
+    #[error("the URL {given:?} has the scheme {scheme}; allowed: http, https")]
+    Scheme {
+        /// What was given.
+        given: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// It has a place for the label where requests cannot differ.
+    #[error(
+        "the URL {given:?} has {{}} in its host or port; allowed: {{}} in its path or its query, such \
+         as http://localhost:8080/item/{{}}"
+    )]
+    Place {
+        /// What was given.
+        given: String,
+    },
+    /// It has a user name or a password, which would be shown wherever the URL is.
+    #[error("the URL has a user name or a password; give them as a header: -H 'Authorization: …'")]
+    Credentials,
+}
+
+impl Target {
+    /// Reads a URL; one without a scheme gets `http://`. In its path and its query, `{}` is where the
+    /// URLs of a run differ, and `{{}}` a plain `{}`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is neither `http` nor `https`, has credentials, or `{}` in its host.
+    ///
+    /// ```
+    /// use holdup_probe::Target;
+    ///
+    /// let target = Target::parse("localhost:8080/report?from=5#top")?;
+    /// assert_eq!(target.url().as_str(), "http://localhost:8080/report?from=5");
+    /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/report?from=5&x="));
+    ///
+    /// let target = Target::parse("localhost:8080/item/{}")?;
+    /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/item/"));
+    /// # Ok::<_, holdup_probe::BadUrl>(())
+    /// ```
+    pub fn parse(given: &str) -> Result<Self, BadUrl> {
+        let whole = if given.contains("://") {
+            given.to_owned()
+        } else {
+            format!("http://{given}")
+        };
+        // A fragment is never sent.
+        let whole = whole.split('#').next().unwrap_or_default();
+        let host = whole.find("://").map_or(0, |scheme| scheme + "://".len());
+        let path = whole[host..].find(['/', '?', '\\']);
+        let path = path.map_or(whole.len(), |path| host + path);
+        let (host, path) = whole.split_at(path);
+        if host.contains("{}") {
+            let given = given.to_owned();
+            return Err(BadUrl::Place { given });
+        }
+        let template = Template::of(path.as_bytes());
+        let with = |label: &str| {
+            let path = template.with(label);
+            let whole = format!("{host}{}", String::from_utf8_lossy(&path));
+            Url::parse(&whole).map_err(|cause| BadUrl::Unreadable {
+                given: given.to_owned(),
+                cause,
+            })
+        };
+        let mut target = Self::new(with("{}")?, token())?;
+        if template.has_places() {
+            target.template = Some(with(PLACE)?);
+        }
+        Ok(target)
+    }
+
+    fn new(mut url: Url, token: String) -> Result<Self, BadUrl> {
+        if !is_web(&url) {
+            return Err(BadUrl::Scheme {
+                given: url.to_string(),
+                scheme: url.scheme().to_owned(),
+            });
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BadUrl::Credentials);
+        }
+        // It is never sent.
+        url.set_fragment(None);
+        Ok(Self {
+            url,
+            template: None,
+            token,
+        })
+    }
+
+    /// Where a redirect leads: the same run's token, and no label left of a URL made unique. A label
+    /// that was put where the URL said is still put there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Target::parse`].
+    pub fn redirected(&self, from: &Url, location: &str) -> Result<Self, BadUrl> {
+        let unreadable = |cause| BadUrl::Unreadable {
+            given: location.to_owned(),
+            cause,
+        };
+        let to = from.join(location).map_err(unreadable)?;
+        let mut to = Self::new(to, self.token.clone())?;
+        let path = &to.url[Position::BeforePath..];
+        if let Some(pieces) = self
+            .between_labels(path)
+            .filter(|_| self.template.is_some())
+        {
+            let host = &to.url[..Position::BeforePath];
+            let with = |place: &str| {
+                Url::parse(&format!("{host}{}", pieces.join(place))).map_err(unreadable)
+            };
+            let (template, url) = (with(PLACE)?, with("{}")?);
+            to.template = Some(template);
+            to.url = url;
+            return Ok(to);
+        }
+        let ours = format!("={}-", self.token);
+        if let Some(query) = to.url.query().map(str::to_owned) {
+            let kept: Vec<_> = query
+                .split('&')
+                .filter(|pair| !pair.contains(&ours))
+                .collect();
+            let kept = kept.join("&");
+            to.url
+                .set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+        }
+        Ok(to)
+    }
+
+    /// What stands between this run's labels in `text`; none if there are none.
+    fn between_labels<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
+        let ours = format!("{}-", self.token);
+        let mut pieces = text.split(ours.as_str());
+        let first = pieces.next()?;
+        let rest =
+            pieces.map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+        let pieces: Vec<_> = std::iter::once(first).chain(rest).collect();
+        (pieces.len() > 1).then_some(pieces)
+    }
+
+    /// The URL as it was given.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Whether it is to be asked over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// This run's name for one of its requests: `<token>-<label>`. The token is of this run, so that
+    /// no cache has seen it before.
+    pub fn label(&self, label: impl fmt::Display) -> String {
+        format!("{}-{label}", self.token)
+    }
+
+    /// The URL with the [label](Target::label) where `{}` stood in it. Without such a place the label
+    /// is added to its query, as `x`, or by another name where `x` is taken.
+    pub fn unique(&self, label: impl fmt::Display) -> Url {
+        let label = self.label(label);
+        if self.template.is_some() {
+            return self.filled(&label);
+        }
+        let taken = |name: &str| self.url.query_pairs().any(|(taken, _)| taken == name);
+        let mut name = "x".to_owned();
+        let mut number = 1_usize;
+        while taken(&name) {
+            number += 1;
+            name = format!("x{number}");
+        }
+        let added = format!("{name}={label}");
+        let query = match self.url.query() {
+            None | Some("") => added,
+            Some(query) => format!("{query}&{added}"),
+        };
+        let mut url = self.url.clone();
+        url.set_query(Some(&query));
+        url
+    }
+
+    /// The URL with a whole label where `{}` stood in it, and nothing added.
+    pub(super) fn filled(&self, label: &str) -> Url {
+        let mut url = self.url.clone();
+        if let Some(template) = &self.template {
+            url.set_path(&template.path().replace(PLACE, label));
+            let query = template.query().map(|query| query.replace(PLACE, label));
+            url.set_query(query.as_deref());
+        }
+        url
+    }
+
+    /// Where in the URL the label is put, in words.
+    pub(super) fn places(&self) -> Vec<String> {
+        let Some(template) = &self.template else {
+            return Vec::new();
+        };
+        let in_query = template.query().is_some_and(|query| query.contains(PLACE));
+        let places = [
+            (template.path().contains(PLACE), "the URL's path"),
+            (in_query, "the URL's query"),
+        ];
+        let places = places.into_iter().filter(|(is_one, _)| *is_one);
+        places.map(|(_, place)| place.to_owned()).collect()
+    }
+}
+
+/// Whether a URL is of the web: `http` or `https`.
+pub fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+/// Four letters and digits, new each time: one in 1.7 million is short in a picture, and seldom met
+/// again while a cache remembers it. The standard library seeds its hasher from the system's
+/// randomness; nobody has to be unable to guess it.
+fn token() -> String {
+    let mut random = RandomState::new().build_hasher().finish();
+    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let digit = |_| {
+        let digit = digits[(random % 36) as usize];
+        random /= 36;
+        char::from(digit)
+    };
+    (0..4).map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unique(url: &str) -> String {
+        let target = Target::parse(url).expect("a URL");
+        let token = target.token.clone();
+        target.unique(1).as_str().replace(&token, "TOKEN")
+    }
+
+    #[test]
+    fn a_label_joins_whatever_query_there_is() {
+        for (url, expected) in [
+            ("localhost", "http://localhost/?x=TOKEN-1"),
+            ("localhost:81/a", "http://localhost:81/a?x=TOKEN-1"),
+            ("https://[::1]/a?", "https://[::1]/a?x=TOKEN-1"),
+            ("http://h/a?b=c&d", "http://h/a?b=c&d&x=TOKEN-1"),
+            ("http://h/a?b=%20+#top?", "http://h/a?b=%20+&x=TOKEN-1"),
+            ("http://h/a?x=1", "http://h/a?x=1&x2=TOKEN-1"),
+            ("http://h/a?x&x2=", "http://h/a?x&x2=&x3=TOKEN-1"),
+        ] {
+            assert_eq!(unique(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_label_takes_the_place_that_it_is_given() {
+        for (url, shown, expected) in [
+            ("h/a/{}/b", "http://h/a/%7B%7D/b", "http://h/a/TOKEN-1/b"),
+            (
+                "h/a?b={}&c={}",
+                "http://h/a?b={}&c={}",
+                "http://h/a?b=TOKEN-1&c=TOKEN-1",
+            ),
+            ("h?{}", "http://h/?{}", "http://h/?TOKEN-1"),
+            (
+                "h/{}?x={}#{}",
+                "http://h/%7B%7D?x={}",
+                "http://h/TOKEN-1?x=TOKEN-1",
+            ),
+            // Plain ones; the label is added.
+            (
+                "h/{{}}?a={{}}",
+                "http://h/%7B%7D?a={}",
+                "http://h/%7B%7D?a={}&x=TOKEN-1",
+            ),
+            (
+                "h/{{}}/{}",
+                "http://h/%7B%7D/%7B%7D",
+                "http://h/%7B%7D/TOKEN-1",
+            ),
+            ("h/#{}", "http://h/", "http://h/?x=TOKEN-1"),
+            ("h//{}", "http://h//%7B%7D", "http://h//TOKEN-1"),
+        ] {
+            let target = Target::parse(url).expect(url);
+            assert_eq!(target.url().as_str(), shown, "{url}");
+            assert_eq!(unique(url), expected, "{url}");
+        }
+        for url in ["{}.h/", "http://{}", "h:{}/", "http://{}@h/{}"] {
+            let error = Target::parse(url).expect_err(url).to_string();
+            assert!(
+                error.contains("allowed: {} in its path or its query"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirect_that_keeps_the_label_keeps_its_place() {
+        let target = Target::parse("http://h/a/{}").expect("a URL");
+        let asked = target.unique("warm");
+        let to = |location: &str| {
+            let location = location.replace("TOKEN", &target.token);
+            let to = target.redirected(&asked, &location).expect("a URL");
+            to.unique(1).as_str().replace(&target.token, "TOKEN")
+        };
+        assert_eq!(to("/a/TOKEN-warm/"), "http://h/a/TOKEN-1/");
+        assert_eq!(
+            to("https://h/b?id=TOKEN-warm&c=%20"),
+            "https://h/b?id=TOKEN-1&c=%20"
+        );
+        assert_eq!(to("//h2//TOKEN-warm"), "http://h2//TOKEN-1");
+        assert_eq!(to("/login"), "http://h/login?x=TOKEN-1");
+        // Braces of the server's own are none of ours.
+        assert_eq!(to("/{}/TOKEN-warm"), "http://h/%7B%7D/TOKEN-1");
+    }
+
+    #[test]
+    fn every_run_has_its_own_token() {
+        let token = || Target::parse("h").expect("a URL").token;
+        let one = token();
+        assert_eq!(one.len(), 4);
+        assert!((0..3).any(|_| token() != one));
+    }
+
+    #[test]
+    fn what_cannot_be_probed_is_refused_with_what_is_allowed() {
+        for (url, told) in [
+            ("ftp://h/", "the scheme ftp; allowed: http, https"),
+            ("http://", "empty host"),
+            ("http://h:99999/", "invalid port"),
+            ("http://user:secret@h/", "-H 'Authorization"),
+            ("", "cannot be read"),
+        ] {
+            let error = Target::parse(url).expect_err(url).to_string();
+            assert!(error.contains(told), "{url}: {error}");
+            assert!(!error.contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_redirect_does_not_keep_the_label() {
+        let target = Target::parse("http://h/a?b=c").expect("a URL");
+        let asked = target.unique("warm");
+        let to = |location: &str| {
+            let location = location.replace("TOKEN", &target.token);
+            let to = target.redirected(&asked, &location).expect("a URL");
+            assert_eq!(to.token, target.token);
+            to.url.to_string()
+        };
+        assert_eq!(to("https://h/a?b=c&x=TOKEN-warm"), "https://h/a?b=c");
+        assert_eq!(to("/a/?x=TOKEN-warm&b=c"), "http://h/a/?b=c");
+        assert_eq!(to("z?x=TOKEN-warm"), "http://h/z");
+        assert_eq!(to("//other/?x=1"), "http://other/?x=1");
+    }
+}

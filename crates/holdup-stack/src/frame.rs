@@ -1,0 +1,119 @@
+//! One function on a stack, by itself: text alone.
+
+use std::path::Path;
+
+use super::function::{clean, crate_of, modules_of, nameless, path, public};
+use super::known::{
+    DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, PASSED_ON, PRIMITIVE, SERVERS, WATCH, WATCH_FILES,
+};
+
+/// One function on a stack, as the symbols and line tables tell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Demangled, without its hash.
+    pub(super) name: Option<String>,
+    pub(super) file: Option<String>,
+    pub(super) line: Option<u32>,
+}
+
+impl Frame {
+    pub(super) fn is_watch(&self) -> bool {
+        let by_name = |name: &String| path(name).starts_with(WATCH);
+        let by_file = |file: &String| WATCH_FILES.iter().any(|part| file.contains(part));
+        self.name.as_ref().is_some_and(by_name) || self.file.as_ref().is_some_and(by_file)
+    }
+
+    /// Whether it is known to be in a Rust file.
+    pub(crate) fn is_rust(&self) -> bool {
+        let extension = self
+            .file
+            .as_ref()
+            .and_then(|file| Path::new(file).extension());
+        extension.is_some_and(|extension| extension == "rs")
+    }
+
+    pub(super) fn may_be_the_apps(&self) -> bool {
+        if let Some(file) = &self.file {
+            let is_a_librarys = NOT_THE_APPS_FILES.iter().any(|part| file.contains(part));
+            if is_a_librarys || !self.is_rust() {
+                return false;
+            }
+        }
+        let known = |name: &String| {
+            let name = crate_of(path(name));
+            SERVERS.contains(&name) || MOUNTED.contains(&name)
+        };
+        !self.name.as_ref().is_some_and(known)
+    }
+
+    /// Whether it has a name of its own, which closures and async blocks have not.
+    pub(super) fn is_named(&self) -> bool {
+        self.name
+            .as_deref()
+            .is_some_and(|raw| !clean(raw).is_empty())
+    }
+
+    /// Its name, as far as it tells it by itself.
+    pub(super) fn function(&self) -> String {
+        let Some(raw) = &self.name else {
+            return String::new();
+        };
+        let name = clean(raw);
+        if name.is_empty() {
+            return nameless(raw).to_owned();
+        }
+        // Tables that are only of lines have the name alone, of what was inlined.
+        let modules = self.file.as_deref().filter(|_| !name.contains("::"));
+        match modules.and_then(modules_of) {
+            Some(modules) => format!("{modules}::{name}"),
+            // The C library's own name for what others call without it.
+            None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
+        }
+    }
+
+    /// How it is told as what was called; `None` when it only passes a call on.
+    pub(super) fn called(&self) -> Option<String> {
+        let function = self.function();
+        // A method of a primitive type has no crate: `u64::rotate_left`.
+        let is_primitive = PRIMITIVE.contains(&crate_of(&function));
+        let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
+        (self.is_named() && !passes_on).then(|| public(&function))
+    }
+
+    /// The crate that it is of, if it is Rust: by its file, as a method's name has that of its type.
+    pub(super) fn krate(&self) -> Option<String> {
+        let modules = self.file.as_deref().and_then(modules_of);
+        let name = || {
+            let name = path(self.name.as_deref()?);
+            name.contains("::").then(|| name.to_owned())
+        };
+        let modules = modules.or_else(name)?;
+        Some(crate_of(&modules).to_owned())
+    }
+
+    /// Whether it is of the server around the app, its runtime or the standard library.
+    pub(super) fn is_the_servers(&self) -> bool {
+        let krate = self.krate();
+        krate.is_some_and(|krate| SERVERS.contains(&krate.as_str()))
+    }
+
+    /// Its file as one finds it: from where the program runs, if it is under there; of a library from
+    /// its package.
+    pub(super) fn shown_file(&self) -> Option<String> {
+        let file = self.file.as_deref()?;
+        let under_here = || {
+            let under = Path::new(file).strip_prefix(std::env::current_dir().ok()?);
+            Some(under.ok()?.display().to_string())
+        };
+        let in_its_package = || {
+            let mut found = DOWNLOADED
+                .iter()
+                .filter_map(|folder| file.split_once(folder));
+            // What comes first is the registry.
+            let (_, package) = found.next()?.1.split_once('/')?;
+            Some(package.to_owned())
+        };
+        let shown = under_here().or_else(in_its_package);
+        Some(shown.unwrap_or_else(|| file.to_owned()))
+    }
+}

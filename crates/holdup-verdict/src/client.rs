@@ -1,0 +1,203 @@
+//! Whether the client itself could have made what was seen.
+//!
+//! It reads all answers in one thread. While it is at work on one of them, or is kept from working,
+//! the others' ends are seen late, and where a socket is full, their servers wait as well. So without
+//! the client a request would have ended at the time that was recorded, or up to the client's own
+//! [time](holdup_model::ClientTime) earlier; hardly before one that is alone.
+//!
+//! A verdict that both of these ends give does not depend on the client, however busy it was. One
+//! that only the later gives is none. *Concurrent* stands always: being late makes nobody early.
+
+use std::time::Duration;
+
+use super::{Kind, Reason, Verdict, wording};
+use holdup_model::{Lane, Timeline};
+
+/// Below this part of the solo time the client does not matter: a finish that moves by a tenth of a
+/// step stays on its step.
+const NEGLIGIBLE: f64 = 0.1;
+
+/// What a socket surely holds until it is read. An answer that fits is sent to its end, however late
+/// the client is; a longer one waits for the client again and again.
+const SOCKET: u64 = 64 * 1024;
+
+/// `seen`, if the client could not have made it; otherwise inconclusive. `judge` judges requests at
+/// once as `seen` was judged.
+pub(super) fn check(
+    seen: Verdict,
+    at_once: &Timeline,
+    judge: impl Fn(&Timeline) -> Verdict,
+) -> Verdict {
+    let Some(solo) = seen.solo.filter(|_| seen.kind != Kind::Concurrent) else {
+        return seen;
+    };
+    let most = at_once.lanes.iter().map(delay).max().unwrap_or_default();
+    if most <= solo.mul_f64(NEGLIGIBLE) {
+        return seen;
+    }
+    let lanes: Vec<_> = at_once
+        .lanes
+        .iter()
+        .map(|lane| earliest(lane, solo))
+        .collect();
+    if same(&seen, &judge(&lanes.into())) {
+        return seen;
+    }
+    too_slow(seen, at_once)
+}
+
+/// By how much the client may have made this lane late.
+fn delay(lane: &Lane) -> Duration {
+    let time = lane.client_time();
+    time.busy.saturating_add(if lane.bytes() > SOCKET {
+        time.late
+    } else {
+        time.late_for_it
+    })
+}
+
+/// The lane as it would have been, at the earliest, had the client needed no time.
+fn earliest(lane: &Lane, solo: Duration) -> Lane {
+    let (Some(finished), Some(took)) = (lane.finished_at(), lane.duration()) else {
+        return lane.clone();
+    };
+    let mut earlier = Lane::asked("", lane.asked_at());
+    if let Some(at) = lane.connected_at() {
+        earlier.connect(at);
+    }
+    if let (Some(at), Some(status)) = (lane.first_byte_at(), lane.status()) {
+        earlier.answer(at, status);
+    }
+    let made_late = took.saturating_sub(solo).min(delay(lane));
+    earlier.finish(finished.saturating_sub(made_late));
+    earlier
+}
+
+/// Whether two verdicts say the same.
+fn same(one: &Verdict, other: &Verdict) -> bool {
+    let kind = |verdict: &Verdict| verdict.reason.as_ref().map(std::mem::discriminant);
+    let reason = one.kind != Kind::Inconclusive || kind(one) == kind(other);
+    one.kind == other.kind && one.at_a_time == other.at_a_time && reason
+}
+
+fn too_slow(mut seen: Verdict, at_once: &Timeline) -> Verdict {
+    let last = at_once
+        .finish_order()
+        .last()
+        .map(|place| &at_once.lanes[*place]);
+    let time = last.map(Lane::client_time).unwrap_or_default();
+    seen.reason = Some(Reason::ClientTooSlow {
+        busy: time.busy,
+        late: time.late,
+    });
+    seen.kind = Kind::Inconclusive;
+    seen.at_a_time = None;
+    seen.steps = Vec::new();
+    seen.evidence
+        .retain(|line| !line.starts_with(wording::STEPS));
+    seen.word();
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge;
+    use crate::tests::{lanes, ms};
+    use holdup_model::ClientTime;
+
+    /// Alone 300 ms, and at once these, where the client was busy for these; both in milliseconds.
+    fn judged(ends: &[u64], busy: &[u64]) -> Verdict {
+        let mut at_once = lanes(ends);
+        for (lane, busy) in at_once.iter_mut().zip(busy) {
+            lane.took_the_client(ClientTime {
+                busy: ms(*busy),
+                ..ClientTime::default()
+            });
+        }
+        judge(&lanes(&[300, 301]), &at_once.into())
+    }
+
+    #[test]
+    fn what_the_client_can_have_made_is_inconclusive_and_says_so() {
+        for (ends, busy) in [
+            // As slow as the client reads: it looks shared, limited, serialized, slowed.
+            (&[900, 905, 910, 915][..], &[850, 850, 850, 850][..]),
+            (&[300, 302, 600, 602], &[20, 20, 310, 310]),
+            (&[300, 600, 900, 1200], &[10, 300, 600, 900]),
+            (&[450, 450, 450, 450], &[200, 200, 200, 200]),
+            // Two at a time, and the client made it one.
+            (&[300, 600, 900, 1200], &[300, 300, 600, 600]),
+            // It may have been three at a time.
+            (
+                &[300, 300, 600, 600, 900, 900],
+                &[10, 10, 280, 280, 300, 300],
+            ),
+        ] {
+            let verdict = judged(ends, busy);
+            assert_eq!(verdict.kind, Kind::Inconclusive, "{ends:?} {verdict:#?}");
+            let told = "Inconclusive: the prober itself was too slow to tell: it was at work for ";
+            assert!(verdict.sentence.starts_with(told), "{}", verdict.sentence);
+            assert_eq!((verdict.at_a_time, verdict.steps.len()), (None, 0));
+            assert_eq!(verdict.advice.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_have_made_stands() {
+        for (ends, busy, kind, at_a_time) in [
+            // All ended after the time of one: however busy it was, nobody waited.
+            (
+                &[310, 311, 312, 313][..],
+                &[280, 280, 280, 280][..],
+                Kind::Concurrent,
+                4,
+            ),
+            (
+                &[300, 600, 900, 1200],
+                &[10, 20, 30, 40],
+                Kind::Serialized,
+                1,
+            ),
+            (
+                &[300, 600, 900, 1200],
+                &[20, 40, 60, 80],
+                Kind::Serialized,
+                1,
+            ),
+            (&[300, 301, 600, 602], &[20, 20, 40, 40], Kind::Limited, 2),
+            (
+                &[1200, 1205, 1210, 1215],
+                &[25, 25, 25, 25],
+                Kind::Serialized,
+                1,
+            ),
+        ] {
+            let verdict = judged(ends, busy);
+            let found = (verdict.kind, verdict.at_a_time);
+            assert_eq!(found, (kind, Some(at_a_time)), "{ends:?} {verdict:#?}");
+        }
+        // Too long by itself to tell, whoever was busy.
+        let verdict = judged(&[300, 300, 300, 900], &[40, 40, 40, 40]);
+        assert_eq!(verdict.reason, Some(Reason::Stragglers { count: 1 }));
+    }
+
+    #[test]
+    fn being_late_again_and_again_delays_only_what_no_socket_holds() {
+        let judged = |bytes: usize, late_for_it: u64| {
+            let mut at_once = lanes(&[300, 600, 900, 1200]);
+            for lane in &mut at_once {
+                lane.chunk(ms(1), &vec![b'x'; bytes]);
+                lane.took_the_client(ClientTime {
+                    late: lane.duration().unwrap_or_default() / 3,
+                    late_for_it: ms(late_for_it),
+                    ..ClientTime::default()
+                });
+            }
+            judge(&lanes(&[300, 301]), &at_once.into()).kind
+        };
+        assert_eq!(judged(1000, 10), Kind::Serialized);
+        assert_eq!(judged(1000, 300), Kind::Inconclusive);
+        assert_eq!(judged(1_000_000, 10), Kind::Inconclusive);
+    }
+}

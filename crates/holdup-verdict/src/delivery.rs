@@ -1,0 +1,257 @@
+//! Whether an answer comes as it is made: streamed, or in one burst at the end.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use holdup_model::{Lane, Span, as_ms};
+
+/// The shortest answer whose chunks are read. Within less, a network delivers a stream in one burst
+/// now and then.
+const MIN_DURATION: Duration = Duration::from_millis(50);
+
+/// A burst: everything within this part of the duration, before its end. A stream of two chunks
+/// with its pauses between them, before and after, has its first after a third.
+const BURST: f64 = 0.1;
+
+/// Everything within this time is a burst, whatever the duration: a large answer takes as long to
+/// cross a network.
+const BURST_TIME: Duration = Duration::from_millis(10);
+
+/// An answer is buffered if at most this part of its bytes came before the burst. A compression sends its
+/// header at once and keeps all else, and some servers send a comment first; a stream of two equal
+/// chunks has sent half.
+const BEFORE_BURST: f64 = 0.1;
+
+/// How an answer was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Delivery {
+    /// Chunks came while the answer was still being made.
+    Streamed {
+        /// How many there were.
+        chunks: u64,
+        /// When the first came, after asking.
+        #[serde(rename = "first_ms", serialize_with = "as_ms")]
+        first: Duration,
+    },
+    /// Several chunks, and all or nearly all of their bytes in one burst at the end of a long wait.
+    Buffered {
+        /// How many there were.
+        chunks: u64,
+        /// How long it took until the burst.
+        #[serde(rename = "after_ms", serialize_with = "as_ms")]
+        after: Duration,
+        /// The bytes that came before the burst; at most a tenth of all.
+        before: u64,
+    },
+    /// One chunk or none. A short answer looks like this, and so does a stream that something on
+    /// the way gathered into one piece.
+    Single,
+    /// Over too soon to tell, or not answered to the end.
+    Unknown,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Streamed { chunks, first } => write!(
+                f,
+                "Streamed: {chunks} chunks, the first after {}.",
+                Span(first)
+            ),
+            Self::Buffered {
+                chunks,
+                after,
+                before,
+            } => {
+                match before {
+                    0 => write!(
+                        f,
+                        "Buffered: nothing for {}, then all {chunks} chunks",
+                        Span(after)
+                    )?,
+                    1 => write!(
+                        f,
+                        "Buffered: 1 byte in the first {}, then all else",
+                        Span(after)
+                    )?,
+                    _ => write!(
+                        f,
+                        "Buffered: {before} bytes in the first {}, then all else",
+                        Span(after)
+                    )?,
+                }
+                f.write_str(
+                    " in one burst. The handler blocks or makes everything before it sends, or a \
+                     proxy, a compression or a write buffer gathers the chunks.",
+                )
+            }
+            Self::Single => f.write_str(
+                "In one piece: a short answer, or a stream that something on the way gathered.",
+            ),
+            Self::Unknown => f.write_str("Over too soon to tell whether it is streamed."),
+        }
+    }
+}
+
+/// Reads how `lane` was delivered; best from a request that was alone.
+///
+/// Only arrivals count, not the head: it may come early though the body does not.
+///
+/// ```
+/// use std::time::Duration;
+/// use holdup_model::Lane;
+/// use holdup_verdict::delivery;
+///
+/// let ms = Duration::from_millis;
+/// let mut lane = Lane::asked("/countdown", ms(0));
+/// lane.answer(ms(1), 200);
+/// for _tick in 0..4 {
+///     lane.chunk(ms(3000), b"tick\n");
+/// }
+/// lane.finish(ms(3001));
+/// let words = delivery(&lane).to_string();
+/// assert!(words.starts_with("Buffered: nothing for 3.00 s, then all 4 chunks in one burst."));
+/// ```
+pub fn delivery(lane: &Lane) -> Delivery {
+    let (Some(end), Some(duration)) = (lane.finished_at(), lane.duration()) else {
+        return Delivery::Unknown;
+    };
+    let chunks = lane.chunk_count();
+    let Some(first) = lane.chunks().first().filter(|_| chunks > 1) else {
+        return Delivery::Single;
+    };
+    if duration < MIN_DURATION {
+        return Delivery::Unknown;
+    }
+    let burst = end.saturating_sub(duration.mul_f64(BURST).max(BURST_TIME));
+    let early = lane.chunks().iter().take_while(|chunk| chunk.at < burst);
+    let before: u64 = early.map(|chunk| chunk.bytes as u64).sum();
+    let begins = lane.chunks().iter().find(|chunk| chunk.at >= burst);
+    #[expect(clippy::cast_precision_loss, reason = "a tenth need not be exact")]
+    let few = before as f64 <= lane.bytes() as f64 * BEFORE_BURST;
+    // Where the chunks that are kept one by one all came before, nothing is known of the burst.
+    match begins {
+        Some(begins) if few => Delivery::Buffered {
+            chunks,
+            after: begins.at.saturating_sub(lane.asked_at()),
+            before,
+        },
+        _ => Delivery::Streamed {
+            chunks,
+            first: first.at.saturating_sub(lane.asked_at()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivered(chunks: &[u64], end: u64) -> Delivery {
+        let ms = Duration::from_millis;
+        let mut lane = Lane::asked("/", ms(100));
+        // The head is early in every case: it must not matter.
+        lane.answer(ms(101), 200);
+        for at in chunks {
+            lane.chunk(ms(100 + at), b"tick");
+        }
+        lane.finish(ms(100 + end));
+        delivery(&lane)
+    }
+
+    #[test]
+    fn arrivals_against_the_duration_tell_how_it_was_delivered() {
+        let ms = Duration::from_millis;
+        let streamed = |chunks, first| Delivery::Streamed {
+            chunks,
+            first: ms(first),
+        };
+        let buffered = |chunks, after| Delivery::Buffered {
+            chunks,
+            after: ms(after),
+            before: 0,
+        };
+        for (chunks, end, expected) in [
+            (&[0, 200, 400, 600][..], 600, streamed(4, 0)),
+            (&[200, 400], 600, streamed(2, 200)),
+            (&[1, 2], 600, streamed(2, 1)),
+            (&[600, 600, 600], 600, buffered(3, 600)),
+            (&[995, 998, 1040], 1041, buffered(3, 995)),
+            (&[52, 56, 60], 60, buffered(3, 52)),
+            (&[600], 600, Delivery::Single),
+            (&[], 600, Delivery::Single),
+            (&[0, 20, 40], 40, Delivery::Unknown),
+        ] {
+            assert_eq!(delivered(chunks, end), expected, "{chunks:?} {end}");
+        }
+    }
+
+    #[test]
+    fn what_counts_is_when_most_of_the_bytes_came() {
+        let ms = Duration::from_millis;
+        let delivered = |chunks: &[(u64, usize)]| {
+            let mut lane = Lane::asked("/", ms(0));
+            for (at, bytes) in chunks {
+                lane.chunk(ms(*at), &vec![b'x'; *bytes]);
+            }
+            lane.finish(ms(3000));
+            delivery(&lane)
+        };
+        // A compression's header, and then all else.
+        let gathered = delivered(&[(2, 10), (2990, 20_000), (2991, 15_000)]);
+        let expected = Delivery::Buffered {
+            chunks: 3,
+            after: ms(2990),
+            before: 10,
+        };
+        assert_eq!(gathered, expected);
+        let words = gathered.to_string();
+        assert!(
+            words
+                .starts_with("Buffered: 10 bytes in the first 2.99 s, then all else in one burst."),
+            "{words}"
+        );
+        // In one piece at the end, too.
+        assert_eq!(
+            delivered(&[(2, 10), (3000, 500)]),
+            Delivery::Buffered {
+                chunks: 2,
+                after: ms(3000),
+                before: 10,
+            }
+        );
+        for streamed in [
+            &[(2, 60), (1000, 60), (2000, 60), (3000, 60)][..],
+            &[(2, 50), (3000, 100)],
+            // A stream that ends long after its last byte.
+            &[(2, 10), (300, 5000)],
+        ] {
+            let kind = delivered(streamed);
+            assert!(
+                matches!(kind, Delivery::Streamed { .. }),
+                "{streamed:?}: {kind:?}"
+            );
+        }
+        // More chunks than are kept: the rest is only counted.
+        let many: Vec<_> = (0..2000).map(|at| (at, 10)).collect();
+        assert!(matches!(delivered(&many), Delivery::Streamed { .. }));
+        let late: Vec<_> = (0..2000)
+            .map(|place| (if place == 0 { 2 } else { 2990 }, 10))
+            .collect();
+        assert!(matches!(
+            delivered(&late),
+            Delivery::Buffered { before: 10, .. }
+        ));
+    }
+
+    #[test]
+    fn an_answer_without_an_end_is_unknown() {
+        assert_eq!(
+            delivery(&Lane::asked("/", Duration::ZERO)),
+            Delivery::Unknown
+        );
+    }
+}

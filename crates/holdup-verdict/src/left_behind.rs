@@ -1,0 +1,428 @@
+//! What a request leaves behind: a handler that answers at once and then blocks its event loop, by a
+//! task that it started, holds up the requests after it.
+//!
+//! Requests that follow each other without a pause hide it. The one alone waits for what the one before
+//! it left, and requests at once all wait for the same and are answered together, as if they ran at
+//! the same time. Only a request after a pause shows how soon the answer really comes, and only the one
+//! that is asked *after* requests at once shows how long all that they left behind takes.
+//!
+//! Work that varies looks alike now and then. So nothing is found unless two pairs of requests after a
+//! pause agree, and nothing is judged unless all that was left behind, twice, takes as long as one after
+//! the other. How many run at a time, if it is more than one, cannot be read: the request that is asked
+//! afterwards meets one of several event loops only.
+
+use std::time::Duration;
+
+use super::measures::{all_answered, same_status};
+use super::{Kind, LONGEST_PAUSE, Outcome, Reason, Verdict, conclude};
+use holdup_model::{Lane, Span, Timeline};
+
+/// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
+/// something.
+const LONGER: f64 = 1.35;
+
+/// See [`LONGER`]. A busy machine delays a single request by as much.
+const LONGER_BY: Duration = Duration::from_millis(20);
+
+/// What two pairs saw left behind may differ by this part of the longer time.
+const AGREE: f64 = 0.25;
+
+/// What all requests left behind takes as long as one after the other if it is this close to it, in parts
+/// of it.
+const ONE_AT_A_TIME: f64 = 0.15;
+
+/// The pause before a request that is to find nothing left, in times of what may be left.
+const PAUSE: f64 = 4.0 / 3.0;
+
+/// From so many requests at once on, two rounds that agree are enough.
+const MANY: usize = 4;
+
+/// A first request that took less than this is not much of a wait, whatever the later ones take.
+const KEPT_LEAST: Duration = Duration::from_millis(50);
+
+/// A request after a pause, and the one that was asked [a moment](LeftBehind::MOMENT) after its answer.
+#[derive(Debug, Clone)]
+pub struct Rested {
+    /// After a pause.
+    pub first: Lane,
+    /// After its answer.
+    pub next: Lane,
+}
+
+/// How soon an answer comes, and how much longer the next request has to wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftBehind {
+    answer: Duration,
+    behind: Duration,
+}
+
+impl LeftBehind {
+    /// The pause before a request that is to meet what others left behind: that may begin a moment after
+    /// their answers, and a request that is faster meets nothing.
+    pub const MOMENT: Duration = Duration::from_millis(20);
+
+    /// Whether a request `alone` took so much longer than `look_ahead`, the very first one, or than another
+    /// one that it may have waited for what one before it left behind. If so, how long to pause before
+    /// others are asked, which [`LeftBehind::found`] compares.
+    pub fn suspected(look_ahead: &Lane, alone: &[Lane]) -> Option<Duration> {
+        let times = || alone.iter().filter_map(Lane::duration);
+        let longest = times().max()?;
+        let shortest = times().chain(look_ahead.duration()).min()?;
+        // What the last of them left, and what the one before it did if it was faster than that.
+        let left = longest.saturating_mul(2);
+        is_longer(longest, shortest).then(|| pause(left))?
+    }
+
+    /// The same where those `alone` do not show it, as the look-ahead took long for a reason of its own:
+    /// whether even the fastest of requests that were asked right after others took much longer than one
+    /// alone, or all of them much longer than one after the other.
+    pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
+        let longest = alone.iter().filter_map(Lane::duration).max()?;
+        let fastest = right_after.lanes.iter().filter_map(Lane::duration).min()?;
+        let all = right_after.makespan()?;
+        let count = u32::try_from(right_after.lanes.len()).unwrap_or(u32::MAX);
+        let one_by_one = longest.saturating_mul(count);
+        let suspected = is_longer(fastest, longest) || is_longer(all, one_by_one);
+        // They leave behind about what they waited for.
+        suspected.then(|| pause(all))?
+    }
+
+    /// What two pairs of requests found after a pause, if they agree. Other statuses than those `alone`
+    /// got show nothing.
+    pub fn found(alone: &[Lane], pairs: &[Rested; 2]) -> Option<Self> {
+        let [one, other] = pairs.each_ref().map(|pair| Self::of(alone, pair));
+        let (one, other) = (one?, other?);
+        let agree = |one: Duration, other: Duration| {
+            one.abs_diff(other).as_secs_f64() <= one.max(other).as_secs_f64() * AGREE
+        };
+        let answers = !is_longer(one.answer, other.answer) && !is_longer(other.answer, one.answer);
+        (answers && agree(one.behind, other.behind)).then(|| Self {
+            answer: one.answer.min(other.answer),
+            behind: one.behind.min(other.behind),
+        })
+    }
+
+    fn of(alone: &[Lane], pair: &Rested) -> Option<Self> {
+        let both = [pair.first.clone(), pair.next.clone()];
+        same_status(alone, &both).ok()?;
+        let answer = pair.first.duration()?;
+        let left = pair
+            .next
+            .finished_at()?
+            .saturating_sub(pair.first.finished_at()?);
+        is_longer(left, answer.saturating_add(Self::MOMENT)).then(|| Self {
+            answer,
+            behind: left.saturating_sub(answer),
+        })
+    }
+
+    /// How long to pause until nothing of so many requests is left, if it is not too long.
+    pub fn pause(&self, requests: usize) -> Duration {
+        let count = u32::try_from(requests).unwrap_or(u32::MAX);
+        pause(self.behind.saturating_mul(count)).unwrap_or(LONGEST_PAUSE)
+    }
+
+    /// How often it has to be measured with so many requests at once. Work that is done in one time or
+    /// twice that makes two requests, and one more, look alike too often.
+    pub fn rounds(requests: usize) -> usize {
+        if requests < MANY { 4 } else { 2 }
+    }
+}
+
+fn is_longer(time: Duration, than: Duration) -> bool {
+    time.as_secs_f64() > than.as_secs_f64() * LONGER + LONGER_BY.as_secs_f64()
+}
+
+/// `None` if that would be too long: such servers are not looked at.
+fn pause(left: Duration) -> Option<Duration> {
+    let seconds = left.as_secs_f64() * PAUSE + LONGER_BY.as_secs_f64();
+    let pause = Duration::try_from_secs_f64(seconds).ok()?;
+    (pause <= LONGEST_PAUSE).then_some(pause)
+}
+
+/// Judges by what is left behind: `at_once` were asked together after a [pause](LeftBehind::pause), and
+/// `next` [a moment](LeftBehind::MOMENT) after all of them were answered. `None` unless it took as long
+/// as one after the other. One pause of the machine can make it, so measure it [several
+/// times](LeftBehind::rounds).
+///
+/// ```
+/// use std::time::Duration;
+/// use holdup_model::{Lane, Timeline};
+/// use holdup_verdict::{Kind, LeftBehind, Rested, judge_left_behind};
+///
+/// let ms = Duration::from_millis;
+/// let answered = |asked: u64, after: u64| {
+///     let mut lane = Lane::asked("/job", ms(asked));
+///     lane.finish(ms(asked + after));
+///     lane
+/// };
+/// // 2 ms at first and after a pause, 302 ms right after another one.
+/// let alone = [answered(2, 302), answered(304, 302)];
+/// assert!(LeftBehind::suspected(&answered(0, 2), &alone).is_some());
+/// let rested = |at: u64| Rested { first: answered(at, 2), next: answered(at + 22, 282) };
+/// let found = LeftBehind::found(&alone, &[rested(1000), rested(2000)]);
+/// let found = found.expect("something is left behind");
+///
+/// let at_once = Timeline::from(vec![answered(3000, 3); 4]);
+/// let verdict = judge_left_behind(found, &alone, &at_once, &answered(3023, 1181));
+/// let verdict = verdict.expect("one at a time");
+/// assert_eq!(verdict.kind, Kind::Serialized);
+/// assert_eq!(
+///     verdict.sentence,
+///     "Serialized: each answer comes after 2.0 ms, but what a request leaves behind blocks the next \
+///      ones for 300 ms.",
+/// );
+/// ```
+pub fn judge_left_behind(
+    found: LeftBehind,
+    alone: &[Lane],
+    at_once: &Timeline,
+    next: &Lane,
+) -> Option<Verdict> {
+    let LeftBehind { answer, behind } = found;
+    all_answered(&at_once.lanes, false).ok()?;
+    same_status(alone, &at_once.lanes).ok()?;
+    same_status(alone, std::slice::from_ref(next)).ok()?;
+    let first = at_once.lanes.iter().map(Lane::asked_at).min()?;
+    // Two answers are in it as well: one of those at once, and the next one. The others are, too, where
+    // an answer is made on the event loop.
+    let left = next
+        .finished_at()?
+        .saturating_sub(first)
+        .saturating_sub(answer.saturating_mul(2));
+    let count = u32::try_from(at_once.lanes.len()).unwrap_or(u32::MAX);
+    let least = behind.saturating_mul(count).as_secs_f64() * (1.0 - ONE_AT_A_TIME);
+    let with_answers = behind.saturating_add(answer).saturating_mul(count);
+    let most = with_answers.as_secs_f64() * (1.0 + ONE_AT_A_TIME);
+    if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
+        return None;
+    }
+    // A limit on the rate lets them through at the same distance, and nothing is left behind then.
+    let times = at_once.lanes.iter().filter_map(Lane::duration);
+    let maybe_rate = is_longer(times.max()?, answer);
+    let outcome = Outcome {
+        kind: Kind::Serialized,
+        at_a_time: None,
+        steps: Vec::new(),
+        reason: Some(Reason::LeftBehind {
+            answer,
+            behind,
+            maybe_rate,
+        }),
+    };
+    Some(Verdict {
+        solo: Some(answer),
+        k: None,
+        evidence: evidence(found, alone, at_once, next),
+        ..conclude(alone, at_once, outcome)
+    })
+}
+
+fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) -> Vec<String> {
+    let times = alone.iter().filter_map(Lane::duration);
+    let times: Vec<_> = times.map(|time| Span(time).to_string()).collect();
+    let shown = |time: Option<Duration>| Span(time.unwrap_or_default());
+    vec![
+        format!(
+            "alone: {} after a pause, {} right after another request",
+            Span(found.answer),
+            times.join(" and "),
+        ),
+        format!(
+            "{} at once, after a pause: {}; one more, right after them: {}",
+            at_once.lanes.len(),
+            shown(at_once.makespan()),
+            shown(next.duration()),
+        ),
+    ]
+}
+
+impl Verdict {
+    /// The same verdict, where it is inconclusive since answers come too soon, with a better reason if
+    /// the look-ahead took long and those `alone` after it so much less that the server must have kept
+    /// the answer, or have started something up for the first one.
+    #[must_use]
+    pub fn or_kept(mut self, look_ahead: &Lane, alone: &[Lane]) -> Self {
+        if let Some(reason) = kept(look_ahead, alone)
+            && self.reason == Some(Reason::TooShort)
+        {
+            self.reason = Some(reason);
+            self.word();
+        }
+        self
+    }
+}
+
+fn kept(look_ahead: &Lane, alone: &[Lane]) -> Option<Reason> {
+    let first = look_ahead.duration()?;
+    let times = || alone.iter().filter_map(Lane::duration);
+    let (later, longest) = (times().min()?, times().max()?);
+    let kept = first >= KEPT_LEAST && longest <= first / 2 && is_longer(first, longest);
+    kept.then_some(Reason::Kept { first, later })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{lanes, ms};
+    use super::*;
+    use crate::judge;
+
+    fn at(asked: u64, after: u64) -> Lane {
+        let mut lane = Lane::asked("/", ms(asked));
+        lane.answer(ms(asked + after), 200);
+        lane.finish(ms(asked + after));
+        lane
+    }
+
+    fn one(after: u64) -> Lane {
+        at(0, after)
+    }
+
+    /// A request that takes `first` after a pause, and one asked a moment later that takes `next`.
+    fn rested(first: u64, next: u64) -> Rested {
+        Rested {
+            first: one(first),
+            next: at(first + 20, next),
+        }
+    }
+
+    /// 2 ms, and 300 ms of something left behind.
+    fn left() -> LeftBehind {
+        let pairs = [rested(2, 282), rested(2, 283)];
+        LeftBehind::found(&lanes(&[302, 302]), &pairs).expect("left behind")
+    }
+
+    #[test]
+    fn only_requests_much_longer_than_the_first_are_suspected() {
+        for (first, alone, suspected) in [
+            (2, &[302, 301][..], true),
+            // Two workers take turns.
+            (2, &[2, 301], true),
+            (300, &[600, 601], true),
+            (300, &[301, 305], false),
+            (300, &[390, 310], false),
+            (2, &[2, 18], false),
+            (900, &[300, 301], false),
+            // One was faster than what it left, and the next one met both.
+            (900, &[4, 602], true),
+            // Nobody waits minutes without having asked for it.
+            (1000, &[59_000], false),
+        ] {
+            let found = LeftBehind::suspected(&one(first), &lanes(alone));
+            assert_eq!(found.is_some(), suspected, "{first} {alone:?}");
+            assert!(found <= Some(LONGEST_PAUSE));
+        }
+        let mut absurd = one(0);
+        absurd.finish(Duration::MAX);
+        assert_eq!(LeftBehind::suspected(&one(1), &[absurd.clone()]), None);
+        let never = LeftBehind::suspected_after(&lanes(&[1]), &vec![absurd; 2].into());
+        assert_eq!(never, None);
+        // A cold start hides it from the look-ahead; the next round shows it.
+        let alone = lanes(&[301, 302]);
+        let after = |times: &[u64]| LeftBehind::suspected_after(&alone, &lanes(times).into());
+        assert!(after(&[1210, 1211, 1212, 1213]).is_some());
+        assert!(after(&[303, 604, 905, 1206]).is_none());
+        assert!(after(&[303, 304, 305, 306]).is_none());
+        // So does a round where those alone were too fast to meet it.
+        let quick = LeftBehind::suspected_after(&lanes(&[1, 2]), &lanes(&[3, 4, 905, 1206]).into());
+        assert!(quick.is_some());
+    }
+
+    #[test]
+    fn two_pairs_have_to_agree_on_what_is_left() {
+        let expected = LeftBehind {
+            answer: ms(2),
+            behind: ms(300),
+        };
+        assert_eq!(left(), expected);
+        for pairs in [
+            // As long after a pause.
+            [rested(301, 301), rested(301, 301)],
+            // Another worker answers the next one.
+            [rested(2, 282), rested(2, 2)],
+            // Work that varies.
+            [rested(200, 500), rested(500, 200)],
+            [rested(200, 500), rested(200, 200)],
+            [rested(200, 500), rested(500, 900)],
+            [rested(2, 282), rested(2, 582)],
+        ] {
+            let found = LeftBehind::found(&lanes(&[301, 302]), &pairs);
+            assert_eq!(found, None, "{pairs:?}");
+        }
+        // An error that comes soon is no answer that comes soon.
+        let mut pairs = [rested(2, 282), rested(2, 282)];
+        pairs[1].first.answer(ms(2), 503);
+        assert_eq!(LeftBehind::found(&lanes(&[301, 302]), &pairs), None);
+    }
+
+    #[test]
+    fn only_one_at_a_time_can_be_read_from_the_request_after_all() {
+        let alone = lanes(&[302, 302]);
+        let together = || Timeline::from(vec![one(3); 8]);
+        // Each is blocked by the one before, or let through by a limit on the rate.
+        let stairs =
+            || Timeline::from((0..8).map(|place| one(2 + 300 * place)).collect::<Vec<_>>());
+        for (at_once, next, serialized) in [
+            (together(), at(23, 2381), true),
+            (together(), at(23, 2100), true),
+            (stairs(), at(2122, 282), true),
+            // Of two event loops it has met one.
+            (together(), at(23, 1181), false),
+            (together(), at(23, 281), false),
+            (together(), at(23, 1800), false),
+            (together(), at(23, 5000), false),
+            (Timeline::default(), at(23, 281), false),
+        ] {
+            let verdict = judge_left_behind(left(), &alone, &at_once, &next);
+            assert_eq!(verdict.is_some(), serialized, "{verdict:#?}");
+            let Some(verdict) = verdict else { continue };
+            assert_eq!(
+                (verdict.kind, verdict.at_a_time),
+                (Kind::Serialized, Some(1))
+            );
+            assert!(!verdict.advice.is_empty());
+            let rate = verdict.sentence.contains("limit on the rate");
+            assert_eq!(rate, at_once == stairs(), "{}", verdict.sentence);
+        }
+    }
+
+    #[test]
+    fn an_error_or_no_answer_is_no_verdict() {
+        let alone = lanes(&[302, 302]);
+        let mut refused = vec![one(3); 4];
+        refused[1].answer(ms(3), 503);
+        let next = at(23, 1181);
+        assert_eq!(
+            judge_left_behind(left(), &alone, &refused.into(), &next),
+            None
+        );
+        let next = Lane::asked("/", ms(3));
+        assert_eq!(
+            judge_left_behind(left(), &alone, &vec![one(3); 4].into(), &next),
+            None
+        );
+    }
+
+    #[test]
+    fn a_first_request_much_longer_than_the_others_means_that_an_answer_is_kept() {
+        for (first, alone, is_kept) in [
+            (1510, &[1, 2][..], true),
+            (49, &[1, 2], false),
+            (8, &[1, 2], false),
+        ] {
+            let alone = lanes(alone);
+            let verdict = judge(&alone, &lanes(&[1, 2, 1, 2]).into());
+            let verdict = verdict.or_kept(&one(first), &alone);
+            let reason = Reason::Kept {
+                first: ms(first),
+                later: ms(1),
+            };
+            assert_eq!(verdict.reason == Some(reason), is_kept, "{verdict:#?}");
+            assert!(!verdict.advice.is_empty());
+        }
+        // Whoever is slow enough to be judged is judged.
+        let alone = lanes(&[1000, 1001]);
+        let verdict = judge(&alone, &lanes(&[1000, 1001]).into());
+        assert_eq!(verdict.clone().or_kept(&one(5000), &alone), verdict);
+    }
+}

@@ -1,0 +1,61 @@
+//! Requests with different URLs that one answer may have served.
+//!
+//! A cache, or a server that asks once for all who wait, may not look at the query. Then all requests
+//! at once are answered together, and it looks as if they had run at the same time.
+
+use holdup_model::{Lane, Timeline};
+
+/// Why the requests at once, with `unique` URLs, may have been served by one answer, in a sentence;
+/// none if nothing says so. `alone` are the requests that were asked one after the other.
+pub fn one_answer(alone: &[Lane], unique: &Timeline) -> Option<String> {
+    let lanes = &unique.lanes;
+    let kept = || lanes.iter().filter_map(Lane::kept);
+    if let Some(header) = kept().next() {
+        return Some(format!(
+            "{} of {} answers say that a cache gave them ({header}), though nobody can have asked for \
+             their URLs before: they may be one answer, given to all.",
+            kept().count(),
+            lanes.len(),
+        ));
+    }
+    let first = lanes.first().filter(|first| first.bytes() > 0)?;
+    let one_body = lanes.len() > 1 && lanes.iter().all(|lane| lane.same_body(first));
+    let differs = |pair: &[Lane]| !pair[0].same_body(&pair[1]);
+    (one_body && alone.windows(2).any(differs)).then(|| {
+        "All answers at once are the same to the byte, though those alone differed: they may be one \
+         answer, given to all, unless all that differs is the time of day."
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::with_body;
+
+    fn told(alone: [&str; 2], at_once: [&str; 3]) -> Option<String> {
+        let alone = alone.map(|body| with_body(300, body));
+        let at_once = at_once.map(|body| with_body(300, body));
+        one_answer(&alone, &Timeline::from(at_once.to_vec()))
+    }
+
+    #[test]
+    fn one_body_for_all_is_told_if_bodies_differ_at_all() {
+        let one = told(["1", "2"], ["3", "3", "3"]).expect("it is told");
+        assert!(one.starts_with("All answers at once are the same"), "{one}");
+        assert_eq!(told(["1", "2"], ["3", "4", "5"]), None);
+        assert_eq!(told(["1", "2"], ["3", "3", "4"]), None);
+        assert_eq!(told(["same", "same"], ["same", "same", "same"]), None);
+        assert_eq!(told(["1", "2"], ["", "", ""]), None, "nothing to compare");
+    }
+
+    #[test]
+    fn what_a_cache_says_is_told() {
+        let alone = [with_body(300, "same"), with_body(300, "same")];
+        let mut at_once = vec![with_body(300, "same"); 3];
+        at_once[1].was_kept("Age: 12");
+        let told = one_answer(&alone, &at_once.into()).expect("it is told");
+        assert!(told.starts_with("1 of 3 answers say"), "{told}");
+        assert!(told.contains("(Age: 12)"), "{told}");
+    }
+}

@@ -1,0 +1,30 @@
+//! Made-up measurements, and simulated ones.
+
+mod identical;
+mod rules;
+mod simulated;
+
+use std::time::Duration;
+
+use holdup_model::Lane;
+
+pub(super) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A lane asked at zero and answered well after so many milliseconds.
+pub(super) fn answered(after: u64) -> Lane {
+    with_body(after, "the same for all")
+}
+
+pub(super) fn with_body(after: u64, body: &str) -> Lane {
+    let mut lane = Lane::asked("/", ms(0));
+    lane.answer(ms(after), 200);
+    lane.chunk(ms(after), body.as_bytes());
+    lane.finish(ms(after));
+    lane
+}
+
+pub(super) fn lanes(times: &[u64]) -> Vec<Lane> {
+    times.iter().map(|after| answered(*after)).collect()
+}

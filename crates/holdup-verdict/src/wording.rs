@@ -1,0 +1,251 @@
+//! The verdict in words: one sentence, and the numbers it rests on.
+
+use std::time::Duration;
+
+use super::{Kind, Reason, Verdict, groups};
+use holdup_model::{Lane, Span, Timeline};
+
+/// How the line of evidence begins that shows the steps.
+pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
+
+/// The verdict in one sentence.
+pub(super) fn sentence(verdict: &Verdict) -> String {
+    let n = verdict.lanes;
+    let solo = Span(verdict.solo.unwrap_or_default());
+    match (verdict.kind, &verdict.reason) {
+        (Kind::Concurrent, _) => format!(
+            "Concurrent: all {n} requests ran at the same time, in {} instead of {} alone.",
+            Span(verdict.makespan.unwrap_or_default()),
+            solo,
+        ),
+        (Kind::Serialized, Some(Reason::Shared)) => format!(
+            "Serialized: together the {n} requests took {}, as long as one after the other, though \
+             they did not end one by one.",
+            Span(verdict.makespan.unwrap_or_default()),
+        ),
+        (Kind::Serialized, Some(Reason::LeftBehind { .. })) => {
+            format!("Serialized: {}.", verdict.because().unwrap_or_default())
+        }
+        (Kind::Serialized, reason) => {
+            let pace = verdict.makespan.unwrap_or_default() / u32::try_from(n).unwrap_or(u32::MAX);
+            format!(
+                "Serialized: the {n} requests ran one at a time, one finish every {}{}.",
+                Span(pace),
+                match reason {
+                    Some(Reason::OwnPace { factor }) =>
+                        format!(", {factor:.1} × as long as one takes alone"),
+                    _ => String::new(),
+                },
+            )
+        }
+        (Kind::Limited, Some(Reason::Shared)) => format!(
+            "Limited: all {n} requests ran side by side, but shared what serves {} at a time.",
+            verdict.at_a_time.unwrap_or_default(),
+        ),
+        (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
+            "Limited: of {n} requests, {burst} went through together, and then {each} every {}, as \
+             a limit on the rate does it.",
+            Span(*every),
+        ),
+        (Kind::Limited, reason) => format!(
+            "Limited: of {n} requests, {} ran at a time{}.",
+            verdict.at_a_time.unwrap_or_default(),
+            match reason {
+                Some(Reason::Uneven) => " at most, in lines of uneven length".to_owned(),
+                Some(Reason::OwnPace { factor }) =>
+                    format!(", and each batch took {factor:.1} × as long as one takes alone"),
+                _ => String::new(),
+            }
+        ),
+        (Kind::Inconclusive, _) => format!(
+            "Inconclusive: {}.",
+            verdict.because().unwrap_or_else(|| "no reason".to_owned())
+        ),
+    }
+}
+
+/// The reason of a verdict, without a full stop.
+pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
+    let n = verdict.lanes;
+    let solo = Span(verdict.solo.unwrap_or_default());
+    let who = |count: &usize, alone: &bool| {
+        if *alone {
+            "alone, a request".to_owned()
+        } else {
+            format!("{count} of the requests at once")
+        }
+    };
+    match reason {
+        Reason::Uneven => "the lines are of uneven length".to_owned(),
+        Reason::Shared => match verdict.kind {
+            Kind::Serialized => "together they took as long as one after the other".to_owned(),
+            _ => "all ran side by side, but shared what serves fewer".to_owned(),
+        },
+        Reason::OwnPace { factor } => {
+            format!("each batch takes {factor:.1} × as long as one request alone")
+        }
+        Reason::Rate { burst, each, every } => format!(
+            "{burst} of {n} went through at first, and then {each} every {}: a limit on the rate, or \
+             tries that are repeated at an interval",
+            Span(*every)
+        ),
+        Reason::LeftBehind {
+            answer,
+            behind,
+            maybe_rate,
+        } => left_behind(Span(*answer), Span(*behind), *maybe_rate),
+        Reason::TooFew => "it takes two requests at once to compare".to_owned(),
+        Reason::NoSolo => "nothing was measured alone".to_owned(),
+        Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
+        Reason::Endless { chunks } => format!(
+            "it streams and does not end: {chunks} chunks came within the time that is allowed"
+        ),
+        Reason::WebSocket => {
+            "this is a websocket's route, and a websocket cannot be probed".to_owned()
+        }
+        Reason::ClientTooSlow { busy, late } => format!(
+            "the prober itself was too slow to tell: it was at work for {} and kept from working \
+             for {}, and the requests may have ended late for no other reason",
+            Span(*busy),
+            Span(*late)
+        ),
+        Reason::Status {
+            count,
+            status,
+            alone,
+            after,
+            well,
+        } => who(count, alone) + &got(*status, *after, *well),
+        Reason::TooShort => format!("alone, a request takes only {solo}, too short to tell"),
+        Reason::Kept { first, later } => format!(
+            "the first request took {}, later ones {}: an answer is kept, whatever label the URL \
+             gets, or the first request started something up",
+            Span(*first),
+            Span(*later)
+        ),
+        Reason::Distant { round_trip } => format!(
+            "of {solo} alone, most may be the network's, with {} a round trip",
+            Span(*round_trip)
+        ),
+        Reason::SoloVaries { low, high } => format!(
+            "alone, a request took {} and then {}",
+            Span(*low.min(high)),
+            Span(*high.max(low))
+        ),
+        Reason::NotAtOnce => "the requests were not asked at the same time".to_owned(),
+        Reason::SlowConnects { count } => format!(
+            "{count} of {n} connections took about a second or longer, so the server dropped the \
+             first attempt"
+        ),
+        Reason::FasterThanAlone { count } => {
+            format!("{count} of {n} were answered much faster than alone")
+        }
+        Reason::Stragglers { count } => {
+            format!("{count} of {n} waited, the others were as fast as alone")
+        }
+        Reason::WorseThanOneByOne => {
+            "at once, they took longer than one after the other would".to_owned()
+        }
+        Reason::Slowed => "all were slowed down alike, and none waited for another".to_owned(),
+        Reason::PartOneByOne { each } => format!(
+            "one finished every {}, while one alone takes {solo}: a part of the work is done one at a \
+             time, and the rest is not",
+            Span(*each)
+        ),
+        Reason::Irregular => "the finishes fit no number at a time".to_owned(),
+        Reason::Differs { first, again } => differs(*first, *again),
+    }
+}
+
+fn differs(first: Option<usize>, again: Option<usize>) -> String {
+    let count = |at_a_time: Option<usize>| match at_a_time {
+        Some(count) => format!("{count} at a time"),
+        None => "no clear number".to_owned(),
+    };
+    let started = if first.is_some() && first < again {
+        "; some of it may have been starting up"
+    } else {
+        ""
+    };
+    format!(
+        "measured twice, it came out differently: {}, then {}{started}",
+        count(first),
+        count(again)
+    )
+}
+
+fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
+    if maybe_rate {
+        format!(
+            "each answer comes after {answer}, but the next ones wait {behind}: what a request leaves \
+             behind blocks them, or a limit on the rate lets one through at a time"
+        )
+    } else {
+        format!(
+            "each answer comes after {answer}, but what a request leaves behind blocks the next ones \
+             for {behind}"
+        )
+    }
+}
+
+/// What a status says, and what those without it did.
+fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
+    let why = match (status, after) {
+        (500.., Some(after)) => format!(" after {}, perhaps a pool's time-out", Span(after)),
+        (408 | 429 | 503, _) => ", turned away or queued for too long".to_owned(),
+        (400.., _) => String::new(),
+        _ => ", unlike the others".to_owned(),
+    };
+    let well = well.map(|well| format!("; those answered well ran {well} at a time"));
+    format!(" got status {status}{why}{}", well.unwrap_or_default())
+}
+
+/// The numbers, a line each.
+pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) -> Vec<String> {
+    let mut lines = Vec::new();
+    let solos: Vec<_> = alone.iter().filter_map(Lane::duration).map(shown).collect();
+    if !solos.is_empty() {
+        lines.push(format!("alone: {}", solos.join(", ")));
+    }
+    if let Some(makespan) = verdict.makespan {
+        lines.push(format!("{} at once: {}", verdict.lanes, Span(makespan)));
+    }
+    if let Some(k) = verdict.k {
+        lines.push(format!(
+            "k = {} × alone ÷ at once = {k:.2} ({} if concurrent, 1 if serialized)",
+            verdict.lanes, verdict.lanes
+        ));
+    }
+    let own_pace = matches!(verdict.reason, Some(Reason::OwnPace { .. }));
+    if let Some(steps) = steps(verdict).filter(|_| !own_pace) {
+        lines.push(format!("{STEPS}{steps}"));
+    } else if let Some(groups) = groups::listed(at_once, verdict.solo.unwrap_or_default()) {
+        lines.push(format!("finishes: {groups}"));
+    }
+    lines
+}
+
+/// The numbers of the same requests, measured once more.
+pub(super) fn again(verdict: &Verdict) -> String {
+    if let (Some(Reason::LeftBehind { .. }), Some(last)) =
+        (&verdict.reason, verdict.evidence.last())
+    {
+        return format!("measured again: {last}");
+    }
+    let makespan = Span(verdict.makespan.unwrap_or_default());
+    let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
+    format!(
+        "{} at once, measured again: {makespan}{}",
+        verdict.lanes,
+        steps.unwrap_or_default()
+    )
+}
+
+fn steps(verdict: &Verdict) -> Option<String> {
+    let steps: Vec<_> = verdict.steps.iter().map(usize::to_string).collect();
+    (!steps.is_empty()).then(|| steps.join(", "))
+}
+
+fn shown(time: Duration) -> String {
+    Span(time).to_string()
+}

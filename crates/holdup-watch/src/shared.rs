@@ -178,18 +178,22 @@ impl Shared {
         self.closed.is_empty() && settled.is_ok_and(|settled| settled.untold == 0)
     }
 
-    /// The holds that nobody has been told of. Only for the monitor: from now on, what it overslept in them
-    /// is taken to be known.
-    pub(super) fn untold(&self) -> Vec<Hold> {
+    /// The holds that nobody has been told of, and when those began that are none after all. Only for the
+    /// monitor: from now on, what it overslept in them is taken to be known.
+    pub(super) fn untold(&self) -> (Vec<Hold>, Vec<(usize, Duration)>) {
         let mut settled = self.settle();
         let told = settled.holds.len() - std::mem::take(&mut settled.untold);
         let untold = settled.holds.split_off(told);
-        let known: Vec<_> = untold
-            .into_iter()
-            .filter_map(|hold| self.known(hold))
-            .collect();
+        let (mut known, mut none) = (Vec::new(), Vec::new());
+        for hold in untold {
+            let began = (hold.worker, hold.started);
+            match self.known(hold) {
+                Some(hold) => known.push(hold),
+                None => none.push(began),
+            }
+        }
         settled.holds.extend(known.iter().cloned());
-        known
+        (known, none)
     }
 
     /// The hold with what is known of the time in which the process was stopped; `None` when without that

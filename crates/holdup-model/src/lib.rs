@@ -22,18 +22,29 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
 mod client;
+mod culprit;
+mod event;
 mod failure;
+mod hold;
 mod lane;
+mod line;
+pub mod millis;
 mod span;
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use activity::Activity;
 pub use client::ClientTime;
+pub use culprit::{Culprit, Part};
+pub use event::{Event, WorkerStatus};
 pub use failure::Failure;
+pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
+pub use line::{Line, LineSummary};
 pub use span::Span;
 
 /// The lanes of the requests that were asked together.

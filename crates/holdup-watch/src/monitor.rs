@@ -10,18 +10,17 @@ use tracing::warn;
 
 use super::activity;
 use super::figures::Figures;
-use super::hold::{Hold, as_milliseconds};
 use super::oversleep::Lateness;
-use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::system;
 use super::told::Told;
 #[cfg(feature = "stacks")]
-use super::{
-    holder,
-    seen::{self, Lines},
-};
+use super::{hold::who, holder, seen};
+#[cfg(feature = "stacks")]
+use holdup_model::LineSummary;
+use holdup_model::millis::Millis;
+use holdup_model::{Event, Hold};
 #[cfg(feature = "stacks")]
 use holdup_stack::{self as lines, Stack};
 
@@ -222,7 +221,7 @@ impl Monitor {
         warn!(
             target: "holdup",
             worker = hold.worker,
-            duration_ms = as_milliseconds(hold.duration),
+            duration_ms = Millis(hold.duration).number(),
             "{hold}"
         );
         Figures::hold(&hold);
@@ -246,7 +245,7 @@ impl Monitor {
         }
         told.is_named = true;
         hold.lines = vec![line];
-        let (worker, who, line) = (hold.worker, hold.who(), Lines(&hold.lines));
+        let (worker, who, line) = (hold.worker, who(&hold), LineSummary(&hold.lines));
         let holder = self.lock_holder(shared, &hold);
         warn!(target: "holdup", worker, "worker {worker}, held by {who}, is {line}{holder}");
     }
@@ -288,7 +287,7 @@ mod tests {
         (start, duration): (u64, u64),
         ongoing: bool,
     ) -> Hold {
-        shared.hold(&Raw {
+        let recorded = shared.hold(&Raw {
             kind,
             slot: Arc::clone(slot),
             start,
@@ -299,7 +298,8 @@ mod tests {
             culprits: Vec::new(),
             waiting: 0,
             ongoing,
-        })
+        });
+        recorded.hold
     }
 
     /// What is logged of holds meanwhile, by the calling thread.
@@ -348,7 +348,7 @@ mod tests {
                 }
                 monitor.released(&shared, hold(702_706_607, false));
             });
-            let expected = ["100 ms", "1.00 s", "10.00 s", "60.00 s", "120.00 s"];
+            let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120.0 s"];
             assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
             for (line, duration) in logged.iter().zip(expected) {
                 let told = format!("{words} {duration} so far");

@@ -81,7 +81,7 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
 }
 
 /// Lets go of the line tables, if they were not needed for a while before `now`.
-pub fn rest(now: u64) {
+pub(crate) fn rest(now: u64) {
     let needed = NEEDED.load(Ordering::Relaxed);
     let is_over = needed > 0 && now.saturating_sub(needed) > KEPT;
     // Only one of several monitors, and not when they were needed just now.

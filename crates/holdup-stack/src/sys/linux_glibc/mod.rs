@@ -23,31 +23,29 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tracing::warn;
-
-pub use self::names::rest;
+pub(crate) use self::names::rest;
 use self::signal::Failure;
-use super::Stack;
-use super::reading::{self, Reading};
+use crate::reading::{self, Reading};
 use crate::system;
+use crate::{Stack, TakeError};
 
 /// What libgcc looks up a frame's tables with where it does so without a lock: glibc has it since
 /// 2.35, and a libgcc that refers to it is not loaded without it.
 const LOCK_FREE: &[u8] = b"\0_dl_find_object\0";
 
 /// Makes the calling thread one whose stack can be taken.
-pub(super) fn prepare_thread() {
+pub(crate) fn prepare_thread() {
     room::prepare();
 }
 
 /// Installs the handler and tries it out on the calling thread.
-pub(super) fn prepare() -> Result<(), String> {
+pub(crate) fn prepare() -> Result<(), String> {
     unwinder()?;
     room::prepare();
     if !signal::install() {
         return Err("the program has a handler for SIGURG".to_owned());
     }
-    let stack = take(system::thread_number()).map_err(|()| "the stack cannot be read")?;
+    let stack = take(system::thread_number()).map_err(|error| error.to_string())?;
     // Looking up a name reads all of the line tables, so that waits for the first hold. Only where
     // there are no symbols it may be that they are in a file of their own.
     if !symbols::exist().unwrap_or(true) && names::are_stripped(&stack.addresses) {
@@ -87,30 +85,26 @@ fn takes_no_lock(library: &Path) -> Result<(), String> {
 }
 
 /// Takes the stack of a thread of this process.
-pub fn take(thread: Option<u32>) -> Result<Stack, ()> {
-    static TOLD: OnceLock<()> = OnceLock::new();
-    match signal::note(thread.ok_or(())?) {
-        Ok(noted) if !noted.addresses.is_empty() => Ok(Stack {
+pub(crate) fn take(thread: u32) -> Result<Stack, TakeError> {
+    match signal::note(thread) {
+        Ok(noted) if noted.addresses.is_empty() => Err(TakeError::Empty),
+        Ok(noted) => Ok(Stack {
             at: noted.at,
             addresses: noted.addresses,
             reading: OnceLock::new(),
         }),
-        Err(Failure::Taken) => {
-            TOLD.get_or_init(|| {
-                warn!(target: "holdup", "lines: off: the program has taken SIGURG");
-            });
-            Err(())
-        }
-        Ok(_) | Err(Failure::Gone | Failure::Silent) => Err(()),
+        Err(Failure::Gone) => Err(TakeError::Gone),
+        Err(Failure::Silent) => Err(TakeError::Silent),
+        Err(Failure::Taken) => Err(TakeError::SignalTaken),
     }
 }
 
-pub(super) fn read(addresses: &[usize]) -> Reading {
+pub(crate) fn read(addresses: &[usize]) -> Reading {
     reading::read(&names::of(addresses))
 }
 
 /// Whether that takes no longer than a moment.
-pub(super) fn is_quick(addresses: &[usize]) -> bool {
+pub(crate) fn is_quick(addresses: &[usize]) -> bool {
     names::are_at_hand(addresses)
 }
 

@@ -2,7 +2,7 @@
 
 /// Nanoseconds of the monotonic clock.
 #[cfg(target_os = "linux")]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     nanoseconds(rustix::time::clock_gettime(
         rustix::time::ClockId::Monotonic,
     ))
@@ -12,7 +12,7 @@ pub(super) fn now() -> u64 {
 /// it is asked four times a request.
 #[cfg(target_os = "linux")]
 #[inline]
-pub(super) fn last_tick() -> u64 {
+pub(crate) fn last_tick() -> u64 {
     nanoseconds(rustix::time::clock_gettime(
         rustix::time::ClockId::MonotonicCoarse,
     ))
@@ -20,7 +20,7 @@ pub(super) fn last_tick() -> u64 {
 
 /// What happened when the last tick was at `tick` happened at this time at the latest.
 #[cfg(target_os = "linux")]
-pub(super) fn at_the_latest(tick: u64) -> u64 {
+pub(crate) fn at_the_latest(tick: u64) -> u64 {
     use std::sync::OnceLock;
     static TICK: OnceLock<u64> = OnceLock::new();
     let resolution = || rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
@@ -33,7 +33,7 @@ fn nanoseconds(time: rustix::time::Timespec) -> u64 {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     use std::sync::OnceLock;
     use std::time::Instant;
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
@@ -44,33 +44,33 @@ pub(super) fn now() -> u64 {
 const TICK: u64 = 4_000_000;
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn last_tick() -> u64 {
+pub(crate) fn last_tick() -> u64 {
     now() / TICK * TICK
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn at_the_latest(tick: u64) -> u64 {
+pub(crate) fn at_the_latest(tick: u64) -> u64 {
     tick + TICK
 }
 
 /// The calling thread's time on the CPU, in nanoseconds.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 #[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
-pub(super) fn thread_cpu() -> Option<u64> {
+pub(crate) fn thread_cpu() -> Option<u64> {
     Some(nanoseconds(rustix::time::clock_gettime(
         rustix::time::ClockId::ThreadCPUTime,
     )))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(super) fn thread_cpu() -> Option<u64> {
+pub(crate) fn thread_cpu() -> Option<u64> {
     None
 }
 
 /// The calling thread's number in the system, by which others can ask for its figures.
 #[cfg(target_os = "linux")]
 #[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
-pub(super) fn thread_number() -> Option<u32> {
+pub(crate) fn thread_number() -> Option<u32> {
     Some(
         rustix::thread::gettid()
             .as_raw_nonzero()
@@ -80,13 +80,13 @@ pub(super) fn thread_number() -> Option<u32> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn thread_number() -> Option<u32> {
+pub(crate) fn thread_number() -> Option<u32> {
     None
 }
 
 /// How long a thread of this process was ready to run but not running, in nanoseconds: the second
 /// number of `schedstat` (Linux, Documentation/scheduler/sched-stats.rst).
-pub(super) fn run_delay(thread: Option<u32>) -> Option<u64> {
+pub(crate) fn run_delay(thread: Option<u32>) -> Option<u64> {
     let path = format!("/proc/self/task/{}/schedstat", thread?);
     let figures = std::fs::read_to_string(path).ok()?;
     figures.split_ascii_whitespace().nth(1)?.parse().ok()

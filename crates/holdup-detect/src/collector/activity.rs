@@ -5,7 +5,7 @@ use holdup_model::Activity;
 
 /// What a thread of this process is doing; `None` where the system does not tell.
 #[cfg(target_os = "linux")]
-pub(super) fn of(thread: Option<u32>) -> Option<Activity> {
+pub(crate) fn of(thread: Option<u32>) -> Option<Activity> {
     let folder = format!("/proc/self/task/{}", thread?);
     let read = |name| std::fs::read_to_string(format!("{folder}/{name}")).ok();
     let state = state(&read("stat")?)?;
@@ -19,7 +19,7 @@ pub(super) fn of(thread: Option<u32>) -> Option<Activity> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn of(_: Option<u32>) -> Option<holdup_model::Activity> {
+pub(crate) fn of(_: Option<u32>) -> Option<holdup_model::Activity> {
     None
 }
 

@@ -18,13 +18,14 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::slot::Delay;
-use super::starved::Gap;
-use super::system;
+use crate::clock::Clock;
+use crate::gap::Gap;
+use crate::run_queue::Delay;
 
 /// One worker's second heartbeat.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub(crate) struct SocketBeat {
+    clock: Clock,
     #[cfg(unix)]
     wire: OnceLock<Wire>,
     /// When the byte was sent that the worker has still to take, or one of the values below.
@@ -36,7 +37,7 @@ pub(super) struct Sockets {
     /// What the worker did since, as of its latest turn or an earlier one.
     gap: Mutex<Gap>,
     /// The task that takes the byte.
-    pub(super) task: AtomicWaker,
+    pub(crate) task: AtomicWaker,
 }
 
 /// No byte is on its way.
@@ -58,9 +59,10 @@ struct Wire {
     far: UnixStream,
 }
 
-impl Sockets {
-    pub(super) fn new() -> Self {
+impl SocketBeat {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
+            clock,
             #[cfg(unix)]
             wire: OnceLock::new(),
             asked: AtomicU64::new(NO_BEAT),
@@ -75,7 +77,7 @@ impl Sockets {
 
     /// The end at which the worker takes bytes, for a loop of its own.
     #[cfg(unix)]
-    pub(super) fn far_end(&self) -> io::Result<tokio::net::UnixStream> {
+    pub(crate) fn far_end(&self) -> io::Result<tokio::net::UnixStream> {
         if self.wire.get().is_none() {
             let (near, far) = UnixStream::pair()?;
             near.set_nonblocking(true)?;
@@ -88,31 +90,31 @@ impl Sockets {
 
     /// The loop looks at its sockets, and the byte is there.
     #[cfg(unix)]
-    pub(super) fn look(&self, now: u64) {
-        self.looked.store(now, Ordering::Release);
+    pub(crate) fn look(&self) {
+        self.looked.store(self.clock.now(), Ordering::Release);
     }
 
     /// The byte was taken, or there is none on its way: the next one may be sent.
     #[cfg(unix)]
-    pub(super) fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.looked.store(0, Ordering::Release);
         self.asked.store(NOT_ASKED, Ordering::Release);
     }
 
     /// From now on nobody takes a byte.
     #[cfg(unix)]
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.asked.store(NO_BEAT, Ordering::Release);
     }
 
     /// What was before `now` does not count, though the byte is on its way for longer.
-    pub(super) fn restart(&self, now: u64, thread: Option<u32>) {
+    pub(crate) fn restart(&self, now: u64, thread: Option<u32>) {
         self.note_run_delay(thread);
         self.asked.store(now, Ordering::Release);
     }
 
     /// Shows what the worker did since the byte was sent, unless somebody looks at an earlier state.
-    pub(super) fn show(&self, gap: &Gap) {
+    pub(crate) fn show(&self, gap: &Gap) {
         if let Ok(mut shown) = self.gap.try_lock() {
             shown.clone_from(gap);
         }
@@ -121,12 +123,12 @@ impl Sockets {
     // The others' side.
 
     /// Sends a byte, unless one is on its way.
-    pub(super) fn ask(&self, thread: Option<u32>) {
+    pub(crate) fn ask(&self, thread: Option<u32>) {
         if self.change(NOT_ASKED, ASKING) {
             if self.send() {
                 self.note_run_delay(thread);
                 // Only now: who sends it may lose its turn before. It may have been taken meanwhile.
-                self.change(ASKING, system::now());
+                self.change(ASKING, self.clock.now());
             } else {
                 self.change(ASKING, NOT_ASKED);
             }
@@ -145,7 +147,7 @@ impl Sockets {
     }
 
     /// Since when a byte is on its way.
-    pub(super) fn asked(&self) -> Option<u64> {
+    pub(crate) fn asked(&self) -> Option<u64> {
         match self.asked.load(Ordering::Acquire) {
             NOT_ASKED | ASKING | NO_BEAT => None,
             asked => Some(asked),
@@ -153,35 +155,35 @@ impl Sockets {
     }
 
     /// When the loop came by it, if it did.
-    pub(super) fn looked(&self) -> Option<u64> {
+    pub(crate) fn looked(&self) -> Option<u64> {
         Some(self.looked.load(Ordering::Acquire)).filter(|&looked| looked > 0)
     }
 
     /// Since when one is on its way that the loop has not come by.
-    pub(super) fn unseen(&self) -> Option<u64> {
+    pub(crate) fn unseen(&self) -> Option<u64> {
         self.asked().filter(|_| self.looked().is_none())
     }
 
     /// What the worker did since the byte was sent; `None` when there is none, or nothing is shown.
-    pub(super) fn gap(&self) -> Option<Gap> {
+    pub(crate) fn gap(&self) -> Option<Gap> {
         let gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
-        (self.asked() == Some(gap.stretch.start)).then(|| gap.clone())
+        (self.asked() == Some(gap.period.start)).then(|| gap.clone())
     }
 
     /// How long the worker's thread was in the run queue since the byte was sent.
-    pub(super) fn delay(&self, thread: Option<u32>) -> Option<Delay> {
+    pub(crate) fn delay(&self, thread: Option<u32>) -> Option<Delay> {
         let before = self.run_delay.load(Ordering::Relaxed);
         if before == UNKNOWN {
             return None;
         }
         Some(Delay {
-            at_most: system::run_delay(thread)?.saturating_sub(before),
+            at_most: self.clock.run_delay(thread)?.saturating_sub(before),
             is_exact: true,
         })
     }
 
     fn note_run_delay(&self, thread: Option<u32>) {
-        let run_delay = system::run_delay(thread).unwrap_or(UNKNOWN);
+        let run_delay = self.clock.run_delay(thread).unwrap_or(UNKNOWN);
         self.run_delay.store(run_delay, Ordering::Relaxed);
     }
 

@@ -7,13 +7,15 @@ use metrics::{
 
 use holdup_model::Hold;
 
+use crate::outlets::{Figure, Inlet};
+
 const HOLD_DURATION: &str = "holdup_hold_duration_seconds";
 const WORKERS: &str = "holdup_workers";
 const WORKERS_HELD: &str = "holdup_workers_held";
 const POLLS: &str = "holdup_polls_total";
 const HOLDING_POLLS: &str = "holdup_holding_polls_total";
 
-/// Told by one thread alone: the monitor, or a console.
+/// The figures of one watch, on their way to one recorder. Updated by one thread alone.
 #[derive(Debug)]
 pub struct Figures {
     polls: u64,
@@ -31,6 +33,20 @@ impl Default for Figures {
         let holding = "Polls of the requests that held a worker, in their holds";
         describe_counter!(HOLDING_POLLS, Unit::Count, holding);
         Self { polls: 0 }
+    }
+}
+
+/// Updates the figures, until the watch is gone.
+pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
+    while let Ok(figure) = inlet.receiver.recv() {
+        match figure {
+            Figure::Workers {
+                polls,
+                held,
+                workers,
+            } => figures.update(polls, held, workers),
+            Figure::Hold(hold) => Figures::hold(&hold),
+        }
     }
 }
 

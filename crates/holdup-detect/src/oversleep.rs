@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::system;
+use crate::clock::Clock;
+use crate::system;
 
 /// Every machine wakes a thread this late now and then, nanoseconds.
 const LEAST: u64 = 10_000_000;
@@ -14,7 +15,7 @@ const LEAST: u64 = 10_000_000;
 /// The most that are kept; the oldest are forgotten first.
 const KEPT: usize = 64;
 
-/// Some time in which the monitor did nothing but pause, and look at workers, which takes no time to speak of.
+/// Some time in which the collector did nothing but pause, and look at workers, which takes no time to speak of.
 /// All times are nanoseconds of one clock.
 #[derive(Debug, Clone, Copy)]
 struct Stage {
@@ -23,7 +24,7 @@ struct Stage {
     due: u64,
     /// When it did.
     to: u64,
-    /// How much of it the monitor was in the run queue.
+    /// How much of it the collector was in the run queue.
     queued: u64,
 }
 
@@ -52,9 +53,9 @@ impl Stage {
     }
 }
 
-/// What the monitor overslept, for all to read.
+/// What the collector overslept, for all to read.
 #[derive(Debug, Default)]
-pub(super) struct Oversleeps {
+pub(crate) struct Oversleeps {
     late: Mutex<VecDeque<Stage>>,
     /// Since when its current stage lasts; 0 when it is in none.
     since: AtomicU64,
@@ -72,13 +73,13 @@ impl Oversleeps {
     }
 
     /// Whether all that it overslept up to then is known.
-    pub(super) fn are_known(&self, until: u64) -> bool {
+    pub(crate) fn are_known(&self, until: u64) -> bool {
         let since = self.since.load(Ordering::Acquire);
         since == 0 || since >= until
     }
 
     /// The most that the process may have been stopped, or the machine suspended, between those times.
-    pub(super) fn stopped(&self, start: u64, end: u64) -> u64 {
+    pub(crate) fn stopped(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
             .map(|stage| stage.within(start, end, stage.stopped()))
@@ -86,8 +87,8 @@ impl Oversleeps {
     }
 
     /// The most that a thread may have been kept from running between those times, of which nobody knows how
-    /// long it was in the run queue: as long as the monitor was.
-    pub(super) fn missed(&self, start: u64, end: u64) -> u64 {
+    /// long it was in the run queue: as long as the collector was.
+    pub(crate) fn missed(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
             .map(|stage| stage.within(start, end, stage.stopped().max(stage.late())))
@@ -99,9 +100,10 @@ impl Oversleeps {
     }
 }
 
-/// The monitor's own side: it notes how late it is.
+/// The collector's own side: it notes how late it is.
 #[derive(Debug, Default)]
-pub(super) struct Lateness {
+pub(crate) struct Lateness {
+    clock: Clock,
     /// When the current stage began, and when it should end.
     stage: Option<(u64, u64)>,
     /// The thread's time in the run queue, at the latest when it began.
@@ -109,9 +111,16 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
     /// A stage is over, and another one begins, which should end at once.
-    pub(super) fn note(&mut self, oversleeps: &Oversleeps) {
-        let now = system::now();
+    pub(crate) fn note(&mut self, oversleeps: &Oversleeps) {
+        let now = self.clock.now();
         if let Some((from, due)) = self.stage {
             let mut stage = Stage {
                 from,
@@ -134,16 +143,16 @@ impl Lateness {
     }
 
     /// A stage begins that should be over after `pause`.
-    pub(super) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
+    pub(crate) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
         self.note(oversleeps);
         self.look_at_run_delay();
-        let now = system::now();
+        let now = self.clock.now();
         let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
         self.begin(oversleeps, now, now.saturating_add(pause));
     }
 
     /// How long it takes from now on, up to the next note, tells nothing.
-    pub(super) fn ignore(&mut self, oversleeps: &Oversleeps) {
+    pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
         self.stage = None;
         oversleeps.since.store(0, Ordering::Release);
     }
@@ -154,7 +163,7 @@ impl Lateness {
     }
 
     fn look_at_run_delay(&mut self) {
-        self.run_delay = system::run_delay(system::thread_number());
+        self.run_delay = self.clock.run_delay(system::thread_number());
     }
 }
 
@@ -200,7 +209,7 @@ mod tests {
     #[test]
     fn what_was_overslept_is_known_when_the_stage_of_that_time_is_over() {
         let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
-        assert!(oversleeps.are_known(u64::MAX), "no monitor is there");
+        assert!(oversleeps.are_known(u64::MAX), "no collector is there");
         lateness.pauses(&oversleeps, Duration::from_millis(25));
         let now = system::now() + 1;
         assert!(oversleeps.are_known(now - 1000 * MS) && !oversleeps.are_known(now));

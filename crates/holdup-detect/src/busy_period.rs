@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::hold::Part;
+use holdup_model::Part;
 
 /// Work that took less than this in a hold is not called a culprit, nanoseconds.
 const CULPRIT_LEAST: u64 = 1_000_000;
@@ -17,15 +17,15 @@ const CULPRIT_SHARE: u64 = 100;
 /// What one request did in one of its parts, or several of one route: a candidate for a
 /// [`Culprit`](super::Culprit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The request's number on its worker, from 1; 0 for several requests of one route.
-    pub(super) request: u64,
+    pub(crate) request: u64,
     /// The route's number on its worker.
-    pub(super) route: NonZeroU32,
-    pub(super) part: Part,
-    pub(super) polls: u64,
+    pub(crate) route: NonZeroU32,
+    pub(crate) part: Part,
+    pub(crate) polls: u64,
     /// Nanoseconds.
-    pub(super) busy: u64,
+    pub(crate) busy: u64,
 }
 
 impl Entry {
@@ -51,25 +51,25 @@ impl Entry {
 /// A stretch that a worker is in: from a piece of work that took its time to the loop's next turn.
 /// All times are nanoseconds of one clock.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stretch {
+pub(crate) struct BusyPeriod {
     /// When the first piece of work in it began.
-    pub(super) start: u64,
+    pub(crate) start: u64,
     /// When the latest piece ended.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     entries: Vec<Entry>,
     /// What did not find room among the entries, by route.
     rest: Vec<Entry>,
     /// The time that its pieces took together.
     watched: u64,
     /// The time in which nothing watched went on, though a request waited for something.
-    pub(super) outside: u64,
+    pub(crate) outside: u64,
     /// The most requests that were open in it at the end of a piece.
     open: usize,
 }
 
-impl Stretch {
+impl BusyPeriod {
     /// One of which nothing is known but when it was.
-    pub(super) fn between(start: u64, end: u64) -> Self {
+    pub(crate) fn between(start: u64, end: u64) -> Self {
         Self {
             start,
             end,
@@ -78,7 +78,7 @@ impl Stretch {
     }
 
     /// Begins anew.
-    pub(super) fn begin(&mut self, start: u64) {
+    pub(crate) fn begin(&mut self, start: u64) {
         self.start = start;
         self.end = start;
         self.entries.clear();
@@ -89,7 +89,7 @@ impl Stretch {
     }
 
     /// A piece of work that began at `since` ends.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         request: u64,
         route: NonZeroU32,
@@ -120,7 +120,7 @@ impl Stretch {
     }
 
     /// Another stretch, which is over, goes on with this one, as far as it came after this one's end.
-    pub(super) fn take_in(&mut self, other: &Self) {
+    pub(crate) fn take_in(&mut self, other: &Self) {
         let mut before = self.end.saturating_sub(other.start);
         let after = other.end.saturating_sub(self.end.max(other.start));
         self.outside += other.outside.min(after);
@@ -163,12 +163,12 @@ impl Stretch {
     }
 
     /// So many requests are open.
-    pub(super) fn note_open(&mut self, open: usize) {
+    pub(crate) fn note_open(&mut self, open: usize) {
         self.open = self.open.max(open);
     }
 
     /// How many requests were open beside those of the culprits.
-    pub(super) fn waiting(&self, culprits: &[Entry]) -> usize {
+    pub(crate) fn waiting(&self, culprits: &[Entry]) -> usize {
         let mut requests: Vec<_> = culprits.iter().map(|entry| entry.request).collect();
         requests.sort_unstable();
         requests.dedup();
@@ -177,7 +177,7 @@ impl Stretch {
 
     /// Who is to blame for a hold as long as this stretch, the longest first. Nobody, when watched
     /// work was neither a hold by itself nor half of it.
-    pub(super) fn culprits(&self, threshold: u64) -> Vec<Entry> {
+    pub(crate) fn culprits(&self, threshold: u64) -> Vec<Entry> {
         let duration = self.end.saturating_sub(self.start);
         if self.watched < threshold && self.watched * 2 < duration {
             return Vec::new();
@@ -206,8 +206,8 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     /// A stretch of pieces of (request, from ms, to ms).
-    fn stretch(pieces: impl IntoIterator<Item = (u64, u64, u64)>) -> Stretch {
-        let mut stretch = Stretch::default();
+    fn stretch(pieces: impl IntoIterator<Item = (u64, u64, u64)>) -> BusyPeriod {
+        let mut stretch = BusyPeriod::default();
         let mut pieces = pieces.into_iter().peekable();
         stretch.begin(pieces.peek().expect("a piece").1 * MS);
         for (request, from, to) in pieces {
@@ -265,12 +265,12 @@ mod tests {
 
     #[test]
     fn stretches_that_are_taken_in_count_from_its_start_and_none_twice() {
-        let mut gap = Stretch::default();
+        let mut gap = BusyPeriod::default();
         gap.begin(100 * MS);
         gap.take_in(&stretch([(1, 90, 120), (2, 120, 130)]));
         // By the clock's last tick it began before the one before was over.
         gap.take_in(&stretch([(1, 127, 160)]));
-        gap.take_in(&Stretch::between(160 * MS, 190 * MS));
+        gap.take_in(&BusyPeriod::between(160 * MS, 190 * MS));
         assert_eq!((gap.start, gap.end), (100 * MS, 190 * MS));
         let culprits = gap.culprits(100 * MS);
         let seen: Vec<_> = culprits
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn requests_of_many_stretches_beyond_those_kept_apart_are_summed_up_by_route() {
-        let mut gap = Stretch::default();
+        let mut gap = BusyPeriod::default();
         gap.begin(0);
         for turn in 0..100 {
             let first = 100 * turn;

@@ -195,20 +195,20 @@ fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     Ok(answer)
 }
 
-/// The next holds of both workers: `held` as they cross the threshold, or as they end; and how long after
+/// The next holds of both workers: as they begin, so as they cross the threshold, or as they end; and how long after
 /// that the subscriber had the later one.
-fn of_both(watch: &Watch, events: &mut Subscription, held: bool) -> (Vec<Hold>, Duration) {
+fn of_both(watch: &Watch, events: &mut Subscription, begins: bool) -> (Vec<Hold>, Duration) {
     let (mut holds, mut late): (Vec<Hold>, _) = (Vec::new(), Duration::ZERO);
     while holds.len() < 2 {
         let hold = wait_for("an event", || match events.try_next() {
-            Some(Event::Held(hold)) if held => Some(hold),
-            Some(Event::Released(hold)) if !held => Some(hold),
+            Some(Event::Held(hold)) if begins => Some(hold),
+            Some(Event::Released(hold)) if !begins => Some(hold),
             _ => None,
         });
         if hold.culprits.is_empty() || holds.iter().any(|other| other.worker == hold.worker) {
             continue;
         }
-        let after = if held {
+        let after = if begins {
             watch.least_hold()
         } else {
             hold.duration
@@ -355,9 +355,9 @@ fn without_a_level_nothing_is_logged() {
 fn with_no_room_for_a_thread_the_app_serves_and_one_warning_is_logged() {
     let _turn = turn(Mode::Keeps);
     let tries = Arc::new(AtomicUsize::new(0));
-    let tried = Arc::clone(&tries);
+    let count = Arc::clone(&tries);
     let watch = Watch::from(Detector::with_spawner(Arc::new(move |_, _| {
-        tried.fetch_add(1, Ordering::SeqCst);
+        count.fetch_add(1, Ordering::SeqCst);
         Err(io::Error::from(io::ErrorKind::WouldBlock))
     })));
     let served = serve(&watch, 2);
@@ -435,4 +435,119 @@ fn settings_are_for_all_clones_and_come_first() {
         "{message}"
     );
     assert_eq!(clone.least_hold(), holdup_watch::THRESHOLD);
+}
+
+/// As a user that has no other process, and so no other thread.
+#[cfg(target_os = "linux")]
+mod limited {
+    use std::future::{Ready, ready};
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use actix_web::dev::{Service, ServiceRequest, Transform};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    use super::*;
+
+    /// A user of the tests' own; `nobody` may have processes.
+    const USER: u32 = 54_321;
+
+    /// So many threads, or as many as there may be at all.
+    fn limit_threads(most: Option<u64>) {
+        let maximum = getrlimit(Resource::Nproc).maximum;
+        let limit = Rlimit {
+            current: most.or(maximum),
+            maximum,
+        };
+        setrlimit(Resource::Nproc, limit).expect("it is not over the maximum");
+    }
+
+    /// Goes around the watch: when it is made, the watch has been.
+    struct ThreadsAgain;
+
+    impl<S: Service<ServiceRequest>> Transform<S, ServiceRequest> for ThreadsAgain {
+        type Response = S::Response;
+        type Error = S::Error;
+        type Transform = S;
+        type InitError = ();
+        type Future = Ready<Result<S, ()>>;
+
+        fn new_transform(&self, service: S) -> Self::Future {
+            let more = thread::Builder::new().spawn(|| ());
+            assert!(more.is_err(), "there is room for one more thread");
+            // The server has still to start the one that accepts connections.
+            limit_threads(None);
+            ready(Ok(service))
+        }
+    }
+
+    #[test]
+    #[ignore = "run by the next test, in a process of its own"]
+    fn alone() {
+        let _turn = turn(Mode::Keeps);
+        let watch = Watch::new();
+        let served = {
+            let watch = watch.clone();
+            let (send, receive) = mpsc::channel();
+            let server = thread::spawn(move || {
+                System::new().block_on(async move {
+                    let app = move || {
+                        limit_threads(Some(1));
+                        App::new()
+                            .route("/hello", web::get().to(hello))
+                            .wrap(watch.clone())
+                            .wrap(ThreadsAgain)
+                    };
+                    let server = HttpServer::new(app).workers(1).disable_signals();
+                    let server = server.bind("127.0.0.1:0").expect("a free port");
+                    let address = server.addrs()[0];
+                    let server = server.run();
+                    send.send((address, server.handle()))
+                        .expect("it is waited for");
+                    server.await.expect("it runs");
+                });
+            });
+            let (address, stop) = receive.recv().expect("the server starts");
+            Served {
+                address,
+                stop,
+                server: Some(server),
+            }
+        };
+        assert!(served.get("/hello").ends_with("hello"));
+        let state = state_of(&watch, "holdup-watch");
+        assert_eq!(state, ThreadState::NotStarted);
+        let lines = lock(&LOG.lines).clone();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        println!("logged: {}", lines[0]);
+        std::mem::forget(served);
+    }
+
+    #[test]
+    fn a_process_that_may_have_no_more_threads_serves() {
+        if !rustix::process::geteuid().is_root() {
+            println!("not root: there is no user without other processes to become");
+            return;
+        }
+        // Where that user may read it.
+        let program = std::env::current_exe().expect("this program");
+        let copy = std::env::temp_dir().join(format!("holdup-pipeline-{}", std::process::id()));
+        std::fs::copy(program, &copy).expect("a copy");
+        let mut alone = Command::new(&copy);
+        alone.args([
+            "--ignored",
+            "--exact",
+            "--nocapture",
+            "--test-threads=1",
+            "limited::alone",
+        ]);
+        let output = alone.uid(USER).gid(USER).current_dir("/").output();
+        std::fs::remove_file(&copy).expect("it is there");
+        let output = output.expect("it runs");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let complained = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{printed}{complained}");
+        assert!(printed.contains("1 passed"), "{printed}");
+        println!("{printed}");
+    }
 }

@@ -199,8 +199,8 @@ fn a_poll_that_blocks_is_a_hold_of_its_route_while_it_lasts_and_when_it_is_over(
 #[test]
 fn of_two_workers_the_one_that_is_held_is_named_and_the_free_one_is_not() {
     let mut scene = Scene::new(|_| ());
-    let (held, free) = (scene.worker(), scene.worker());
-    held.enter("/report");
+    let (slow, free) = (scene.worker(), scene.worker());
+    slow.enter("/report");
     for _ in 0..12 {
         // The other one goes on all the time.
         free.enter("/hello");
@@ -209,8 +209,8 @@ fn of_two_workers_the_one_that_is_held_is_named_and_the_free_one_is_not() {
         free.iterate();
         scene.pass(23);
     }
-    held.leave();
-    held.iterate();
+    slow.leave();
+    slow.iterate();
     scene.pass(25);
     let events = scene.events();
     let holds = events.iter().filter_map(|event| match event {

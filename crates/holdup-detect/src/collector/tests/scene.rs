@@ -15,6 +15,7 @@ use holdup_model::{Event, Hold, Part};
 use crate::clock::{Clock, Time};
 use crate::collector::Collector;
 use crate::outlets::{Inlet, LogEntry, Outlets};
+use crate::places;
 use crate::request::Request;
 use crate::routes::Route;
 use crate::settings::Settings;
@@ -214,7 +215,7 @@ struct Loop {
 
 impl Loop {
     fn new(shared: &Arc<Shared>) -> Self {
-        let worker = Worker::current(shared);
+        let worker = places::current(shared);
         let spawned = std::cell::RefCell::new(Vec::new());
         tasks::spawn(&worker, |task| spawned.borrow_mut().push(task));
         let mut tasks = spawned.into_inner();

@@ -4,44 +4,41 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use fantoccini::error::CmdError;
-use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
-use fantoccini::{Client, Locator};
-use hyper::Method;
 use serde_json::{Value, json};
-use url::{ParseError, Url};
+use tokio::sync::Mutex;
 
 use crate::PATIENCE;
-pub use fantoccini::key::Key;
-
+use crate::base64;
 pub use crate::driver::Kind;
-use crate::driver::start;
-use crate::external::External;
+use crate::driver::{self, Driver, Name, Refused};
 
 pub struct Browser {
     kind: Kind,
-    /// For what is not below.
-    pub client: Client,
-    /// Killed when it is dropped, and the browser with it.
-    _driver: External,
+    driver: Mutex<Driver>,
 }
 
-/// A command of one driver only. Its path is below the session.
-#[derive(Debug)]
-struct Own {
-    path: &'static str,
-    body: Value,
+/// A tab of a browser.
+pub struct Tab(String);
+
+/// A key that is no letter.
+#[derive(Clone, Copy, Debug)]
+pub enum Key {
+    Enter,
+    Escape,
 }
 
-impl WebDriverCompatibleCommand for Own {
-    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        let session = session.unwrap_or_default();
-        base.join(&format!("session/{session}/{}", self.path))
+impl Key {
+    /// As WebDriver writes it.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Enter => "\u{e007}",
+            Self::Escape => "\u{e00c}",
+        }
     }
+}
 
-    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.body.to_string()))
-    }
+fn by_css(css: &str) -> Value {
+    json!({ "using": "css selector", "value": css })
 }
 
 /// Truthy as JavaScript has it, but for NaN, which JSON has not.
@@ -57,11 +54,9 @@ fn is_truthy(value: &Value) -> bool {
 
 impl Browser {
     pub async fn start(kind: Kind) -> Self {
-        let (driver, client) = start(kind).await;
         let browser = Self {
             kind,
-            client,
-            _driver: driver,
+            driver: Mutex::new(Driver::start(kind).await),
         };
         if kind == Kind::Firefox {
             let watch = include_str!("firefox_watch.js");
@@ -80,10 +75,7 @@ impl Browser {
     pub async fn goto_stream(&self, url: &str) {
         let began = "performance.timeOrigin";
         let before = self.try_eval(began).await.unwrap_or_default();
-        self.client
-            .goto(url)
-            .await
-            .unwrap_or_else(|error| panic!("{url}: {error}"));
+        self.run(&driver::NAVIGATE, json!({ "url": url })).await;
         self.wait_until(&format!("document.body && {began} !== {before}"))
             .await;
         let shown = self.eval("document.documentURI").await;
@@ -146,17 +138,30 @@ impl Browser {
         }
     }
 
-    async fn try_click(&self, css: &str) -> Result<(), CmdError> {
-        self.client.find(Locator::Css(css)).await?.click().await
+    async fn try_click(&self, css: &str) -> Result<(), Refused> {
+        let mut driver = self.driver.lock().await;
+        let id = driver.element(&driver::FIND, by_css(css)).await?;
+        driver.run(&driver::CLICK, json!({ "id": id })).await?;
+        Ok(())
     }
 
     /// Types this into a field, in place of what is in it.
     pub async fn fill(&self, css: &str, text: &str) {
         self.wait_for(css).await;
-        let field = self.client.find(Locator::Css(css)).await;
-        let field = field.expect("it is there");
-        field.clear().await.expect("a field that can be emptied");
-        field.send_keys(text).await.expect("a field to type in");
+        let found = self.driver.lock().await;
+        let found = { found }.element(&driver::FIND, by_css(css)).await;
+        let id = found.expect("it is there");
+        self.run(&driver::CLEAR, json!({ "id": id })).await;
+        self.run(&driver::TYPE, json!({ "id": id, "text": text }))
+            .await;
+    }
+
+    /// Presses a key where the keyboard's place is.
+    pub async fn press(&self, key: Key) {
+        let found = self.driver.lock().await;
+        let found = { found }.element(&driver::FOCUSED, json!({})).await;
+        let place = json!({ "id": found.expect("a place"), "text": key.text() });
+        self.run(&driver::TYPE, place).await;
     }
 
     /// The value of a JavaScript expression.
@@ -164,15 +169,15 @@ impl Browser {
         self.execute(&format!("return {expression}"), vec![]).await
     }
 
-    async fn try_eval(&self, expression: &str) -> Result<Value, CmdError> {
+    async fn try_eval(&self, expression: &str) -> Result<Value, Refused> {
         let script = format!("return {expression}");
-        self.client.execute(&script, vec![]).await
+        self.driver.lock().await.execute(&script, vec![]).await
     }
 
     /// Runs a script's body in the page; its `arguments` are given, and its `return` is returned.
     /// The page's policy (CSP) does not bind it.
     pub async fn execute(&self, script: &str, arguments: Vec<Value>) -> Value {
-        let done = self.client.execute(script, arguments).await;
+        let done = self.driver.lock().await.execute(script, arguments).await;
         done.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
@@ -240,7 +245,11 @@ impl Browser {
         let folder = crate::target().join("screenshots");
         fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join(format!("{name}.png"));
-        let picture = self.client.screenshot().await.expect("a picture");
+        // Firefox's whole page would be taller.
+        let picture = self
+            .run(&driver::SCREENSHOT, json!({ "full": false }))
+            .await;
+        let picture = base64::decode(picture.as_str().expect("text"));
         fs::write(&file, picture).expect("it is writable");
         file
     }
@@ -254,30 +263,26 @@ impl Browser {
     }
 
     /// The tab that is driven.
-    pub async fn tab(&self) -> WindowHandle {
-        self.client.window().await.expect("a tab")
+    pub async fn tab(&self) -> Tab {
+        let tab = self.run(&driver::TAB, json!({})).await;
+        Tab(tab.as_str().expect("its name").to_owned())
     }
 
     /// Opens an empty tab, which is driven from now on.
-    pub async fn new_tab(&self) -> WindowHandle {
-        let tab = self
-            .client
-            .new_window(true)
-            .await
-            .expect("a new tab")
-            .handle;
+    pub async fn new_tab(&self) -> Tab {
+        let tab = self.run(&driver::NEW_TAB, json!({ "type": "tab" })).await;
+        let tab = Tab(tab["handle"].as_str().expect("its name").to_owned());
         self.switch_to(&tab).await;
         tab
     }
 
-    pub async fn switch_to(&self, tab: &WindowHandle) {
-        let switched = self.client.switch_to_window(tab.clone()).await;
-        switched.expect("the tab is open");
+    pub async fn switch_to(&self, tab: &Tab) {
+        self.run(&driver::SWITCH, json!({ "handle": tab.0 })).await;
     }
 
     /// Closes the tab that is driven; this one is driven next.
-    pub async fn close_tab(&self, next: &WindowHandle) {
-        self.client.close_window().await.expect("the tab is open");
+    pub async fn close_tab(&self, next: &Tab) {
+        self.run(&driver::CLOSE_TAB, json!({})).await;
         self.switch_to(next).await;
     }
 
@@ -289,7 +294,7 @@ impl Browser {
         self.try_eval("1").await.ok();
         match self.kind {
             Kind::Chromium => {
-                let log = self.own("se/log", json!({ "type": "browser" })).await;
+                let log = self.run(&driver::LOG, json!({ "type": "browser" })).await;
                 let entries = log.as_array().expect("a list").iter();
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 entries
@@ -310,26 +315,29 @@ impl Browser {
     pub async fn finish(self) {
         let errors = self.errors().await;
         assert!(errors.is_empty(), "{:?}: {errors:#?}", self.kind);
-        self.client.close().await.expect("the browser ends");
+        // Chromium needs no flags.
+        self.run(&driver::QUIT, json!({ "flags": ["eForceQuit"] }))
+            .await;
     }
 
-    async fn own(&self, path: &'static str, body: Value) -> Value {
-        let done = self.client.issue_cmd(Own { path, body }).await;
-        done.unwrap_or_else(|error| panic!("{path}: {error}"))
+    async fn run(&self, name: &Name, parameters: Value) -> Value {
+        let what = parameters.to_string();
+        let done = self.driver.lock().await.run(name, parameters).await;
+        done.unwrap_or_else(|error| panic!("{name:?} {what}: {error}"))
     }
 
     /// A command of the `DevTools` protocol.
     async fn in_chromium(&self, command: &str, parameters: Value) -> Value {
         assert_eq!(self.kind, Kind::Chromium, "{command} is Chromium's");
         let body = json!({ "cmd": command, "params": parameters });
-        self.own("goog/cdp/execute", body).await
+        self.run(&driver::DEV_TOOLS, body).await
     }
 
     /// Runs a script in the browser itself, not in the page.
     async fn in_firefox(&self, script: &str, arguments: Vec<Value>) -> Value {
-        let context = |name| self.own("moz/context", json!({ "context": name }));
+        let context = |name| self.run(&driver::CONTEXT, json!({ "value": name }));
         context("chrome").await;
-        let done = self.client.execute(script, arguments).await;
+        let done = self.driver.lock().await.execute(script, arguments).await;
         context("content").await;
         done.unwrap_or_else(|error| panic!("{script}: {error}"))
     }

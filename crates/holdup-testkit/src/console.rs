@@ -26,8 +26,24 @@ impl Events {
         Self(reply, Vec::new())
     }
 
+    /// Reads on until a message is as wanted, and returns it.
+    pub fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        for message in self.by_ref() {
+            if wanted(&message) {
+                return message;
+            }
+            assert!(Instant::now() < deadline, "no message: {what}");
+        }
+        panic!("the events ended before: {what}");
+    }
+}
+
+impl Iterator for Events {
+    type Item = Value;
+
     /// The next message; `None` when the server ends it.
-    pub fn next(&mut self) -> Option<Value> {
+    fn next(&mut self) -> Option<Value> {
         while self.1.is_empty() {
             let chunk = self.0.chunk().expect("a chunk or a proper end")?;
             let lines = chunk.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -35,18 +51,6 @@ impl Events {
         }
         let text = self.1.pop().expect("just filled");
         Some(serde_json::from_str(&text).expect("JSON"))
-    }
-
-    /// Reads on until a message is as wanted, and returns it.
-    pub fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        while let Some(message) = self.next() {
-            if wanted(&message) {
-                return message;
-            }
-            assert!(Instant::now() < deadline, "no message: {what}");
-        }
-        panic!("the events ended before: {what}");
     }
 }
 

@@ -1,15 +1,22 @@
-//! The programs that drive browsers: chromedriver and geckodriver, each with its browser.
+//! A browser that a test drives: Chromium through chromedriver, Firefox by its own protocol.
+
+mod chromium;
+mod firefox;
+mod http;
+mod marionette;
 
 use std::env;
+use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use self::http::WebDriver;
+use self::marionette::Marionette;
 use crate::external::External;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,20 +25,122 @@ pub enum Kind {
     Firefox,
 }
 
-/// Starts a driver and its browser, with a fresh profile. What is returned first kills both when
-/// it is dropped, by their process group.
-pub async fn start(kind: Kind) -> (External, Client) {
-    let (driver, capabilities) = match kind {
-        Kind::Chromium => chromium(),
-        Kind::Firefox => firefox(),
-    };
-    let capabilities = capabilities.as_object().expect("an object").clone();
-    let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities)
-        .connect(&format!("http://{}", driver.address))
-        .await
-        .unwrap_or_else(|error| panic!("{kind:?} does not start: {error}"));
-    (driver, client)
+/// A command of WebDriver, by its two names: Marionette's, and the method and path of HTTP. `{id}` in
+/// the path is the parameter of that name.
+#[derive(Debug)]
+pub(crate) struct Name {
+    marionette: &'static str,
+    method: &'static str,
+    path: &'static str,
+}
+
+const fn name(marionette: &'static str, method: &'static str, path: &'static str) -> Name {
+    Name {
+        marionette,
+        method,
+        path,
+    }
+}
+
+pub(crate) const NAVIGATE: Name = name("WebDriver:Navigate", "POST", "/url");
+pub(crate) const EXECUTE: Name = name("WebDriver:ExecuteScript", "POST", "/execute/sync");
+pub(crate) const FIND: Name = name("WebDriver:FindElement", "POST", "/element");
+pub(crate) const FOCUSED: Name = name("WebDriver:GetActiveElement", "GET", "/element/active");
+pub(crate) const CLICK: Name = name("WebDriver:ElementClick", "POST", "/element/{id}/click");
+pub(crate) const CLEAR: Name = name("WebDriver:ElementClear", "POST", "/element/{id}/clear");
+pub(crate) const TYPE: Name = name("WebDriver:ElementSendKeys", "POST", "/element/{id}/value");
+pub(crate) const SCREENSHOT: Name = name("WebDriver:TakeScreenshot", "GET", "/screenshot");
+pub(crate) const TAB: Name = name("WebDriver:GetWindowHandle", "GET", "/window");
+pub(crate) const NEW_TAB: Name = name("WebDriver:NewWindow", "POST", "/window/new");
+pub(crate) const SWITCH: Name = name("WebDriver:SwitchToWindow", "POST", "/window");
+pub(crate) const CLOSE_TAB: Name = name("WebDriver:CloseWindow", "DELETE", "/window");
+pub(crate) const QUIT: Name = name("Marionette:Quit", "DELETE", "");
+/// Firefox only: whether scripts run in the page ("content") or in the browser itself ("chrome").
+pub(crate) const CONTEXT: Name = name("Marionette:SetContext", "", "");
+/// Chromium only: a command of `DevTools`.
+pub(crate) const DEV_TOOLS: Name = name("", "POST", "/goog/cdp/execute");
+/// Chromium only: what its console showed since it was asked last.
+pub(crate) const LOG: Name = name("", "POST", "/se/log");
+
+/// What a browser says instead of a result, or why it says nothing.
+#[derive(Debug)]
+pub(crate) struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<&Value> for Refused {
+    /// Of WebDriver's error object.
+    fn from(error: &Value) -> Self {
+        let text = |key: &str| error[key].as_str().unwrap_or_default();
+        Self(format!("{}: {}", text("error"), text("message")))
+    }
+}
+
+enum Session {
+    WebDriver(WebDriver),
+    Marionette(Marionette),
+}
+
+/// A browser with a fresh profile.
+pub(crate) struct Driver {
+    session: Session,
+    /// Its processes: killed when this is dropped, by their process group.
+    _process: External,
+}
+
+impl Driver {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let started = match kind {
+            Kind::Chromium => chromium::start().await,
+            Kind::Firefox => firefox::start().await,
+        };
+        started.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}"))
+    }
+
+    /// Runs a command, and returns the value that it results in.
+    pub(crate) async fn run(&mut self, name: &Name, parameters: Value) -> Result<Value, Refused> {
+        match &mut self.session {
+            Session::Marionette(session) => session.run(name.marionette, parameters).await,
+            Session::WebDriver(session) => {
+                let id = parameters["id"].as_str().unwrap_or_default();
+                let path = name.path.replace("{id}", id);
+                session.run(name.method, &path, parameters).await
+            }
+        }
+    }
+
+    /// The id of an element that a command found.
+    pub(crate) async fn element(
+        &mut self,
+        name: &Name,
+        parameters: Value,
+    ) -> Result<String, Refused> {
+        // As the standard names the key.
+        const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+        let found = self.run(name, parameters).await?;
+        let id = found[ELEMENT].as_str();
+        id.map(str::to_owned)
+            .ok_or_else(|| Refused(format!("no element: {found}")))
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        script: &str,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Refused> {
+        self.run(&EXECUTE, json!({ "script": script, "args": arguments }))
+            .await
+    }
 }
 
 /// Where the browser keeps everything, its profile included. Not below the build's folder: the
@@ -50,107 +159,4 @@ fn at_home(mut command: Command, folder: &Path) -> Command {
         command.env_remove(elsewhere);
     }
     command
-}
-
-/// It asks for a free port of IPv6 and then takes the same of IPv4, which may be somebody else's:
-/// then it ends at once, and is started anew.
-fn chromedriver() -> External {
-    for _ in 0..10 {
-        let folder = temporary();
-        let mut command = at_home(Command::new("chromedriver"), &folder);
-        command.arg("--port=0");
-        let before = ["started successfully on port "];
-        match External::try_saying(command, &before, Some(folder)) {
-            Ok(driver) => return driver,
-            Err(said)
-                if said
-                    .iter()
-                    .any(|line| line.contains("Address already in use")) => {}
-            Err(said) => panic!("chromedriver does not say where it is: {said:#?}"),
-        }
-    }
-    panic!("chromedriver found no free port ten times");
-}
-
-fn chromium() -> (External, Value) {
-    let driver = chromedriver();
-    let arguments = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ];
-    let capabilities = json!({
-        "goog:chromeOptions": { "args": arguments },
-        "goog:loggingPrefs": { "browser": "ALL" },
-        // Do not wait for the page to end: it may be a stream.
-        "pageLoadStrategy": "none",
-    });
-    (driver, capabilities)
-}
-
-fn firefox() -> (External, Value) {
-    let folder = temporary();
-    // scripts/test builds it below the build's folder.
-    let built = crate::target().join("tools/bin/geckodriver");
-    let geckodriver = Some(built).filter(|built| built.is_file());
-    let geckodriver = geckodriver.unwrap_or_else(|| on_path("geckodriver"));
-    let mut command = at_home(Command::new(geckodriver), &folder);
-    // The system access is for scripts in the browser itself: they see what its console shows.
-    command.args([
-        "--port",
-        "0",
-        "--websocket-port",
-        "0",
-        "--allow-system-access",
-    ]);
-    command.arg("--profile-root").arg(&folder);
-    let driver = External::saying(command, &["Listening on 127.0.0.1:"], Some(folder));
-    let nowhere = "data:,nowhere";
-    let capabilities = json!({
-        "moz:firefoxOptions": {
-            "binary": on_path("firefox-esr"),
-            "args": ["-headless"],
-            // geckodriver sets most of what keeps it off the net; these are for certain.
-            "prefs": {
-                "app.normandy.enabled": false,
-                "app.update.auto": false,
-                "app.update.disabledForTesting": true,
-                "browser.region.network.url": "",
-                "browser.safebrowsing.downloads.enabled": false,
-                "browser.safebrowsing.malware.enabled": false,
-                "browser.safebrowsing.phishing.enabled": false,
-                "browser.search.update": false,
-                "browser.shell.checkDefaultBrowser": false,
-                "datareporting.healthreport.uploadEnabled": false,
-                "datareporting.policy.dataSubmissionEnabled": false,
-                "extensions.getAddons.cache.enabled": false,
-                "extensions.update.enabled": false,
-                "media.gmp-manager.updateEnabled": false,
-                "messaging-system.rsexperimentloader.enabled": false,
-                "network.captive-portal-service.enabled": false,
-                "network.connectivity-service.enabled": false,
-                "network.dns.disablePrefetch": true,
-                "network.prefetch-next": false,
-                "network.trr.mode": 5,
-                "services.settings.server": nowhere,
-                "toolkit.telemetry.server": nowhere,
-                "toolkit.telemetry.unified": false,
-            },
-        },
-        "pageLoadStrategy": "none",
-    });
-    (driver, capabilities)
-}
-
-fn on_path(program: &str) -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(program));
-    let found = { found }.find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("{program} is missing; scripts/test installs it"))
 }

@@ -6,14 +6,16 @@
     missing_docs,
     clippy::missing_panics_doc,
     clippy::missing_errors_doc,
+    clippy::new_without_default,
     reason = "its users are tests, and a panic is how it fails"
 )]
 
 pub mod app;
+mod base64;
 pub mod browser;
 pub mod client;
 pub mod console;
-pub mod driver;
+mod driver;
 pub mod external;
 pub mod fifo;
 pub mod harness;

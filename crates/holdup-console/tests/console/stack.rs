@@ -67,13 +67,6 @@ async fn assert_told(browser: &Browser) {
     assert_eq!(browser.eval(fits).await, true);
 }
 
-/// Presses a key where the keyboard's place is.
-async fn press(browser: &Browser, key: Key) {
-    let place = browser.client.active_element().await;
-    let pressed = place.expect("a place").send_keys(&key).await;
-    pressed.expect("it takes keys");
-}
-
 #[tokio::test]
 async fn the_line_that_holds_a_worker_is_shown_on_demand() {
     let (watch, let_go) = (Watch::new(), Arc::default());
@@ -96,12 +89,12 @@ async fn the_line_that_holds_a_worker_is_shown_on_demand() {
     browser.resize(360, 740).await;
     assert_told(&browser).await;
     browser.screenshot("console-stack-360").await;
-    press(&browser, Key::Escape).await;
+    browser.press(Key::Escape).await;
     let closed = "!document.querySelector('#stack').open";
     browser.wait_until(closed).await;
     let focused = "document.activeElement.matches('#workers .stack')";
     assert_eq!(browser.eval(focused).await, true, "the place is kept");
-    press(&browser, Key::Enter).await;
+    browser.press(Key::Enter).await;
     assert_told(&browser).await;
     assert!(!held.is_finished(), "all of this was seen while it lasted");
 
@@ -110,7 +103,7 @@ async fn the_line_that_holds_a_worker_is_shown_on_demand() {
     assert_eq!(held.join().expect("an answer"), 200);
     browser.wait_for("[data-worker='0'][data-held=false]").await;
     assert_told(&browser).await;
-    press(&browser, Key::Escape).await;
+    browser.press(Key::Escape).await;
     browser.wait_until(closed).await;
     let moved = "document.activeElement.id === 'holds'";
     browser.wait_until(moved).await;

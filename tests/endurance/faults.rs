@@ -12,7 +12,9 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::client::{Tally, come_and_go};
 use crate::gauges::{figure, raise_open_files};
-use crate::server::{PATIENCE, Server, pause};
+use holdup_testkit::{PATIENCE, pause};
+
+use crate::server::Server;
 
 fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();

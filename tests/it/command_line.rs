@@ -6,8 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::client::{get, send};
 use crate::support::server::Server;
+use holdup_testkit::client::{get, send};
 
 fn holdup(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));

@@ -5,8 +5,8 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::support::client::{Reply, Tick, connect, get, send};
 use crate::support::server::Server;
+use holdup_testkit::client::{Reply, Tick, connect, get, send};
 
 fn request(line: &str) -> Vec<u8> {
     format!("{line} HTTP/1.1\r\nHost: lab\r\n\r\n").into_bytes()

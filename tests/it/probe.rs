@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::support::external::{External, gunicorn, http_server, nginx, node, tornado};
 use crate::support::server::Server;
+use holdup_testkit::external::{External, gunicorn, http_server, nginx, node, tornado};
 
 static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let schema = include_str!("../../schema/probe.schema.json");

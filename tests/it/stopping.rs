@@ -4,8 +4,8 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::support::client::get;
 use crate::support::server::Server;
+use holdup_testkit::client::get;
 
 #[test]
 fn sigterm_and_sigint_let_a_stream_finish_properly_and_exit_0() {

@@ -2,14 +2,11 @@
 
 use std::thread;
 
-use actix_web::{App, HttpResponse, web};
 use holdup::lesson;
-use holdup_watch::Watch;
 
 use super::*;
-use crate::support::app::serve;
-use crate::support::browser::{Browser, Kind};
 use crate::support::server::Server;
+use holdup_testkit::browser::{Browser, Kind};
 
 /// The lab with its console in a browser.
 async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
@@ -294,87 +291,6 @@ async fn it_fits_a_phone_and_the_dark_and_asks_for_no_pointer() {
     let live = "document.querySelectorAll('[role=status], [aria-live]').length > 0";
     assert_eq!(browser.eval(live).await, true);
     assert_eq!(held.join().expect("ticks"), 21);
-    browser.finish().await;
-}
-
-#[tokio::test]
-async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
-    let watch = Watch::new();
-    let served = {
-        let watch = watch.clone();
-        serve(move || {
-            let report = async || HttpResponse::Ok().body("done");
-            App::new()
-                .route("/report", web::get().to(report))
-                .wrap(watch.clone())
-        })
-    };
-    let start = |address: String| {
-        holdup_console::Console::builder(&watch, address)
-            .app(format!("http://{}", served.address))
-            .button("/report")
-            .start()
-            .expect("a console")
-    };
-    let console = start("127.0.0.1:0".to_owned());
-    let address = console.address();
-    let browser = Browser::start(Kind::Chromium).await;
-    browser.goto(&format!("http://{address}/")).await;
-    browser.wait_for("body[data-state=live]").await;
-    browser.wait_for("[data-button='0'] button.run").await;
-    assert_eq!(
-        browser
-            .eval("document.querySelector('#browser').hidden")
-            .await,
-        true
-    );
-    browser.click("[data-button='0'] button.run").await;
-    // An answer at once says nothing.
-    browser
-        .wait_for("[data-button='0'] .verdict[data-kind=inconclusive]")
-        .await;
-
-    // It finds back by itself when the app comes back.
-    drop(console);
-    browser.wait_for("body[data-state=reconnecting]").await;
-    let _console = start(address.to_string());
-    browser.wait_for("body[data-state=live]").await;
-    let errors = browser.errors().await;
-    assert!(
-        errors.iter().all(|error| error.contains("/events")),
-        "{errors:?}"
-    );
-    browser.finish().await;
-}
-
-#[tokio::test]
-async fn a_worker_that_is_gone_is_not_shown_any_more() {
-    let watch = Watch::new();
-    let app = || {
-        let watch = watch.clone();
-        serve(move || {
-            let hello = async || HttpResponse::Ok().body("hello");
-            App::new()
-                .route("/", web::get().to(hello))
-                .wrap(watch.clone())
-        })
-    };
-    let first = app();
-    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0")
-        .start()
-        .expect("a console");
-    let browser = Browser::start(Kind::Chromium).await;
-    browser
-        .goto(&format!("http://{}/", console.address()))
-        .await;
-    assert_eq!(get(first.address, "/").status, 200);
-    browser.wait_for("[data-worker='0']").await;
-    drop(first);
-    let second = app();
-    assert_eq!(get(second.address, "/").status, 200);
-    browser.wait_for("[data-worker='1']").await;
-    let alone = "document.querySelectorAll('#workers li').length === 1";
-    browser.wait_until(alone).await;
     browser.finish().await;
 }
 

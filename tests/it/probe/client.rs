@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{expect, json};
-use crate::support::paced;
+use holdup_testkit::paced;
 
 const PACED: Duration = Duration::from_millis(300);
 

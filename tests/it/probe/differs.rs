@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{expect, json, probe};
-use crate::support::odd::{serve, write};
-use crate::support::server::{PATIENCE, pause};
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::{PATIENCE, pause};
 
 const WORK: Duration = Duration::from_millis(200);
 

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::{expect, json, probe};
-use crate::support::odd::{serve, write};
-use crate::support::server::pause;
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::pause;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                     Transfer-Encoding: chunked\r\n\r\n";

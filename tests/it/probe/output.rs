@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use super::{External, http_server, json, node, probe, url};
-use crate::support::external::folder;
 use crate::support::server::Server;
+use holdup_testkit::external::folder;
 
 #[test]
 fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {

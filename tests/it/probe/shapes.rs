@@ -6,10 +6,10 @@ use actix_web::{App, HttpResponse, rt, web};
 use serde_json::Value;
 
 use super::{REPEATS, expect, json, probe, url};
-use crate::support::app::serve as actix;
-use crate::support::external::shapes;
-use crate::support::odd::{serve, write};
-use crate::support::server::pause;
+use holdup_testkit::app::serve as actix;
+use holdup_testkit::external::shapes;
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::pause;
 
 /// What people read, once it has a verdict, of a server that nobody has asked before.
 fn text(path: &str, arguments: &[&str]) -> String {

@@ -1,11 +1,2 @@
-pub(crate) mod app;
-pub(crate) mod browser;
-pub(crate) mod client;
-pub(crate) mod driver;
-pub(crate) mod external;
-pub(crate) mod fifo;
 pub(crate) mod lab;
-pub(crate) mod odd;
-pub(crate) mod paced;
-pub(crate) mod prometheus;
 pub(crate) mod server;

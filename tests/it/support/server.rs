@@ -7,11 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use holdup_testkit::{PATIENCE, pause};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// Longer than anything here takes on the slowest machine: reaching it is a failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many lines of the log are kept for sure.
 const LINES: usize = 100_000;
@@ -167,9 +165,4 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test's own thread may wait")]
-pub(crate) fn pause(duration: Duration) {
-    thread::sleep(duration);
 }

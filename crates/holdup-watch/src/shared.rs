@@ -185,18 +185,23 @@ impl Shared {
         self.closed.is_empty() && settled.is_ok_and(|settled| settled.untold == 0)
     }
 
-    /// The holds that nobody has been told of. Only for the monitor: from now on, what it overslept in them
-    /// is taken to be known.
-    pub(super) fn untold(&self) -> Vec<Hold> {
+    /// The holds that nobody has been told of, and when those began that are none after all. Only for the
+    /// monitor: from now on, what it overslept in them is taken to be known.
+    pub(super) fn untold(&self) -> (Vec<Hold>, Vec<(usize, Duration)>) {
         let mut settled = self.settle();
         let told = settled.holds.len() - std::mem::take(&mut settled.untold);
         let untold = settled.holds.split_off(told);
-        let known: Vec<_> = untold
-            .into_iter()
-            .filter_map(|hold| self.known(hold))
-            .collect();
+        let (mut known, mut none) = (Vec::<Recorded>::new(), Vec::new());
+        for recorded in untold {
+            let began = (recorded.hold.worker, recorded.hold.started);
+            match self.known(recorded) {
+                Some(recorded) => known.push(recorded),
+                None => none.push(began),
+            }
+        }
         settled.holds.extend(known.iter().cloned());
-        known.into_iter().map(|recorded| recorded.hold).collect()
+        let known = known.into_iter().map(|recorded| recorded.hold).collect();
+        (known, none)
     }
 
     /// The hold with what is known of the time in which the process was stopped; `None` when without that

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Span, millis};
+use super::{HumanDuration, millis};
 
 /// One request's share in a hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,7 +80,7 @@ impl fmt::Display for Culprit {
             f,
             "{method} {route} ({}, {polls} {times}, {})",
             part.name(),
-            Span(*busy)
+            HumanDuration(*busy)
         )
     }
 }

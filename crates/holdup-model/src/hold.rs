@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Activity, Culprit, Line, LineSummary, Span, millis};
+use super::{Activity, Culprit, HumanDuration, Line, LineSummary, millis};
 
 /// A period in which one worker never got back to its other work.
 ///
@@ -122,7 +122,7 @@ impl Hold {
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (worker, duration) = (self.worker, Span(self.duration));
+        let (worker, duration) = (self.worker, HumanDuration(self.duration));
         let (holds, so_far) = if self.ongoing {
             ("holds", " so far")
         } else {
@@ -153,10 +153,10 @@ impl fmt::Display for Hold {
         }
         write!(f, " for {duration}{so_far}")?;
         if let Some(cpu) = self.cpu {
-            write!(f, " ({} of it computing", Span(cpu))?;
+            write!(f, " ({} of it computing", HumanDuration(cpu))?;
             match self.descheduled {
                 Some(descheduled) if descheduled * 10 >= self.duration => {
-                    write!(f, ", {} not scheduled)", Span(descheduled))?;
+                    write!(f, ", {} not scheduled)", HumanDuration(descheduled))?;
                 }
                 _ => f.write_str(")")?,
             }

@@ -25,13 +25,13 @@
 mod activity;
 mod client;
 mod culprit;
+mod duration;
 mod event;
 mod failure;
 mod hold;
 mod lane;
 mod line;
 pub mod millis;
-mod span;
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ use serde::{Serialize, Serializer};
 pub use activity::Activity;
 pub use client::ClientTime;
 pub use culprit::{Culprit, Part};
+pub use duration::HumanDuration;
 pub use event::{Event, WorkerStatus};
 pub use failure::Failure;
 pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use line::{Line, LineSummary};
-pub use span::Span;
 
 /// The lanes of the requests that were asked together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -180,7 +180,7 @@ impl Trials {
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {}", HumanDuration(LONGEST));
+                let why = format!("it took longer than {:#}", HumanDuration(LONGEST));
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),

@@ -9,6 +9,7 @@
 //! | [`lesson`] | the line in which each handler differs, from its source |
 //! | [`countdown`] | what they share: the query, the ticks on schedule, the formats |
 //! | [`streams`] | the streams in flight: counted, bounded, logged |
+//! | [`problem`] | errors as clients see them |
 //! | [`limits`] | how many streams, connections and requests the open files allow |
 //! | [`routes`] | the lab as an actix app: every path and what answers it |
 //! | [`serve`] | puts the lab together: bind, run, stop |
@@ -19,6 +20,7 @@ pub mod countdown;
 pub mod handlers;
 pub mod lesson;
 pub mod limits;
+pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod streams;

@@ -128,7 +128,7 @@ impl Lab {
         let Limits {
             streams,
             connections,
-        } = Limits::within(limits::raise_open_files(), settings.max_streams)?;
+        } = Limits::within(limits::open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
         // A countdown's query has no secrets, and its label tells which is which.
         let watch = Watch::new().record_query(true);

@@ -10,9 +10,6 @@ use super::message::Message;
 use holdup_model::{as_ms, as_ms_or_null};
 use holdup_watch::{Event, Hold};
 
-/// The most lanes that are shown: more than a screen has room for.
-const LANES: usize = 100;
-
 /// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
 const CHUNKS: usize = 120;
 
@@ -46,6 +43,8 @@ pub(super) struct Board {
     all_drawn: Duration,
     /// How many lanes were recorded before.
     before: u64,
+    /// The most lanes that are shown.
+    most_lanes: usize,
     /// What has not been told yet.
     dropped: Vec<u64>,
     released: Vec<Hold>,
@@ -128,10 +127,11 @@ pub(super) struct Totals {
 }
 
 impl Board {
-    /// One that begins when `before` lanes were recorded already.
-    pub(super) fn after(before: u64) -> Self {
+    /// One of at most so many lanes that begins when `before` lanes were recorded already.
+    pub(super) fn new(before: u64, most_lanes: usize) -> Self {
         Self {
             before,
+            most_lanes,
             ..Self::default()
         }
     }
@@ -174,7 +174,7 @@ impl Board {
                     told: Told::default(),
                 };
                 self.lanes.insert(number, lane);
-                if self.lanes.len() > LANES {
+                if self.lanes.len() > self.most_lanes {
                     self.make_room();
                 }
             }
@@ -312,7 +312,7 @@ impl Board {
             })
             .collect();
         waiting.sort_unstable_by_key(|waiting| (waiting.since, waiting.peer));
-        waiting.truncate(LANES);
+        waiting.truncate(self.most_lanes);
         waiting
     }
 
@@ -455,7 +455,7 @@ mod tests {
             ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
             ("[fe80::1]:50000", "[fe80::1%2]:50000"),
         ] {
-            let mut board = Board::default();
+            let mut board = Board::new(0, 100);
             let peers = [kernel.parse().expect("an address")];
             board.set_unread(&peers, ms(100));
             board.set_unread(&peers, ms(200));
@@ -473,7 +473,7 @@ mod tests {
     #[test]
     fn all_who_wait_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, 100);
         let peers: Vec<_> = (1..=LANES + 50)
             .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
             .collect();
@@ -490,7 +490,7 @@ mod tests {
     #[test]
     fn a_request_that_is_not_told_yet_is_not_hidden() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, 100);
         let hidden = |board: &mut Board, open, now| {
             board.turn(open, ms(now));
             board.totals().hidden

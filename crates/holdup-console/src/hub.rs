@@ -14,9 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::board::{Board, Ms};
 use super::looks::Looks;
-use super::message::{Button, Lab, Message, Snapshot, Worker};
+use super::message::{Intro, Message, Snapshot, Worker};
+use super::probes::{Published, Trial};
 use super::trace;
-use super::trial::Trial;
 use super::unread::unread;
 use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
 
@@ -43,14 +43,14 @@ const READERS: &str = "holdup_console_readers";
 
 /// What a reader or a page may ask.
 pub(super) enum Command {
-    /// The picture so far, and all news from then on. Where the lab is found, as the reader's
-    /// browser sees it.
+    /// The picture so far, and all news from then on. Where the app is, as the reader's browser has to
+    /// name it.
     Join(
-        Option<Lab>,
+        Option<String>,
         oneshot::Sender<(Bytes, broadcast::Receiver<Bytes>)>,
     ),
     /// The picture.
-    State(Option<Lab>, oneshot::Sender<Bytes>),
+    State(Option<String>, oneshot::Sender<Bytes>),
     /// The picture as a trace.
     Trace(oneshot::Sender<Value>),
 }
@@ -60,7 +60,9 @@ pub(super) struct Hub {
     pub(super) events: Subscription,
     /// How many lanes were recorded before this console began.
     pub(super) lanes_before: u64,
-    pub(super) buttons: Vec<Button>,
+    pub(super) buttons: Vec<Published>,
+    pub(super) intro: Option<Intro>,
+    pub(super) most_lanes: usize,
     /// The port of the app, where it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -101,7 +103,7 @@ impl Hub {
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {
-                board: Board::after(self.lanes_before),
+                board: Board::new(self.lanes_before, self.most_lanes),
                 news: broadcast::channel(BEHIND).0,
                 figures: Figures::default(),
                 held: HashMap::new(),
@@ -237,14 +239,14 @@ impl Hub {
     fn answer(&self, state: &State, command: Command) {
         // Whoever asked may be gone, and that is all right.
         match command {
-            Command::Join(lab, reply) => {
+            Command::Join(app, reply) => {
                 let mut news = News::default();
-                self.snapshot(state, lab, |snapshot| news.add(snapshot));
+                self.snapshot(state, app, |snapshot| news.add(snapshot));
                 let first = news.into_bytes();
                 reply.send((first, state.news.subscribe())).ok();
             }
-            Command::State(lab, reply) => {
-                self.snapshot(state, lab, |snapshot| {
+            Command::State(app, reply) => {
+                self.snapshot(state, app, |snapshot| {
                     let json = serde_json::to_vec(snapshot).unwrap_or_default();
                     reply.send(json.into()).ok();
                 });
@@ -259,7 +261,7 @@ impl Hub {
     }
 
     /// Gives `tell` all there is to know.
-    fn snapshot(&self, state: &State, lab: Option<Lab>, tell: impl FnOnce(&Message<'_>)) {
+    fn snapshot(&self, state: &State, app: Option<String>, tell: impl FnOnce(&Message<'_>)) {
         let mut held = self.watch.held_now();
         let mut held_by = |worker| {
             let place = held.iter().position(|hold| hold.worker == worker)?;
@@ -276,7 +278,11 @@ impl Hub {
             version: env!("CARGO_PKG_VERSION"),
             now_ms: Ms(self.watch.elapsed()),
             threshold_ms: Ms(self.watch.least_hold()),
-            lab,
+            intro: self
+                .intro
+                .as_ref()
+                .map(|intro| intro.at(app.as_deref().unwrap_or_default())),
+            app_url: app,
             buttons: &self.buttons,
             workers: workers.collect(),
             lanes: board.lanes().collect(),

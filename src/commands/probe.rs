@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-use holdup_model::Span;
+use holdup_model::HumanDuration;
 use holdup_probe::{End, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
@@ -45,8 +45,8 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
             "--for is {}, but no request may take longer than {} (--timeout); allowed: less",
-            Span(lasting),
-            Span(timeout)
+            HumanDuration(lasting),
+            HumanDuration(timeout)
         );
         return Err(error.into());
     }

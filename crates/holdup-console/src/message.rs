@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::board::{Lane, Ms, Totals, Waiting};
 use super::probes::{Published, Trial};
-use holdup_watch::{Hold, Load};
+use holdup_watch::{Hold, WorkerStatus};
 
 /// All there is to know, for a reader that begins.
 #[derive(Debug, Serialize)]
@@ -46,7 +46,7 @@ impl Intro {
 #[derive(Debug, Serialize)]
 pub(super) struct Worker {
     #[serde(flatten)]
-    pub(super) load: Load,
+    pub(super) load: WorkerStatus,
     pub(super) held: Option<Said>,
 }
 
@@ -119,7 +119,7 @@ pub(super) enum Message<'a> {
     Now {
         now_ms: Ms,
         totals: Totals,
-        workers: Vec<Load>,
+        workers: Vec<WorkerStatus>,
     },
     /// The last one, to a reader that fell behind.
     Behind { detail: String },

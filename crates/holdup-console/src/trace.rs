@@ -6,14 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::board::{Board, Lane};
-use holdup_watch::{Hold, Load};
+use holdup_watch::{Hold, WorkerStatus};
 
 /// The one process of the trace.
 const PROCESS: u32 = 1;
 
 /// All that is shown now. A worker is a thread of the trace, with its holds; each request is a
 /// track of its own, as requests overlap.
-pub(super) fn trace(board: &Board, workers: &[Load], held: &[Hold], now: Duration) -> Value {
+pub(super) fn trace(
+    board: &Board,
+    workers: &[WorkerStatus],
+    held: &[Hold],
+    now: Duration,
+) -> Value {
     let mut events = vec![json!({
         "ph": "M", "pid": PROCESS, "name": "process_name", "args": {"name": "holdup"},
     })];

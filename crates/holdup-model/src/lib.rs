@@ -22,19 +22,30 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
 mod client;
+mod culprit;
+mod duration;
+mod event;
 mod failure;
+mod hold;
 mod lane;
-mod span;
+mod line;
+pub mod millis;
 
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use activity::Activity;
 pub use client::ClientTime;
+pub use culprit::{Culprit, Part};
+pub use duration::HumanDuration;
+pub use event::{Event, WorkerStatus};
 pub use failure::Failure;
+pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
-pub use span::Span;
+pub use line::{Line, LineSummary};
 
 /// The lanes of the requests that were asked together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -42,7 +42,7 @@ mod text;
 use std::iter;
 use std::time::Duration;
 
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 pub use style::Style;
 pub use svg::svg;
@@ -150,7 +150,7 @@ fn outcome(lane: &Lane) -> String {
     let Some(ended) = lane.ended_at() else {
         return "going".to_owned();
     };
-    let took = Span(ended.saturating_sub(lane.asked_at()));
+    let took = HumanDuration(ended.saturating_sub(lane.asked_at()));
     match (lane.failure(), lane.status()) {
         (Some(failure), _) => format!("{took}, {failure}"),
         (None, Some(status @ 400..)) => format!("{took}, status {status}"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Axis, MAX_LABEL, outcome, shown_label, shown_outcome, widest};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Sizes in pixels. A README shows pictures some 800 wide; at half of that 14-pixel text is still
 /// legible.
@@ -94,7 +94,7 @@ pub fn svg(timeline: &Timeline, title: &str) -> String {
         y + 4.0,
         y + ROW,
         y + ROW,
-        Span(axis.length()),
+        HumanDuration(axis.length()),
     );
     picture
 }
@@ -156,7 +156,7 @@ impl Row {
              <title>{title} {}</title></rect>",
             self.y,
             (end - x).max(0.0),
-            Span(to.saturating_sub(from)),
+            HumanDuration(to.saturating_sub(from)),
         )
     }
 
@@ -172,7 +172,7 @@ impl Row {
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width}\" height=\"{BAR}\">\
              <title>{title} after {}</title></rect>",
             self.y,
-            Span(at.saturating_sub(asked)),
+            HumanDuration(at.saturating_sub(asked)),
         )
     }
 }

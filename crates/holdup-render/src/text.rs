@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{Glyphs, Style};
 use super::{Axis, MAX_LABEL, shown_label, shown_outcome, widest};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.
 const MIN_BAR: usize = 10;
@@ -32,7 +32,7 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         .collect();
     let labels = widest(rows.iter().map(|row| &row.0));
     let outcomes = widest(rows.iter().map(|row| &row.1));
-    let length = Span(axis.length()).to_string();
+    let length = HumanDuration(axis.length()).to_string();
     let bar = style
         .width
         .saturating_sub(labels + outcomes + 4)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use holdup_model::{Lane, Span, as_ms};
+use holdup_model::{HumanDuration, Lane, as_ms};
 
 /// The shortest answer whose chunks are read. Within less, a network delivers a stream in one burst
 /// now and then.
@@ -59,7 +59,7 @@ impl fmt::Display for Delivery {
             Self::Streamed { chunks, first } => write!(
                 f,
                 "Streamed: {chunks} chunks, the first after {}.",
-                Span(first)
+                HumanDuration(first)
             ),
             Self::Buffered {
                 chunks,
@@ -70,17 +70,17 @@ impl fmt::Display for Delivery {
                     0 => write!(
                         f,
                         "Buffered: nothing for {}, then all {chunks} chunks",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                     1 => write!(
                         f,
                         "Buffered: 1 byte in the first {}, then all else",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                     _ => write!(
                         f,
                         "Buffered: {before} bytes in the first {}, then all else",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                 }
                 f.write_str(

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Kind, Reason, Verdict, judge};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Asked again, an answer that took at most this part of the solo time was kept somewhere.
 const KEPT: f64 = 0.5;
@@ -180,8 +180,8 @@ fn answered_once(
         return Some(format!(
             "Identical URLs are answered from one answer that is kept, by a cache or the \
              application: asked again, it came after {} instead of {}.",
-            Span(time),
-            Span(solo),
+            HumanDuration(time),
+            HumanDuration(solo),
         ));
     }
     // Bodies that all differ, whenever unique URLs are asked together, do not become equal by

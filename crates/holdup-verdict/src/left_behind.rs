@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::measures::{all_answered, same_status};
 use super::{Kind, LONGEST_PAUSE, Outcome, Reason, Verdict, conclude};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
 /// something.
@@ -220,12 +220,12 @@ pub fn judge_left_behind(
 
 fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) -> Vec<String> {
     let times = alone.iter().filter_map(Lane::duration);
-    let times: Vec<_> = times.map(|time| Span(time).to_string()).collect();
-    let shown = |time: Option<Duration>| Span(time.unwrap_or_default());
+    let times: Vec<_> = times.map(|time| HumanDuration(time).to_string()).collect();
+    let shown = |time: Option<Duration>| HumanDuration(time.unwrap_or_default());
     vec![
         format!(
             "alone: {} after a pause, {} right after another request",
-            Span(found.answer),
+            HumanDuration(found.answer),
             times.join(" and "),
         ),
         format!(

@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
+use holdup_model::HumanDuration;
+
 use super::parameter::{Parameter, Rule, Values};
 
 /// The fewest requests of a round: a round of them with all defaults has to be short enough.
@@ -144,8 +146,9 @@ impl Button {
         let expected = self.expected(&defaults).saturating_mul(FEWEST);
         if expected > longest_round {
             return Err(format!(
-                "{FEWEST} requests with its defaults take {expected:?}; allowed: at most \
-                 {longest_round:?}, the longest round"
+                "{FEWEST} requests with its defaults take {:#}; allowed: at most {:#}, the longest round",
+                HumanDuration(expected),
+                HumanDuration(longest_round)
             ));
         }
         Ok(())

@@ -14,6 +14,7 @@ use super::parameter::FIELDS;
 use super::trial::{Asked, Trial, Trials};
 use crate::error::StartError;
 use holdup_http::problem::Problem;
+use holdup_model::HumanDuration;
 use holdup_probe::Target;
 
 /// How many requests an order may ask for.
@@ -130,9 +131,9 @@ impl Probes {
             let names: Vec<_> = ["requests"].into_iter().chain(button.names()).collect();
             let given = format!("requests={}, {values}", order.requests);
             let allowed = format!(
-                "values with which a round takes at most {} s, not {} s",
-                self.longest_round.as_secs_f64(),
-                expected.as_secs_f64()
+                "values with which a round takes at most {:#}, not {:#}",
+                HumanDuration(self.longest_round),
+                HumanDuration(expected)
             );
             return Err(Problem::bad_parameter(names.join(", "), &given, allowed));
         }
@@ -265,7 +266,7 @@ mod tests {
             ),
             (
                 Button::new("/").expects(|_| 31 * SECOND),
-                "2 requests with its defaults take 62s; allowed: at most 60s",
+                "2 requests with its defaults take 62 s; allowed: at most 60 s",
             ),
         ] {
             let error = probes(button).expect_err(told).to_string();

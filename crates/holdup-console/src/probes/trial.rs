@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::parameter::Values;
-use holdup_model::{Chunk, Failure, Lane, Span, Timeline, as_ms, as_ms_or_null};
+use holdup_model::{Chunk, Failure, HumanDuration, Lane, Timeline, as_ms, as_ms_or_null};
 use holdup_probe::{Event, Phase, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 
@@ -180,7 +180,7 @@ impl Trials {
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {}", Span(self.longest));
+                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),

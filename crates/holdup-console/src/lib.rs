@@ -68,6 +68,7 @@ mod console;
 mod error;
 mod events;
 mod guard;
+mod holds;
 mod hub;
 mod looks;
 mod message;

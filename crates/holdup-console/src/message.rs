@@ -109,8 +109,10 @@ pub(super) enum Message<'a> {
     Dropped { lanes: Vec<u64> },
     /// A worker is held; again and again while it is.
     Held { hold: Said },
-    /// A hold is over.
+    /// A hold is over. The worker may still be in another one, which follows.
     Released { hold: Said },
+    /// What seemed to be a hold was none: its worker is free, unless another one follows.
+    Withdrawn { hold: Said },
     /// Who waits to be read: all of them.
     Waiting { waiting: Vec<Waiting> },
     /// The probe that runs, or ran last.

@@ -8,10 +8,7 @@ use serde::Serialize;
 
 use super::message::Message;
 use holdup_model::{as_ms, as_ms_or_null};
-use holdup_watch::{Event, Hold};
-
-/// The most lanes that are shown: more than a screen has room for.
-const LANES: usize = 100;
+use holdup_watch::Event;
 
 /// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
 const CHUNKS: usize = 120;
@@ -21,9 +18,6 @@ const CHUNKS_AT_A_TIME: usize = 20;
 
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
-
-/// The most holds that are kept.
-const HOLDS: usize = 50;
 
 /// A shorter wait is what it takes a free worker to read.
 const WAITED: Duration = Duration::from_millis(20);
@@ -35,20 +29,20 @@ const REMEMBERED: Duration = Duration::from_secs(2);
 /// A request that opens is counted at once, and its lane told within this time.
 const TOLD: Duration = Duration::from_secs(1);
 
-/// The lanes, the holds that are over, who waits, and the counts.
+/// The lanes, who waits, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     lanes: BTreeMap<u64, Lane>,
-    holds: VecDeque<Hold>,
     waiting: HashMap<SocketAddr, Wait>,
     totals: Totals,
     /// When there was a lane for every open request.
     all_drawn: Duration,
     /// How many lanes were recorded before.
     before: u64,
+    /// The most lanes that are shown.
+    most_lanes: usize,
     /// What has not been told yet.
     dropped: Vec<u64>,
-    released: Vec<Hold>,
     waiting_changed: bool,
 }
 
@@ -128,10 +122,11 @@ pub(super) struct Totals {
 }
 
 impl Board {
-    /// One that begins when `before` lanes were recorded already.
-    pub(super) fn after(before: u64) -> Self {
+    /// One of at most so many lanes that begins when `before` lanes were recorded already.
+    pub(super) fn new(before: u64, most_lanes: usize) -> Self {
         Self {
             before,
+            most_lanes,
             ..Self::default()
         }
     }
@@ -174,7 +169,7 @@ impl Board {
                     told: Told::default(),
                 };
                 self.lanes.insert(number, lane);
-                if self.lanes.len() > LANES {
+                if self.lanes.len() > self.most_lanes {
                     self.make_room();
                 }
             }
@@ -201,13 +196,6 @@ impl Board {
                     (lane.ended, lane.finished) = (Some(at), Some(finished));
                 }
             }
-            Event::Released(hold) => {
-                if self.holds.len() == HOLDS {
-                    self.holds.pop_front();
-                }
-                self.holds.push_back(hold.clone());
-                self.released.push(hold);
-            }
             Event::Lost { events } => {
                 self.totals.lost += events;
                 // The end of any of these may be among what was lost.
@@ -216,7 +204,7 @@ impl Board {
                     self.forget(number);
                 }
             }
-            // Those that last are asked for anew each time.
+            // Holds are kept elsewhere.
             _ => {}
         }
     }
@@ -312,16 +300,12 @@ impl Board {
             })
             .collect();
         waiting.sort_unstable_by_key(|waiting| (waiting.since, waiting.peer));
-        waiting.truncate(LANES);
+        waiting.truncate(self.most_lanes);
         waiting
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
-    }
-
-    pub(super) fn holds(&self) -> &VecDeque<Hold> {
-        &self.holds
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -336,9 +320,6 @@ impl Board {
         }
         for lane in self.lanes.values_mut() {
             lane.tell(tell);
-        }
-        for hold in std::mem::take(&mut self.released) {
-            tell(Message::Released { hold: hold.into() });
         }
         if std::mem::take(&mut self.waiting_changed) {
             tell(Message::Waiting {
@@ -435,6 +416,8 @@ impl Lane {
 mod tests {
     use super::*;
 
+    const LANES: usize = 100;
+
     fn opened(lane: u64, at: Duration, peer: &str) -> Event {
         Event::Opened {
             lane,
@@ -455,7 +438,7 @@ mod tests {
             ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
             ("[fe80::1]:50000", "[fe80::1%2]:50000"),
         ] {
-            let mut board = Board::default();
+            let mut board = Board::new(0, LANES);
             let peers = [kernel.parse().expect("an address")];
             board.set_unread(&peers, ms(100));
             board.set_unread(&peers, ms(200));
@@ -473,7 +456,7 @@ mod tests {
     #[test]
     fn all_who_wait_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let peers: Vec<_> = (1..=LANES + 50)
             .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
             .collect();
@@ -490,7 +473,7 @@ mod tests {
     #[test]
     fn a_request_that_is_not_told_yet_is_not_hidden() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let hidden = |board: &mut Board, open, now| {
             board.turn(open, ms(now));
             board.totals().hidden
@@ -508,7 +491,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_from_when_it_began() {
-        let mut board = Board::after(40);
+        let mut board = Board::new(40, LANES);
         board.on(opened(41, Duration::ZERO, "127.0.0.1:1"));
         board.on(opened(42, Duration::ZERO, "127.0.0.1:2"));
         assert_eq!(board.totals().requests, 2);

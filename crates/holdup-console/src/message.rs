@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::board::{Lane, Ms, Totals, Waiting};
-use super::trial::Trial;
+use super::probes::{Published, Trial};
 use holdup_watch::{Hold, WorkerStatus};
 
 /// All there is to know, for a reader that begins.
@@ -12,9 +12,11 @@ pub(super) struct Snapshot<'a> {
     pub(super) version: &'static str,
     pub(super) now_ms: Ms,
     pub(super) threshold_ms: Ms,
-    /// Where a browser finds the lab, if the app is the lab.
-    pub(super) lab: Option<Lab>,
-    pub(super) buttons: &'a [Button],
+    /// Where a browser finds the app, as far as that is known.
+    pub(super) app_url: Option<String>,
+    /// What the page says before there are requests.
+    pub(super) intro: Option<Intro>,
+    pub(super) buttons: &'a [Published],
     pub(super) workers: Vec<Worker>,
     pub(super) lanes: Vec<&'a Lane>,
     pub(super) waiting: Vec<Waiting>,
@@ -23,23 +25,22 @@ pub(super) struct Snapshot<'a> {
     pub(super) probe: Option<&'a Trial>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Lab {
-    pub(super) url: String,
+/// What to try first.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Intro {
+    pub(super) sentence: String,
+    pub(super) commands: Vec<String>,
 }
 
-/// A route of the app that may be probed.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Button {
-    #[serde(rename = "button")]
-    pub(super) number: usize,
-    pub(super) label: String,
-    /// What is asked for: a path and perhaps a query.
-    pub(super) path: String,
-    /// The lines of its handler that matter.
-    pub(super) code: Option<String>,
-    /// Whether it counts down, so that `from` and `period` can be chosen.
-    pub(super) countdown: bool,
+impl Intro {
+    /// With the app's URL in the place of `{app}`.
+    pub(super) fn at(&self, app: &str) -> Self {
+        let at = |text: &String| text.replace("{app}", app);
+        Self {
+            sentence: at(&self.sentence),
+            commands: self.commands.iter().map(at).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -108,8 +109,10 @@ pub(super) enum Message<'a> {
     Dropped { lanes: Vec<u64> },
     /// A worker is held; again and again while it is.
     Held { hold: Said },
-    /// A hold is over.
+    /// A hold is over. The worker may still be in another one, which follows.
     Released { hold: Said },
+    /// What seemed to be a hold was none: its worker is free, unless another one follows.
+    Withdrawn { hold: Said },
     /// Who waits to be read: all of them.
     Waiting { waiting: Vec<Waiting> },
     /// The probe that runs, or ran last.

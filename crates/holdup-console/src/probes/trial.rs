@@ -10,12 +10,10 @@ use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
+use super::parameter::Values;
 use holdup_model::{Chunk, Failure, HumanDuration, Lane, Timeline, as_ms, as_ms_or_null};
 use holdup_probe::{Event, Phase, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
-
-/// The longest that all phases together may take.
-const LONGEST: Duration = Duration::from_secs(300);
 
 /// The most chunks that are told of a lane: the newest.
 const CHUNKS: usize = 120;
@@ -25,7 +23,7 @@ const STEPS: u8 = 4;
 
 /// A probe, as far as it has come.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     id: u64,
     #[serde(flatten)]
     asked: Asked,
@@ -51,9 +49,8 @@ pub(super) struct Trial {
 pub(super) struct Asked {
     pub(super) button: usize,
     pub(super) requests: usize,
-    pub(super) from: Option<u32>,
-    #[serde(rename = "period_ms", serialize_with = "as_ms_or_null")]
-    pub(super) period: Option<Duration>,
+    /// Of the button's parameters.
+    pub(super) values: Values,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -96,6 +93,8 @@ struct Outcome {
 pub(super) struct Trials {
     latest: watch::Sender<Option<Trial>>,
     started: AtomicU64,
+    /// The longest that all rounds of a probe may take.
+    longest: Duration,
 }
 
 /// One is running already.
@@ -103,10 +102,11 @@ pub(super) struct Trials {
 pub(super) struct Busy;
 
 impl Trials {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(longest: Duration) -> Self {
         Self {
             latest: watch::Sender::new(None),
             started: AtomicU64::new(0),
+            longest,
         }
     }
 
@@ -173,14 +173,14 @@ impl Trials {
         let outcome = runtime.block_on(async {
             let measured = probe(target, &request, settings, &mut observe);
             tokio::select! {
-                measured = timeout(LONGEST, measured) => Some(measured),
+                measured = timeout(self.longest, measured) => Some(measured),
                 () = stop.notified() => None,
             }
         });
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {:#}", HumanDuration(LONGEST));
+                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),
@@ -295,13 +295,12 @@ mod tests {
             let asked = Asked {
                 button: 0,
                 requests: 2,
-                from: None,
-                period: None,
+                values: Values::default(),
             };
             Some(Trial::new(id, asked))
         };
         let state = |trials: &Trials| trials.latest.borrow().as_ref().map(|trial| trial.state);
-        let trials = Trials::new();
+        let trials = Trials::new(Duration::MAX);
         trials.latest.send_replace(trial(1));
         let first = Unfinished(&trials, 1);
         // Its result is told before its thread ends, and somebody starts the next at once.

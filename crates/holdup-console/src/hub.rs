@@ -12,12 +12,13 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::board::{Board, Ms};
+use super::board::{self, Board};
 use super::looks::Looks;
-use super::message::{Button, Lab, Message, Snapshot, Worker};
+use super::message::{Button, Lab, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::trace;
-use super::trial::Trial;
+use super::trial::{REQUESTS as REQUESTS_OF_A_PROBE, Trial};
 use super::unread::unread;
+use holdup_model::millis::Millis;
 use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
 
 /// How often news is told: often enough to look live, and so seldom that thousands of events are
@@ -159,7 +160,7 @@ impl Hub {
         if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
             state.told_at = now;
             news.add(&Message::Now {
-                now_ms: Ms(now),
+                now_ms: Millis(now),
                 totals: state.board.totals(),
                 workers: workers.clone(),
             });
@@ -273,9 +274,18 @@ impl Hub {
         let trial = self.trial.borrow();
         let board = &state.board;
         tell(&Message::Snapshot(Box::new(Snapshot {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            now_ms: Ms(self.watch.elapsed()),
-            threshold_ms: Ms(self.watch.least_hold()),
+            now_ms: Millis(self.watch.elapsed()),
+            threshold_ms: Millis(self.watch.least_hold()),
+            limits: Limits {
+                lanes: board::LANES,
+                chunks: board::CHUNKS,
+                holds: board::HOLDS,
+                requests: *REQUESTS_OF_A_PROBE.end(),
+                beat_ms: Millis(BEAT),
+                heartbeat_ms: Millis(HEARTBEAT),
+            },
             lab,
             buttons: &self.buttons,
             workers: workers.collect(),

@@ -25,7 +25,7 @@ use super::guard;
 use super::hub::{Command, News};
 use super::message::{Button, Lab, Message};
 use super::names::Names;
-use super::trial::{Asked, Trials};
+use super::trial::{Asked, REQUESTS, Trials};
 use holdup_http::host;
 use holdup_http::problem::Problem;
 use holdup_probe::Target;
@@ -42,8 +42,6 @@ const BODY: usize = 4096;
 
 const PATHS: &str = "/, /events, /state, /trace.json, /metrics, /healthz, /probe";
 
-/// What a probe may be asked for.
-const REQUESTS: RangeInclusive<usize> = 2..=16;
 const FROM: RangeInclusive<u32> = 1..=20;
 const PERIOD: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(2);
 const DEFAULT_FROM: u32 = 3;

@@ -85,19 +85,21 @@ fn every_message_of_live_traffic_follows_its_schema() {
     assert_eq!(missing, ["behind"]);
 }
 
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 #[test]
 fn what_is_not_in_the_schema_fails() {
     let server = Server::start(&[]);
     let snapshot = Events::read(server.console()).next().expect("a message");
-    let changed = |change: &dyn Fn(&mut Value)| {
+    let changed = |change: Change<'_>| {
         let mut message = snapshot.clone();
         change(&mut message);
         message
     };
     assert_eq!(event_fault(&snapshot), None);
-    let wrong: [(&str, &dyn Fn(&mut Value)); 6] = [
+    let wrong: [(&str, Change<'_>); 6] = [
         ("a message that is unknown", &|m| {
-            m["event"] = json!("frozen")
+            m["event"] = json!("frozen");
         }),
         ("no name", &|m| m["event"] = Value::Null),
         ("another version", &|m| m["schema"] = json!(2)),

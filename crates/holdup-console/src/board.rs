@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::message::Message;
-use holdup_model::{as_ms, as_ms_or_null};
+use holdup_model::millis::{self, Millis};
 use holdup_watch::Event;
 
 /// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
-const CHUNKS: usize = 120;
+pub(super) const CHUNKS: usize = 120;
 
 /// The most of them that are told of a lane at a time.
 const CHUNKS_AT_A_TIME: usize = 20;
@@ -55,19 +55,23 @@ pub(super) struct Lane {
     pub(super) method: String,
     pub(super) route: String,
     pub(super) path: String,
-    #[serde(rename = "waited_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "waited_ms", serialize_with = "millis::serialize_option")]
     pub(super) waited: Option<Duration>,
-    #[serde(rename = "opened_ms", serialize_with = "as_ms")]
+    #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
     pub(super) opened: Duration,
-    #[serde(rename = "answered_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "answered_ms", serialize_with = "millis::serialize_option")]
     pub(super) answered: Option<Duration>,
     pub(super) status: Option<u16>,
-    pub(super) chunks: VecDeque<Ms>,
+    #[serde(rename = "chunks_ms")]
+    pub(super) chunks: VecDeque<Millis>,
     chunk_count: u64,
     bytes: u64,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
+    /// When all of the answer was handed over.
+    #[serde(rename = "finished_ms", serialize_with = "millis::serialize_option")]
+    pub(super) finished: Option<Duration>,
+    /// When it was over, finished or not.
+    #[serde(rename = "ended_ms", serialize_with = "millis::serialize_option")]
     pub(super) ended: Option<Duration>,
-    pub(super) finished: Option<bool>,
     #[serde(skip)]
     peer: Option<SocketAddr>,
     #[serde(skip)]
@@ -80,20 +84,14 @@ struct Told {
     opened: bool,
     answered: bool,
     chunks: u64,
-    bytes: u64,
     ended: bool,
 }
-
-/// A time that is serialized as milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(super) struct Ms(#[serde(serialize_with = "as_ms")] pub(super) Duration);
 
 /// A connection with bytes that nobody has read, while a worker is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Waiting {
     peer: SocketAddr,
-    #[serde(rename = "since_ms", serialize_with = "as_ms")]
+    #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
     since: Duration,
 }
 
@@ -193,7 +191,7 @@ impl Board {
                     self.totals.unfinished += 1;
                 }
                 if let Some(lane) = self.lanes.get_mut(&lane) {
-                    (lane.ended, lane.finished) = (Some(at), Some(finished));
+                    (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                 }
             }
             Event::Lost { events } => {
@@ -348,12 +346,11 @@ impl Lane {
         if self.chunks.len() == CHUNKS {
             self.chunks.pop_front();
         }
-        self.chunks.push_back(Ms(at));
+        self.chunks.push_back(Millis(at));
     }
 
-    /// The chunks that have not been told: when they came, as far as that is kept and not too
-    /// much; how many; their bytes.
-    fn untold_chunks(&self) -> (Vec<Ms>, u64, u64) {
+    /// When the chunks came that have not been told, as far as that is kept and not too much.
+    fn untold_chunks(&self) -> Vec<Millis> {
         let count = self.chunk_count - self.told.chunks;
         let shown = usize::try_from(count).unwrap_or(usize::MAX);
         let shown = shown.min(self.chunks.len());
@@ -363,7 +360,7 @@ impl Lane {
         let thinned = new.rev().step_by(step);
         let mut thinned: Vec<_> = thinned.collect();
         thinned.reverse();
-        (thinned, count, self.bytes - self.told.bytes)
+        thinned
     }
 
     fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
@@ -371,42 +368,41 @@ impl Lane {
         if !self.told.opened {
             tell(Message::Opened {
                 lane: number,
-                at: Ms(self.opened),
+                opened_ms: Millis(self.opened),
                 worker: self.worker,
                 method: &self.method,
                 route: &self.route,
                 path: &self.path,
-                waited_ms: self.waited.map(Ms),
+                waited_ms: self.waited.map(Millis),
             });
         }
         if let (false, Some(at), Some(status)) = (self.told.answered, self.answered, self.status) {
             tell(Message::Answered {
                 lane: number,
-                at: Ms(at),
+                answered_ms: Millis(at),
                 status,
             });
         }
-        let (at, count, bytes) = self.untold_chunks();
-        if count > 0 {
+        if self.chunk_count > self.told.chunks {
+            let chunks_ms = self.untold_chunks();
             tell(Message::Chunks {
                 lane: number,
-                at,
-                count,
-                bytes,
+                chunks_ms,
+                chunk_count: self.chunk_count,
+                bytes: self.bytes,
             });
         }
-        if let (false, Some(at), Some(finished)) = (self.told.ended, self.ended, self.finished) {
+        if let (false, Some(at)) = (self.told.ended, self.ended) {
             tell(Message::Ended {
                 lane: number,
-                at: Ms(at),
-                finished,
+                finished_ms: self.finished.map(Millis),
+                ended_ms: Millis(at),
             });
         }
         self.told = Told {
             opened: true,
             answered: self.answered.is_some(),
             chunks: self.chunk_count,
-            bytes: self.bytes,
             ended: self.ended.is_some(),
         };
     }

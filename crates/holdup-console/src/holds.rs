@@ -7,7 +7,7 @@ use super::message::Message;
 use holdup_watch::Hold;
 
 /// The most holds that are kept when they are over.
-const OVER: usize = 50;
+pub(super) const OVER: usize = 50;
 
 /// What identifies a hold: its worker, and when it began.
 type Key = (usize, Duration);

@@ -11,13 +11,14 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::board::{Board, Ms};
-use super::holds::Holds;
+use super::board::{self, Board};
+use super::holds::{self, Holds};
 use super::looks::Looks;
-use super::message::{Intro, Message, Snapshot, Worker};
-use super::probes::{Published, Trial};
+use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
+use super::probes::{self, Published, Trial};
 use super::trace;
 use super::unread::unread;
+use holdup_model::millis::Millis;
 use holdup_watch::{Event, Figures, Subscription, Watch};
 
 /// How often news is told: often enough to look live, and so seldom that thousands of events are
@@ -157,7 +158,7 @@ impl Hub {
         if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
             state.told_at = now;
             news.add(&Message::Now {
-                now_ms: Ms(now),
+                now_ms: Millis(now),
                 totals: state.board.totals(),
                 workers: workers.clone(),
             });
@@ -240,9 +241,18 @@ impl Hub {
         let trial = self.trial.borrow();
         let board = &state.board;
         tell(&Message::Snapshot(Box::new(Snapshot {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            now_ms: Ms(self.watch.elapsed()),
-            threshold_ms: Ms(self.watch.least_hold()),
+            now_ms: Millis(self.watch.elapsed()),
+            threshold_ms: Millis(self.watch.least_hold()),
+            limits: Limits {
+                lanes: self.most_lanes,
+                chunks: board::CHUNKS,
+                holds: holds::OVER,
+                requests: probes::MOST_REQUESTS,
+                beat_ms: Millis(BEAT),
+                heartbeat_ms: Millis(HEARTBEAT),
+            },
             intro: self
                 .intro
                 .as_ref()

@@ -2,16 +2,23 @@
 
 use serde::Serialize;
 
-use super::board::{Lane, Ms, Totals, Waiting};
+use super::board::{Lane, Totals, Waiting};
 use super::probes::{Published, Trial};
+use holdup_model::millis::Millis;
 use holdup_watch::{Hold, WorkerStatus};
+
+/// The version of the messages. A field that is added does not change it.
+pub(super) const SCHEMA: u32 = 1;
 
 /// All there is to know, for a reader that begins.
 #[derive(Debug, Serialize)]
 pub(super) struct Snapshot<'a> {
+    /// The version of `schema/events.schema.json` that all messages follow.
+    pub(super) schema: u32,
     pub(super) version: &'static str,
-    pub(super) now_ms: Ms,
-    pub(super) threshold_ms: Ms,
+    pub(super) now_ms: Millis,
+    pub(super) threshold_ms: Millis,
+    pub(super) limits: Limits,
     /// Where a browser finds the app, as far as that is known.
     pub(super) app_url: Option<String>,
     /// What the page says before there are requests.
@@ -30,6 +37,23 @@ pub(super) struct Snapshot<'a> {
 pub(super) struct Intro {
     pub(super) sentence: String,
     pub(super) commands: Vec<String>,
+}
+
+/// What a page has to know to keep as much as the console does.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Limits {
+    /// The most lanes that are shown.
+    pub(super) lanes: usize,
+    /// The most chunks of a lane that are kept one by one: the newest.
+    pub(super) chunks: usize,
+    /// The most holds that are kept.
+    pub(super) holds: usize,
+    /// The most requests of a probe, if there are any.
+    pub(super) requests: Option<u32>,
+    /// How often news comes, when there is some.
+    pub(super) beat_ms: Millis,
+    /// How often it comes when there is none.
+    pub(super) heartbeat_ms: Millis,
 }
 
 impl Intro {
@@ -74,36 +98,32 @@ pub(super) enum Message<'a> {
     /// A request was read.
     Opened {
         lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
+        opened_ms: Millis,
         worker: usize,
         method: &'a str,
         route: &'a str,
         path: &'a str,
         /// How long it lay unread before.
-        waited_ms: Option<Ms>,
+        waited_ms: Option<Millis>,
     },
     /// Its handler has answered.
     Answered {
         lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
+        answered_ms: Millis,
         status: u16,
     },
-    /// Pieces of its body; `at` may be fewer than `count`.
+    /// New pieces of its body, not always each of them, and how many and how much there was so far.
     Chunks {
         lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Vec<Ms>,
-        count: u64,
+        chunks_ms: Vec<Millis>,
+        chunk_count: u64,
         bytes: u64,
     },
     /// It is over.
     Ended {
         lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
-        finished: bool,
+        finished_ms: Option<Millis>,
+        ended_ms: Millis,
     },
     /// Lanes that are not shown any more.
     Dropped { lanes: Vec<u64> },
@@ -119,7 +139,7 @@ pub(super) enum Message<'a> {
     Probe(&'a Trial),
     /// Ends what is told at a time.
     Now {
-        now_ms: Ms,
+        now_ms: Millis,
         totals: Totals,
         workers: Vec<WorkerStatus>,
     },

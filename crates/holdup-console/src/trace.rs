@@ -91,6 +91,6 @@ fn lane_events(lane: &Lane, now: Duration, events: &mut Vec<Value>) {
         "e",
         &name,
         end,
-        json!({"status": lane.status, "finished": lane.finished}),
+        json!({"status": lane.status, "finished": lane.ended.map(|_| lane.finished.is_some())}),
     );
 }

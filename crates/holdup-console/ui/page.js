@@ -30,9 +30,23 @@ function setLength(list, length, make) {
   while (list.children.length < length) list.append(make());
   while (list.children.length > length) list.lastChild.remove();
 }
+/** The same rule as holdup_model::HumanDuration: a half goes to the even neighbour. */
 function span(ms) {
-  if (ms < 999.5) return `${max(0, round(ms))} ms`;
-  return `${(ms / 1000).toFixed(ms < 9995 ? 2 : ms < 99950 ? 1 : 0)} s`;
+  const micros = max(0, round(ms * 1000));
+  const [unit, decimals] =
+    micros <= 5
+      ? [1e3, 0]
+      : micros < 995
+        ? [1e3, 2]
+        : micros < 9950
+          ? [1e3, 1]
+          : micros < 999500
+            ? [1e3, 0]
+            : [1e6, micros < 9995000 ? 2 : micros < 99950000 ? 1 : 0];
+  const step = unit / 10 ** decimals;
+  const [steps, rest] = [Math.floor(micros / step), micros % step];
+  const next = rest * 2 > step || (rest * 2 === step && steps % 2 === 1);
+  return `${((steps + next) / 10 ** decimals).toFixed(decimals)} ${unit === 1e3 ? 'ms' : 's'}`;
 }
 const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
@@ -60,6 +74,7 @@ const model = {
   holds: [],
   over: [],
   totals: {},
+  limits: {},
   buttons: null,
   lab: null,
 };
@@ -84,7 +99,7 @@ const blank = {
 };
 
 function laneOf(m) {
-  const opened = m.opened_ms ?? m.at_ms;
+  const opened = m.opened_ms;
   const query = m.path.split('?')[1];
   return {
     ...blank,
@@ -100,9 +115,9 @@ function laneOf(m) {
     opened,
     answered: m.answered_ms ?? null,
     status: m.status ?? null,
-    chunks: m.chunks ?? [],
+    chunks: m.chunks_ms ?? [],
     ended: m.ended_ms ?? null,
-    finished: m.finished ?? null,
+    finished: m.finished_ms != null,
   };
 }
 function stateOf(item) {
@@ -120,7 +135,7 @@ function remember(hold) {
   );
   if (at < 0) model.holds.push(hold);
   else model.holds[at] = hold;
-  if (model.holds.length > 50) model.holds.shift();
+  if (model.holds.length > model.limits.holds) model.holds.shift();
 }
 function workerOf(id) {
   if (!model.workers.has(id)) model.workers.set(id, { open: 0, held: null });
@@ -141,7 +156,7 @@ function change({ lane: id }, { more = [], ...fields }) {
   const lane = model.lanes.get(id);
   if (!lane) return;
   assign(lane, fields);
-  lane.chunks = [...lane.chunks, ...more].slice(-120);
+  lane.chunks = [...lane.chunks, ...more].slice(-model.limits.chunks);
   saw(lane);
 }
 const handlers = {
@@ -149,6 +164,7 @@ const handlers = {
     clock.older = clock.newer = Infinity;
     heard(m.now_ms);
     assign(model, {
+      limits: m.limits,
       workers: new Map(m.workers.map((w) => [w.worker, w])),
       lanes: new Map(m.lanes.map((l) => [l.lane, laneOf(l)])),
       holds: m.holds,
@@ -170,12 +186,12 @@ const handlers = {
   opened(m) {
     const lane = laneOf(m);
     model.lanes.set(lane.id, lane);
-    if (model.lanes.size > 128) model.lanes.delete(model.lanes.keys().next().value);
+    if (model.lanes.size > model.limits.lanes) model.lanes.delete(model.lanes.keys().next().value);
     saw(lane);
   },
-  answered: (m) => change(m, { answered: m.at_ms, status: m.status }),
-  chunks: (m) => change(m, { more: m.at_ms }),
-  ended: (m) => change(m, { ended: m.at_ms, finished: m.finished }),
+  answered: (m) => change(m, { answered: m.answered_ms, status: m.status }),
+  chunks: (m) => change(m, { more: m.chunks_ms }),
+  ended: (m) => change(m, { ended: m.ended_ms, finished: m.finished_ms !== null }),
   dropped(m) {
     for (const id of m.lanes) model.lanes.delete(id);
   },
@@ -766,7 +782,7 @@ function showProbe(probe) {
   if (!card) return;
   expect(card, probe.id);
   const going = probe.state === 'running';
-  const begun = min(...probe.lanes.map((lane) => lane.asked_ms));
+  const begun = min(...probe.lanes.map((lane) => lane.requested_ms));
   const heardAt = performance.now();
   const now = () => probe.now_ms - begun + min(300, performance.now() - heardAt);
   const color = colorOf(card.button.path.split('?')[0]);
@@ -786,33 +802,33 @@ function showProbe(probe) {
   setText(card.problem, probe.state === 'failed' ? probe.detail : '');
   if (going && running !== card) setRunning(card);
   if (!going && running === card) setRunning(null);
-  const v = probe.verdict;
+  const v = probe.findings;
   if (!v) return;
   const more = [bullets('evidence', v.evidence)];
-  for (const name of ['delivery', 'identical'])
-    if (v[name]) more.push(el(`p.${name}`, {}, v[name]));
+  more.push(el('p.delivery', {}, v.delivery_sentence));
+  if (v.identical) more.push(el('p.identical', {}, v.identical.sentence));
   if (v.advice?.length)
     more.push(el('details.advice', {}, el('summary', {}, 'What to do'), bullets('', v.advice)));
-  judge(card, v.kind, badges[v.kind] ?? v.kind, v.sentence, ...more);
+  judge(card, v.verdict, badges[v.verdict] ?? v.verdict, v.sentence, ...more);
 }
 function probeItem(lane, begun, probe, color) {
   const after = (t) => (t === null ? null : t - begun);
   const first = after(lane.first_byte_ms);
-  const finished = lane.ended_ms !== null && !lane.failure;
-  const over = lane.ended_ms ?? (lane.failure || probe.state !== 'running' ? probe.now_ms : null);
+  const finished = lane.finished_ms !== null;
+  const over = lane.ended_ms ?? (probe.state !== 'running' ? probe.now_ms : null);
   const item = {
     ...blank,
-    asked: after(lane.asked_ms),
+    asked: after(lane.requested_ms),
     opened: first,
     answered: first,
     status: lane.status,
     ended: after(over),
     finished,
-    chunks: lane.chunks.slice(-120).map((c) => after(c.at_ms)),
+    chunks: lane.chunks_ms.map(after),
     color,
-    title: [lane.label, lane.failure ?? ''].join(' '),
+    title: [lane.label, lane.error ?? ''].join(' '),
   };
-  item.text = finished && !(lane.status >= 400) ? span(over - lane.asked_ms) : wordOf(item);
+  item.text = finished && !(lane.status >= 400) ? span(over - lane.requested_ms) : wordOf(item);
   return item;
 }
 

@@ -10,8 +10,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::{Kind, Reason, Verdict, judge};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
@@ -26,8 +24,7 @@ const KEPT_BY: Duration = Duration::from_millis(20);
 const HELD_UP: f64 = 1.5;
 
 /// What requests for one and the same URL met with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdenticalKind {
     /// They ran as unique ones do.
     Same,
@@ -42,7 +39,7 @@ pub enum IdenticalKind {
 }
 
 /// How identical URLs fared, in a word and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identical {
     /// The finding.
     pub kind: IdenticalKind,
@@ -82,7 +79,7 @@ impl Identical {
 /// use holdup_verdict::{IdenticalKind, identical};
 ///
 /// let answered = |after: u64| {
-///     let mut lane = Lane::asked("/report", Duration::ZERO);
+///     let mut lane = Lane::start("/report", Duration::ZERO);
 ///     lane.finish(Duration::from_millis(after));
 ///     lane
 /// };

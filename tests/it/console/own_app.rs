@@ -66,12 +66,12 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
     let mut done = verdict(&id);
     // Repeated when the machine was too busy to tell. A wrong verdict fails at once.
     for _ in 0..2 {
-        if done["verdict"]["kind"] == "inconclusive" {
+        if done["findings"]["verdict"] == "inconclusive" {
             id = start();
             done = verdict(&id);
         }
     }
-    assert_eq!(done["verdict"]["kind"], "concurrent", "{done}");
+    assert_eq!(done["findings"]["verdict"], "concurrent", "{done}");
     assert_eq!(done["values"], serde_json::json!({}));
 
     // It ends when it is dropped, with its readers, and its port is free again.

@@ -64,12 +64,14 @@
 mod board;
 mod bounds;
 mod builder;
+mod change;
 mod console;
 mod error;
 mod events;
 mod guard;
 mod holds;
 mod hub;
+mod lane;
 mod looks;
 mod message;
 mod names;
@@ -80,6 +82,7 @@ mod server;
 mod site;
 mod trace;
 mod unread;
+mod waits;
 
 pub use self::builder::Builder;
 pub use self::console::Console;

@@ -1,11 +1,13 @@
-//! What the page is told, as JSON.
+//! What readers get beside changes, as JSON.
 
 use serde::Serialize;
 
-use super::board::{Lane, Totals, Waiting};
+use super::board::Totals;
+use super::change::{HoldView, Waiting};
+use super::lane::Lane;
 use super::probes::{Published, Trial};
 use holdup_model::millis::Millis;
-use holdup_watch::{Hold, WorkerStatus};
+use holdup_watch::WorkerStatus;
 
 /// The version of the messages. A field that is added does not change it.
 pub(super) const SCHEMA: u32 = 1;
@@ -27,7 +29,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) workers: Vec<Worker>,
     pub(super) lanes: Vec<&'a Lane>,
     pub(super) waiting: Vec<Waiting>,
-    pub(super) holds: Vec<Said>,
+    pub(super) holds: Vec<HoldView>,
     pub(super) totals: Totals,
     pub(super) probe: Option<&'a Trial>,
 }
@@ -71,70 +73,15 @@ impl Intro {
 pub(super) struct Worker {
     #[serde(flatten)]
     pub(super) load: WorkerStatus,
-    pub(super) held: Option<Said>,
+    pub(super) held: Option<HoldView>,
 }
 
-/// A hold, and the sentence that says it.
-#[derive(Debug, Serialize)]
-pub(super) struct Said {
-    #[serde(flatten)]
-    hold: Hold,
-    sentence: String,
-}
-
-impl From<Hold> for Said {
-    fn from(hold: Hold) -> Self {
-        let sentence = hold.to_string();
-        Self { hold, sentence }
-    }
-}
-
-/// One message of `/events`. Times are milliseconds on the watch's clock.
+/// A message of `/events` that is no [`Change`](super::change::Change).
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Message<'a> {
-    /// Everything; the rest only tells what changes.
+    /// Everything; the rest are changes.
     Snapshot(Box<Snapshot<'a>>),
-    /// A request was read.
-    Opened {
-        lane: u64,
-        opened_ms: Millis,
-        worker: usize,
-        method: &'a str,
-        route: &'a str,
-        path: &'a str,
-        /// How long it lay unread before.
-        waited_ms: Option<Millis>,
-    },
-    /// Its handler has answered.
-    Answered {
-        lane: u64,
-        answered_ms: Millis,
-        status: u16,
-    },
-    /// New pieces of its body, not always each of them, and how many and how much there was so far.
-    Chunks {
-        lane: u64,
-        chunks_ms: Vec<Millis>,
-        chunk_count: u64,
-        bytes: u64,
-    },
-    /// It is over.
-    Ended {
-        lane: u64,
-        finished_ms: Option<Millis>,
-        ended_ms: Millis,
-    },
-    /// Lanes that are not shown any more.
-    Dropped { lanes: Vec<u64> },
-    /// A worker is held; again and again while it is.
-    Held { hold: Said },
-    /// A hold is over. The worker may still be in another one, which follows.
-    Released { hold: Said },
-    /// What seemed to be a hold was none: its worker is free, unless another one follows.
-    Withdrawn { hold: Said },
-    /// Who waits to be read: all of them.
-    Waiting { waiting: Vec<Waiting> },
     /// The probe that runs, or ran last.
     Probe(&'a Trial),
     /// Ends what is told at a time.

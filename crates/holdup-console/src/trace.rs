@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::board::{Board, Lane};
+use super::board::Board;
 use super::holds::Holds;
+use super::lane::Lane;
 use holdup_watch::{Hold, WorkerStatus};
 
 /// The one process of the trace.

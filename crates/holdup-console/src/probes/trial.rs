@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::parameter::Values;
-use crate::board::CHUNKS;
+use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
 use holdup_probe::{Event, Findings, Phase, Report, Request, Settings, Target, probe};
 

@@ -7,23 +7,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::message::Message;
-use holdup_model::{as_ms, as_ms_or_null};
-use holdup_watch::{Event, Hold};
-
-/// The most lanes that are shown: more than a screen has room for.
-const LANES: usize = 100;
+use holdup_model::millis::{self, Millis};
+use holdup_watch::Event;
 
 /// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
-const CHUNKS: usize = 120;
+pub(super) const CHUNKS: usize = 120;
 
 /// The most of them that are told of a lane at a time.
 const CHUNKS_AT_A_TIME: usize = 20;
 
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
-
-/// The most holds that are kept.
-const HOLDS: usize = 50;
 
 /// A shorter wait is what it takes a free worker to read.
 const WAITED: Duration = Duration::from_millis(20);
@@ -35,20 +29,20 @@ const REMEMBERED: Duration = Duration::from_secs(2);
 /// A request that opens is counted at once, and its lane told within this time.
 const TOLD: Duration = Duration::from_secs(1);
 
-/// The lanes, the holds that are over, who waits, and the counts.
+/// The lanes, who waits, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     lanes: BTreeMap<u64, Lane>,
-    holds: VecDeque<Hold>,
     waiting: HashMap<SocketAddr, Wait>,
     totals: Totals,
     /// When there was a lane for every open request.
     all_drawn: Duration,
     /// How many lanes were recorded before.
     before: u64,
+    /// The most lanes that are shown.
+    most_lanes: usize,
     /// What has not been told yet.
     dropped: Vec<u64>,
-    released: Vec<Hold>,
     waiting_changed: bool,
 }
 
@@ -61,19 +55,23 @@ pub(super) struct Lane {
     pub(super) method: String,
     pub(super) route: String,
     pub(super) path: String,
-    #[serde(rename = "waited_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "waited_ms", serialize_with = "millis::serialize_option")]
     pub(super) waited: Option<Duration>,
-    #[serde(rename = "opened_ms", serialize_with = "as_ms")]
+    #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
     pub(super) opened: Duration,
-    #[serde(rename = "answered_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "answered_ms", serialize_with = "millis::serialize_option")]
     pub(super) answered: Option<Duration>,
     pub(super) status: Option<u16>,
-    pub(super) chunks: VecDeque<Ms>,
+    #[serde(rename = "chunks_ms")]
+    pub(super) chunks: VecDeque<Millis>,
     chunk_count: u64,
     bytes: u64,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
+    /// When all of the answer was handed over.
+    #[serde(rename = "finished_ms", serialize_with = "millis::serialize_option")]
+    pub(super) finished: Option<Duration>,
+    /// When it was over, finished or not.
+    #[serde(rename = "ended_ms", serialize_with = "millis::serialize_option")]
     pub(super) ended: Option<Duration>,
-    pub(super) finished: Option<bool>,
     #[serde(skip)]
     peer: Option<SocketAddr>,
     #[serde(skip)]
@@ -86,20 +84,14 @@ struct Told {
     opened: bool,
     answered: bool,
     chunks: u64,
-    bytes: u64,
     ended: bool,
 }
-
-/// A time that is serialized as milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(super) struct Ms(#[serde(serialize_with = "as_ms")] pub(super) Duration);
 
 /// A connection with bytes that nobody has read, while a worker is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Waiting {
     peer: SocketAddr,
-    #[serde(rename = "since_ms", serialize_with = "as_ms")]
+    #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
     since: Duration,
 }
 
@@ -128,10 +120,11 @@ pub(super) struct Totals {
 }
 
 impl Board {
-    /// One that begins when `before` lanes were recorded already.
-    pub(super) fn after(before: u64) -> Self {
+    /// One of at most so many lanes that begins when `before` lanes were recorded already.
+    pub(super) fn new(before: u64, most_lanes: usize) -> Self {
         Self {
             before,
+            most_lanes,
             ..Self::default()
         }
     }
@@ -174,7 +167,7 @@ impl Board {
                     told: Told::default(),
                 };
                 self.lanes.insert(number, lane);
-                if self.lanes.len() > LANES {
+                if self.lanes.len() > self.most_lanes {
                     self.make_room();
                 }
             }
@@ -198,15 +191,8 @@ impl Board {
                     self.totals.unfinished += 1;
                 }
                 if let Some(lane) = self.lanes.get_mut(&lane) {
-                    (lane.ended, lane.finished) = (Some(at), Some(finished));
+                    (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                 }
-            }
-            Event::Released(hold) => {
-                if self.holds.len() == HOLDS {
-                    self.holds.pop_front();
-                }
-                self.holds.push_back(hold.clone());
-                self.released.push(hold);
             }
             Event::Lost { events } => {
                 self.totals.lost += events;
@@ -216,7 +202,7 @@ impl Board {
                     self.forget(number);
                 }
             }
-            // Those that last are asked for anew each time.
+            // Holds are kept elsewhere.
             _ => {}
         }
     }
@@ -312,16 +298,12 @@ impl Board {
             })
             .collect();
         waiting.sort_unstable_by_key(|waiting| (waiting.since, waiting.peer));
-        waiting.truncate(LANES);
+        waiting.truncate(self.most_lanes);
         waiting
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
-    }
-
-    pub(super) fn holds(&self) -> &VecDeque<Hold> {
-        &self.holds
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -336,9 +318,6 @@ impl Board {
         }
         for lane in self.lanes.values_mut() {
             lane.tell(tell);
-        }
-        for hold in std::mem::take(&mut self.released) {
-            tell(Message::Released { hold: hold.into() });
         }
         if std::mem::take(&mut self.waiting_changed) {
             tell(Message::Waiting {
@@ -367,12 +346,11 @@ impl Lane {
         if self.chunks.len() == CHUNKS {
             self.chunks.pop_front();
         }
-        self.chunks.push_back(Ms(at));
+        self.chunks.push_back(Millis(at));
     }
 
-    /// The chunks that have not been told: when they came, as far as that is kept and not too
-    /// much; how many; their bytes.
-    fn untold_chunks(&self) -> (Vec<Ms>, u64, u64) {
+    /// When the chunks came that have not been told, as far as that is kept and not too much.
+    fn untold_chunks(&self) -> Vec<Millis> {
         let count = self.chunk_count - self.told.chunks;
         let shown = usize::try_from(count).unwrap_or(usize::MAX);
         let shown = shown.min(self.chunks.len());
@@ -382,7 +360,7 @@ impl Lane {
         let thinned = new.rev().step_by(step);
         let mut thinned: Vec<_> = thinned.collect();
         thinned.reverse();
-        (thinned, count, self.bytes - self.told.bytes)
+        thinned
     }
 
     fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
@@ -390,42 +368,41 @@ impl Lane {
         if !self.told.opened {
             tell(Message::Opened {
                 lane: number,
-                at: Ms(self.opened),
+                opened_ms: Millis(self.opened),
                 worker: self.worker,
                 method: &self.method,
                 route: &self.route,
                 path: &self.path,
-                waited_ms: self.waited.map(Ms),
+                waited_ms: self.waited.map(Millis),
             });
         }
         if let (false, Some(at), Some(status)) = (self.told.answered, self.answered, self.status) {
             tell(Message::Answered {
                 lane: number,
-                at: Ms(at),
+                answered_ms: Millis(at),
                 status,
             });
         }
-        let (at, count, bytes) = self.untold_chunks();
-        if count > 0 {
+        if self.chunk_count > self.told.chunks {
+            let chunks_ms = self.untold_chunks();
             tell(Message::Chunks {
                 lane: number,
-                at,
-                count,
-                bytes,
+                chunks_ms,
+                chunk_count: self.chunk_count,
+                bytes: self.bytes,
             });
         }
-        if let (false, Some(at), Some(finished)) = (self.told.ended, self.ended, self.finished) {
+        if let (false, Some(at)) = (self.told.ended, self.ended) {
             tell(Message::Ended {
                 lane: number,
-                at: Ms(at),
-                finished,
+                finished_ms: self.finished.map(Millis),
+                ended_ms: Millis(at),
             });
         }
         self.told = Told {
             opened: true,
             answered: self.answered.is_some(),
             chunks: self.chunk_count,
-            bytes: self.bytes,
             ended: self.ended.is_some(),
         };
     }
@@ -434,6 +411,8 @@ impl Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LANES: usize = 100;
 
     fn opened(lane: u64, at: Duration, peer: &str) -> Event {
         Event::Opened {
@@ -455,7 +434,7 @@ mod tests {
             ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
             ("[fe80::1]:50000", "[fe80::1%2]:50000"),
         ] {
-            let mut board = Board::default();
+            let mut board = Board::new(0, LANES);
             let peers = [kernel.parse().expect("an address")];
             board.set_unread(&peers, ms(100));
             board.set_unread(&peers, ms(200));
@@ -473,7 +452,7 @@ mod tests {
     #[test]
     fn all_who_wait_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let peers: Vec<_> = (1..=LANES + 50)
             .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
             .collect();
@@ -490,7 +469,7 @@ mod tests {
     #[test]
     fn a_request_that_is_not_told_yet_is_not_hidden() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let hidden = |board: &mut Board, open, now| {
             board.turn(open, ms(now));
             board.totals().hidden
@@ -508,7 +487,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_from_when_it_began() {
-        let mut board = Board::after(40);
+        let mut board = Board::new(40, LANES);
         board.on(opened(41, Duration::ZERO, "127.0.0.1:1"));
         board.on(opened(42, Duration::ZERO, "127.0.0.1:2"));
         assert_eq!(board.totals().requests, 2);

@@ -295,6 +295,6 @@ fn the_labs_index_leads_to_the_console() {
     );
     let elsewhere = Server::start(&["--public-url", "http://lab.example:9000"]);
     assert!(!get(elsewhere.address, "/").rest().contains("in a browser"));
-    let lab = state(elsewhere.console())["lab"]["url"].clone();
+    let lab = state(elsewhere.console())["app_url"].clone();
     assert_eq!(lab, "http://lab.example:9000");
 }

@@ -1,6 +1,5 @@
 //! A probe of one of the app's own routes, started from the page: one at a time.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -11,22 +10,17 @@ use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::board::CHUNKS;
+use super::parameter::Values;
+use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
 use holdup_probe::{Event, Findings, Phase, Report, Request, Settings, Target, probe};
-
-/// How many requests a probe may be asked for.
-pub(super) const REQUESTS: RangeInclusive<usize> = 2..=16;
-
-/// The longest that all phases together may take.
-const LONGEST: Duration = Duration::from_secs(300);
 
 /// The phases, with the one that warms up.
 const STEPS: u8 = 4;
 
 /// A probe, as far as it has come.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     id: u64,
     #[serde(flatten)]
     asked: Asked,
@@ -53,9 +47,8 @@ pub(super) struct Trial {
 pub(super) struct Asked {
     pub(super) button: usize,
     pub(super) requests: usize,
-    pub(super) from: Option<u32>,
-    #[serde(rename = "period_ms", serialize_with = "millis::serialize_option")]
-    pub(super) period: Option<Duration>,
+    /// Of the button's parameters.
+    pub(super) values: Values,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -72,6 +65,8 @@ enum State {
 pub(super) struct Trials {
     latest: watch::Sender<Option<Trial>>,
     started: AtomicU64,
+    /// The longest that all rounds of a probe may take.
+    longest: Duration,
 }
 
 /// One is running already.
@@ -79,10 +74,11 @@ pub(super) struct Trials {
 pub(super) struct Busy;
 
 impl Trials {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(longest: Duration) -> Self {
         Self {
             latest: watch::Sender::new(None),
             started: AtomicU64::new(0),
+            longest,
         }
     }
 
@@ -149,14 +145,14 @@ impl Trials {
         let outcome = runtime.block_on(async {
             let measured = probe(target, &request, settings, &mut observe);
             tokio::select! {
-                measured = timeout(LONGEST, measured) => Some(measured),
+                measured = timeout(self.longest, measured) => Some(measured),
                 () = stop.notified() => None,
             }
         });
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {:#}", HumanDuration(LONGEST));
+                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),
@@ -255,13 +251,12 @@ mod tests {
             let asked = Asked {
                 button: 0,
                 requests: 2,
-                from: None,
-                period: None,
+                values: Values::default(),
             };
             Some(Trial::new(id, asked))
         };
         let state = |trials: &Trials| trials.latest.borrow().as_ref().map(|trial| trial.state);
-        let trials = Trials::new();
+        let trials = Trials::new(Duration::MAX);
         trials.latest.send_replace(trial(1));
         let first = Unfinished(&trials, 1);
         // Its result is told before its thread ends, and somebody starts the next at once.

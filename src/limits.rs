@@ -28,14 +28,30 @@ pub struct Limits {
 /// More was asked for than the limit on open files allows.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{option} is {asked}, but with {open_files} open files allowed there is room for \
-     {possible}; raise the limit (ulimit -n) or ask for fewer"
+    "{asked} at once are too many: with {open_files} open files allowed there is room for {possible}; \
+     raise the limit (ulimit -n) or ask for fewer"
 )]
 pub struct TooMany {
-    option: &'static str,
     asked: usize,
     possible: usize,
     open_files: usize,
+}
+
+impl TooMany {
+    /// How many were asked for.
+    pub fn asked(&self) -> usize {
+        self.asked
+    }
+
+    /// How many fit.
+    pub fn possible(&self) -> usize {
+        self.possible
+    }
+
+    /// How many files may be open.
+    pub fn open_files(&self) -> usize {
+        self.open_files
+    }
 }
 
 impl Limits {
@@ -52,7 +68,6 @@ impl Limits {
         let streams = match asked.map(NonZeroUsize::get) {
             Some(asked) if asked > possible => {
                 return Err(TooMany {
-                    option: "--max-streams",
                     asked,
                     possible,
                     open_files,
@@ -79,7 +94,6 @@ pub fn requests_within(open_files: usize, asked: usize) -> Result<(), TooMany> {
         return Ok(());
     }
     Err(TooMany {
-        option: "-n",
         asked,
         possible,
         open_files,
@@ -140,7 +154,6 @@ mod tests {
         assert_eq!(
             error,
             TooMany {
-                option: "--max-streams",
                 asked: 1000,
                 possible: 72,
                 open_files: 120

@@ -6,7 +6,7 @@ use std::process::{self, ExitCode};
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::{System, spawn};
-use holdup::serve::{Lab, Settings, reachable};
+use holdup::serve::{Lab, Settings, StartError, reachable};
 use tokio::sync::oneshot;
 
 use crate::cli::Serve;
@@ -31,7 +31,10 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
     let settings = options.settings();
     // Before anything is served: as a container's first process there is no default action.
     let stop = stop_signal()?;
-    let lab = Lab::start(&settings)?;
+    let lab = Lab::start(&settings).map_err(|error| match error {
+        StartError::Limits(error) => super::too_many("--max-streams", &error).into(),
+        error => Box::<dyn Error>::from(error),
+    })?;
     super::print(&welcome(&lab, &settings))?;
     lab.run_until(stop).await?;
     Ok(())

@@ -82,7 +82,7 @@ impl Query {
                 "from, period",
                 &format!("{from} × {period}"),
                 format!(
-                    "from × period at most {}, the server's --max-duration",
+                    "from × period at most {}, the longest that this server allows",
                     shown(longest)
                 ),
             ));

@@ -352,7 +352,7 @@ impl Builder {
             why,
         };
         let url = Url::parse(given).map_err(|error| bad(error.to_string()))?;
-        if !is_web(&url) {
+        if !is_web(url.scheme()) {
             return Err(bad(format!("its scheme is {}", url.scheme())));
         }
         for button in &self.buttons {

@@ -11,8 +11,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use holdup_model::{Chunk, Failure, Lane, Span, Timeline, as_ms, as_ms_or_null};
-use holdup_probe::{Event, Phase, Report, Request, Settings, Target, probe};
+use holdup_probe::{Event, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
+use holdup_verdict::experiment::RoundKind;
 
 /// The longest that all phases together may take.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -164,10 +165,8 @@ impl Trials {
                 return self.end(State::Failed, Some(why));
             }
         };
-        let settings = Settings {
-            requests,
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.requests = requests;
         let request = Request::default();
         let mut observe = |event: Event<'_>| self.observe(&event);
         let outcome = runtime.block_on(async {
@@ -191,20 +190,20 @@ impl Trials {
 
     fn observe(&self, event: &Event<'_>) {
         self.update(|trial| match event {
-            Event::Redirected { .. } | Event::LongStream { .. } | Event::Pause(_) => {}
-            Event::Phase(outlook) => {
-                (trial.phase, trial.step) = match outlook.phase {
-                    Phase::Solo => ("solo", 2),
-                    Phase::Unique => ("unique", 3),
-                    Phase::Identical => ("identical", 4),
+            Event::Round(round) => {
+                (trial.phase, trial.step) = match round.kind {
+                    RoundKind::Unique => ("unique", 3),
+                    RoundKind::Identical => ("identical", 4),
+                    _ => ("solo", 2),
                 };
-                trial.timeout = Some(outlook.timeout);
+                trial.timeout = Some(round.timeout);
                 trial.lanes.clear();
             }
             Event::Progress { timeline, now } => {
                 trial.now = *now;
                 trial.lanes = rows(&timeline.lanes);
             }
+            _ => {}
         });
     }
 

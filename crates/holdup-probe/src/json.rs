@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use url::{Position, Url};
 
-use super::{Phase, Report};
+use super::Report;
 use holdup_model::{Lane, as_ms, as_ms_or_null};
+use holdup_verdict::experiment::RoundKind;
 use holdup_verdict::{Delivery, IdenticalKind, Kind};
 
 /// A [`Report`] as it is published. All times are milliseconds since the probe began.
@@ -65,10 +65,10 @@ impl Report {
     /// The report as it is published.
     pub fn document(&self) -> Document<'_> {
         let timelines = [
-            (Phase::Unique, &self.unique),
-            (Phase::Identical, &self.same),
+            (RoundKind::Unique, &self.unique),
+            (RoundKind::Identical, &self.same),
         ];
-        let mut phases = vec![self.part(Phase::Solo.to_string(), &self.alone)];
+        let mut phases = vec![self.part(RoundKind::Solo.to_string(), &self.alone)];
         if !self.rested.is_empty() {
             phases.push(self.part("rested".to_owned(), &self.rested));
         }
@@ -81,7 +81,7 @@ impl Report {
         }
         Document {
             url: self.url.as_str(),
-            redirected_from: self.redirected_from.iter().map(Url::as_str).collect(),
+            redirected_from: self.redirected_from.iter().map(String::as_str).collect(),
             requests: self.requests,
             verdict: self.verdict.kind,
             at_a_time: self.verdict.at_a_time,
@@ -92,7 +92,7 @@ impl Report {
                 Delivery::Streamed { .. } => Some("streamed"),
                 Delivery::Buffered { .. } => Some("buffered"),
                 Delivery::Single => Some("single"),
-                Delivery::Unknown => None,
+                _ => None,
             },
             identical: self.same_document(),
             phases,
@@ -100,25 +100,17 @@ impl Report {
     }
 
     fn same_document(&self) -> Option<Same> {
-        let (found, verdict) = self.identical.as_ref().zip(self.same_verdict.as_ref())?;
-        let kind = match found.kind {
-            // The pattern may be no staircase; that many waited is certain.
-            IdenticalKind::HeldUp => Kind::Limited,
-            IdenticalKind::Inconclusive => Kind::Inconclusive,
-            IdenticalKind::Same | IdenticalKind::Serialized | IdenticalKind::AnsweredOnce => {
-                verdict.kind
-            }
-        };
+        let found = self.identical.as_ref()?;
         Some(Same {
-            verdict: kind,
-            at_a_time: verdict.at_a_time.filter(|_| kind != Kind::Inconclusive),
+            verdict: found.ran,
+            at_a_time: found.at_a_time,
             answered_once: found.kind == IdenticalKind::AnsweredOnce,
         })
     }
 
     fn part(&self, name: String, lanes: &[Lane]) -> Part {
         let row = |lane: &Lane| Row {
-            url: whole(&self.url, lane.label()),
+            url: self.origin.clone() + lane.label(),
             requested_ms: lane.asked_at(),
             connected_ms: lane.connected_at(),
             first_byte_ms: lane.first_byte_at(),
@@ -132,22 +124,5 @@ impl Report {
             name,
             lanes: lanes.iter().map(row).collect(),
         }
-    }
-}
-
-/// A lane's label is the path and the query of its URL. Not joined as a reference is: a path may
-/// begin with two slashes.
-fn whole(base: &Url, label: &str) -> String {
-    format!("{}{label}", &base[..Position::BeforePath])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lanes_url_is_whole_again() {
-        let base = Url::parse("https://[::1]:8443//a?b").expect("a URL");
-        assert_eq!(whole(&base, "//a?b&x=1"), "https://[::1]:8443//a?b&x=1");
     }
 }

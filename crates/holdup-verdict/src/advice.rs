@@ -111,8 +111,8 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              out, they may have queued: allow more time.",
         ],
         Reason::Endless { .. } => &[
-            "Measure its beginning: end each request after its first chunks (--first N), or after \
-             some seconds of its body (--for 3s).",
+            "Measure its beginning: end each request after its first chunks, or after some seconds of its \
+             body.",
         ],
         Reason::WebSocket => &[
             "Probe a plain route of the same server: a handler that blocks its event loop blocks \

@@ -19,6 +19,29 @@ impl Verdict {
         Some(because(reason, self))
     }
 
+    /// The same verdict where a [failure](Reason::Failed) is the reason, with other words for how the request
+    /// failed: a program may know a remedy. Any other verdict stays as it is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdup_model::{Failure, Lane, Timeline};
+    /// use holdup_verdict::judge;
+    ///
+    /// let mut lane = Lane::asked("/", Duration::ZERO);
+    /// lane.fail(Duration::from_millis(1), Failure::Refused);
+    /// let verdict = judge(&[lane], &Timeline::default());
+    /// let verdict = verdict.with_failure(|what| format!("{what} (is it running?)"));
+    /// assert!(verdict.sentence.ends_with(" (is it running?)."), "{}", verdict.sentence);
+    /// ```
+    #[must_use]
+    pub fn with_failure(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        if let Some(Reason::Failed { what, .. }) = &mut self.reason {
+            *what = words(what);
+            self.sentence = sentence(&self);
+        }
+        self
+    }
+
     /// Puts the kind and the reason into words, anew where they have changed.
     pub(super) fn reword(&mut self) {
         self.sentence = sentence(self);

@@ -46,7 +46,6 @@
 //!             experiment.feed(lanes);
 //!         }
 //!         Step::Done(findings) => break findings.clone(),
-//!         _ => unreachable!("there is no other step"),
 //!     }
 //! };
 //! assert_eq!(findings.verdict.kind, Kind::Serialized);
@@ -84,9 +83,8 @@ pub use findings::Findings;
 pub use policy::{LONG_SOLO, Policy};
 pub use round::{Ask, Round, RoundKind};
 
-/// What to do next.
+/// What to do next. There is no other step, so that a runner need not know what to do about one.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Step {
     /// Ask this round, and [feed](Experiment::feed) what its requests met with.
     Ask(Round),

@@ -220,7 +220,7 @@ proptest! {
         let no_gain = slower * 1.3 >= width as f64;
         let serialized = no_gain && verdict.reason == Some(Reason::Shared);
         // One batch alone looks as cores do that all share: as many as did the work of all.
-        let share = verdict.k.unwrap_or_default();
+        let share = verdict.speedup.unwrap_or_default();
         let few = verdict.reason == Some(Reason::Shared)
             && n <= width
             && (verdict.at_a_time.unwrap_or_default() as f64 - share).abs() <= 0.5;
@@ -360,7 +360,7 @@ impl Loop<'_> {
         };
         let mut verdict = round()?;
         for _ in 1..LeftBehind::rounds(n) {
-            verdict = verdict.again(&round()?);
+            verdict = verdict.confirm_with(&round()?);
         }
         Some(verdict)
     }

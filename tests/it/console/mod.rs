@@ -5,6 +5,7 @@ mod events;
 mod own_app;
 mod page;
 mod refused;
+mod schema;
 #[cfg(feature = "stacks")]
 mod stack;
 
@@ -14,9 +15,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::support::client::{Reply, get, send};
+use crate::support::schema::{check_event, check_state};
 use crate::support::server::PATIENCE;
 
-/// A reader of `/events`.
+/// A reader of `/events`. Each message has to follow the schema.
 struct Events(Reply, Vec<String>);
 
 impl Events {
@@ -35,7 +37,9 @@ impl Events {
             self.1 = lines.rev().map(str::to_owned).collect();
         }
         let text = self.1.pop().expect("just filled");
-        Some(serde_json::from_str(&text).expect("JSON"))
+        let message = serde_json::from_str(&text).expect("JSON");
+        check_event(&message);
+        Some(message)
     }
 
     /// Reads on until a message is as wanted, and returns it.
@@ -62,7 +66,9 @@ fn milliseconds(message: &Value, name: &str) -> f64 {
 }
 
 fn state(console: SocketAddr) -> Value {
-    serde_json::from_str(&get(console, "/state").rest()).expect("JSON")
+    let state = serde_json::from_str(&get(console, "/state").rest()).expect("JSON");
+    check_state(&state);
+    state
 }
 
 /// Sends an order for a probe with these headers.

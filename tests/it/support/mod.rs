@@ -8,4 +8,5 @@ pub(crate) mod lab;
 pub(crate) mod odd;
 pub(crate) mod paced;
 pub(crate) mod prometheus;
+pub(crate) mod schema;
 pub(crate) mod server;

@@ -53,7 +53,11 @@ fn every_message_of_live_traffic_follows_its_schema() {
     assert_eq!(count(&during["waiting"]), Some(1), "{during}");
     assert_eq!(first.ticks().len(), 8);
     assert_eq!(second.join().expect("ticks").len(), 2);
-    until("it is free again", &|m| is(m, "released"));
+    let released = until("it is free again", &|m| is(m, "released"));
+    // This one comes of a hold that is measured to be too short, which nobody can make happen.
+    let mut withdrawn = released;
+    withdrawn["event"] = json!("withdrawn");
+    assert_eq!(event_fault(&withdrawn), None);
 
     // A probe, with all that it says in between and at the end.
     let body = r#"{"button":0,"requests":2,"from":2,"period":"100ms"}"#;
@@ -82,7 +86,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
     let seen = seen.into_inner();
     let all: BTreeSet<_> = event_names().into_iter().collect();
     let missing: Vec<_> = all.difference(&seen).collect();
-    assert_eq!(missing, ["behind"]);
+    assert_eq!(missing, ["behind", "withdrawn"]);
 }
 
 type Change<'a> = &'a dyn Fn(&mut Value);

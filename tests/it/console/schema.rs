@@ -53,11 +53,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
     assert_eq!(count(&during["waiting"]), Some(1), "{during}");
     assert_eq!(first.ticks().len(), 8);
     assert_eq!(second.join().expect("ticks").len(), 2);
-    let released = until("it is free again", &|m| is(m, "released"));
-    // This one comes of a hold that is measured to be too short, which nobody can make happen.
-    let mut withdrawn = released;
-    withdrawn["event"] = json!("withdrawn");
-    assert_eq!(event_fault(&withdrawn), None);
+    until("it is free again", &|m| is(m, "released"));
 
     // A probe, with all that it says in between and at the end.
     let body = r#"{"button":0,"requests":2,"from":2,"period":"100ms"}"#;
@@ -82,11 +78,14 @@ fn every_message_of_live_traffic_follows_its_schema() {
     }
     assert!(after["probe"]["findings"].is_object(), "{after}");
 
-    // `behind` is checked where a reader falls behind.
+    // `behind` is checked where a reader falls behind. A hold is withdrawn only by chance.
     let seen = seen.into_inner();
     let all: BTreeSet<_> = event_names().into_iter().collect();
-    let missing: Vec<_> = all.difference(&seen).collect();
-    assert_eq!(missing, ["behind", "withdrawn"]);
+    let missing: Vec<_> = all
+        .difference(&seen)
+        .filter(|name| *name != "withdrawn")
+        .collect();
+    assert_eq!(missing, ["behind"]);
 }
 
 type Change<'a> = &'a dyn Fn(&mut Value);
@@ -158,4 +157,19 @@ fn what_a_probe_has_found_is_described_alike_in_both_schemas() {
         names(&PROBE["properties"]["identical"])
     );
     assert_eq!(of_events["verdict"], PROBE["$defs"]["verdict"]);
+}
+
+#[test]
+fn a_hold_is_described_alike_when_it_begins_ends_and_was_none() {
+    let of = |name: &str| {
+        let schema = &EVENTS["$defs"][name];
+        assert_eq!(schema["properties"]["event"]["const"], name);
+        (
+            schema["required"].clone(),
+            schema["properties"]["hold"].clone(),
+        )
+    };
+    for name in ["released", "withdrawn"] {
+        assert_eq!(of(name), of("held"));
+    }
 }

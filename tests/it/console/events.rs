@@ -244,7 +244,8 @@ fn a_trace_has_the_holds_by_worker_and_the_requests_as_tracks() {
     let hold = events.iter().find(|e| e["ph"] == "X").expect("just found");
     assert_eq!(
         (&hold["name"], &hold["tid"]),
-        (&"held by GET /blocking".into(), &1.into())
+        (&"held by GET /blocking".into(), &1.into()),
+        "{hold}"
     );
     assert!(
         hold["dur"].as_f64() >= Some(190_000.0),

@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::*;
-use crate::support::server::Server;
 use holdup_testkit::client::{Reply, connect};
 use holdup_testkit::pause;
 use holdup_testkit::prometheus::{Prometheus, check_metrics};
+
+use super::*;
+use crate::server::Server;
 
 #[test]
 fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {

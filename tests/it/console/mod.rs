@@ -2,7 +2,6 @@
 
 mod door;
 mod events;
-mod page;
 mod refused;
 
 use std::net::SocketAddr;

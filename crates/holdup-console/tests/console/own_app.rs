@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
 use holdup_console::StartError;
+use holdup_testkit::app::{Served, serve};
+use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::Watch;
 
 use super::*;
-use holdup_testkit::app::{Served, serve};
-use holdup_testkit::{PATIENCE, pause};
 
 #[test]
 fn its_buttons_are_the_routes_that_the_developer_named() {

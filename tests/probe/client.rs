@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{expect, json};
 use holdup_testkit::paced;
+
+use super::{expect, json};
 
 const PACED: Duration = Duration::from_millis(300);
 

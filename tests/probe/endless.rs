@@ -4,9 +4,10 @@ use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{expect, json, probe};
 use holdup_testkit::odd::{serve, write};
 use holdup_testkit::pause;
+
+use super::{expect, json, probe};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
                     Transfer-Encoding: chunked\r\n\r\n";

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{expect, json, probe};
 use holdup_testkit::odd::{serve, write};
 use holdup_testkit::{PATIENCE, pause};
+
+use super::{expect, json, probe};
 
 const WORK: Duration = Duration::from_millis(200);
 

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use holdup_testkit::external::folder;
 use serde_json::Value;
 
 use super::{External, http_server, json, node, probe, url};
-use crate::support::server::Server;
-use holdup_testkit::external::folder;
+use crate::server::Server;
 
 #[test]
 fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {

@@ -11,7 +11,7 @@ const HEIGHT: usize = 24;
 
 /// Probes on a terminal, where Ctrl-C is typed once `interrupt` has been shown.
 fn probe(arguments: &[&str], interrupt: &str) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/terminal.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/probe/terminal.py");
     Command::new("python3")
         .args([script, interrupt, env!("CARGO_BIN_EXE_holdup"), "probe"])
         .args(arguments)

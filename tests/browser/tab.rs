@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use holdup_testkit::PATIENCE;
 use holdup_testkit::browser::{Browser, Kind};
 
-use crate::support::server::Server;
+use crate::server::Server;
 
 #[tokio::test]
 async fn a_tab_shows_the_ticks_as_they_come_in_chromium() {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, rt, web};
-use serde_json::Value;
-
-use super::{REPEATS, expect, json, probe, url};
 use holdup_testkit::app::serve as actix;
 use holdup_testkit::external::shapes;
 use holdup_testkit::odd::{serve, write};
 use holdup_testkit::pause;
+use serde_json::Value;
+
+use super::{REPEATS, expect, json, probe, url};
 
 /// What people read, once it has a verdict, of a server that nobody has asked before.
 fn text(path: &str, arguments: &[&str]) -> String {

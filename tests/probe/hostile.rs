@@ -2,14 +2,13 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
 use std::time::{Duration, Instant};
 
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::pause;
 use serde_json::Value;
 
 use super::{expect, json, probe};
-use holdup_testkit::odd::{serve, write};
-use holdup_testkit::pause;
 
 const DONE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ndone\n";
 

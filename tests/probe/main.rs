@@ -5,6 +5,9 @@ mod differs;
 mod endless;
 mod hostile;
 mod output;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/server.rs"]
+mod server;
 mod shapes;
 mod terminal;
 
@@ -13,7 +16,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::support::server::Server;
+use crate::server::Server;
 use holdup_testkit::external::{External, gunicorn, http_server, nginx, node, tornado};
 
 static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {

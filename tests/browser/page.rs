@@ -3,10 +3,12 @@
 use std::thread;
 
 use holdup::lesson;
-
-use super::*;
-use crate::support::server::Server;
 use holdup_testkit::browser::{Browser, Kind};
+use holdup_testkit::client::get;
+use holdup_testkit::console::state;
+use serde_json::Value;
+
+use crate::server::Server;
 
 /// The lab with its console in a browser.
 async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {

@@ -9,12 +9,12 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-use holdup::limits;
-use holdup_model::Span;
+use holdup_model::HumanDuration;
 use holdup_probe::{End, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
 
+use super::open_files;
 use crate::cli::{Expect, Probe};
 
 /// Serialized or limited; not as expected; or it could not be carried out.
@@ -40,13 +40,13 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
-    limits::requests_within(limits::raise_open_files(), options.requests)?;
+    open_files::check_requests(open_files::raise(), options.requests)?;
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
             "--for is {}, but no request may take longer than {} (--timeout); allowed: less",
-            Span(lasting),
-            Span(timeout)
+            HumanDuration(lasting),
+            HumanDuration(timeout)
         );
         return Err(error.into());
     }

@@ -112,7 +112,7 @@ async fn coroutine_lanes_are_answered_side_by_side() {
     let state = state(server.console());
     let lanes = state["lanes"].as_array().expect("lanes");
     let chunks = |lane: usize| -> Vec<f64> {
-        let all = lanes[lane]["chunks"].as_array().expect("chunks");
+        let all = lanes[lane]["chunks_ms"].as_array().expect("chunks");
         all.iter().filter_map(Value::as_f64).collect()
     };
     let (one, two) = (chunks(0), chunks(1));

@@ -12,18 +12,12 @@ mod shapes;
 mod terminal;
 
 use std::process::{Command, Output, Stdio};
-use std::sync::LazyLock;
 
+use holdup_testkit::external::{External, gunicorn, http_server, nginx, node, tornado};
+use holdup_testkit::schema;
 use serde_json::Value;
 
 use crate::server::Server;
-use holdup_testkit::external::{External, gunicorn, http_server, nginx, node, tornado};
-
-static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let schema = include_str!("../../schema/probe.schema.json");
-    let schema = serde_json::from_str(schema).expect("JSON");
-    jsonschema::validator_for(&schema).expect("a schema")
-});
 
 fn probe(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_holdup"))
@@ -39,9 +33,7 @@ fn json(arguments: &[&str]) -> Value {
     let output = probe(&[arguments, &["--json"]].concat());
     let document: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    if let Err(error) = SCHEMA.validate(&document) {
-        panic!("{error} at {}: {document:#}", error.instance_path());
-    }
+    schema::check_probe(&document);
     let code = match document["verdict"].as_str() {
         Some("concurrent") => 0,
         Some("inconclusive") => 3,

@@ -134,7 +134,7 @@ pub(super) async fn ask(
             return None;
         }
     };
-    slot.record(|lane, now| *lane = Lane::asked(lane.label(), now));
+    slot.record(|lane, now| *lane = Lane::start(lane.label(), now));
     let exchange = timeout(terms.patience, exchange(route, request, terms.end, slot));
     match exchange.await.unwrap_or_else(|_| Err(timed_out(slot))) {
         Ok(answer) => {
@@ -143,7 +143,7 @@ pub(super) async fn ask(
                 ..slot.own.so_far()
             };
             slot.record(|lane, now| {
-                lane.took_the_client(own);
+                lane.record_client_time(own);
                 lane.finish(now);
             });
             Some(answer)
@@ -174,7 +174,7 @@ async fn exchange(
     // The measured lanes have one address. The look-ahead may have several, and the first that
     // answers is kept.
     let stream = dial::first(&route.addresses).await.map_err(io)?;
-    slot.record(Lane::connect);
+    slot.record(Lane::record_connect);
     let mut late = slot.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
@@ -207,9 +207,9 @@ where
     let mut exchange = pin!(async {
         let response = response.await.map_err(broken)?;
         let status = response.status();
-        slot.record(|lane, now| lane.answer(now, status.as_u16()));
+        slot.record(|lane, now| lane.record_head(now, status.as_u16()));
         if let Some(header) = answer::kept(response.headers()) {
-            slot.record(|lane, _| lane.was_kept(header));
+            slot.record(|lane, _| lane.record_cache_header(header));
         }
         let websocket = answer::wants_websocket(&response);
         let head = Head::of(&response);
@@ -253,7 +253,7 @@ async fn read(mut body: Incoming, end: End, slot: Slot<'_>) -> Result<bool, hype
         let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
             continue;
         };
-        slot.record(|lane, now| lane.chunk(now, data));
+        slot.record(|lane, now| lane.record_chunk(now, data));
         if chunks == 0 {
             names_websocket = answer::names_websocket(data);
             deadline = end.lasting.map(|lasting| Deadline::now() + lasting);

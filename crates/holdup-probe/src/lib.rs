@@ -67,7 +67,7 @@ use holdup_model::{Lane, Timeline};
 use holdup_verdict::judge_left_behind;
 use holdup_verdict::{Delivery, Identical, Verdict};
 
-pub use json::Document;
+pub use json::{Document, Findings};
 pub use phases::probe;
 pub use request::{BadRequest, Request};
 pub use target::{BadUrl, Target, is_web};

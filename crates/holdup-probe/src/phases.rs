@@ -136,7 +136,7 @@ impl Run<'_> {
                 match route::find(&self.target, self.settings.insecure, self.patience).await {
                     Ok(route) => route,
                     Err(failure) => {
-                        let lane = Lane::asked(label(&question.url), self.clock.elapsed());
+                        let lane = Lane::start(label(&question.url), self.clock.elapsed());
                         return Err(self.failed(lane, failure));
                     }
                 };
@@ -344,7 +344,7 @@ impl Run<'_> {
     }
 
     async fn one(&mut self, question: &Question) -> (Lane, Option<Answer>) {
-        let lane = Lane::asked(label(&question.url), self.clock.elapsed());
+        let lane = Lane::start(label(&question.url), self.clock.elapsed());
         let timeline = RefCell::new(Timeline::from(vec![lane]));
         let own = OwnTime::new();
         let slot = Slot {
@@ -374,7 +374,7 @@ impl Run<'_> {
         let now = self.clock.elapsed();
         let lanes: Vec<_> = questions
             .iter()
-            .map(|question| Lane::asked(label(&question.url), now))
+            .map(|question| Lane::start(label(&question.url), now))
             .collect();
         let timeline = RefCell::new(Timeline::from(lanes));
         let own = OwnTime::new();

@@ -10,10 +10,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::{Kind, Reason, Verdict, judge};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Asked again, an answer that took at most this part of the solo time was kept somewhere.
 const KEPT: f64 = 0.5;
@@ -26,8 +24,7 @@ const KEPT_BY: Duration = Duration::from_millis(20);
 const HELD_UP: f64 = 1.5;
 
 /// What requests for one and the same URL met with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdenticalKind {
     /// They ran as unique ones do.
     Same,
@@ -42,7 +39,7 @@ pub enum IdenticalKind {
 }
 
 /// How identical URLs fared, in a word and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identical {
     /// The finding.
     pub kind: IdenticalKind,
@@ -82,7 +79,7 @@ impl Identical {
 /// use holdup_verdict::{IdenticalKind, identical};
 ///
 /// let answered = |after: u64| {
-///     let mut lane = Lane::asked("/report", Duration::ZERO);
+///     let mut lane = Lane::start("/report", Duration::ZERO);
 ///     lane.finish(Duration::from_millis(after));
 ///     lane
 /// };
@@ -180,8 +177,8 @@ fn answered_once(
         return Some(format!(
             "Identical URLs are answered from one answer that is kept, by a cache or the \
              application: asked again, it came after {} instead of {}.",
-            Span(time),
-            Span(solo),
+            HumanDuration(time),
+            HumanDuration(solo),
         ));
     }
     // Bodies that all differ, whenever unique URLs are asked together, do not become equal by

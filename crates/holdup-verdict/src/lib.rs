@@ -16,8 +16,8 @@
 //! use holdup_verdict::{Kind, judge};
 //!
 //! let answered = |after: u64| {
-//!     let mut lane = Lane::asked("/report", Duration::ZERO);
-//!     lane.answer(Duration::from_millis(after), 200);
+//!     let mut lane = Lane::start("/report", Duration::ZERO);
+//!     lane.record_head(Duration::from_millis(after), 200);
 //!     lane.finish(Duration::from_millis(after));
 //!     lane
 //! };
@@ -45,6 +45,7 @@ mod client;
 mod delivery;
 mod groups;
 mod identical;
+mod json;
 mod left_behind;
 mod measures;
 mod one_answer;
@@ -61,7 +62,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use holdup_model::{Lane, Timeline, as_ms_or_null};
+use holdup_model::{Lane, Timeline};
 use measures::{Doubt, Measures};
 use staircase::Shape;
 
@@ -99,7 +100,7 @@ impl fmt::Display for Kind {
 }
 
 /// A judgement with its evidence, and the words for both.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The judgement.
     pub kind: Kind,
@@ -109,10 +110,8 @@ pub struct Verdict {
     /// How many requests were asked at once.
     pub lanes: usize,
     /// What one request takes alone: the shorter of two measurements, as noise only ever adds.
-    #[serde(rename = "solo_ms", serialize_with = "as_ms_or_null")]
     pub solo: Option<Duration>,
     /// From the first request asked to the last one finished, all at once.
-    #[serde(rename = "makespan_ms", serialize_with = "as_ms_or_null")]
     pub makespan: Option<Duration>,
     /// `lanes × solo ÷ makespan`.
     pub k: Option<f64>,
@@ -163,7 +162,7 @@ impl Verdict {
     /// use holdup_verdict::{Kind, judge};
     ///
     /// let answered = |after: u64| {
-    ///     let mut lane = Lane::asked("/report", Duration::ZERO);
+    ///     let mut lane = Lane::start("/report", Duration::ZERO);
     ///     lane.finish(Duration::from_millis(after));
     ///     lane
     /// };

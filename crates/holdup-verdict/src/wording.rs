@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Kind, Reason, Verdict, groups};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// How the line of evidence begins that shows the steps.
 pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
@@ -11,17 +11,17 @@ pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
 /// The verdict in one sentence.
 pub(super) fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
-    let solo = Span(verdict.solo.unwrap_or_default());
+    let solo = HumanDuration(verdict.solo.unwrap_or_default());
     match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => format!(
             "Concurrent: all {n} requests ran at the same time, in {} instead of {} alone.",
-            Span(verdict.makespan.unwrap_or_default()),
+            HumanDuration(verdict.makespan.unwrap_or_default()),
             solo,
         ),
         (Kind::Serialized, Some(Reason::Shared)) => format!(
             "Serialized: together the {n} requests took {}, as long as one after the other, though \
              they did not end one by one.",
-            Span(verdict.makespan.unwrap_or_default()),
+            HumanDuration(verdict.makespan.unwrap_or_default()),
         ),
         (Kind::Serialized, Some(Reason::LeftBehind { .. })) => {
             format!("Serialized: {}.", verdict.because().unwrap_or_default())
@@ -30,7 +30,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
             let pace = verdict.makespan.unwrap_or_default() / u32::try_from(n).unwrap_or(u32::MAX);
             format!(
                 "Serialized: the {n} requests ran one at a time, one finish every {}{}.",
-                Span(pace),
+                HumanDuration(pace),
                 match reason {
                     Some(Reason::OwnPace { factor }) =>
                         format!(", {factor:.1} × as long as one takes alone"),
@@ -45,7 +45,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
         (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
             "Limited: of {n} requests, {burst} went through together, and then {each} every {}, as \
              a limit on the rate does it.",
-            Span(*every),
+            HumanDuration(*every),
         ),
         (Kind::Limited, reason) => format!(
             "Limited: of {n} requests, {} ran at a time{}.",
@@ -67,7 +67,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
 /// The reason of a verdict, without a full stop.
 pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
     let n = verdict.lanes;
-    let solo = Span(verdict.solo.unwrap_or_default());
+    let solo = HumanDuration(verdict.solo.unwrap_or_default());
     let who = |count: &usize, alone: &bool| {
         if *alone {
             "alone, a request".to_owned()
@@ -87,13 +87,13 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::Rate { burst, each, every } => format!(
             "{burst} of {n} went through at first, and then {each} every {}: a limit on the rate, or \
              tries that are repeated at an interval",
-            Span(*every)
+            HumanDuration(*every)
         ),
         Reason::LeftBehind {
             answer,
             behind,
             maybe_rate,
-        } => left_behind(Span(*answer), Span(*behind), *maybe_rate),
+        } => left_behind(HumanDuration(*answer), HumanDuration(*behind), *maybe_rate),
         Reason::TooFew => "it takes two requests at once to compare".to_owned(),
         Reason::NoSolo => "nothing was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
@@ -106,8 +106,8 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::ClientTooSlow { busy, late } => format!(
             "the prober itself was too slow to tell: it was at work for {} and kept from working \
              for {}, and the requests may have ended late for no other reason",
-            Span(*busy),
-            Span(*late)
+            HumanDuration(*busy),
+            HumanDuration(*late)
         ),
         Reason::Status {
             count,
@@ -120,17 +120,17 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::Kept { first, later } => format!(
             "the first request took {}, later ones {}: an answer is kept, whatever label the URL \
              gets, or the first request started something up",
-            Span(*first),
-            Span(*later)
+            HumanDuration(*first),
+            HumanDuration(*later)
         ),
         Reason::Distant { round_trip } => format!(
             "of {solo} alone, most may be the network's, with {} a round trip",
-            Span(*round_trip)
+            HumanDuration(*round_trip)
         ),
         Reason::SoloVaries { low, high } => format!(
             "alone, a request took {} and then {}",
-            Span(*low.min(high)),
-            Span(*high.max(low))
+            HumanDuration(*low.min(high)),
+            HumanDuration(*high.max(low))
         ),
         Reason::NotAtOnce => "the requests were not asked at the same time".to_owned(),
         Reason::SlowConnects { count } => format!(
@@ -150,7 +150,7 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::PartOneByOne { each } => format!(
             "one finished every {}, while one alone takes {solo}: a part of the work is done one at a \
              time, and the rest is not",
-            Span(*each)
+            HumanDuration(*each)
         ),
         Reason::Irregular => "the finishes fit no number at a time".to_owned(),
         Reason::Differs { first, again } => differs(*first, *again),
@@ -174,7 +174,7 @@ fn differs(first: Option<usize>, again: Option<usize>) -> String {
     )
 }
 
-fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
+fn left_behind(answer: HumanDuration, behind: HumanDuration, maybe_rate: bool) -> String {
     if maybe_rate {
         format!(
             "each answer comes after {answer}, but the next ones wait {behind}: what a request leaves \
@@ -191,7 +191,9 @@ fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
 /// What a status says, and what those without it did.
 fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
     let why = match (status, after) {
-        (500.., Some(after)) => format!(" after {}, perhaps a pool's time-out", Span(after)),
+        (500.., Some(after)) => {
+            format!(" after {}, perhaps a pool's time-out", HumanDuration(after))
+        }
         (408 | 429 | 503, _) => ", turned away or queued for too long".to_owned(),
         (400.., _) => String::new(),
         _ => ", unlike the others".to_owned(),
@@ -208,7 +210,11 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
         lines.push(format!("alone: {}", solos.join(", ")));
     }
     if let Some(makespan) = verdict.makespan {
-        lines.push(format!("{} at once: {}", verdict.lanes, Span(makespan)));
+        lines.push(format!(
+            "{} at once: {}",
+            verdict.lanes,
+            HumanDuration(makespan)
+        ));
     }
     if let Some(k) = verdict.k {
         lines.push(format!(
@@ -232,7 +238,7 @@ pub(super) fn again(verdict: &Verdict) -> String {
     {
         return format!("measured again: {last}");
     }
-    let makespan = Span(verdict.makespan.unwrap_or_default());
+    let makespan = HumanDuration(verdict.makespan.unwrap_or_default());
     let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
     format!(
         "{} at once, measured again: {makespan}{}",
@@ -247,5 +253,5 @@ fn steps(verdict: &Verdict) -> Option<String> {
 }
 
 fn shown(time: Duration) -> String {
-    Span(time).to_string()
+    HumanDuration(time).to_string()
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::thread;
 
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::{Event, Outlook, Phase};
 use holdup_render::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -66,7 +66,7 @@ impl Live {
             )),
             Event::Pause(pause) => view.bar.set_message(format!(
                 "pausing for {}: requests may leave something behind",
-                Span(*pause)
+                HumanDuration(*pause)
             )),
             Event::Phase(outlook) => {
                 view.heading = heading(outlook);
@@ -120,12 +120,15 @@ fn heading(outlook: &Outlook) -> String {
         Phase::Identical => format!("{} at once, the same URL", outlook.requests),
     };
     match (outlook.phase, outlook.concurrent, outlook.serialized) {
-        (Phase::Solo, Some(solo), _) => format!("{what}: about {}", Span(solo)),
+        (Phase::Solo, Some(solo), _) => format!("{what}: about {}", HumanDuration(solo)),
         (_, Some(solo), Some(serialized)) if serialized <= outlook.timeout => format!(
             "{what}: {} if concurrent, {} if serialized",
-            Span(solo),
-            Span(serialized),
+            HumanDuration(solo),
+            HumanDuration(serialized),
         ),
-        _ => format!("{what}: up to {}, the time-out", Span(outlook.timeout)),
+        _ => format!(
+            "{what}: up to {}, the time-out",
+            HumanDuration(outlook.timeout)
+        ),
     }
 }

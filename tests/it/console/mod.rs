@@ -3,6 +3,7 @@
 mod door;
 mod events;
 mod refused;
+mod schema;
 
 use std::net::SocketAddr;
 use std::time::Instant;

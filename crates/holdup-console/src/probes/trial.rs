@@ -10,22 +10,17 @@ use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use holdup_model::{Chunk, Failure, Lane, Span, Timeline, as_ms, as_ms_or_null};
-use holdup_probe::{Event, Phase, Report, Request, Settings, Target, probe};
-use holdup_verdict::Kind;
-
-/// The longest that all phases together may take.
-const LONGEST: Duration = Duration::from_secs(300);
-
-/// The most chunks that are told of a lane: the newest.
-const CHUNKS: usize = 120;
+use super::parameter::Values;
+use crate::lane::CHUNKS;
+use holdup_model::{HumanDuration, Lane, Timeline, millis};
+use holdup_probe::{Event, Findings, Phase, Report, Request, Settings, Target, probe};
 
 /// The phases, with the one that warms up.
 const STEPS: u8 = 4;
 
 /// A probe, as far as it has come.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     id: u64,
     #[serde(flatten)]
     asked: Asked,
@@ -34,12 +29,13 @@ pub(super) struct Trial {
     step: u8,
     steps: u8,
     /// On its own clock, as its lanes are.
-    #[serde(rename = "now_ms", serialize_with = "as_ms")]
+    #[serde(rename = "now_ms", serialize_with = "millis::serialize")]
     now: Duration,
-    #[serde(rename = "timeout_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "timeout_ms", serialize_with = "millis::serialize_option")]
     timeout: Option<Duration>,
-    lanes: Vec<Row>,
-    verdict: Option<Outcome>,
+    lanes: Vec<Lane>,
+    /// What was found, as `probe --json` has it.
+    findings: Option<Findings>,
     /// Why it failed.
     detail: Option<String>,
     #[serde(skip)]
@@ -51,9 +47,8 @@ pub(super) struct Trial {
 pub(super) struct Asked {
     pub(super) button: usize,
     pub(super) requests: usize,
-    pub(super) from: Option<u32>,
-    #[serde(rename = "period_ms", serialize_with = "as_ms_or_null")]
-    pub(super) period: Option<Duration>,
+    /// Of the button's parameters.
+    pub(super) values: Values,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,37 +60,13 @@ enum State {
     Stopped,
 }
 
-#[derive(Debug, Clone, Serialize)]
-struct Row {
-    label: String,
-    #[serde(rename = "asked_ms", serialize_with = "as_ms")]
-    asked: Duration,
-    #[serde(rename = "connected_ms", serialize_with = "as_ms_or_null")]
-    connected: Option<Duration>,
-    #[serde(rename = "first_byte_ms", serialize_with = "as_ms_or_null")]
-    first_byte: Option<Duration>,
-    chunks: Vec<Chunk>,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
-    ended: Option<Duration>,
-    status: Option<u16>,
-    failure: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Outcome {
-    kind: Kind,
-    sentence: String,
-    evidence: Vec<String>,
-    delivery: String,
-    identical: Option<String>,
-    advice: Vec<String>,
-}
-
 /// Starts probes and knows the last one.
 #[derive(Debug)]
 pub(super) struct Trials {
     latest: watch::Sender<Option<Trial>>,
     started: AtomicU64,
+    /// The longest that all rounds of a probe may take.
+    longest: Duration,
 }
 
 /// One is running already.
@@ -103,10 +74,11 @@ pub(super) struct Trials {
 pub(super) struct Busy;
 
 impl Trials {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(longest: Duration) -> Self {
         Self {
             latest: watch::Sender::new(None),
             started: AtomicU64::new(0),
+            longest,
         }
     }
 
@@ -173,14 +145,14 @@ impl Trials {
         let outcome = runtime.block_on(async {
             let measured = probe(target, &request, settings, &mut observe);
             tokio::select! {
-                measured = timeout(LONGEST, measured) => Some(measured),
+                measured = timeout(self.longest, measured) => Some(measured),
                 () = stop.notified() => None,
             }
         });
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {}", Span(LONGEST));
+                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),
@@ -203,7 +175,7 @@ impl Trials {
             }
             Event::Progress { timeline, now } => {
                 trial.now = *now;
-                trial.lanes = rows(&timeline.lanes);
+                trial.lanes = shown(&timeline.lanes);
             }
         });
     }
@@ -247,7 +219,7 @@ impl Trial {
             now: Duration::ZERO,
             timeout: None,
             lanes: Vec::new(),
-            verdict: None,
+            findings: None,
             detail: None,
             stop: Arc::default(),
         }
@@ -256,33 +228,17 @@ impl Trial {
     fn finish(&mut self, report: &Report) {
         let alone = || Timeline::from(report.alone.clone());
         let timeline = report.unique.clone().unwrap_or_else(alone);
-        let verdict = &report.verdict;
         self.state = State::Done;
         self.now = timeline.end();
-        self.lanes = rows(&timeline.lanes);
-        self.verdict = Some(Outcome {
-            kind: verdict.kind,
-            sentence: verdict.sentence.clone(),
-            evidence: verdict.evidence.clone(),
-            delivery: report.delivery.to_string(),
-            identical: report.identical.as_ref().map(|same| same.sentence.clone()),
-            advice: verdict.advice.clone(),
-        });
+        self.lanes = shown(&timeline.lanes);
+        self.findings = Some(report.findings());
     }
 }
 
-fn rows(lanes: &[Lane]) -> Vec<Row> {
-    let row = |lane: &Lane| Row {
-        label: lane.label().to_owned(),
-        asked: lane.asked_at(),
-        connected: lane.connected_at(),
-        first_byte: lane.first_byte_at(),
-        chunks: lane.chunks()[lane.chunks().len().saturating_sub(CHUNKS)..].to_vec(),
-        ended: lane.ended_at(),
-        status: lane.status(),
-        failure: lane.failure().map(Failure::to_string),
-    };
-    lanes.iter().map(row).collect()
+/// The lanes, with no more chunks than are shown.
+fn shown(lanes: &[Lane]) -> Vec<Lane> {
+    let shown = |lane: &Lane| lane.with_newest_chunks(CHUNKS);
+    lanes.iter().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -295,13 +251,12 @@ mod tests {
             let asked = Asked {
                 button: 0,
                 requests: 2,
-                from: None,
-                period: None,
+                values: Values::default(),
             };
             Some(Trial::new(id, asked))
         };
         let state = |trials: &Trials| trials.latest.borrow().as_ref().map(|trial| trial.state);
-        let trials = Trials::new();
+        let trials = Trials::new(Duration::MAX);
         trials.latest.send_replace(trial(1));
         let first = Unfinished(&trials, 1);
         // Its result is told before its thread ends, and somebody starts the next at once.

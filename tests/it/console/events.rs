@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use holdup_testkit::client::{Reply, connect};
+use holdup_testkit::pause;
+use holdup_testkit::prometheus::{Prometheus, check_metrics};
+
 use super::*;
-use crate::support::client::connect;
-use crate::support::prometheus::{Prometheus, check_metrics};
-use crate::support::server::{Server, pause};
+use crate::server::Server;
 
 #[test]
 fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
@@ -179,7 +181,7 @@ fn a_reader_that_falls_behind_is_told_so_and_the_next_gets_a_fresh_picture() {
         assert!(Instant::now() < deadline, "too few chunks: {m}");
         is(m, "now") && m["totals"]["chunks"].as_u64() > Some(60_000)
     });
-    let mut lazy = Events(Reply::read(lazy).expect("its head"), Vec::new());
+    let mut lazy = Events::from(Reply::read(lazy).expect("its head"));
     let behind = lazy.until("it is behind", |m| is(m, "behind"));
     assert!(
         behind["detail"]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::*;
-use crate::support::server::Server;
+use crate::server::Server;
 
 #[test]
 fn other_sites_can_neither_read_nor_start_anything() {

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::thread;
 
+use holdup_testkit::schema::{EVENTS, PROBE, event_fault, event_names, validator};
 use serde_json::json;
 
 use super::*;
-use crate::support::schema::{EVENTS, PROBE, event_fault, event_names, validator};
-use crate::support::server::Server;
+use crate::server::Server;
 
 /// Each message is checked as it is read, so what is to be seen here is that all of them are there.
 #[test]

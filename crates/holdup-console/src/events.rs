@@ -10,7 +10,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::hub::{Command, News};
+use super::hub::{Batch, Command};
 use super::message::Message;
 use super::site::Site;
 use holdup_http::problem::Problem;
@@ -51,7 +51,7 @@ fn stream_of(
                 let detail = format!(
                     "this reader fell behind by {missed} batches; reconnect for a fresh picture"
                 );
-                let mut last = News::default();
+                let mut last = Batch::default();
                 last.add(&Message::Behind { detail });
                 Some((Ok(last.into_bytes()), None))
             }

@@ -47,8 +47,8 @@ struct Conditions {
 /// A lane that was asked at `asked` and finished at `finished`, in milliseconds.
 fn lane(asked: f64, finished: f64) -> Lane {
     let time = |ms: f64| Duration::from_secs_f64(ms / 1e3);
-    let mut lane = Lane::asked("/", time(asked));
-    lane.answer(time(asked), 200);
+    let mut lane = Lane::start("/", time(asked));
+    lane.record_head(time(asked), 200);
     lane.finish(time(finished));
     lane
 }
@@ -220,7 +220,7 @@ proptest! {
         let no_gain = slower * 1.3 >= width as f64;
         let serialized = no_gain && verdict.reason == Some(Reason::Shared);
         // One batch alone looks as cores do that all share: as many as did the work of all.
-        let share = verdict.k.unwrap_or_default();
+        let share = verdict.speedup.unwrap_or_default();
         let few = verdict.reason == Some(Reason::Shared)
             && n <= width
             && (verdict.at_a_time.unwrap_or_default() as f64 - share).abs() <= 0.5;
@@ -290,7 +290,7 @@ proptest! {
         if dice.roll() < 0.5 {
             odd.fail(ended, Failure::Reset);
         } else {
-            odd.answer(ended, 503);
+            odd.record_head(ended, 503);
         }
         prop_assert_eq!(judge(&alone, &at_once).kind, Kind::Inconclusive);
     }
@@ -360,7 +360,7 @@ impl Loop<'_> {
         };
         let mut verdict = round()?;
         for _ in 1..LeftBehind::rounds(n) {
-            verdict = verdict.again(&round()?);
+            verdict = verdict.confirm_with(&round()?);
         }
         Some(verdict)
     }

@@ -7,13 +7,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdup_testkit::{PATIENCE, pause};
 use rustix::process::Signal;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::client::{Tally, come_and_go};
 use crate::gauges::{figure, raise_open_files};
-use holdup_testkit::{PATIENCE, pause};
-
 use crate::server::Server;
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -5,7 +5,7 @@ use actix_web::test::{TestRequest, call_service, read_body};
 use holdup::routes;
 use serde_json::{Value, json};
 
-use crate::support::lab::{Harness, lab};
+use crate::lab::{Harness, lab};
 
 /// With time paused, waiting costs nothing: whoever sleeps is woken at once, in order.
 async fn paused_lab() -> impl Harness {

@@ -6,7 +6,7 @@ use holdup_testkit::harness::{get, panic_of};
 use holdup_verdict::{Delivery, delivery};
 use holdup_watch::testing::{assert_concurrent, race};
 
-use crate::support::lab::lab;
+use crate::lab::lab;
 
 #[actix_web::test]
 async fn the_three_cures_run_at_the_same_time() {

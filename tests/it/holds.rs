@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use holdup_testkit::client::get;
 use holdup_testkit::{PATIENCE, pause};
 
-use crate::support::server::Server;
+use crate::server::Server;
 
 #[test]
 fn the_labs_blocking_countdown_is_exactly_one_hold_and_the_next_client_another() {

@@ -10,7 +10,7 @@ use actix_web::{Error, HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::hub::{Command, News};
+use super::hub::{Batch, Command};
 use super::message::Message;
 use super::site::Site;
 use holdup_http::problem::Problem;
@@ -20,9 +20,8 @@ pub(super) async fn events(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let most = site.most_readers;
-    let reader = Reader::enter(&site.readers, most).ok_or_else(|| {
-        Problem::unavailable(format!("{most} readers are connected, the most at once"))
-    })?;
+    let reader = Reader::enter(&site.readers, most)
+        .ok_or_else(|| Problem::unavailable(format!("all {most} places for readers are taken")))?;
     let app = site.app_url(&request);
     let (snapshot, news) = site.ask(|reply| Command::Join(app, reply)).await?;
     let first = VecDeque::from([Bytes::from_static(b"retry: 1000\n\n"), snapshot]);
@@ -51,7 +50,7 @@ fn stream_of(
                 let detail = format!(
                     "this reader fell behind by {missed} batches; reconnect for a fresh picture"
                 );
-                let mut last = News::default();
+                let mut last = Batch::default();
                 last.add(&Message::Behind { detail });
                 Some((Ok(last.into_bytes()), None))
             }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::message::Message;
+use super::change::Change;
 use holdup_watch::Hold;
 
 /// The most holds that are kept when they are over.
-const OVER: usize = 50;
+pub(super) const OVER: usize = 50;
 
 /// What identifies a hold: its worker, and when it began.
 type Key = (usize, Duration);
@@ -88,17 +88,17 @@ impl Holds {
     }
 
     /// Sends what is new since the last time.
-    pub(super) fn send_news(&mut self, send: &mut impl FnMut(Message<'_>)) {
+    pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
         for end in std::mem::take(&mut self.ended) {
             send(match end {
-                End::Released(hold) => Message::Released { hold: hold.into() },
-                End::Withdrawn(hold) => Message::Withdrawn { hold: hold.into() },
+                End::Released(hold) => Change::Released { hold: hold.into() },
+                End::Withdrawn(hold) => Change::Withdrawn { hold: hold.into() },
             });
         }
         let changed = std::mem::take(&mut self.changed);
         for (worker, hold) in self.by_worker() {
             if changed.contains(&worker) {
-                send(Message::Held {
+                send(Change::Held {
                     hold: hold.clone().into(),
                 });
             }
@@ -126,8 +126,8 @@ mod tests {
     /// What readers are sent: the event, the worker, and how long the hold lasted so far.
     fn news(holds: &mut Holds) -> Vec<String> {
         let mut news = Vec::new();
-        holds.send_news(&mut |message| {
-            let message = serde_json::to_value(message).expect("JSON");
+        holds.drain_changes(&mut |change| {
+            let message = serde_json::to_value(change).expect("JSON");
             let (event, hold) = (&message["event"], &message["hold"]);
             let event = event.as_str().expect("a name");
             news.push(format!(

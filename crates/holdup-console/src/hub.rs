@@ -7,17 +7,20 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::board::{Board, Ms};
-use super::holds::Holds;
+use super::board::Board;
+use super::holds::{self, Holds};
+use super::lane;
 use super::looks::Looks;
-use super::message::{Intro, Message, Snapshot, Worker};
-use super::probes::{Published, Trial};
+use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
+use super::probes::{self, Published, Trial};
 use super::trace;
 use super::unread::unread;
+use holdup_model::millis::Millis;
 use holdup_watch::{Event, Figures, Subscription, Watch};
 
 /// How often news is told: often enough to look live, and so seldom that thousands of events are
@@ -137,18 +140,18 @@ impl Hub {
                 Event::Withdrawn(hold) => state.holds.withdrawn(hold),
                 Event::Lost { .. } => {
                     state.holds.lost();
-                    state.board.on(event);
+                    state.board.apply(event);
                 }
-                _ => state.board.on(event),
+                _ => state.board.apply(event),
             }
         }
         let open = workers.iter().map(|load| load.open).sum();
         self.look_for_waiting(state, now);
-        state.board.turn(open, now);
+        state.board.advance(open, now);
 
-        let mut news = News::default();
-        state.board.tell(&mut |message| news.add(&message));
-        state.holds.send_news(&mut |message| news.add(&message));
+        let mut news = Batch::default();
+        state.board.drain_changes(&mut |change| news.add(&change));
+        state.holds.drain_changes(&mut |change| news.add(&change));
         if self.trial.has_changed().unwrap_or(false)
             && let Some(trial) = &*self.trial.borrow_and_update()
         {
@@ -157,7 +160,7 @@ impl Hub {
         if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
             state.told_at = now;
             news.add(&Message::Now {
-                now_ms: Ms(now),
+                now_ms: Millis(now),
                 totals: state.board.totals(),
                 workers: workers.clone(),
             });
@@ -210,7 +213,7 @@ impl Hub {
         // Whoever asked may be gone, and that is all right.
         match command {
             Command::Join(app, reply) => {
-                let mut news = News::default();
+                let mut news = Batch::default();
                 self.snapshot(state, app, |snapshot| news.add(snapshot));
                 let first = news.into_bytes();
                 reply.send((first, state.news.subscribe())).ok();
@@ -240,9 +243,18 @@ impl Hub {
         let trial = self.trial.borrow();
         let board = &state.board;
         tell(&Message::Snapshot(Box::new(Snapshot {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            now_ms: Ms(self.watch.elapsed()),
-            threshold_ms: Ms(self.watch.least_hold()),
+            now_ms: Millis(self.watch.elapsed()),
+            threshold_ms: Millis(self.watch.least_hold()),
+            limits: Limits {
+                lanes: self.most_lanes,
+                chunks: lane::CHUNKS,
+                holds: holds::OVER,
+                requests: probes::MOST_REQUESTS,
+                beat_ms: Millis(BEAT),
+                heartbeat_ms: Millis(HEARTBEAT),
+            },
             intro: self
                 .intro
                 .as_ref()
@@ -259,14 +271,14 @@ impl Hub {
     }
 }
 
-/// Messages as server-sent events.
+/// Messages that are sent together, as server-sent events.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct Batch {
     text: String,
 }
 
-impl News {
-    pub(super) fn add(&mut self, message: &Message<'_>) {
+impl Batch {
+    pub(super) fn add(&mut self, message: &impl Serialize) {
         // Strings and numbers cannot fail to serialize.
         if let Ok(json) = serde_json::to_string(message) {
             self.text.push_str("data: ");

@@ -1,7 +1,8 @@
 //! The console: a live page for a watched app, on a listener and a thread of its own, so that it
-//! answers while every worker of the app is held.
+//! answers while every worker of the app is blocked.
 //!
-//! ```no_run
+#![cfg_attr(feature = "probe", doc = "```no_run")]
+#![cfg_attr(not(feature = "probe"), doc = "```ignore")]
 //! # use actix_web::{App, HttpServer, web};
 //! # async fn report() -> &'static str { "" }
 //! # #[actix_web::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,6 +34,17 @@
 //! | `/healthz` | `ok`, whatever the app does |
 //! | `POST /probe` | probes one of the routes that the developer named; `DELETE` stops it |
 //!
+//! # Features
+//!
+//! - `probe` (off by default): `Builder::button`, for buttons that probe routes of the app. It brings an
+//!   HTTP client with TLS, `holdup-probe`. Without it the page only watches, and there is no `/probe`.
+//!
+//! # More on the page
+//!
+//! A [`Section`] adds HTML and a script of the app's own to the page, and [`Builder::intro`] says what to
+//! try first. How much a console keeps and serves is bounded: [`Builder::lanes`] and the methods after it
+//! set the bounds.
+//!
 //! # Who may look
 //!
 //! There is no password. On a loopback address only this machine reaches it. Elsewhere everybody
@@ -46,30 +58,32 @@
 //!   [`Builder::allow_host`] names; others get 403, and a request without a host gets 400.
 //! - What a browser says another site's page asks for (`Sec-Fetch-Site`, `Origin`) gets 403, except
 //!   for a link to `/`: it could not be read, but would take the places of readers.
-//! - Only the page itself can start a probe, one at a time, and of no other URL than the
-//!   [buttons](Builder::button)'.
+//! - Only the page itself can start a probe, one at a time, and of no other URL than the buttons'.
 //!
 //! # What it costs
 //!
 //! While a console runs, requests are recorded as lanes; their chunks only while somebody looks.
-//! The newest hundred lanes are kept and told, the others counted, and every reader gets the same
+//! The newest hundred lanes are kept and sent, the others counted, and every reader gets the same
 //! bytes, so neither streams nor readers add up. A reader that stops reading costs its
 //! connection's buffers for half a minute.
 //!
-//! On Linux, while a worker is held, the kernel's table of connections is read to tell which of
-//! them wait to be read. It takes up to a fifth of one core, on a thread of its own.
+//! On Linux, while a worker is held, the kernel's table of connections is read to find those that
+//! wait to be read. It takes up to a fifth of one core, on a thread of its own.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod board;
 mod bounds;
 mod builder;
+mod change;
 mod console;
 mod error;
 mod events;
 mod guard;
 mod holds;
 mod hub;
+mod lane;
 mod looks;
 mod message;
 mod names;
@@ -80,6 +94,7 @@ mod server;
 mod site;
 mod trace;
 mod unread;
+mod waits;
 
 pub use self::builder::Builder;
 pub use self::console::Console;

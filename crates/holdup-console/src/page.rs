@@ -12,8 +12,37 @@ const CSS: &str = include_str!("../ui/page.css");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// The modules of the page, by the path from which they are served.
-const MODULES: &[(&str, &str)] = &[("/page.js", include_str!("../ui/page.js"))];
+/// Each file's name and text.
+macro_rules! modules {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../ui/", $name)))),*]
+    };
+}
+
+/// The modules of the page, served from `/ui/`.
+const MODULES: &[(&str, &str)] = modules![
+    "bar.js",
+    "board.js",
+    "canvas.js",
+    "cards.js",
+    "charts.js",
+    "clock.js",
+    "dom.js",
+    "duration.js",
+    "geometry.js",
+    "header.js",
+    "hold.js",
+    "live.js",
+    "main.js",
+    "model.js",
+    "parameters.js",
+    "probe.js",
+    "rows.js",
+    "section.js",
+    "stack.js",
+    "trial.js",
+    "workers.js",
+];
 
 /// A file that is served.
 #[derive(Debug, Clone)]
@@ -33,9 +62,9 @@ pub(crate) fn assets(sections: &[Section]) -> Vec<Asset> {
     let html = asset("/".to_owned(), "text/html; charset=utf-8", html(sections));
     let css = Bytes::from_static(CSS.as_bytes());
     let css = asset("/page.css".to_owned(), "text/css; charset=utf-8", css);
-    let modules = MODULES.iter().map(|(path, text)| {
+    let modules = MODULES.iter().map(|(name, text)| {
         let body = Bytes::from_static(text.as_bytes());
-        asset((*path).to_owned(), JAVASCRIPT, body)
+        asset(format!("/ui/{name}"), JAVASCRIPT, body)
     });
     let scripts = sections.iter().map(|section| {
         let body = Bytes::from(section.script.clone().into_owned());
@@ -88,6 +117,18 @@ mod tests {
         let script = all.iter().find(|asset| asset.path == "/section/two.js");
         assert_eq!(script.expect("it is served").body, "// it");
         assert!(!page.contains(SECTIONS));
+    }
+
+    #[test]
+    fn all_modules_are_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui");
+        let files = std::fs::read_dir(folder).expect("the folder");
+        let names = files.map(|file| file.expect("a file").file_name());
+        let names = names.filter_map(|name| name.into_string().ok());
+        let mut there: Vec<_> = names.filter(|name| name.ends_with(".js")).collect();
+        there.sort_unstable();
+        let served: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(served, there);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::board::{Board, Lane};
+use super::board::Board;
 use super::holds::Holds;
+use super::lane::Lane;
 use holdup_watch::{Hold, WorkerStatus};
 
 /// The one process of the trace.
@@ -91,6 +92,6 @@ fn lane_events(lane: &Lane, now: Duration, events: &mut Vec<Value>) {
         "e",
         &name,
         end,
-        json!({"status": lane.status, "finished": lane.finished}),
+        json!({"status": lane.status, "finished": lane.ended.map(|_| lane.finished.is_some())}),
     );
 }

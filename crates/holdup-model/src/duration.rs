@@ -28,32 +28,41 @@ pub struct HumanDuration(pub Duration);
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In whole numbers, and a half is rounded up: so it is the same in every language. The page of
-        // the console has the same function (ui/format.js), and tests hold both to one table.
-        let micros = self.0.as_nanos().saturating_add(500) / 1000;
+        // In whole numbers, and a half goes to the even neighbour: so it is the same in every language.
+        // The page of the console has the same function (ui/duration.js), and tests hold both to
+        // one table.
+        let micros = rounded(self.0.as_nanos(), 1000);
         // Each bound is where rounding would show one digit more.
-        let (one, decimals, unit) = match micros {
-            0..5 => (1_000, 0, "ms"),
-            5..995 => (1_000, 2, "ms"),
-            995..9_950 => (1_000, 1, "ms"),
-            9_950..999_500 => (1_000, 0, "ms"),
-            999_500..9_995_000 => (1_000_000, 2, "s"),
-            9_995_000..99_950_000 => (1_000_000, 1, "s"),
-            _ => (1_000_000, 0, "s"),
+        let decimals = match micros {
+            0..=5 | 9_950..999_500 | 99_950_000.. => 0,
+            995..9_950 | 9_995_000..99_950_000 => 1,
+            6..995 | 999_500..9_995_000 => 2,
+        };
+        let (one, unit) = if micros < 999_500 {
+            (1_000, "ms")
+        } else {
+            (1_000_000, "s")
         };
         let scale = 10_u128.pow(decimals);
-        let step = one / scale;
-        let steps = (micros + step / 2) / step;
-        let mut digits = (steps / scale).to_string();
-        if decimals > 0 {
-            let width = decimals as usize;
-            digits.push_str(&format!(".{:0width$}", steps % scale));
-            if f.alternate() {
-                digits.truncate(digits.trim_end_matches('0').trim_end_matches('.').len());
-            }
+        let steps = rounded(micros, one / scale);
+        let (whole, fraction) = (steps / scale, steps % scale);
+        let width = decimals as usize;
+        let mut digits = match decimals {
+            0 => whole.to_string(),
+            _ => format!("{whole}.{fraction:0width$}"),
+        };
+        if f.alternate() && decimals > 0 {
+            digits.truncate(digits.trim_end_matches('0').trim_end_matches('.').len());
         }
         f.pad(&format!("{digits} {unit}"))
     }
+}
+
+/// How many whole steps that is.
+fn rounded(length: u128, step: u128) -> u128 {
+    let (steps, rest) = (length / step, length % step);
+    let is_nearer_to_next = rest * 2 > step || rest * 2 == step && steps % 2 == 1;
+    steps + u128::from(is_nearer_to_next)
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 use crate::client::{Reply, get, send};
+use crate::schema::{check_event, check_state};
 
-/// A reader of `/events`.
+/// A reader of `/events`. Each message has to follow the schema.
 pub struct Events(pub Reply, Vec<String>);
 
 impl From<Reply> for Events {
@@ -50,7 +51,9 @@ impl Iterator for Events {
             self.1 = lines.rev().map(str::to_owned).collect();
         }
         let text = self.1.pop().expect("just filled");
-        Some(serde_json::from_str(&text).expect("JSON"))
+        let message = serde_json::from_str(&text).expect("JSON");
+        check_event(&message);
+        Some(message)
     }
 }
 
@@ -65,7 +68,9 @@ pub fn milliseconds(message: &Value, name: &str) -> f64 {
 }
 
 pub fn state(console: SocketAddr) -> Value {
-    serde_json::from_str(&get(console, "/state").rest()).expect("JSON")
+    let state = serde_json::from_str(&get(console, "/state").rest()).expect("JSON");
+    check_state(&state);
+    state
 }
 
 /// Sends an order for a probe with these headers.

@@ -22,6 +22,7 @@ pub mod harness;
 pub mod odd;
 pub mod paced;
 pub mod prometheus;
+pub mod schema;
 
 use std::env;
 use std::path::PathBuf;

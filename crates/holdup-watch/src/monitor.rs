@@ -348,7 +348,7 @@ mod tests {
                 }
                 monitor.released(&shared, hold(702_706_607, false));
             });
-            let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120.0 s"];
+            let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120 s"];
             assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
             for (line, duration) in logged.iter().zip(expected) {
                 let told = format!("{words} {duration} so far");

@@ -4,7 +4,7 @@
 use holdup_testkit::console::asked;
 
 use super::*;
-use crate::support::server::Server;
+use crate::server::Server;
 
 /// A lab whose console listens on all addresses, and where to reach it.
 fn open_to_all(arguments: &[&str]) -> (Server, SocketAddr) {

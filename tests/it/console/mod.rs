@@ -2,8 +2,8 @@
 
 mod door;
 mod events;
-mod page;
 mod refused;
+mod schema;
 
 use std::net::SocketAddr;
 use std::time::Instant;

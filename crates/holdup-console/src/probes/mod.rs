@@ -15,12 +15,12 @@ mod parameter;
 mod trial;
 
 #[cfg(not(feature = "probe"))]
-pub(crate) use self::none::{PATHS, Probes, Published, Trial, configure};
+pub(crate) use self::none::{MOST_REQUESTS, PATHS, Probes, Published, Trial, configure};
 #[cfg(feature = "probe")]
 pub(crate) use self::{
     api::{PATHS, configure},
     button::Published,
-    order::Probes,
+    order::{MOST_REQUESTS, Probes},
     trial::Trial,
 };
 #[cfg(feature = "probe")]

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 /// What has to be said of further paths.
 pub(crate) const PATHS: &str = "";
 
+/// The most requests of a probe, if there are any.
+pub(crate) const MOST_REQUESTS: Option<u32> = None;
+
 /// A button as the page gets it.
 #[derive(Debug, Serialize)]
 pub(crate) enum Published {}

@@ -20,6 +20,9 @@ use holdup_probe::Target;
 /// How many requests an order may ask for.
 const REQUESTS: RangeInclusive<u32> = FEWEST..=16;
 
+/// The most requests of a probe, if there are any.
+pub(crate) const MOST_REQUESTS: Option<u32> = Some(*REQUESTS.end());
+
 /// All rounds of a probe together may take this many times the longest round.
 const ROUNDS: u32 = 5;
 

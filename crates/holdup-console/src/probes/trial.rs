@@ -11,12 +11,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::parameter::Values;
-use holdup_model::{Chunk, Failure, HumanDuration, Lane, Timeline, as_ms, as_ms_or_null};
-use holdup_probe::{Event, Phase, Report, Request, Settings, Target, probe};
-use holdup_verdict::Kind;
-
-/// The most chunks that are told of a lane: the newest.
-const CHUNKS: usize = 120;
+use crate::lane::CHUNKS;
+use holdup_model::{HumanDuration, Lane, Timeline, millis};
+use holdup_probe::{Event, Findings, Report, Request, Settings, Target, probe};
+use holdup_verdict::experiment::RoundKind;
 
 /// The phases, with the one that warms up.
 const STEPS: u8 = 4;
@@ -32,12 +30,13 @@ pub(crate) struct Trial {
     step: u8,
     steps: u8,
     /// On its own clock, as its lanes are.
-    #[serde(rename = "now_ms", serialize_with = "as_ms")]
+    #[serde(rename = "now_ms", serialize_with = "millis::serialize")]
     now: Duration,
-    #[serde(rename = "timeout_ms", serialize_with = "as_ms_or_null")]
+    #[serde(rename = "timeout_ms", serialize_with = "millis::serialize_option")]
     timeout: Option<Duration>,
-    lanes: Vec<Row>,
-    verdict: Option<Outcome>,
+    lanes: Vec<Lane>,
+    /// What was found, as `probe --json` has it.
+    findings: Option<Findings>,
     /// Why it failed.
     detail: Option<String>,
     #[serde(skip)]
@@ -60,32 +59,6 @@ enum State {
     Done,
     Failed,
     Stopped,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Row {
-    label: String,
-    #[serde(rename = "asked_ms", serialize_with = "as_ms")]
-    asked: Duration,
-    #[serde(rename = "connected_ms", serialize_with = "as_ms_or_null")]
-    connected: Option<Duration>,
-    #[serde(rename = "first_byte_ms", serialize_with = "as_ms_or_null")]
-    first_byte: Option<Duration>,
-    chunks: Vec<Chunk>,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
-    ended: Option<Duration>,
-    status: Option<u16>,
-    failure: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Outcome {
-    kind: Kind,
-    sentence: String,
-    evidence: Vec<String>,
-    delivery: String,
-    identical: Option<String>,
-    advice: Vec<String>,
 }
 
 /// Starts probes and knows the last one.
@@ -164,10 +137,8 @@ impl Trials {
                 return self.end(State::Failed, Some(why));
             }
         };
-        let settings = Settings {
-            requests,
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.requests = requests;
         let request = Request::default();
         let mut observe = |event: Event<'_>| self.observe(&event);
         let outcome = runtime.block_on(async {
@@ -191,20 +162,20 @@ impl Trials {
 
     fn observe(&self, event: &Event<'_>) {
         self.update(|trial| match event {
-            Event::Redirected { .. } | Event::LongStream { .. } | Event::Pause(_) => {}
-            Event::Phase(outlook) => {
-                (trial.phase, trial.step) = match outlook.phase {
-                    Phase::Solo => ("solo", 2),
-                    Phase::Unique => ("unique", 3),
-                    Phase::Identical => ("identical", 4),
+            Event::Round(round) => {
+                (trial.phase, trial.step) = match round.kind {
+                    RoundKind::Unique => ("unique", 3),
+                    RoundKind::Identical => ("identical", 4),
+                    _ => ("solo", 2),
                 };
-                trial.timeout = Some(outlook.timeout);
+                trial.timeout = Some(round.timeout);
                 trial.lanes.clear();
             }
             Event::Progress { timeline, now } => {
                 trial.now = *now;
-                trial.lanes = rows(&timeline.lanes);
+                trial.lanes = shown(&timeline.lanes);
             }
+            _ => {}
         });
     }
 
@@ -247,7 +218,7 @@ impl Trial {
             now: Duration::ZERO,
             timeout: None,
             lanes: Vec::new(),
-            verdict: None,
+            findings: None,
             detail: None,
             stop: Arc::default(),
         }
@@ -256,33 +227,17 @@ impl Trial {
     fn finish(&mut self, report: &Report) {
         let alone = || Timeline::from(report.alone.clone());
         let timeline = report.unique.clone().unwrap_or_else(alone);
-        let verdict = &report.verdict;
         self.state = State::Done;
         self.now = timeline.end();
-        self.lanes = rows(&timeline.lanes);
-        self.verdict = Some(Outcome {
-            kind: verdict.kind,
-            sentence: verdict.sentence.clone(),
-            evidence: verdict.evidence.clone(),
-            delivery: report.delivery.to_string(),
-            identical: report.identical.as_ref().map(|same| same.sentence.clone()),
-            advice: verdict.advice.clone(),
-        });
+        self.lanes = shown(&timeline.lanes);
+        self.findings = Some(report.findings());
     }
 }
 
-fn rows(lanes: &[Lane]) -> Vec<Row> {
-    let row = |lane: &Lane| Row {
-        label: lane.label().to_owned(),
-        asked: lane.asked_at(),
-        connected: lane.connected_at(),
-        first_byte: lane.first_byte_at(),
-        chunks: lane.chunks()[lane.chunks().len().saturating_sub(CHUNKS)..].to_vec(),
-        ended: lane.ended_at(),
-        status: lane.status(),
-        failure: lane.failure().map(Failure::to_string),
-    };
-    lanes.iter().map(row).collect()
+/// The lanes, with no more chunks than are shown.
+fn shown(lanes: &[Lane]) -> Vec<Lane> {
+    let shown = |lane: &Lane| lane.with_newest_chunks(CHUNKS);
+    lanes.iter().map(shown).collect()
 }
 
 #[cfg(test)]

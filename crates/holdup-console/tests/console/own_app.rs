@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
 use holdup_console::StartError;
+use holdup_testkit::app::{Served, serve};
+use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::Watch;
 
 use super::*;
-use holdup_testkit::app::{Served, serve};
-use holdup_testkit::{PATIENCE, pause};
 
 #[test]
 fn its_buttons_are_the_routes_that_the_developer_named() {
@@ -41,8 +41,11 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
     let address = console.address();
     let mut events = Events::read(address);
     let snapshot = events.next().expect("a message");
-    assert_eq!(snapshot["lab"], Value::Null);
-    assert_eq!(snapshot["buttons"][0]["label"], "/report/7?secret=1");
+    // Where a browser finds it: at the host that it asked the console by.
+    assert_eq!(snapshot["app_url"], format!("http://{}", served.address));
+    let button = &snapshot["buttons"][0];
+    assert_eq!(button["label"], "/report/7?secret=1");
+    assert_eq!(button["parameters"], serde_json::json!([]));
     let start = || {
         let (status, started) = order(address, JSON, r#"{"button":0,"requests":3}"#);
         assert_eq!(status, 202);
@@ -63,13 +66,13 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
     let mut done = verdict(&id);
     // Repeated when the machine was too busy to tell. A wrong verdict fails at once.
     for _ in 0..2 {
-        if done["verdict"]["kind"] == "inconclusive" {
+        if done["findings"]["verdict"] == "inconclusive" {
             id = start();
             done = verdict(&id);
         }
     }
-    assert_eq!(done["verdict"]["kind"], "concurrent", "{done}");
-    assert!(done["from"].is_null() && done["period_ms"].is_null());
+    assert_eq!(done["findings"]["verdict"], "concurrent", "{done}");
+    assert_eq!(done["values"], serde_json::json!({}));
 
     // It ends when it is dropped, with its readers, and its port is free again.
     drop(console);

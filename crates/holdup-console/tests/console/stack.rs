@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse};
-
-use holdup_watch::Watch;
-
-use super::*;
 use holdup_testkit::app::{Served, serve};
 use holdup_testkit::browser::{Browser, Key, Kind};
 use holdup_testkit::pause;
+use holdup_watch::Watch;
+
+use super::*;
 
 /// Blocks until it is let go.
 fn render(let_go: &AtomicBool) {

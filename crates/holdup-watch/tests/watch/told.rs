@@ -123,9 +123,17 @@ fn lanes_are_recorded_while_somebody_listens_without_the_query() {
         (&5.into(), &6.into())
     );
     assert_eq!(seen[4]["finished"], true);
+    let names = [
+        "opened_ms",
+        "answered_ms",
+        "chunk_ms",
+        "chunk_ms",
+        "ended_ms",
+    ];
     let times: Vec<_> = seen
         .iter()
-        .map(|event| event["at_ms"].as_f64().expect("a time"))
+        .zip(names)
+        .map(|(event, name)| event[name].as_f64().expect("a time"))
         .collect();
     assert!(
         times.is_sorted() && times[3] - times[2] >= 250.0,

@@ -1,2 +1,0 @@
-pub(crate) mod lab;
-pub(crate) mod server;

@@ -12,8 +12,39 @@ const CSS: &str = include_str!("../ui/page.css");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// The path and the text of each of these files.
+macro_rules! modules {
+    ($($name:ident),* $(,)?) => {
+        [$((
+            concat!("/ui/", stringify!($name), ".js"),
+            include_str!(concat!("../ui/", stringify!($name), ".js")),
+        )),*]
+    };
+}
 /// The modules of the page, by the path from which they are served.
-const MODULES: &[(&str, &str)] = &[("/page.js", include_str!("../ui/page.js"))];
+const MODULES: &[(&str, &str)] = &modules![
+    bar,
+    board,
+    canvas,
+    cards,
+    charts,
+    clock,
+    dom,
+    duration,
+    geometry,
+    header,
+    hold,
+    live,
+    main,
+    model,
+    parameters,
+    probe,
+    rows,
+    section,
+    stack,
+    trial,
+    workers,
+];
 
 /// A file that is served.
 #[derive(Debug, Clone)]

@@ -56,7 +56,7 @@ mod tests {
             (StatusCode::OK, "ok\n".to_owned()),
             "before the first worker there is nothing to do"
         );
-        detector.worker_number();
+        let _worker = detector.worker(|task| drop(actix_rt::spawn(task)));
         let (status, text) = report(&detector.health());
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let lines: Vec<_> = text.lines().collect();

@@ -1,6 +1,8 @@
 //! What to do about a verdict.
 
-use super::{Kind, Platform, Reason, Verdict};
+use super::platform::Platform;
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
 
 /// The three cures for a handler that blocks its event loop, usually the best first.
 const CURES: &str = "If the handler blocks its event loop, there are three cures: \
@@ -11,6 +13,15 @@ const CURES: &str = "If the handler blocks its event loop, there are three cures
 /// What a limit may be of.
 const MANY: &str = "Look for what there are so many of: workers, threads of a pool, database \
     connections, cores. Each serves one request at a time, so each is blocked by it.";
+
+impl Verdict {
+    /// The same verdict with the advice that fits what the server is made of.
+    #[must_use]
+    pub fn advised_for(mut self, platform: Platform) -> Self {
+        self.advice = lines(&self, platform);
+        self
+    }
+}
 
 /// What to do, a line each.
 pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
@@ -100,8 +111,8 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              out, they may have queued: allow more time.",
         ],
         Reason::Endless { .. } => &[
-            "Measure its beginning: end each request after its first chunks (--first N), or after \
-             some seconds of its body (--for 3s).",
+            "Measure its beginning: end each request after its first chunks, or after some seconds of its \
+             body.",
         ],
         Reason::WebSocket => &[
             "Probe a plain route of the same server: a handler that blocks its event loop blocks \

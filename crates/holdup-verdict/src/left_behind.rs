@@ -13,8 +13,12 @@
 
 use std::time::Duration;
 
+use super::confirm::LONGEST_PAUSE;
+use super::judge::conclude;
 use super::measures::{all_answered, same_status};
-use super::{Kind, LONGEST_PAUSE, Outcome, Reason, Verdict, conclude};
+use super::outcome::Outcome;
+use super::reason::Reason;
+use super::verdict::Verdict;
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
@@ -61,19 +65,19 @@ impl LeftBehind {
     /// their answers, and a request that is faster meets nothing.
     pub const MOMENT: Duration = Duration::from_millis(20);
 
-    /// Whether a request `alone` took so much longer than `look_ahead`, the very first one, or than another
+    /// Whether a request `alone` took so much longer than `warm_up`, the very first one, or than another
     /// one that it may have waited for what one before it left behind. If so, how long to pause before
     /// others are asked, which [`LeftBehind::found`] compares.
-    pub fn suspected(look_ahead: &Lane, alone: &[Lane]) -> Option<Duration> {
+    pub fn suspected(warm_up: &Lane, alone: &[Lane]) -> Option<Duration> {
         let times = || alone.iter().filter_map(Lane::duration);
         let longest = times().max()?;
-        let shortest = times().chain(look_ahead.duration()).min()?;
+        let shortest = times().chain(warm_up.duration()).min()?;
         // What the last of them left, and what the one before it did if it was faster than that.
         let left = longest.saturating_mul(2);
         is_longer(longest, shortest).then(|| pause(left))?
     }
 
-    /// The same where those `alone` do not show it, as the look-ahead took long for a reason of its own:
+    /// The same where those `alone` do not show it, as the warm-up took long for a reason of its own:
     /// whether even the fastest of requests that were asked right after others took much longer than one
     /// alone, or all of them much longer than one after the other.
     pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
@@ -129,7 +133,7 @@ impl LeftBehind {
     }
 }
 
-fn is_longer(time: Duration, than: Duration) -> bool {
+pub(super) fn is_longer(time: Duration, than: Duration) -> bool {
     time.as_secs_f64() > than.as_secs_f64() * LONGER + LONGER_BY.as_secs_f64()
 }
 
@@ -200,19 +204,15 @@ pub fn judge_left_behind(
     // A limit on the rate lets them through at the same distance, and nothing is left behind then.
     let times = at_once.lanes.iter().filter_map(Lane::duration);
     let maybe_rate = is_longer(times.max()?, answer);
-    let outcome = Outcome {
-        kind: Kind::Serialized,
-        at_a_time: None,
-        steps: Vec::new(),
-        reason: Some(Reason::LeftBehind {
-            answer,
-            behind,
-            maybe_rate,
-        }),
+    let reason = Reason::LeftBehind {
+        answer,
+        behind,
+        maybe_rate,
     };
+    let outcome = Outcome::serialized(Vec::new(), Some(reason));
     Some(Verdict {
         solo: Some(answer),
-        k: None,
+        speedup: None,
         evidence: evidence(found, alone, at_once, next),
         ..conclude(alone, at_once, outcome)
     })
@@ -239,22 +239,22 @@ fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) 
 
 impl Verdict {
     /// The same verdict, where it is inconclusive since answers come too soon, with a better reason if
-    /// the look-ahead took long and those `alone` after it so much less that the server must have kept
+    /// the warm-up took long and those `alone` after it so much less that the server must have kept
     /// the answer, or have started something up for the first one.
     #[must_use]
-    pub fn or_kept(mut self, look_ahead: &Lane, alone: &[Lane]) -> Self {
-        if let Some(reason) = kept(look_ahead, alone)
+    pub fn or_kept(mut self, warm_up: &Lane, alone: &[Lane]) -> Self {
+        if let Some(reason) = kept(warm_up, alone)
             && self.reason == Some(Reason::TooShort)
         {
             self.reason = Some(reason);
-            self.word();
+            self.reword();
         }
         self
     }
 }
 
-fn kept(look_ahead: &Lane, alone: &[Lane]) -> Option<Reason> {
-    let first = look_ahead.duration()?;
+fn kept(warm_up: &Lane, alone: &[Lane]) -> Option<Reason> {
+    let first = warm_up.duration()?;
     let times = || alone.iter().filter_map(Lane::duration);
     let (later, longest) = (times().min()?, times().max()?);
     let kept = first >= KEPT_LEAST && longest <= first / 2 && is_longer(first, longest);
@@ -265,7 +265,7 @@ fn kept(look_ahead: &Lane, alone: &[Lane]) -> Option<Reason> {
 mod tests {
     use super::super::tests::{lanes, ms};
     use super::*;
-    use crate::judge;
+    use crate::{Kind, judge};
 
     fn at(asked: u64, after: u64) -> Lane {
         let mut lane = Lane::start("/", ms(asked));

@@ -2,14 +2,55 @@
 
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict, groups};
+use super::advice;
+use super::groups;
+use super::platform::Platform;
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// How the line of evidence begins that shows the steps.
 pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
 
+impl Verdict {
+    /// The [reason](Verdict::reason) in words, without a full stop.
+    pub fn because(&self) -> Option<String> {
+        let reason = self.reason.as_ref()?;
+        Some(because(reason, self))
+    }
+
+    /// The same verdict where a [failure](Reason::Failed) is the reason, with other words for how the request
+    /// failed: a program may know a remedy. Any other verdict stays as it is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdup_model::{Failure, Lane, Timeline};
+    /// use holdup_verdict::judge;
+    ///
+    /// let mut lane = Lane::start("/", Duration::ZERO);
+    /// lane.fail(Duration::from_millis(1), Failure::Refused);
+    /// let verdict = judge(&[lane], &Timeline::default());
+    /// let verdict = verdict.with_failure(|what| format!("{what} (is it running?)"));
+    /// assert!(verdict.sentence.ends_with(" (is it running?)."), "{}", verdict.sentence);
+    /// ```
+    #[must_use]
+    pub fn with_failure(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        if let Some(Reason::Failed { what, .. }) = &mut self.reason {
+            *what = words(what);
+            self.sentence = sentence(&self);
+        }
+        self
+    }
+
+    /// Puts the kind and the reason into words, anew where they have changed.
+    pub(super) fn reword(&mut self) {
+        self.sentence = sentence(self);
+        self.advice = advice::lines(self, Platform::Unknown);
+    }
+}
+
 /// The verdict in one sentence.
-pub(super) fn sentence(verdict: &Verdict) -> String {
+fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
     let solo = HumanDuration(verdict.solo.unwrap_or_default());
     match (verdict.kind, &verdict.reason) {
@@ -65,7 +106,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
 }
 
 /// The reason of a verdict, without a full stop.
-pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
+fn because(reason: &Reason, verdict: &Verdict) -> String {
     let n = verdict.lanes;
     let solo = HumanDuration(verdict.solo.unwrap_or_default());
     let who = |count: &usize, alone: &bool| {
@@ -216,9 +257,9 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
             HumanDuration(makespan)
         ));
     }
-    if let Some(k) = verdict.k {
+    if let Some(speedup) = verdict.speedup {
         lines.push(format!(
-            "k = {} × alone ÷ at once = {k:.2} ({} if concurrent, 1 if serialized)",
+            "k = {} × alone ÷ at once = {speedup:.2} ({} if concurrent, 1 if serialized)",
             verdict.lanes, verdict.lanes
         ));
     }

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::parameter::Values;
 use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
-use holdup_probe::{Event, Findings, Phase, Report, Request, Settings, Target, probe};
+use holdup_probe::{Event, Findings, Report, Request, Settings, Target, probe};
+use holdup_verdict::experiment::RoundKind;
 
 /// The phases, with the one that warms up.
 const STEPS: u8 = 4;
@@ -136,10 +137,8 @@ impl Trials {
                 return self.end(State::Failed, Some(why));
             }
         };
-        let settings = Settings {
-            requests,
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.requests = requests;
         let request = Request::default();
         let mut observe = |event: Event<'_>| self.observe(&event);
         let outcome = runtime.block_on(async {
@@ -163,20 +162,20 @@ impl Trials {
 
     fn observe(&self, event: &Event<'_>) {
         self.update(|trial| match event {
-            Event::Redirected { .. } | Event::LongStream { .. } | Event::Pause(_) => {}
-            Event::Phase(outlook) => {
-                (trial.phase, trial.step) = match outlook.phase {
-                    Phase::Solo => ("solo", 2),
-                    Phase::Unique => ("unique", 3),
-                    Phase::Identical => ("identical", 4),
+            Event::Round(round) => {
+                (trial.phase, trial.step) = match round.kind {
+                    RoundKind::Unique => ("unique", 3),
+                    RoundKind::Identical => ("identical", 4),
+                    _ => ("solo", 2),
                 };
-                trial.timeout = Some(outlook.timeout);
+                trial.timeout = Some(round.timeout);
                 trial.lanes.clear();
             }
             Event::Progress { timeline, now } => {
                 trial.now = *now;
                 trial.lanes = shown(&timeline.lanes);
             }
+            _ => {}
         });
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{lanes, ms};
-use crate::{Kind, Reason, Verdict, delivery, identical, judge};
+use crate::{AskedAgain, Judged, Kind, Reason, Verdict, delivery, identical, judge};
 use holdup_model::{Failure, Lane, Timeline};
 
 fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
@@ -144,7 +144,7 @@ fn requests_that_share_cores_finish_together_and_are_limited() {
         assert_eq!(verdict.reason, Some(Reason::Shared));
         assert_eq!(verdict.at_a_time, Some(at_a_time));
         assert_eq!(verdict.steps, [0; 0], "they took no turns");
-        assert!(verdict.is_doubtful());
+        assert!(verdict.needs_confirmation());
     }
 }
 
@@ -277,8 +277,8 @@ fn a_limit_on_the_rate_is_called_so() {
     );
     // A bucket is empty after one round, and gets its tokens back in a pause.
     let verdict = judged(&[250, 251], &[250, 251, 252, 252, 500, 751, 1002, 1251]);
-    assert!(verdict.is_doubtful());
-    let pause = verdict.pause_before_again();
+    assert!(verdict.needs_confirmation());
+    let pause = verdict.pause_before_confirmation();
     assert!((ms(1000)..ms(2000)).contains(&pause), "{pause:?}");
     // Two workers of which one got two more.
     let verdict = judged(&[500, 502], &[500, 501, 1002, 1503]);
@@ -364,9 +364,9 @@ fn what_one_pause_can_make_is_measured_again() {
         (shared, &[280, 281, 282, 283], None),
     ] {
         let first = judged(alone, first);
-        assert!(first.is_doubtful(), "{first:#?}");
+        assert!(first.needs_confirmation(), "{first:#?}");
         let kind = first.kind;
-        let verdict = first.again(&judged(alone, again));
+        let verdict = first.confirm_with(&judged(alone, again));
         assert_eq!(verdict.at_a_time, at_a_time, "{verdict:#?}");
         let kind = if at_a_time.is_some() {
             kind
@@ -383,7 +383,7 @@ fn what_one_pause_can_make_is_measured_again() {
         (&[200][..], &[200, 201, 202][..]),
         (&[200], &[200, 401, 602]),
     ] {
-        assert!(!judged(alone, at_once).is_doubtful());
+        assert!(!judged(alone, at_once).needs_confirmation());
     }
 }
 
@@ -392,8 +392,8 @@ fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
     // Four warm instances, and four that start.
     let cold = judged(&[1200], &[1200, 1201, 1202, 1203, 2400, 2401, 2402, 2403]);
     assert_eq!((cold.kind, cold.at_a_time), (Kind::Limited, Some(4)));
-    assert!(cold.is_doubtful());
-    let verdict = cold.again(&judged(
+    assert!(cold.needs_confirmation());
+    let verdict = cold.confirm_with(&judged(
         &[1200],
         &[1200, 1201, 1202, 1203, 1200, 1201, 1202, 1203],
     ));
@@ -403,7 +403,7 @@ fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
         "Inconclusive: measured twice, it came out differently: 4 at a time, then 8 at a time; some \
          of it may have been starting up."
     );
-    assert!(judged(&[1000], &[1000, 2001]).is_doubtful());
+    assert!(judged(&[1000], &[1000, 2001]).needs_confirmation());
 }
 
 #[test]
@@ -509,7 +509,16 @@ fn absurd_times_are_no_panic() {
             Kind::Inconclusive
         );
         let timeline = Timeline::from(at_once);
-        identical(&alone, &timeline, &timeline, alone.first());
+        let verdict = judge(&alone, &timeline);
+        let judged = Judged {
+            timeline: &timeline,
+            verdict: &verdict,
+        };
+        let again = AskedAgain {
+            first: &timeline.lanes[0],
+            again: &alone[0],
+        };
+        identical(&alone, judged, judged, Some(again));
         delivery(&alone[0]);
     }
 }

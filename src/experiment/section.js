@@ -12,9 +12,8 @@ import {
   makeCard,
   model,
   onLane,
-  onRunning,
+  onMessage,
   onServer,
-  onSnapshot,
   running,
   serverNow,
   setChart,
@@ -133,7 +132,7 @@ function build(experiment) {
 
 /** @param {Shown[]} list */
 async function runAll(list) {
-  for (const experiment of list) if (!running()) await runOne(experiment);
+  for (const experiment of list) if (!running) await runOne(experiment);
 }
 
 /** @param {Shown} e */
@@ -144,7 +143,7 @@ async function runOne(e) {
   const abort = new AbortController();
   clearCard(card);
   setData(card.node, 'outcome', null);
-  setData(card.node, 'atOnce', null);
+  setData(card.node, 'at-once', null);
   setRunning(card);
   /** @type {(failure?: string) => void} */
   let end = () => {};
@@ -168,7 +167,7 @@ async function runOne(e) {
   const [kind, ...words] = outcome(e, run, failure);
   judge(card, kind, ...words);
   setData(card.node, 'outcome', kind);
-  if (running() === card) setRunning(null);
+  if (running === card) setRunning(null);
   draw(e, run);
 }
 
@@ -198,7 +197,7 @@ function draw({ card }, run) {
       text: opened_ms === null ? 'not read yet' : `read ${humanDuration(opened_ms - asked)}`,
     };
   });
-  setChart(card.chart, items, running() === card ? () => serverNow() - first : null);
+  setChart(card.chart, items, running === card ? () => serverNow() - first : null);
 }
 
 /**
@@ -245,7 +244,7 @@ function outcomeOfMany({ card }, run) {
   const openAt = (/** @type {number} */ t) =>
     lanes.filter((lane) => lane.opened_ms <= t && Number(lane.ended_ms) > t).length;
   const most = Math.max(...lanes.map((lane) => openAt(lane.opened_ms)));
-  setData(card.node, 'atOnce', most);
+  setData(card.node, 'at-once', most);
   if (most === lanes.length) return ['free', '✓ all at once', `All ${most} at once.`, ''];
   const waited = humanDuration(lanes[most].opened_ms - run.asked[0]);
   return [
@@ -257,19 +256,17 @@ function outcomeOfMany({ card }, run) {
 }
 
 const built = experiments.map(build);
-const runAllButton = /** @type {HTMLButtonElement} */ ($('run-all'));
-runAllButton.onclick = () => runAll(built);
+$('run-all').onclick = () => runAll(built);
 setText($('browser-name'), browserName());
-onRunning((card) => (runAllButton.disabled = Boolean(card)));
 onLane((lane) => {
-  const e = built.find(({ card }) => card === running());
+  const e = built.find(({ card }) => card === running);
   if (!e?.run || !lane.x || !e.run.labels.includes(lane.x)) return;
   const { lanes, labels, end } = e.run;
   lanes.set(lane.lane, lane);
   draw(e, e.run);
   if (lanes.size === labels.length && [...lanes.values()].every((l) => l.ended_ms !== null)) end();
 });
-onSnapshot(() => {
+onMessage(() => {
   for (const link of /** @type {HTMLAnchorElement[]} */ (all('#browser [data-x]')))
     link.href = `${model.app_url}/coroutine?deliver=whole&from=5${link.dataset.x}`;
 });

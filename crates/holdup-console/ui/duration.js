@@ -1,7 +1,7 @@
 // @ts-check
 // Durations and counts, as people read them.
 
-/** Below so many microseconds, this unit and so many decimals. @type {[number, string, number][]} */
+/** Microseconds below, unit, decimals. @type {[number, string, number][]} */
 const RULES = [
   [6, 'ms', 0],
   [995, 'ms', 2],

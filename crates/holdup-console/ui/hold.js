@@ -2,8 +2,8 @@
 // What the page says of a hold, and whom a hold holds up.
 import { count, humanDuration } from './duration.js';
 
-/** Shorter is what a tick of the system's clock, up to 10 ms, makes of nothing. */
-const LEAST = 10;
+/** The most that a tick of the system's clock makes of nothing. */
+export const TICK = 10;
 
 /** @type {T.HoldEnd} */
 export const holdEnd = (hold, now) =>
@@ -18,8 +18,6 @@ export const culprit = (hold) => {
   const [first] = hold.culprits;
   return `${routeOf(hold)}${first ? ` (${first.part})` : ''}${andMore(hold.culprits)}`;
 };
-/** Its loop stands still, or turns without looking at its sockets. @type {T.OfHold} */
-export const heldHow = ({ kind }) => (kind === 'starved' ? 'kept from its sockets' : 'held');
 /** The line that holds it, if that is known. @type {T.Where} */
 export const where = ({ lines: [line] = [] }) => {
   if (!line) return '';
@@ -27,19 +25,15 @@ export const where = ({ lines: [line] = [] }) => {
   return `at ${line.function}${place}${line.called ? `, in ${line.called}` : ''}`;
 };
 
-/**
- * Where a hold does not name a lane, any lane of that route may be the one that holds the worker: none
- * of them is said to be held up by it.
- * @type {T.MayHold}
- */
+/** Without a lane's number, any lane of the route may be the one that holds. @type {T.MayHold} */
 const mayHold = (lane, { culprits }) =>
   culprits.some((c) =>
     c.lane == null ? c.method === lane.method && c.route === lane.route : c.lane === lane.lane,
   );
-/** A worker that is only kept from its sockets goes on with what is ready. @type {T.HadItsTurn} */
+/** A worker that is kept from its sockets goes on with what is ready. @type {T.HadItsTurn} */
 const hadItsTurn = ({ answered_ms, chunks_ms }, { from, to, hold }) =>
   hold.kind === 'starved' &&
-  [answered_ms, ...chunks_ms].some((t) => t !== null && t > from + LEAST && t < to - LEAST);
+  [answered_ms, ...chunks_ms].some((t) => t !== null && t > from + TICK && t < to - TICK);
 
 /** @type {T.HeldUpPieces} */
 export const heldUp = (lane, holds, now) => {
@@ -53,7 +47,7 @@ export const heldUp = (lane, holds, now) => {
       free = Math.max(from, Math.min(lane.ended_ms ?? now, holdEnd(hold, now)));
       return { from, to: free, hold };
     })
-    .filter((piece) => piece.to - piece.from >= LEAST && !hadItsTurn(lane, piece));
+    .filter((piece) => piece.to - piece.from >= TICK && !hadItsTurn(lane, piece));
 };
 /** @type {T.IsHeldUp} */
 export const isHeldUp = (pieces, lane) =>
@@ -61,11 +55,8 @@ export const isHeldUp = (pieces, lane) =>
 /** @type {T.OfPieces} */
 export const heldUpFor = (pieces) =>
   `held up ${humanDuration(pieces.reduce((sum, { from, to }) => sum + to - from, 0))}`;
-/** The one that took the longest is named. @type {T.OfPieces} */
+/** @type {T.OfPieces} */
 export const heldUpBy = (pieces) => {
-  const times = new Map();
-  for (const { from, to, hold } of pieces)
-    times.set(routeOf(hold), (times.get(routeOf(hold)) ?? 0) + to - from);
-  const sorted = [...times].sort((a, b) => b[1] - a[1]);
-  return `by ${sorted[0][0]}${andMore(sorted)}`;
+  const names = [...new Set(pieces.map(({ hold }) => routeOf(hold)))];
+  return `by ${names[0]}${andMore(names)}`;
 };

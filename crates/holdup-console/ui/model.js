@@ -37,14 +37,14 @@ export const makeModel = () => ({
   version: '',
   app_url: null,
   intro: null,
-  limits: { chunks: 0, lanes: 0, holds: 0, requests: null, beat_ms: 0, heartbeat_ms: 0 },
+  limits: /** @type {any} */ ({}),
   buttons: [],
   workers: new Map(),
   lanes: new Map(),
   waiting: [],
   holds: [],
   over: [],
-  totals: { open: 0, finished: 0, unfinished: 0, chunks: 0, lost: 0, hidden: 0, waiting: 0 },
+  totals: {},
   unsaid: [],
   routes: new Map(),
 });
@@ -70,24 +70,17 @@ const change = ({ lanes }, { event, ...fields }) => {
   const lane = lanes.get(fields.lane);
   return lane && [Object.assign(lane, fields)];
 };
-/** @type {T.Forget} */
-const forget = (model, which) => {
-  model.holds = model.holds.filter((hold) => !which(hold));
-};
-/** Returns whether it is a new one. @type {T.Remember} */
-const remember = (model, hold) => {
-  const before = model.holds.length;
+/** News of a hold, or its end. Returns whether it is a new one. @type {T.Remember} */
+const remember = (model, hold, held) => {
+  const { worker, started_ms } = hold;
   // A worker is in one hold at a time: what lasted is this one, or is over.
-  const over = model.holds.find((h) => h.ongoing && h.worker === hold.worker);
-  if (over) over.ongoing = false;
-  forget(model, (h) => h.worker === hold.worker && h.started_ms === hold.started_ms);
-  const isNew = model.holds.length === before;
-  model.holds = [...model.holds, hold].slice(-model.limits.holds);
+  for (const h of model.holds) h.ongoing &&= h.worker !== worker;
+  const others = model.holds.filter((h) => h.worker !== worker || h.started_ms !== started_ms);
+  const isNew = others.length === model.holds.length;
+  model.holds = [...others, hold].slice(-model.limits.holds);
+  model.workers.set(worker, { open: model.workers.get(worker)?.open ?? 0, held });
   return isNew;
 };
-/** @type {T.SetHeld} */
-const setHeld = ({ workers }, { worker }, held) =>
-  workers.set(worker, { open: workers.get(worker)?.open ?? 0, held });
 /** @type {T.Say} */
 const say = (model, { worker }, what) => {
   model.unsaid = [...model.unsaid, `Worker ${worker} is ${what}.`].slice(-2);
@@ -99,7 +92,7 @@ const handlers = {
     const workers = new Map(m.workers.map(({ worker, ...load }) => [worker, load]));
     const over = m.holds.slice(-LISTED).reverse();
     Object.assign(model, { ...m, workers, over, lanes: new Map() });
-    for (const { held } of heldWorkers(model)) remember(model, held);
+    for (const { held } of heldWorkers(model)) remember(model, held, held);
     handlers.waiting(model, m);
     return m.lanes.map((lane) => open(model, lane));
   },
@@ -119,19 +112,17 @@ const handlers = {
     for (const lane of m.lanes) model.lanes.delete(lane);
   },
   held(model, { hold }) {
-    if (remember(model, hold)) say(model, hold, `held by ${culprit(hold)}`);
-    setHeld(model, hold, hold);
+    if (remember(model, hold, hold)) say(model, hold, `held by ${culprit(hold)}`);
   },
   released(model, m) {
     const hold = { ...m.hold, ongoing: false };
-    remember(model, hold);
-    setHeld(model, hold, null);
+    remember(model, hold, null);
     model.over = [hold, ...model.over].slice(0, LISTED);
     say(model, hold, `free again after ${humanDuration(hold.duration_ms)}`);
   },
   withdrawn(model, { hold }) {
-    forget(model, (h) => h.worker === hold.worker && h.started_ms === hold.started_ms);
-    setHeld(model, hold, null);
+    remember(model, hold, null);
+    model.holds.pop();
     say(model, hold, 'free again');
   },
   waiting(model, { waiting }) {
@@ -139,15 +130,15 @@ const handlers = {
   },
   now(model, { totals, workers }) {
     model.totals = totals;
-    const known = model.workers;
-    const held = (/** @type {number} */ worker) => known.get(worker)?.held ?? null;
-    model.workers = new Map(workers.map((w) => [w.worker, { ...w, held: held(w.worker) }]));
-    forget(model, (h) => h.ongoing && !model.workers.has(h.worker));
+    const before = model.workers;
+    model.workers = new Map();
+    for (const { worker, open } of workers)
+      model.workers.set(worker, { open, held: before.get(worker)?.held ?? null });
+    for (const h of model.holds) h.ongoing &&= model.workers.has(h.worker);
   },
 };
 /** Takes in a message. Returns the lanes that it changed. @type {T.Apply} */
 export const apply = (model, message) => {
-  /** @type {any} */
-  const { [message.event]: handler } = Object.hasOwn(handlers, message.event) ? handlers : {};
+  const { [message.event]: handler } = /** @type {any} */ (handlers);
   return handler?.(model, message) ?? [];
 };

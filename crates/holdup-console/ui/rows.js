@@ -23,8 +23,8 @@ const fillRow = (row, item) => {
   setData(row, 'state', stateOf(item));
   row.style.setProperty('--dot', `var(--c${item.color})`);
   if ('peer' in item) {
-    setData(row, 'peer', item.peer);
-    setText(route, (row.title = item.peer));
+    setData(row, 'peer', (row.title = item.peer));
+    setText(route, item.peer);
     return setText(word, waitingFor());
   }
   setData(row, 'lane', item.lane);
@@ -35,12 +35,11 @@ const fillRow = (row, item) => {
   word.classList.toggle('bad', isError(item));
   const pieces = heldUp(item, model.holds, serverNow());
   const goesOn = isHeldUp(pieces, item);
-  const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : ['', ''];
-  setData(row, 'heldUp', how ? goesOn : null);
-  setText(word, goesOn ? how : wordOf(item));
-  setText(unseen, goesOn ? ` ${who}` : how && `, was ${how} ${who}`);
-  const title = how ? `${item.path}\n${how} ${who}` : item.path;
-  if (row.title !== title) row.title = title;
+  const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : [];
+  setData(row, 'held-up', how && goesOn);
+  setText(word, how && goesOn ? how : wordOf(item));
+  setText(unseen, how ? (goesOn ? ` ${who}` : `, was ${how} ${who}`) : '');
+  row.title = how ? `${item.path}\n${how} ${who}` : item.path;
 };
 /** The kernel knows of no worker. Where there is only one, it is that. */
 const waitingFor = () => {
@@ -62,20 +61,18 @@ export const syncRows = (narrow) => {
   }
   let next = list.firstChild;
   for (const item of shown) {
-    const row = rows.get(keyOf(item)) ?? makeRow();
-    added ||= !rows.has(keyOf(item));
-    rows.set(keyOf(item), row);
+    const key = keyOf(item);
+    const row = rows.get(key) ?? makeRow();
+    added ||= !rows.has(key);
+    rows.set(key, row);
     fillRow(row, item);
     if (row === next) next = next.nextSibling;
     else list.insertBefore(row, next);
   }
-  grow(narrow);
+  // It never shrinks: what is below must not jump.
+  tallest = Math.min(narrow ? 9 : 16, Math.max(tallest, shown.length));
+  scroll.style.height = `calc(${tallest} * var(--row) + 8px)`;
   if (added && atEnd) scroll.scrollTop = scroll.scrollHeight;
   $('empty').hidden = shown.length > 0;
   return added || removed;
-};
-/** It never shrinks: what is below must not jump. @type {T.Grow} */
-export const grow = (narrow) => {
-  tallest = Math.min(narrow ? 9 : 16, Math.max(tallest, shown.length));
-  $('scroll').style.height = `calc(${tallest} * var(--row) + 8px)`;
 };

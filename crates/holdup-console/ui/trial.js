@@ -28,18 +28,18 @@ export const begun = (probe) => Math.min(...probe.lanes.map((lane) => lane.reque
 /** Its requests, from when the first was sent. @type {T.BarsOf} */
 export const barsOf = (probe, color) =>
   probe.lanes.map((lane) => {
-    const after = (/** @type {number} */ t) => t - begun(probe);
-    /** @type {T.AfterOrNull} */
-    const orNull = (t) => (t === null ? null : after(t));
+    const start = begun(probe);
+    /** @type {T.After} */
+    const after = (t) => (t === null ? null : t - start);
     const over = lane.ended_ms ?? (probe.state === 'running' ? null : probe.now_ms);
     const bar = {
       asked_ms: after(lane.requested_ms),
-      opened_ms: orNull(lane.first_byte_ms),
-      answered_ms: orNull(lane.first_byte_ms),
+      opened_ms: after(lane.first_byte_ms),
+      answered_ms: after(lane.first_byte_ms),
       status: lane.status,
-      chunks_ms: lane.chunks_ms.map(after),
-      finished_ms: orNull(lane.finished_ms),
-      ended_ms: orNull(over),
+      chunks_ms: lane.chunks_ms.map((t) => t - start),
+      finished_ms: after(lane.finished_ms),
+      ended_ms: after(over),
       color,
     };
     const took = lane.finished_ms !== null && humanDuration(lane.finished_ms - lane.requested_ms);

@@ -90,15 +90,8 @@ declare namespace T {
     called: string | null;
     samples: number;
   }
-  interface Totals {
-    open: number;
-    finished: number;
-    unfinished: number;
-    chunks: number;
-    lost: number;
-    hidden: number;
-    waiting: number;
-  }
+  /** Open, finished, unfinished, chunks, lost, hidden, waiting. */
+  type Totals = Record<string, number>;
   interface Probe {
     id: number;
     button: number;
@@ -217,6 +210,8 @@ declare namespace T {
   interface ProbeCard extends Card {
     button: Button;
     stop: HTMLButtonElement;
+    /** The fields of its button's parameters. */
+    inputs: (Parameter & { input: HTMLInputElement })[];
     probe: number | null;
   }
 
@@ -274,7 +269,6 @@ declare namespace T {
     redraw: boolean;
     drawnAt: number;
   }
-  type State = 'live' | 'reconnecting' | 'behind';
   type Ctx = CanvasRenderingContext2D;
   type Scale = (t: number) => number;
 
@@ -290,7 +284,7 @@ declare namespace T {
   ) => Made<K>;
   type Bullets = (kind: string, lines: string[]) => HTMLElement;
   type SetText = (node: Element, text: string) => void;
-  type SetData = (node: HTMLElement, name: string, value: unknown) => void;
+  type SetData = (node: Element, name: string, value: unknown) => void;
   type SetLength = (list: Element, length: number, make: () => Element) => void;
   // duration
   type HumanDuration = (ms: number) => string;
@@ -325,9 +319,8 @@ declare namespace T {
     model: Model,
     message: Partial<Lane> & { event: string; lane: number },
   ) => Lane[] | undefined;
-  type Forget = (model: Model, which: (hold: Hold) => boolean) => void;
-  type Remember = (model: Model, hold: Hold) => boolean;
-  type SetHeld = (model: Model, of: Hold, held: Hold | null) => unknown;
+  /** `held` is what the worker is held by then. */
+  type Remember = (model: Model, hold: Hold, held: Hold | null) => boolean;
   type Say = (model: Model, hold: Hold, what: string) => void;
   type Of<K> = Omit<Extract<Message, { event: K }>, 'event'>;
   type Handlers = {
@@ -352,26 +345,15 @@ declare namespace T {
   type InView = (holds: Hold[], from: number, now: number) => Span[];
   /** Those that overlap as one. */
   type Together = (spans: Span[]) => Group[];
-  /** The first text that has room. */
-  type Fitting = (
-    texts: string[],
-    room: number,
-    width: (text: string) => number,
-  ) => string | undefined;
+  type Width = (text: string) => number;
   /** The seconds that a small chart shows. */
   type AxisLength = (longestMs: number) => number;
   // live
-  interface Hub {
-    messages: OfMessage[];
-    lanes: ((lane: Lane) => void)[];
-    states: SetState[];
-  }
+  type Callbacks = [OfMessage[], ((lane: Lane) => void)[]];
   type OfMessage = (message: Message) => void;
   type OnMessage = (callback: OfMessage) => unknown;
   type OnLane = (callback: (lane: Lane) => void) => unknown;
-  type OnState = (callback: SetState) => unknown;
-  type OnSnapshot = (callback: () => void) => void;
-  type SetState = (state: State, detail: string) => void;
+  type Connected = (state: 'live' | 'reconnecting' | 'behind', detail?: string) => void;
   // canvas
   interface Size {
     width: number;
@@ -393,22 +375,13 @@ declare namespace T {
   type DrawLines = (ctx: Ctx, width: number, dash: number[], pieces: number[][]) => void;
   // bar
   /** `y` is its middle. */
-  type DrawBar = (
-    ctx: Ctx,
-    bar: Bar,
-    y: number,
-    x: Scale,
-    now: number,
-    heldUp?: HeldUp[],
-  ) => void;
-  type LeaveOut = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale) => void;
+  type DrawBar = (ctx: Ctx, bar: Bar, y: number, x: Scale, now: number, heldUp?: HeldUp[]) => void;
   type Hatch = (ctx: Ctx, left: number, right: number, y: number) => void;
   type LabelHeldUp = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale, left: number) => void;
   // charts
   /** `name` is the class of its list. */
   type MakeChart = (name: string, what: string) => Chart;
   type SetChart = (chart: Chart, items: ChartItem[], now?: Chart['now']) => void;
-  type OfChart = (chart: Chart) => void;
   type DrawCharts = (t: number, rest: number) => void;
   // cards
   /** `list` is the class of the chart's list. */
@@ -423,37 +396,29 @@ declare namespace T {
     ...more: (string | Node)[]
   ) => void;
   type SetRunning = (card: Card | null) => void;
-  type OnRunning = (watcher: SetRunning) => unknown;
-  // parameters
-  type InputsOf = (button: Button) => (Parameter & { input: HTMLInputElement })[];
-  type OfButtons = (buttons: Button[]) => void;
-  type OfParameter = (parameter: Parameter) => void;
-  type AreValid = (button: Button) => boolean;
-  type Order = (button: Button) => Record<string, number | string>;
   // trial
   type StepOf = (probe: Probe) => string;
   type Begun = (probe: Probe) => number;
-  type AfterOrNull = (t: number | null) => number | null;
+  type After = (t: number | null) => number | null;
   type BarsOf = (probe: Probe, color: number) => ChartItem[];
   // probe
+  type OfButtons = (buttons: Button[]) => void;
+  type FieldOf = (parameter: Parameter) => HTMLInputElement;
   type MakeProbeCard = (button: Button) => ProbeCard;
   type StartProbe = (card: ProbeCard) => Promise<void>;
   type Expect = (card: ProbeCard, id: number) => void;
   type OfProbe = (probe: Probe) => void;
   type ShowFindings = (card: ProbeCard, findings: Findings) => void;
   // stack
-  type SetStack = (button: Element, hold: Hold | null) => void;
+  type SetStack = (button: Element, hold: Hold | null | undefined) => void;
   type ShowStack = (opener: HTMLElement) => void;
-  // workers
-  type KeepHeight = (narrow: MediaQueryList) => void;
   // rows, board
   type KeyOf = (item: Item) => string | number;
   type FillRow = (row: HTMLElement, item: Item) => void;
   /** Returns whether there are other rows than before. */
   type SyncRows = (narrow: boolean) => boolean;
-  type Grow = (narrow: boolean) => void;
-  type DrawAxis = (ctx: Ctx, left: number, right: number) => void;
+  /** `since`: how long ago it was drawn. */
+  type IsMoving = (since: number) => boolean;
   type DrawHold = (ctx: Ctx, left: number, right: number, group: Group) => void;
-  type StartBoard = (redraw: () => void) => void;
   type AtTime = (t: number) => void;
 }

@@ -239,23 +239,29 @@ fn answered_once(
             Span(solo),
         ));
     }
-    // Bodies that all differ, whenever unique URLs are asked together, do not become equal by
-    // chance or because a clock in them counts whole seconds.
-    let differ = |place: usize, lane: &Lane| {
-        let mut others = unique.lanes[place + 1..].iter();
-        others.all(|other| !lane.same_body(other))
-    };
-    let mut lanes = unique.lanes.iter().enumerate();
-    let all_differ = unique.lanes.len() > 1 && lanes.all(|(place, lane)| differ(place, lane));
-    let first = &same.lanes[0];
-    let one_body = same.lanes.iter().all(|lane| lane.same_body(first));
-    (all_differ && one_body && first.bytes() > 0 && !before.same_body(again)).then(|| {
+    (bodies_count(unique, same) && !before.same_body(again)).then(|| {
         format!(
             "Identical URLs are answered once for all: all {} answers had the same body, although the \
              same URL asked at another time got another body.",
             same.lanes.len(),
         )
     })
+}
+
+/// Whether it means something if a URL that is asked again gets another body. Bodies that all differ,
+/// whenever unique URLs are asked together, do not become equal by chance or because a clock in them
+/// counts whole seconds.
+pub(super) fn bodies_count(unique: &Timeline, same: &Timeline) -> bool {
+    let differ = |place: usize, lane: &Lane| {
+        let mut others = unique.lanes[place + 1..].iter();
+        others.all(|other| !lane.same_body(other))
+    };
+    let mut lanes = unique.lanes.iter().enumerate();
+    let all_differ = unique.lanes.len() > 1 && lanes.all(|(place, lane)| differ(place, lane));
+    let Some(first) = same.lanes.first().filter(|first| first.bytes() > 0) else {
+        return false;
+    };
+    all_differ && same.lanes.iter().all(|lane| lane.same_body(first))
 }
 
 /// Whether at least half of the requests for the same URL waited.

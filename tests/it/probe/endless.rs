@@ -96,7 +96,7 @@ fn an_end_that_comes_first_is_the_end() {
 fn an_end_that_is_none_is_wrong_usage() {
     for (arguments, told) in [
         (&["localhost", "--first=0"][..], "zero"),
-        (&["localhost", "--for=0s"], "1ms and more"),
+        (&["localhost", "--for=0s"], "at least 1ms"),
         (
             &["localhost", "--for=3s", "--timeout=2s"],
             "--for is 3.00 s",

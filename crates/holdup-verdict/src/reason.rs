@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use holdup_model::{as_ms, as_ms_or_null};
 
-/// Why the measurement does not tell, or what lies behind a limit that is not a plain queue.
+/// Why there is no verdict, or what lies behind a limit that is not a plain queue.
 ///
 /// [`Verdict::sentence`](super::Verdict::sentence) and
 /// [`Verdict::advice`](super::Verdict::advice) say it in words.
@@ -14,8 +14,8 @@ use holdup_model::{as_ms, as_ms_or_null};
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// With a limit: the steps are not equally wide, as when each worker has a line of its own and
-    /// requests are dealt out unevenly.
+    /// With a limit: the steps are not equally wide, as when each worker has a queue of its own and
+    /// requests are distributed unevenly.
     Uneven,
     /// With a limit: all finished together, slowed down in proportion, so they did run side by
     /// side, but shared what serves fewer: cores, for one. When serialized: together they took as
@@ -28,7 +28,7 @@ pub enum Reason {
         factor: f64,
     },
     /// So many went through together, and after them one (or a few) at a time, at a regular distance:
-    /// a limit on the rate, such as a token bucket.
+    /// a rate limit, such as a token bucket.
     Rate {
         /// How many went through together.
         burst: usize,
@@ -47,10 +47,10 @@ pub enum Reason {
         /// How much longer the next request has to wait.
         #[serde(rename = "behind_ms", serialize_with = "as_ms")]
         behind: Duration,
-        /// Whether a limit on the rate, which lets one through at a time, would look the same.
+        /// Whether a rate limit, which lets one through at a time, would look the same.
         maybe_rate: bool,
     },
-    /// Fewer than two requests at once.
+    /// There were fewer than two requests at once.
     TooFew,
     /// Nothing was measured alone.
     NoSolo,
@@ -87,7 +87,7 @@ pub enum Reason {
         status: u16,
         /// Whether that was a request alone.
         alone: bool,
-        /// When all of them waited equally long, as for a free place in a pool: for how long.
+        /// For how long, if all of them waited equally long, as for a free place in a pool.
         #[serde(rename = "after_ms", serialize_with = "as_ms_or_null")]
         after: Option<Duration>,
         /// How many of the others ran at a time, if they show it.
@@ -95,8 +95,8 @@ pub enum Reason {
     },
     /// Alone, a request is over so soon that one at a time would hardly differ from all at once.
     TooShort,
-    /// The very first request took long and the later ones are over too soon to tell: an answer is kept,
-    /// or the first one started something up.
+    /// The very first request took long and the later ones are too short to tell: an answer is cached, or the
+    /// first one started something up.
     Kept {
         /// What the first one took.
         #[serde(rename = "first_ms", serialize_with = "as_ms")]
@@ -120,7 +120,7 @@ pub enum Reason {
         #[serde(rename = "high_ms", serialize_with = "as_ms")]
         high: Duration,
     },
-    /// The requests were not asked at the same time.
+    /// The requests did not start together.
     NotAtOnce,
     /// Connecting took so long that the first attempt must have been dropped.
     SlowConnects {
@@ -150,7 +150,7 @@ pub enum Reason {
     },
     /// The finishes fit no number at a time.
     Irregular,
-    /// Measured twice, it came out differently.
+    /// Two measurements differ.
     Differs {
         /// How many ran at a time at first.
         first: Option<usize>,

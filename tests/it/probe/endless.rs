@@ -32,7 +32,7 @@ fn a_stream_without_an_end_is_told_as_one_with_what_to_do() {
         .replace("\n  ", " ")
         .replace('\n', " ");
     assert!(
-        text.contains("Inconclusive: it streams and does not end: "),
+        text.contains("Inconclusive: the response is a stream without an end: "),
         "{text}"
     );
     assert!(
@@ -123,7 +123,7 @@ fn a_websockets_route_cannot_be_probed() {
         let output = probe(&[&address.to_string()]);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let text = String::from_utf8_lossy(&output.stdout).replace('\n', " ");
-        let told = "Inconclusive: this is a websocket's route, and a websocket cannot be probed.";
+        let told = "Inconclusive: this is a WebSocket's route, and a WebSocket cannot be probed.";
         assert!(text.contains(told), "{answer}: {text}");
         assert!(text.contains("Probe a plain route"), "{text}");
     }

@@ -110,7 +110,7 @@ impl Plan {
         let solo = self.solo(took).await;
         if !is_well(&solo) || had_to_wait(&solo, warm_up) {
             // What was asked so far may be why: the plan in full begins when nothing of it can be left. A
-            // limit on the rate gets back what it gives at first about as fast as it let the others through.
+            // rate limit gets back what it gives at first about as fast as it let the others through.
             let left = solo.duration().unwrap_or_default().saturating_mul(2);
             let recovers = findings.verdict.makespan.unwrap_or_default();
             self.pause_before_next(left.max(recovers).min(LONGEST_PAUSE));

@@ -152,8 +152,8 @@ pub fn identical(
 ) -> Identical {
     let (unique_verdict, same_verdict) = (unique.verdict, same.verdict);
     let (unique, same) = (unique.timeline, same.timeline);
-    let once = asked_again.and_then(|again| answered_once(alone, unique, same, again));
-    if let Some(evidence) = once {
+    let evidence = asked_again.and_then(|again| answered_once(alone, unique, same, again));
+    if let Some(evidence) = evidence {
         return Identical::new(IdenticalKind::AnsweredOnce, same_verdict, evidence);
     }
     let (kind, sentence) = match (unique_verdict.kind, same_verdict.kind) {
@@ -187,7 +187,7 @@ pub fn identical(
                 unique_verdict.at_a_time.unwrap_or_default(),
             ),
         ),
-        (one, other) if one == other => (
+        (kind, same) if kind == same => (
             IdenticalKind::Same,
             "Identical URLs ran just as unique ones did. If two browser tabs of the same URL wait for each \
              other, it is the browser that holds the second one back."

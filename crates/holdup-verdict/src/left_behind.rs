@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(LeftBehind::suspected(&one(1), &[absurd.clone()]), None);
         let never = LeftBehind::suspected_after(&lanes(&[1]), &vec![absurd; 2].into());
         assert_eq!(never, None);
-        // A cold start hides it from the look-ahead; the next round shows it.
+        // A cold start hides it from the warm-up; the next round shows it.
         let alone = lanes(&[301, 302]);
         let after = |times: &[u64]| LeftBehind::suspected_after(&alone, &lanes(times).into());
         assert!(after(&[1210, 1211, 1212, 1213]).is_some());

@@ -59,7 +59,10 @@ fn a_server_that_closes_half_of_the_connections_is_inconclusive() {
         }
     });
     let reason = reason(&[&address.to_string()]);
-    assert_eq!(reason, "2 of the requests at once failed: connection reset");
+    assert_eq!(
+        reason,
+        "2 of 4 concurrent requests failed: connection reset"
+    );
 }
 
 #[test]

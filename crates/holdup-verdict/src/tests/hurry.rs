@@ -1,5 +1,11 @@
 //! Whether judging a server early costs verdicts: simulated servers, each asked with and without it.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "simulated numbers are small and positive"
+)]
+
 use super::dice::Dice;
 use super::server::{Server, Way};
 use crate::experiment::{Findings, Policy};
@@ -22,7 +28,6 @@ struct Counts {
 fn is_wrong(way: Way, findings: &Findings) -> bool {
     let verdict = &findings.verdict;
     let n = verdict.lanes;
-    #[expect(clippy::cast_precision_loss, reason = "few requests")]
     let wrong = match (way, verdict.kind) {
         (_, Kind::Inconclusive) => false,
         (Way::Workers(workers), _) => verdict.at_a_time != Some(workers.min(n)),
@@ -54,9 +59,7 @@ fn counted(servers: usize, early: bool) -> Counts {
     for seed in 0..servers {
         let mut dice = Dice(0x5eed ^ (seed as u64) << 20);
         let n = 2 + seed % 15;
-        #[expect(clippy::cast_sign_loss, reason = "none is below one")]
         let some = |dice: &mut Dice| dice.between(1.0, 9.0) as usize;
-        #[expect(clippy::cast_precision_loss, reason = "few cores")]
         let service = dice.between(1.0, 5.0);
         let way = match seed % WAYS {
             0 => Way::Workers(some(&mut dice)),

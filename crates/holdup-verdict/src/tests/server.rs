@@ -124,14 +124,15 @@ impl Server {
         let names: Vec<_> = round.asks.iter().map(|ask| ask.name.as_str()).collect();
         let mut ended = self.ended(&names, &sent);
         if self.cold > 0.0 {
-            ended.iter_mut().for_each(|ended| *ended += self.cold);
+            for ended in &mut ended {
+                *ended += self.cold;
+            }
             self.cold = 0.0;
         }
         if self.pause == Some(number) {
-            ended
-                .iter_mut()
-                .take(2)
-                .for_each(|ended| *ended += self.service);
+            for ended in ended.iter_mut().take(2) {
+                *ended += self.service;
+            }
         }
         let needed = ended
             .iter()

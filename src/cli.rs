@@ -188,6 +188,7 @@ impl Serve {
             console: (!self.no_console).then_some(self.console),
             public_url: self.public_url.clone(),
             allow_hosts: self.allow_host.clone(),
+            allow_host_advice: Some("start with --allow-host {name}".to_owned()),
         }
     }
 }

@@ -9,16 +9,20 @@
 //! | [`lesson`] | the line in which each handler differs, from its source |
 //! | [`countdown`] | what they share: the query, the ticks on schedule, the formats |
 //! | [`streams`] | the streams in flight: counted, bounded, logged |
+//! | [`problem`] | errors as clients see them |
 //! | [`limits`] | how many streams, connections and requests the open files allow |
 //! | [`routes`] | the lab as an actix app: every path and what answers it |
+//! | [`experiment`] | what the lab adds to its console: its buttons, and "Is it the browser?" |
 //! | [`serve`] | puts the lab together: bind, run, stop |
 
 #![forbid(unsafe_code)]
 
 pub mod countdown;
+pub mod experiment;
 pub mod handlers;
 pub mod lesson;
 pub mod limits;
+pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod streams;

@@ -10,12 +10,12 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
-use holdup::limits;
-use holdup_model::Span;
+use holdup_model::HumanDuration;
 use holdup_probe::{Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
 
+use super::open_files;
 use crate::cli::Probe;
 
 /// Serialized or limited; not as expected; or it could not be carried out.
@@ -41,14 +41,13 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
-    limits::requests_within(limits::raise_open_files(), options.requests)
-        .map_err(|error| super::too_many("-n", &error))?;
+    open_files::check_requests(open_files::raise(), options.requests)?;
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
             "--for is {}, but must be shorter than the longest time for one request, {} (--timeout)",
-            Span(lasting),
-            Span(timeout)
+            HumanDuration(lasting),
+            HumanDuration(timeout)
         );
         return Err(error.into());
     }

@@ -136,7 +136,7 @@ pub(super) async fn ask(
             return None;
         }
     };
-    recorder.record(|lane, now| *lane = Lane::asked(lane.label(), now));
+    recorder.record(|lane, now| *lane = Lane::start(lane.label(), now));
     let exchange = timeout(
         terms.timeout,
         exchange(endpoint, request, terms.end, recorder),
@@ -148,7 +148,7 @@ pub(super) async fn ask(
                 ..recorder.own.so_far()
             };
             recorder.record(|lane, now| {
-                lane.took_the_client(own);
+                lane.record_client_time(own);
                 lane.finish(now);
             });
             Some(answer)
@@ -179,7 +179,7 @@ async fn exchange(
     // The measured lanes have one address. The warm-up may have several, and the first that
     // answers is kept.
     let stream = dial::first(&endpoint.addresses).await.map_err(io)?;
-    recorder.record(Lane::connect);
+    recorder.record(Lane::record_connect);
     let mut late = recorder.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
@@ -217,9 +217,9 @@ where
     let mut exchange = pin!(async {
         let response = response.await.map_err(broken)?;
         let status = response.status();
-        recorder.record(|lane, now| lane.answer(now, status.as_u16()));
+        recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
         if let Some(header) = answer::kept(response.headers()) {
-            recorder.record(|lane, _| lane.was_kept(header));
+            recorder.record(|lane, _| lane.record_cache_header(header));
         }
         let websocket = answer::wants_websocket(&response);
         let head = Head::of(&response);
@@ -267,7 +267,7 @@ async fn read(
         let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
             continue;
         };
-        recorder.record(|lane, now| lane.chunk(now, data));
+        recorder.record(|lane, now| lane.record_chunk(now, data));
         if chunks == 0 {
             names_websocket = answer::names_websocket(data);
             deadline = end.lasting.map(|lasting| Deadline::now() + lasting);

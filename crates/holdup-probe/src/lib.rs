@@ -46,7 +46,7 @@ mod template;
 mod tls;
 
 pub use event::{Event, Observer};
-pub use json::Document;
+pub use json::{Document, Findings};
 pub use report::Report;
 pub use request::{BadRequest, Request};
 pub use runner::probe;

@@ -47,7 +47,7 @@ pub(super) async fn ask(
     let begun = line.clock.elapsed();
     let lanes = questions.iter().map(|question| {
         let label = question.label_of_lane();
-        Lane::asked(label, begun)
+        Lane::start(label, begun)
     });
     let timeline = Mutex::new(Timeline::from(lanes.collect::<Vec<_>>()));
     let own = OwnTime::new();

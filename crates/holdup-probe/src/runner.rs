@@ -126,7 +126,7 @@ impl Run {
             self.endpoint = match found {
                 Ok(endpoint) => endpoint,
                 Err(failure) => {
-                    let lane = Lane::asked(question.label_of_lane(), self.clock.elapsed());
+                    let lane = Lane::start(question.label_of_lane(), self.clock.elapsed());
                     return self.failed(lane, failure);
                 }
             };

@@ -41,7 +41,7 @@ impl Verdict {
     /// use holdup_verdict::{Kind, judge};
     ///
     /// let answered = |after: u64| {
-    ///     let mut lane = Lane::asked("/report", Duration::ZERO);
+    ///     let mut lane = Lane::start("/report", Duration::ZERO);
     ///     lane.finish(Duration::from_millis(after));
     ///     lane
     /// };

@@ -10,11 +10,9 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Asked again, an answer that took at most this part of the solo time was kept somewhere.
 const KEPT: f64 = 0.5;
@@ -27,8 +25,7 @@ const KEPT_BY: Duration = Duration::from_millis(20);
 const HELD_UP: f64 = 1.5;
 
 /// What requests for one and the same URL met with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdenticalKind {
     /// They ran as unique ones do.
@@ -44,7 +41,7 @@ pub enum IdenticalKind {
 }
 
 /// How identical URLs fared, in a word and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identical {
     /// The finding.
@@ -127,7 +124,7 @@ pub struct AskedAgain<'a> {
 /// use holdup_verdict::{AskedAgain, IdenticalKind, Judged, identical, judge};
 ///
 /// let answered = |after: u64| {
-///     let mut lane = Lane::asked("/report", Duration::ZERO);
+///     let mut lane = Lane::start("/report", Duration::ZERO);
 ///     lane.finish(Duration::from_millis(after));
 ///     lane
 /// };
@@ -235,8 +232,8 @@ fn answered_once(
         return Some(format!(
             "Identical URLs are answered from one answer that a cache or the application keeps: a URL \
              that was asked before was answered after {} instead of {}.",
-            Span(time),
-            Span(solo),
+            HumanDuration(time),
+            HumanDuration(solo),
         ));
     }
     (bodies_count(unique, same) && !before.same_body(again)).then(|| {

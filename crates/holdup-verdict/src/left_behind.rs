@@ -19,7 +19,7 @@ use super::measures::{all_answered, same_status};
 use super::outcome::Outcome;
 use super::reason::Reason;
 use super::verdict::Verdict;
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
 /// something.
@@ -156,7 +156,7 @@ fn pause(left: Duration) -> Option<Duration> {
 ///
 /// let ms = Duration::from_millis;
 /// let answered = |asked: u64, after: u64| {
-///     let mut lane = Lane::asked("/job", ms(asked));
+///     let mut lane = Lane::start("/job", ms(asked));
 ///     lane.finish(ms(asked + after));
 ///     lane
 /// };
@@ -187,7 +187,7 @@ pub fn judge_left_behind(
     all_answered(&at_once.lanes, false).ok()?;
     same_status(alone, &at_once.lanes).ok()?;
     same_status(alone, std::slice::from_ref(next)).ok()?;
-    let first = at_once.lanes.iter().map(Lane::asked_at).min()?;
+    let first = at_once.lanes.iter().map(Lane::requested_at).min()?;
     // Two answers are in it as well: one of those at once, and the next one. The others are, too, where
     // an answer is made on the event loop.
     let left = next
@@ -220,12 +220,12 @@ pub fn judge_left_behind(
 
 fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) -> Vec<String> {
     let times = alone.iter().filter_map(Lane::duration);
-    let times: Vec<_> = times.map(|time| Span(time).to_string()).collect();
-    let shown = |time: Option<Duration>| Span(time.unwrap_or_default());
+    let times: Vec<_> = times.map(|time| HumanDuration(time).to_string()).collect();
+    let shown = |time: Option<Duration>| HumanDuration(time.unwrap_or_default());
     vec![
         format!(
             "alone: {} after a pause, {} right after another request",
-            Span(found.answer),
+            HumanDuration(found.answer),
             times.join(" and "),
         ),
         format!(
@@ -268,8 +268,8 @@ mod tests {
     use crate::{Kind, judge};
 
     fn at(asked: u64, after: u64) -> Lane {
-        let mut lane = Lane::asked("/", ms(asked));
-        lane.answer(ms(asked + after), 200);
+        let mut lane = Lane::start("/", ms(asked));
+        lane.record_head(ms(asked + after), 200);
         lane.finish(ms(asked + after));
         lane
     }
@@ -351,7 +351,7 @@ mod tests {
         }
         // An error that comes soon is no answer that comes soon.
         let mut pairs = [rested(2, 282), rested(2, 282)];
-        pairs[1].first.answer(ms(2), 503);
+        pairs[1].first.record_head(ms(2), 503);
         assert_eq!(LeftBehind::found(&lanes(&[301, 302]), &pairs), None);
     }
 
@@ -390,13 +390,13 @@ mod tests {
     fn an_error_or_no_answer_is_no_verdict() {
         let alone = lanes(&[302, 302]);
         let mut refused = vec![one(3); 4];
-        refused[1].answer(ms(3), 503);
+        refused[1].record_head(ms(3), 503);
         let next = at(23, 1181);
         assert_eq!(
             judge_left_behind(left(), &alone, &refused.into(), &next),
             None
         );
-        let next = Lane::asked("/", ms(3));
+        let next = Lane::start("/", ms(3));
         assert_eq!(
             judge_left_behind(left(), &alone, &vec![one(3); 4].into(), &next),
             None

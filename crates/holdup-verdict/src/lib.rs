@@ -16,8 +16,8 @@
 //! use holdup_verdict::{Kind, judge};
 //!
 //! let answered = |after: u64| {
-//!     let mut lane = Lane::asked("/report", Duration::ZERO);
-//!     lane.answer(Duration::from_millis(after), 200);
+//!     let mut lane = Lane::start("/report", Duration::ZERO);
+//!     lane.record_head(Duration::from_millis(after), 200);
 //!     lane.finish(Duration::from_millis(after));
 //!     lane
 //! };
@@ -47,6 +47,7 @@ mod delivery;
 pub mod experiment;
 mod groups;
 mod identical;
+mod json;
 mod judge;
 mod left_behind;
 mod measures;

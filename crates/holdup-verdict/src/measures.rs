@@ -98,7 +98,7 @@ impl Measures {
             return Err(Reason::SoloVaries { low, high });
         }
 
-        let asked = at_once.iter().map(Lane::asked_at);
+        let asked = at_once.iter().map(Lane::requested_at);
         let asked_within = asked
             .clone()
             .max()

@@ -9,7 +9,7 @@ use holdup_model::{Lane, Timeline};
 /// none if nothing says so. `alone` are the requests that were asked one after the other.
 pub fn one_answer(alone: &[Lane], unique: &Timeline) -> Option<String> {
     let lanes = &unique.lanes;
-    let kept = || lanes.iter().filter_map(Lane::kept);
+    let kept = || lanes.iter().filter_map(Lane::cache_header);
     if let Some(header) = kept().next() {
         return Some(format!(
             "{} of {} answers say that they come from a cache ({header}), although nobody can have asked for \
@@ -56,7 +56,7 @@ mod tests {
     fn what_a_cache_says_is_told() {
         let alone = [with_body(300, "same"), with_body(300, "same")];
         let mut at_once = vec![with_body(300, "same"); 3];
-        at_once[1].was_kept("Age: 12");
+        at_once[1].record_cache_header("Age: 12");
         let told = one_answer(&alone, &at_once.into()).expect("it is told");
         assert!(told.starts_with("1 of 3 answers say"), "{told}");
         assert!(told.contains("(Age: 12)"), "{told}");

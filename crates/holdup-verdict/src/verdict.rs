@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::reason::Reason;
-use holdup_model::as_ms_or_null;
 
 /// The answer to "does this run my requests in parallel?".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -36,7 +35,7 @@ impl fmt::Display for Kind {
 }
 
 /// A judgement with its evidence, and the words for both.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Verdict {
     /// The judgement.
@@ -47,13 +46,10 @@ pub struct Verdict {
     /// How many requests were sent at once.
     pub lanes: usize,
     /// What one request takes alone: the shorter of two measurements, as noise only ever adds.
-    #[serde(rename = "solo_ms", serialize_with = "as_ms_or_null")]
     pub solo: Option<Duration>,
     /// From the first of the requests at once sent to the last one finished.
-    #[serde(rename = "makespan_ms", serialize_with = "as_ms_or_null")]
     pub makespan: Option<Duration>,
     /// `lanes × solo ÷ makespan`: how many times faster all were together than one after the other.
-    #[serde(rename = "k")]
     pub speedup: Option<f64>,
     /// How many finished in each step of about one solo time; empty when no steps were seen.
     pub steps: Vec<usize>,

@@ -7,7 +7,7 @@ use super::groups;
 use super::platform::Platform;
 use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// How the line of evidence begins that shows the steps.
 pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
@@ -27,7 +27,7 @@ impl Verdict {
     /// use holdup_model::{Failure, Lane, Timeline};
     /// use holdup_verdict::judge;
     ///
-    /// let mut lane = Lane::asked("/", Duration::ZERO);
+    /// let mut lane = Lane::start("/", Duration::ZERO);
     /// lane.fail(Duration::from_millis(1), Failure::Refused);
     /// let verdict = judge(&[lane], &Timeline::default());
     /// let verdict = verdict.with_failure(|what| format!("{what} (is it running?)"));
@@ -52,17 +52,17 @@ impl Verdict {
 /// The verdict in one sentence.
 fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
-    let solo = Span(verdict.solo.unwrap_or_default());
+    let solo = HumanDuration(verdict.solo.unwrap_or_default());
     match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => format!(
             "Concurrent: all {n} requests ran at the same time, in {} instead of {} alone.",
-            Span(verdict.makespan.unwrap_or_default()),
+            HumanDuration(verdict.makespan.unwrap_or_default()),
             solo,
         ),
         (Kind::Serialized, Some(Reason::Shared)) => format!(
             "Serialized: the {n} requests together took {}, as long as one after the other, although \
              they did not end one by one.",
-            Span(verdict.makespan.unwrap_or_default()),
+            HumanDuration(verdict.makespan.unwrap_or_default()),
         ),
         (Kind::Serialized, Some(Reason::LeftBehind { .. })) => {
             format!("Serialized: {}.", verdict.because().unwrap_or_default())
@@ -71,7 +71,7 @@ fn sentence(verdict: &Verdict) -> String {
             let pace = verdict.makespan.unwrap_or_default() / u32::try_from(n).unwrap_or(u32::MAX);
             format!(
                 "Serialized: the {n} requests ran one at a time, one finish every {}{}.",
-                Span(pace),
+                HumanDuration(pace),
                 match reason {
                     Some(Reason::OwnPace { factor }) =>
                         format!(", {factor:.1} × as long as one request alone"),
@@ -86,7 +86,7 @@ fn sentence(verdict: &Verdict) -> String {
         (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
             "Limited: {burst} of {n} requests went through together, and then {each} every {}, as with a \
              rate limit.",
-            Span(*every),
+            HumanDuration(*every),
         ),
         (Kind::Limited, reason) => format!(
             "Limited: at most {} of {n} requests ran at a time{}.",
@@ -108,7 +108,7 @@ fn sentence(verdict: &Verdict) -> String {
 /// The reason of a verdict, without a full stop.
 fn because(reason: &Reason, verdict: &Verdict) -> String {
     let n = verdict.lanes;
-    let solo = Span(verdict.solo.unwrap_or_default());
+    let solo = HumanDuration(verdict.solo.unwrap_or_default());
     let who = |count: &usize, alone: &bool| {
         if *alone {
             "the single (baseline) request".to_owned()
@@ -128,13 +128,13 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::Rate { burst, each, every } => format!(
             "{burst} of {n} requests went through at first, and then {each} every {}, as with a rate \
              limit, or with retries at an interval",
-            Span(*every)
+            HumanDuration(*every)
         ),
         Reason::LeftBehind {
             answer,
             behind,
             maybe_rate,
-        } => left_behind(Span(*answer), Span(*behind), *maybe_rate),
+        } => left_behind(HumanDuration(*answer), HumanDuration(*behind), *maybe_rate),
         Reason::TooFew => "at least two requests at once are needed to compare".to_owned(),
         Reason::NoSolo => "no request was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
@@ -147,8 +147,8 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::ClientTooSlow { busy, late } => format!(
             "the prober itself was too slow to tell: it was at work for {} and kept from working \
              for {}, and that alone may have made the requests end late",
-            Span(*busy),
-            Span(*late)
+            HumanDuration(*busy),
+            HumanDuration(*late)
         ),
         Reason::Status {
             count,
@@ -163,17 +163,17 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::Kept { first, later } => format!(
             "the first request took {}, but later ones {}: either an answer is cached, whatever label the \
              URL has, or the first request started something up",
-            Span(*first),
-            Span(*later)
+            HumanDuration(*first),
+            HumanDuration(*later)
         ),
         Reason::Distant { round_trip } => format!(
             "a request alone takes {solo}, most of which may be the network's: one round trip takes {}",
-            Span(*round_trip)
+            HumanDuration(*round_trip)
         ),
         Reason::SoloVaries { low, high } => format!(
             "a request alone took {} one time and {} another",
-            Span(*low.min(high)),
-            Span(*high.max(low))
+            HumanDuration(*low.min(high)),
+            HumanDuration(*high.max(low))
         ),
         Reason::NotAtOnce => "the requests did not start together".to_owned(),
         Reason::SlowConnects { count } => format!(
@@ -195,7 +195,7 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::PartOneByOne { each } => format!(
             "one request finished every {}, while one alone takes {solo}: part of the work is done one \
              at a time, and the rest is not",
-            Span(*each)
+            HumanDuration(*each)
         ),
         Reason::Irregular => "the finish times fit no number of requests at a time".to_owned(),
         Reason::Differs { first, again } => differs(*first, *again),
@@ -219,7 +219,7 @@ fn differs(first: Option<usize>, again: Option<usize>) -> String {
     )
 }
 
-fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
+fn left_behind(answer: HumanDuration, behind: HumanDuration, maybe_rate: bool) -> String {
     if maybe_rate {
         format!(
             "each answer comes after {answer}, but the next ones wait {behind}: either what a request leaves \
@@ -236,7 +236,9 @@ fn left_behind(answer: Span, behind: Span, maybe_rate: bool) -> String {
 /// What a status says, and what those without it did.
 fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
     let why = match (status, after) {
-        (500.., Some(after)) => format!(" after {}, perhaps a pool's time-out", Span(after)),
+        (500.., Some(after)) => {
+            format!(" after {}, perhaps a pool's time-out", HumanDuration(after))
+        }
         (408 | 429 | 503, _) => " (turned away, or queued for too long)".to_owned(),
         (400.., _) => String::new(),
         _ => ", unlike the others".to_owned(),
@@ -253,7 +255,11 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
         lines.push(format!("alone: {}", solos.join(", ")));
     }
     if let Some(makespan) = verdict.makespan {
-        lines.push(format!("{} at once: {}", verdict.lanes, Span(makespan)));
+        lines.push(format!(
+            "{} at once: {}",
+            verdict.lanes,
+            HumanDuration(makespan)
+        ));
     }
     if let Some(speedup) = verdict.speedup {
         lines.push(format!(
@@ -277,7 +283,7 @@ pub(super) fn again(verdict: &Verdict) -> String {
     {
         return format!("measured again: {last}");
     }
-    let makespan = Span(verdict.makespan.unwrap_or_default());
+    let makespan = HumanDuration(verdict.makespan.unwrap_or_default());
     let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
     format!(
         "{} at once, measured again: {makespan}{}",
@@ -292,5 +298,5 @@ fn steps(verdict: &Verdict) -> Option<String> {
 }
 
 fn shown(time: Duration) -> String {
-    Span(time).to_string()
+    HumanDuration(time).to_string()
 }

@@ -5,7 +5,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use super::hold::Hold;
+use holdup_model::Hold;
 
 const HOLD_DURATION: &str = "holdup_hold_duration_seconds";
 const WORKERS: &str = "holdup_workers";

@@ -6,17 +6,17 @@
 
 use std::collections::HashMap;
 
-use super::activity::Activity;
-use super::hold::Hold;
+use super::seen::takes_a_lock;
 use super::shared::Shared;
 use super::told::Told;
+use holdup_model::{Activity, Hold};
 
 /// The one worker that may have it, with where it is, in the words of a sentence.
 pub(super) fn of(shared: &Shared, told: &HashMap<usize, Told>, hold: &Hold) -> Option<String> {
     if hold.activity != Some(Activity::WaitingForLock) {
         return None;
     }
-    let line = hold.lines.first().filter(|line| line.takes_a_lock())?;
+    let line = hold.lines.first().filter(|line| takes_a_lock(line))?;
     let (file, number) = (line.file.as_ref()?, line.line?);
     let slots = shared.slots();
     let others = slots.iter().filter(|slot| slot.worker != hold.worker);

@@ -194,15 +194,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::activity::Activity;
 pub use self::body::WatchedBody;
 pub use self::figures::Figures;
 pub use self::future::WatchedFuture;
-pub use self::hold::{Culprit, Hold, HoldKind, Load, Part, THRESHOLD};
-pub use self::recorder::{Event, Subscription};
-pub use self::seen::Line;
+use self::hold::Recorded;
+pub use self::hold::THRESHOLD;
+pub use self::recorder::Subscription;
 pub use self::service::WatchedService;
 use self::shared::Shared;
+pub use holdup_model::{Activity, Culprit, Event, Hold, HoldKind, Line, Part, WorkerStatus};
 
 /// Middleware that sees which route holds which worker. See the [module](self) for how to use it.
 ///
@@ -247,7 +247,7 @@ impl Watch {
 
     /// The holds that are over, the oldest first; the last thousand.
     pub fn holds(&self) -> Vec<Hold> {
-        self.0.settled()
+        self.0.over()
     }
 
     /// The workers that are held at this moment. Works from any thread, best from one that is no
@@ -257,7 +257,7 @@ impl Watch {
     }
 
     /// The workers that are there, by number.
-    pub fn workers(&self) -> Vec<Load> {
+    pub fn workers(&self) -> Vec<WorkerStatus> {
         self.0.workers()
     }
 
@@ -320,15 +320,18 @@ impl Watch {
         );
         let own = worker::settle_own(&self.0);
         let threshold = Duration::from_nanos(self.0.threshold());
-        let fails = |hold: &Hold| {
-            let busy = if own == Some(hold.worker) {
-                hold.longest_alone()
+        let fails = |recorded: &Recorded| {
+            let busy = if own == Some(recorded.hold.worker) {
+                recorded.longest_alone()
             } else {
-                hold.duration
+                recorded.hold.duration
             };
-            busy.saturating_sub(hold.lost.unwrap_or_default()) >= threshold
+            busy.saturating_sub(recorded.lost.unwrap_or_default()) >= threshold
         };
-        let failing = || self.0.certain().into_iter().filter(fails);
+        let failing = || {
+            let certain = self.0.certain().into_iter().filter(fails);
+            certain.map(|recorded| recorded.hold)
+        };
         if failing().next().is_none() {
             return;
         }

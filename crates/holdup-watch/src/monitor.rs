@@ -10,18 +10,17 @@ use tracing::warn;
 
 use super::activity;
 use super::figures::Figures;
-use super::hold::{Hold, as_milliseconds};
 use super::oversleep::Lateness;
-use super::recorder::Event;
 use super::shared::Shared;
 use super::slot::Slot;
 use super::system;
 use super::told::Told;
 #[cfg(feature = "stacks")]
-use super::{
-    holder,
-    seen::{self, Lines},
-};
+use super::{hold::who, holder, seen};
+#[cfg(feature = "stacks")]
+use holdup_model::LineSummary;
+use holdup_model::millis::Millis;
+use holdup_model::{Event, Hold};
 #[cfg(feature = "stacks")]
 use holdup_stack::{self as lines, Stack};
 
@@ -30,6 +29,21 @@ const LOOKS: u64 = 4;
 
 /// How often at most, and at least: often enough for a page that is drawn live.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
+
+/// How often a hold that lasts is published anew.
+const UPDATES: Duration = Duration::from_millis(250);
+
+/// A hold that its worker has not been in at so many looks in a row, and that did not come to its end, was
+/// none. At one look alone the worker may have changed what it shows meanwhile.
+const GONE: u32 = 3;
+
+/// A hold that was published as held, as of its latest event.
+#[derive(Debug)]
+struct Lasting {
+    hold: Hold,
+    /// At how many looks in a row its worker was not in it.
+    gone: u32,
+}
 
 /// Starts the thread. It ends when the watch and all its workers are gone.
 pub(super) fn start(shared: Weak<Shared>) -> Thread {
@@ -67,6 +81,8 @@ pub(super) fn start(shared: Weak<Shared>) -> Thread {
 struct Monitor {
     /// The latest hold of each worker, and what was told of it.
     told: HashMap<usize, Told>,
+    /// The holds that were published as held and are not over, by worker and beginning.
+    lasting: HashMap<(usize, Duration), Lasting>,
     figures: Figures,
     lateness: Lateness,
 }
@@ -102,9 +118,16 @@ impl Monitor {
             // Names of functions may have to be found, here or by another thread.
             self.lateness.ignore(&shared.oversleeps);
         }
-        for hold in shared.untold() {
+        let (over, none) = shared.untold();
+        for hold in over {
             self.released(shared, hold);
         }
+        for began in none {
+            if let Some(lasting) = self.lasting.remove(&began) {
+                shared.recorder.send(Event::Withdrawn(lasting.hold));
+            }
+        }
+        self.withdraw(shared, &slots);
         self.figures
             .update(shared.polls(), held_workers, slots.len());
         shared.recorder.pass_on(|at| shared.since_origin(at));
@@ -145,14 +168,47 @@ impl Monitor {
             let holder = self.lock_holder(shared, &hold);
             warn!(target: "holdup", worker, "{hold}{holder}");
         }
-        if is_new {
-            shared.recorder.send(Event::Held(hold.clone()));
-        }
+        self.publish(shared, &hold, is_new);
         // Only now, as it may take a while.
         #[cfg(feature = "stacks")]
         if let Some(stack) = stack {
             self.name_line(shared, slot, hold, &stack);
         }
+    }
+
+    /// Publishes a hold that is new, or lasts and has something new.
+    fn publish(&mut self, shared: &Shared, hold: &Hold, is_new: bool) {
+        let began = (hold.worker, hold.started);
+        let event = match self.lasting.get_mut(&began) {
+            None if is_new => Event::Held(hold.clone()),
+            None => return,
+            Some(lasting) => {
+                lasting.gone = 0;
+                let last = &lasting.hold;
+                let has_changed = hold.activity != last.activity
+                    || (!hold.lines.is_empty() && hold.lines != last.lines);
+                if !has_changed && hold.duration < last.duration + UPDATES {
+                    return;
+                }
+                Event::Updated(hold.clone())
+            }
+        };
+        let hold = hold.clone();
+        self.lasting.insert(began, Lasting { hold, gone: 0 });
+        shared.recorder.send(event);
+    }
+
+    /// Withdraws the holds that are over, though nothing came of them.
+    fn withdraw(&mut self, shared: &Shared, slots: &[Arc<Slot>]) {
+        self.lasting.retain(|(worker, started), lasting| {
+            let slot = slots.iter().find(|slot| slot.worker == *worker);
+            let is_in = slot.is_some_and(|slot| slot.is_in(shared, *started));
+            lasting.gone = if is_in { 0 } else { lasting.gone + 1 };
+            if lasting.gone >= GONE {
+                shared.recorder.send(Event::Withdrawn(lasting.hold.clone()));
+            }
+            lasting.gone < GONE
+        });
     }
 
     fn released(&mut self, shared: &Shared, hold: Hold) {
@@ -165,10 +221,11 @@ impl Monitor {
         warn!(
             target: "holdup",
             worker = hold.worker,
-            duration_ms = as_milliseconds(hold.duration),
+            duration_ms = Millis(hold.duration).number(),
             "{hold}"
         );
         Figures::hold(&hold);
+        self.lasting.remove(&(hold.worker, hold.started));
         shared.recorder.send(Event::Released(hold));
     }
 }
@@ -188,7 +245,7 @@ impl Monitor {
         }
         told.is_named = true;
         hold.lines = vec![line];
-        let (worker, who, line) = (hold.worker, hold.who(), Lines(&hold.lines));
+        let (worker, who, line) = (hold.worker, who(&hold), LineSummary(&hold.lines));
         let holder = self.lock_holder(shared, &hold);
         warn!(target: "holdup", worker, "worker {worker}, held by {who}, is {line}{holder}");
     }
@@ -230,7 +287,7 @@ mod tests {
         (start, duration): (u64, u64),
         ongoing: bool,
     ) -> Hold {
-        shared.hold(&Raw {
+        let recorded = shared.hold(&Raw {
             kind,
             slot: Arc::clone(slot),
             start,
@@ -241,7 +298,8 @@ mod tests {
             culprits: Vec::new(),
             waiting: 0,
             ongoing,
-        })
+        });
+        recorded.hold
     }
 
     /// What is logged of holds meanwhile, by the calling thread.
@@ -290,19 +348,21 @@ mod tests {
                 }
                 monitor.released(&shared, hold(702_706_607, false));
             });
-            let expected = ["100 ms", "1.00 s", "10.00 s", "60.00 s", "120.00 s"];
+            let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120 s"];
             assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
             for (line, duration) in logged.iter().zip(expected) {
                 let told = format!("{words} {duration} so far");
                 assert!(line.contains(&told), "{line}");
             }
             assert!(logged[5].ends_with("duration_ms=702.707"), "{logged:#?}");
-            // Who draws it is told once.
+            // Who draws it is told of it at its beginning and its end, and four times a second between.
             let told: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
-            assert!(
-                matches!(told[..], [Event::Held(_), Event::Released(_)]),
-                "{told:?}"
-            );
+            let [Event::Held(_), updates @ .., Event::Released(_)] = &told[..] else {
+                panic!("{told:?}")
+            };
+            assert_eq!(updates.len(), 1_298 / 3, "a look each tenth of a second");
+            let is_update = |event: &Event| matches!(event, Event::Updated(_));
+            assert!(updates.iter().all(is_update), "{told:?}");
         }
     }
 

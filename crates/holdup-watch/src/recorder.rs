@@ -8,10 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use serde::Serialize;
+use holdup_model::Event;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 
-use super::hold::Hold;
 use super::slot::Slot;
 
 /// The most moments that wait for the monitor, which looks every few milliseconds.
@@ -19,72 +18,6 @@ const MOMENTS: usize = 65_536;
 
 /// The most events that wait for one subscriber.
 const EVENTS: usize = 16_384;
-
-/// Something that a [`Watch`](super::Watch) saw. Times are counted from when it was made.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Event {
-    /// A request came to a worker.
-    Opened {
-        /// Its lane's number, from 1.
-        lane: u64,
-        /// When.
-        #[serde(rename = "at_ms", serialize_with = "super::hold::milliseconds")]
-        at: Duration,
-        /// Its worker's number, from 0.
-        worker: usize,
-        /// Its method.
-        method: String,
-        /// The pattern of its route.
-        route: String,
-        /// Its path, without the query unless the watch records that; of a long one the first 1024
-        /// bytes.
-        path: String,
-        /// The other end of its connection; `None` in the test harness.
-        peer: Option<SocketAddr>,
-    },
-    /// The handler has answered: the head goes out.
-    Answered {
-        /// The lane's number.
-        lane: u64,
-        /// When.
-        #[serde(rename = "at_ms", serialize_with = "super::hold::milliseconds")]
-        at: Duration,
-        /// The response's status.
-        status: u16,
-    },
-    /// A chunk of the body was made.
-    Chunk {
-        /// The lane's number.
-        lane: u64,
-        /// When.
-        #[serde(rename = "at_ms", serialize_with = "super::hold::milliseconds")]
-        at: Duration,
-        /// Its size.
-        bytes: usize,
-    },
-    /// The request is over.
-    Ended {
-        /// The lane's number.
-        lane: u64,
-        /// When.
-        #[serde(rename = "at_ms", serialize_with = "super::hold::milliseconds")]
-        at: Duration,
-        /// Whether all of the answer was handed over. If not, the client left, or the handler
-        /// failed.
-        finished: bool,
-    },
-    /// A worker is held: told once, when the hold crosses the threshold.
-    Held(Hold),
-    /// A hold is over.
-    Released(Hold),
-    /// Events were lost, because they came faster than somebody took them.
-    Lost {
-        /// How many.
-        events: u64,
-    },
-}
 
 /// A lane's moment as the worker notes it.
 #[derive(Debug)]

@@ -1,40 +1,16 @@
 //! What was seen of holds while they lasted: what their threads were doing, and where.
 
 use std::collections::VecDeque;
-use std::fmt;
 #[cfg(feature = "stacks")]
 use std::sync::Arc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
-
-use super::activity::Activity;
+use holdup_model::{Activity, Hold};
 #[cfg(feature = "stacks")]
-use super::hold::Culprit;
-use super::hold::Hold;
+use holdup_model::{Culprit, Line};
 #[cfg(feature = "stacks")]
 use holdup_stack::{HANDLER, Reading, Stack};
-
-/// A line of the app's own code that held a worker, or of a library that the app mounts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Line {
-    /// The function, with its path: `app::report`. In an optimized build whose tables are only of lines
-    /// an inlined one may have less: `async fn`, or `the handler of GET /report`.
-    pub function: String,
-    /// The source file; `None` where the program has no line tables.
-    pub file: Option<String>,
-    /// The line in it, from 1.
-    pub line: Option<u32>,
-    /// What that line called, if anything: `std::thread::sleep`.
-    pub called: Option<String>,
-    /// Whether it is a library's: then no code of the app's own was on the stack. The hold's route tells
-    /// where the app mounted it.
-    pub library: bool,
-    /// How many of the looks at the hold found it there.
-    pub samples: u32,
-}
 
 /// Functions that return when nobody else has the lock any more.
 #[cfg(feature = "stacks")]
@@ -47,67 +23,17 @@ const LOCKS: &[&str] = &[
     "std::sync::rwlock::",
 ];
 
+/// Whether a line takes a lock.
 #[cfg(feature = "stacks")]
-impl Line {
-    /// Whether it takes a lock.
-    pub(super) fn takes_a_lock(&self) -> bool {
-        let is_of = |called: &String| LOCKS.iter().any(|lock| called.starts_with(lock));
-        self.called.as_ref().is_some_and(is_of)
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        let key = |line: &Self| (line.line, line.file.clone(), line.called.clone());
-        self.function == other.function && key(self) == key(other)
-    }
+pub(super) fn takes_a_lock(line: &Line) -> bool {
+    let is_of = |called: &String| LOCKS.iter().any(|lock| called.starts_with(lock));
+    line.called.as_ref().is_some_and(is_of)
 }
 
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.function)?;
-        match (&self.file, self.line) {
-            (Some(file), Some(line)) => write!(f, " ({file}:{line})"),
-            (Some(file), None) => write!(f, " ({file})"),
-            (None, _) => f.write_str(" (no line tables)"),
-        }
-    }
-}
-
-/// Several lines as a sentence has them: the functions by their share, the first three.
-pub(super) struct Lines<'a>(pub(super) &'a [Line]);
-
-impl fmt::Display for Lines<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: u32 = self.0.iter().map(|line| line.samples).sum();
-        // Each function's most frequent line stands for it.
-        let mut functions: Vec<(&Line, u32)> = Vec::new();
-        for line in self.0 {
-            match functions
-                .iter_mut()
-                .find(|(seen, _)| seen.function == line.function)
-            {
-                Some((_, samples)) => *samples += line.samples,
-                None => functions.push((line, line.samples)),
-            }
-        }
-        functions.sort_by_key(|(_, samples)| std::cmp::Reverse(*samples));
-        for (index, (line, samples)) in functions.iter().take(3).enumerate() {
-            f.write_str(if index == 0 { "at " } else { ", " })?;
-            write!(f, "{line}")?;
-            if functions.len() > 1 {
-                write!(f, " {} %", (samples * 100 + all / 2) / all.max(1))?;
-            } else if let Some(called) = &line.called {
-                write!(f, ", in {called}")?;
-            }
-        }
-        match functions.len().saturating_sub(3) {
-            0 => {}
-            n => write!(f, " and {n} more")?,
-        }
-        if self.0.iter().all(|line| line.library) {
-            f.write_str(", with no code of the app's own on the stack")?;
-        }
-        Ok(())
-    }
+#[cfg(feature = "stacks")]
+fn is_same(line: &Line, other: &Line) -> bool {
+    let key = |line: &Line| (line.line, line.file.clone(), line.called.clone());
+    line.function == other.function && key(line) == key(other)
 }
 
 /// The most stacks that are kept of one hold.
@@ -242,14 +168,12 @@ pub(super) fn line(reading: &Reading, hold: &Hold) -> Option<Line> {
     if let ([route], true) = (routes.as_slice(), function == HANDLER) {
         function = format!("{HANDLER} of {route}");
     }
-    Some(Line {
-        function,
-        file: place.file.clone(),
-        line: place.line,
-        called: place.called.clone(),
-        library: place.library,
-        samples: 1,
-    })
+    let mut line = Line::new(function);
+    line.file.clone_from(&place.file);
+    line.line = place.line;
+    line.called.clone_from(&place.called);
+    line.library = place.library;
+    Some(line)
 }
 
 #[cfg(feature = "stacks")]
@@ -269,7 +193,7 @@ fn fill_lines(hold: &mut Hold, stacks: &[Arc<Stack>]) {
         let Some(mut line) = line(reading, hold) else {
             continue;
         };
-        if let Some(seen) = lines.iter_mut().find(|seen| seen.is_same(&line)) {
+        if let Some(seen) = lines.iter_mut().find(|seen| is_same(seen, &line)) {
             seen.samples += 1;
             line.samples = seen.samples;
         } else {
@@ -295,22 +219,10 @@ mod tests {
     use crate::hold::HoldKind;
 
     fn hold(worker: usize, started: u64, ongoing: bool) -> Hold {
-        Hold {
-            kind: HoldKind::Blocked,
-            worker,
-            started: Duration::from_millis(started),
-            duration: Duration::from_millis(300),
-            cpu: None,
-            descheduled: None,
-            culprits: Vec::new(),
-            waiting: 0,
-            ongoing,
-            activity: None,
-            lines: Vec::new(),
-            stack: Vec::new(),
-            lost: None,
-            outside: Duration::ZERO,
-        }
+        let ms = Duration::from_millis;
+        let mut hold = Hold::new(HoldKind::Blocked, worker, ms(started), ms(300));
+        hold.ongoing = ongoing;
+        hold
     }
 
     fn activity(seen: &Seen, mut hold: Hold) -> Option<Activity> {

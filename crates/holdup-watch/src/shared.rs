@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::hold::{Culprit, Hold, HoldKind, Load, THRESHOLD};
+use super::hold::{Culprit, HoldKind, Recorded, THRESHOLD, WorkerStatus};
 use super::monitor;
 use super::oversleep::Oversleeps;
 use super::recorder::Recorder;
@@ -16,6 +16,7 @@ use super::seen::Seen;
 use super::slot::{Delay, Ongoing, Slot};
 use super::stretch::{Entry, Stretch};
 use super::system;
+use holdup_model::Hold;
 
 /// The most holds that are kept; the oldest are forgotten first.
 const HOLDS: usize = 1000;
@@ -65,7 +66,7 @@ pub(super) struct Raw {
 
 #[derive(Debug, Default)]
 struct Settled {
-    holds: VecDeque<Hold>,
+    holds: VecDeque<Recorded>,
     /// Of so many of them, the newest, the monitor has still to tell. Until it does it is not known what it
     /// overslept in them.
     untold: usize,
@@ -163,7 +164,13 @@ impl Shared {
     }
 
     /// The holds that are over, the oldest first.
-    pub(super) fn settled(&self) -> Vec<Hold> {
+    pub(super) fn over(&self) -> Vec<Hold> {
+        let settled = self.settled().into_iter();
+        settled.map(|recorded| recorded.hold).collect()
+    }
+
+    /// The same, as they are kept.
+    fn settled(&self) -> Vec<Recorded> {
         let settled = self.settle();
         let told = settled.holds.len() - settled.untold;
         let mut holds: Vec<_> = settled.holds.iter().cloned().collect();
@@ -178,44 +185,51 @@ impl Shared {
         self.closed.is_empty() && settled.is_ok_and(|settled| settled.untold == 0)
     }
 
-    /// The holds that nobody has been told of. Only for the monitor: from now on, what it overslept in them
-    /// is taken to be known.
-    pub(super) fn untold(&self) -> Vec<Hold> {
+    /// The holds that nobody has been told of, and when those began that are none after all. Only for the
+    /// monitor: from now on, what it overslept in them is taken to be known.
+    pub(super) fn untold(&self) -> (Vec<Hold>, Vec<(usize, Duration)>) {
         let mut settled = self.settle();
         let told = settled.holds.len() - std::mem::take(&mut settled.untold);
         let untold = settled.holds.split_off(told);
-        let known: Vec<_> = untold
-            .into_iter()
-            .filter_map(|hold| self.known(hold))
-            .collect();
+        let (mut known, mut none) = (Vec::<Recorded>::new(), Vec::new());
+        for recorded in untold {
+            let began = (recorded.hold.worker, recorded.hold.started);
+            match self.known(recorded) {
+                Some(recorded) => known.push(recorded),
+                None => none.push(began),
+            }
+        }
         settled.holds.extend(known.iter().cloned());
-        known
+        let known = known.into_iter().map(|recorded| recorded.hold).collect();
+        (known, none)
     }
 
     /// The hold with what is known of the time in which the process was stopped; `None` when without that
     /// time it is none, or when a starved one is none without the time in which the machine ran something
     /// else.
-    pub(super) fn known(&self, mut hold: Hold) -> Option<Hold> {
-        let (start, end) = self.times(&hold);
+    pub(super) fn known(&self, mut recorded: Recorded) -> Option<Recorded> {
+        let hold = &mut recorded.hold;
+        let (start, end) = self.times(hold);
         let stopped = Duration::from_nanos(self.oversleeps.stopped(start, end));
-        let at_most = |time: Duration| time.min(hold.duration);
-        let lost = match hold.lost {
+        let duration = hold.duration;
+        let at_most = |time: Duration| time.min(duration);
+        let lost = match recorded.lost {
             Some(delay) => at_most(delay + stopped),
             None => Duration::from_nanos(self.oversleeps.missed(start, end)),
         };
         // Of a starved hold the time that the machine took is no fault of the app at all.
         let not_its_own = match hold.kind {
-            HoldKind::Blocked => stopped,
             HoldKind::Starved { .. } => lost,
+            _ => stopped,
         };
-        if nanoseconds(hold.duration.saturating_sub(not_its_own)) < self.threshold() {
+        if nanoseconds(duration.saturating_sub(not_its_own)) < self.threshold() {
             return None;
         }
-        hold.lost = Some(lost);
+        recorded.lost = Some(lost);
         if !stopped.is_zero() && !hold.ongoing {
             hold.descheduled = Some(at_most(hold.descheduled.unwrap_or_default() + stopped));
         }
-        Some(hold)
+        Some(recorded)
     }
 
     /// When a hold began and ended.
@@ -243,12 +257,12 @@ impl Shared {
     fn settle(&self) -> MutexGuard<'_, Settled> {
         let mut settled = lock(&self.settled);
         while let Some(raw) = self.closed.pop() {
-            let hold = self.hold(&raw);
+            let recorded = self.hold(&raw);
             if settled.holds.len() == HOLDS {
                 settled.holds.pop_front();
                 settled.untold = settled.untold.min(HOLDS - 1);
             }
-            settled.holds.push_back(hold);
+            settled.holds.push_back(recorded);
             settled.untold += 1;
         }
         settled
@@ -274,11 +288,12 @@ impl Shared {
             }
             (None, None) => (now, None),
         };
-        hold.or_else(|| self.starved(slot, since))
+        let recorded = hold.or_else(|| self.starved(slot, since));
+        recorded.map(|recorded| recorded.hold)
     }
 
     /// The hold that a worker's stretch is at `now`; `None` when it is too short.
-    fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Hold> {
+    fn ongoing(&self, slot: &Arc<Slot>, ongoing: Ongoing, now: u64) -> Option<Recorded> {
         let Ongoing {
             mut stretch,
             in_piece,
@@ -292,7 +307,7 @@ impl Shared {
 
     /// The hold of a worker that does not answer, with no watched work since then to explain it;
     /// `None` when that is not long.
-    fn outside(&self, slot: &Arc<Slot>, since: u64, now: u64) -> Option<Hold> {
+    fn outside(&self, slot: &Arc<Slot>, since: u64, now: u64) -> Option<Recorded> {
         let mut stretch = Stretch::between(since, now.max(since));
         stretch.note_open(slot.open());
         self.unfinished(slot, &stretch, None)
@@ -303,7 +318,7 @@ impl Shared {
         slot: &Arc<Slot>,
         stretch: &Stretch,
         delay: Option<Delay>,
-    ) -> Option<Hold> {
+    ) -> Option<Recorded> {
         let duration = stretch.end.saturating_sub(stretch.start);
         if duration < self.threshold() {
             return None;
@@ -329,11 +344,8 @@ impl Shared {
     }
 
     /// The workers that are there, by number, with the requests that each has open.
-    pub(super) fn workers(&self) -> Vec<Load> {
-        let load = |slot: &Arc<Slot>| Load {
-            worker: slot.worker,
-            open: slot.open(),
-        };
+    pub(super) fn workers(&self) -> Vec<WorkerStatus> {
+        let load = |slot: &Arc<Slot>| WorkerStatus::new(slot.worker, slot.open());
         let mut workers: Vec<_> = self.slots().iter().map(load).collect();
         workers.sort_unstable_by_key(|load| load.worker);
         workers
@@ -347,7 +359,7 @@ impl Shared {
     }
 
     /// The holds so far, with those that are not over: of these only the work that was watched.
-    pub(super) fn certain(&self) -> Vec<Hold> {
+    pub(super) fn certain(&self) -> Vec<Recorded> {
         // First what is not over: what ends meanwhile is then in both, and not in neither.
         let unfinished = |slot: &Arc<Slot>| {
             let Ongoing { mut stretch, .. } = slot.ongoing(system::now())?;
@@ -358,49 +370,40 @@ impl Shared {
         let mut unfinished: Vec<_> = slots.iter().filter_map(unfinished).collect();
         unfinished.extend(slots.iter().filter_map(|slot| self.certainly_starved(slot)));
         let mut holds = self.settled();
-        for hold in unfinished {
-            if !holds
-                .iter()
-                .any(|over| (over.worker, over.started) == (hold.worker, hold.started))
-            {
-                holds.push(hold);
+        let key = |recorded: &Recorded| (recorded.hold.worker, recorded.hold.started);
+        for recorded in unfinished {
+            if !holds.iter().any(|over| key(over) == key(&recorded)) {
+                holds.push(recorded);
             }
         }
         holds
     }
 
     /// A raw hold with its names.
-    pub(super) fn hold(&self, raw: &Raw) -> Hold {
+    pub(super) fn hold(&self, raw: &Raw) -> Recorded {
         let culprit = |entry: &Entry| {
             let route = raw.slot.routes.get(entry.route);
-            Culprit {
-                method: route.method.to_owned(),
-                route: route.pattern,
-                part: entry.part,
-                polls: entry.polls,
-                busy: Duration::from_nanos(entry.busy),
-            }
+            let busy = Duration::from_nanos(entry.busy);
+            let mut culprit = Culprit::new(route.method, route.pattern, entry.part, busy);
+            culprit.polls = entry.polls;
+            culprit
         };
         let time = |delay: Delay| Duration::from_nanos(delay.at_most);
-        let mut hold = Hold {
-            kind: raw.kind,
-            worker: raw.slot.worker,
-            started: self.since_origin(raw.start),
-            duration: Duration::from_nanos(raw.duration),
-            cpu: raw.cpu.map(Duration::from_nanos),
-            descheduled: raw.delay.filter(|delay| delay.is_exact).map(time),
-            culprits: raw.culprits.iter().map(culprit).collect(),
-            waiting: raw.waiting,
-            ongoing: raw.ongoing,
-            activity: None,
-            lines: Vec::new(),
-            stack: Vec::new(),
+        let (started, duration) = (self.since_origin(raw.start), raw.duration);
+        let duration = Duration::from_nanos(duration);
+        let mut hold = Hold::new(raw.kind, raw.slot.worker, started, duration);
+        hold.cpu = raw.cpu.map(Duration::from_nanos);
+        hold.descheduled = raw.delay.filter(|delay| delay.is_exact).map(time);
+        hold.culprits = raw.culprits.iter().map(culprit).collect();
+        hold.waiting = raw.waiting;
+        hold.ongoing = raw.ongoing;
+        let until = started + duration;
+        self.seen.fill(&mut hold, until);
+        Recorded {
+            hold,
             lost: raw.delay.map(time),
             outside: Duration::from_nanos(raw.outside),
-        };
-        let until = hold.started + hold.duration;
-        self.seen.fill(&mut hold, until);
-        hold
+        }
     }
 }
 
@@ -484,6 +487,6 @@ mod tests {
         assert!(known(starved, 40 * MS).is_some());
         assert_eq!(known(starved, 60 * MS), None);
         let blocked = known(HoldKind::Blocked, 60 * MS).expect("a hold");
-        assert_eq!(blocked.own_duration(), Duration::from_millis(90));
+        assert_eq!(blocked.hold.own_duration(), Duration::from_millis(90));
     }
 }

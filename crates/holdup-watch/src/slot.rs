@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
-use super::hold::Part;
+use super::hold::{Part, code, part};
 use super::route::Routes;
 use super::shared::Shared;
 use super::sockets::Sockets;
@@ -130,7 +130,7 @@ impl Slot {
         self.piece_request.store(request, Ordering::Relaxed);
         self.piece_since.store(since, Ordering::Relaxed);
         self.piece.store(
-            (u64::from(route.get()) << 8) | part.code(),
+            (u64::from(route.get()) << 8) | code(part),
             Ordering::Release,
         );
     }
@@ -294,13 +294,7 @@ impl Slot {
         }
         let route = u32::try_from(piece >> 8).ok().and_then(NonZeroU32::new);
         if let Some(route) = route {
-            stretch.add(
-                request,
-                route,
-                Part::from_code(piece & 0xff),
-                since,
-                now.max(since),
-            );
+            stretch.add(request, route, part(piece & 0xff), since, now.max(since));
         }
         Some(Ongoing {
             stretch,

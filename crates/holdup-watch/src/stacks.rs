@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hold::Hold;
 use super::seen::STACKS;
 use super::shared::Shared;
 use super::slot::Slot;
+use holdup_model::Hold;
 use holdup_stack::{self as lines, Stack};
 
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::hold::{Hold, HoldKind};
+use super::hold::{HoldKind, Recorded};
 use super::shared::{Raw, Shared};
 use super::slot::Slot;
 use super::stretch::Stretch;
@@ -103,17 +103,17 @@ fn raw(shared: &Shared, slot: &Arc<Slot>, gap: &Gap, end: u64) -> Option<Raw> {
 impl Shared {
     /// The hold of a worker that looks at no socket, as far as it goes without what the worker is in
     /// the middle of since `until`: that may become a hold of its own.
-    pub(super) fn starved(&self, slot: &Arc<Slot>, until: u64) -> Option<Hold> {
+    pub(super) fn starved(&self, slot: &Arc<Slot>, until: u64) -> Option<Recorded> {
         slot.sockets.unseen()?;
         let gap = slot.sockets.gap()?;
-        let mut hold = self.known(self.hold(&raw(self, slot, &gap, until)?))?;
-        hold.descheduled = None;
-        Some(hold)
+        let mut recorded = self.known(self.hold(&raw(self, slot, &gap, until)?))?;
+        recorded.hold.descheduled = None;
+        Some(recorded)
     }
 
     /// The same, as far as it is certain: up to the last piece of watched work, or to the look at the
     /// sockets.
-    pub(super) fn certainly_starved(&self, slot: &Arc<Slot>) -> Option<Hold> {
+    pub(super) fn certainly_starved(&self, slot: &Arc<Slot>) -> Option<Recorded> {
         let gap = slot.sockets.gap()?;
         let end = slot.sockets.looked().unwrap_or(gap.stretch.end);
         self.known(self.hold(&raw(self, slot, &gap, end)?))

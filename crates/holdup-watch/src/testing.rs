@@ -135,7 +135,7 @@ where
     S::Error: Display,
     B: MessageBody,
 {
-    let mut lane = Lane::asked(format!("request {number}"), Duration::ZERO);
+    let mut lane = Lane::start(format!("request {number}"), Duration::ZERO);
     let ended = timeout(longest, answer(app, request, &mut lane, start)).await;
     match ended.unwrap_or(Err(Failure::TimedOut)) {
         Ok(()) => lane.finish(start.elapsed()),
@@ -158,11 +158,11 @@ where
     let response = app.call(request).await;
     let response = response.map_err(|error| Failure::Other(error.to_string()))?;
     lane.rename(response.request().uri().to_string());
-    lane.answer(start.elapsed(), response.status().as_u16());
+    lane.record_head(start.elapsed(), response.status().as_u16());
     let mut body = pin!(response.into_body());
     while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
         let chunk = chunk.map_err(|error| Failure::Other(format!("body: {}", error.into())))?;
-        lane.chunk(start.elapsed(), &chunk);
+        lane.record_chunk(start.elapsed(), &chunk);
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 #[cfg(feature = "stacks")]
 use {
-    super::{hold::Hold, seen, shared::Shared, slot::Slot, stacks::Stacks},
+    super::{hold::who, seen, shared::Shared, slot::Slot, stacks::Stacks},
+    holdup_model::Hold,
     holdup_stack::Stack,
     std::sync::Arc,
 };
@@ -86,7 +87,7 @@ impl Told {
 
     /// The hold is told of: with the line that it is at now, if that is known.
     pub(super) fn tells(&mut self, hold: &mut Hold, stack: Option<&Stack>) {
-        self.who = hold.who();
+        self.who = who(hold);
         if let Some(reading) = stack.and_then(Stack::known_reading) {
             hold.lines = seen::line(reading, hold).into_iter().collect();
         }

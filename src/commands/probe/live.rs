@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::thread;
 
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::Event;
 use holdup_render::Style;
 use holdup_verdict::experiment::{Round, RoundKind};
@@ -67,7 +67,7 @@ impl Live {
             )),
             Event::Pause(pause) => view.bar.set_message(format!(
                 "pausing for {}, so that nothing of the requests before is left",
-                Span(*pause)
+                HumanDuration(*pause)
             )),
             Event::Round(round) => {
                 view.heading = heading(round);
@@ -127,12 +127,15 @@ fn heading(round: &Round) -> String {
         _ => "one request alone".to_owned(),
     };
     match (requests, round.concurrent, round.serialized) {
-        (1, Some(solo), _) => format!("{what}: about {}", Span(solo)),
+        (1, Some(solo), _) => format!("{what}: about {}", HumanDuration(solo)),
         (_, Some(solo), Some(serialized)) if serialized <= round.timeout => format!(
             "{what}: {} if concurrent, {} if serialized",
-            Span(solo),
-            Span(serialized),
+            HumanDuration(solo),
+            HumanDuration(serialized),
         ),
-        _ => format!("{what}: up to {}, the time-out", Span(round.timeout)),
+        _ => format!(
+            "{what}: up to {}, the time-out",
+            HumanDuration(round.timeout)
+        ),
     }
 }

@@ -35,9 +35,9 @@
 //!             now += round.pause;
 //!             let mut free = now;
 //!             let answered = |_| {
-//!                 let mut lane = Lane::asked("/report", now);
+//!                 let mut lane = Lane::start("/report", now);
 //!                 free += ms(100);
-//!                 lane.answer(free, 200);
+//!                 lane.record_head(free, 200);
 //!                 lane.finish(free);
 //!                 lane
 //!             };

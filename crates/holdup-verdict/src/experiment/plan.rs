@@ -361,7 +361,7 @@ impl Plan {
         let mut lanes = self.desk.ask(round).await;
         lanes.truncate(names.len());
         let missing = names.into_iter().skip(lanes.len());
-        lanes.extend(missing.map(|name| Lane::asked(name, Duration::ZERO)));
+        lanes.extend(missing.map(|name| Lane::start(name, Duration::ZERO)));
         lanes
     }
 }

@@ -214,7 +214,7 @@ fn whoever_does_not_answer_well_is_asked_no_more() {
 
     // The first of all.
     let mut experiment = Experiment::new(Policy::outside(4));
-    let mut refused = Lane::asked("/", ms(0));
+    let mut refused = Lane::start("/", ms(0));
     refused.fail(ms(1), Failure::Refused);
     experiment.feed(vec![refused]);
     let Step::Done(findings) = experiment.next() else {
@@ -251,8 +251,8 @@ fn requests_that_are_cut_off_by_time_are_no_verdict() {
 fn a_round_says_how_many_requests_it_has_and_how_long_they_may_take() {
     let mut experiment = Experiment::new(Policy::outside(5));
     let answered = |label: &str, after: u64| {
-        let mut lane = Lane::asked(label, ms(0));
-        lane.answer(ms(after), 200);
+        let mut lane = Lane::start(label, ms(0));
+        lane.record_head(ms(after), 200);
         lane.finish(ms(after));
         lane
     };

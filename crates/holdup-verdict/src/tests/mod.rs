@@ -22,9 +22,9 @@ pub(super) fn answered(after: u64) -> Lane {
 }
 
 pub(super) fn with_body(after: u64, body: &str) -> Lane {
-    let mut lane = Lane::asked("/", ms(0));
-    lane.answer(ms(after), 200);
-    lane.chunk(ms(after), body.as_bytes());
+    let mut lane = Lane::start("/", ms(0));
+    lane.record_head(ms(after), 200);
+    lane.record_chunk(ms(after), body.as_bytes());
     lane.finish(ms(after));
     lane
 }

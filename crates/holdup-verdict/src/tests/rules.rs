@@ -410,7 +410,7 @@ fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
 fn errors_after_a_wait_are_a_pools_time_out_and_the_others_tell_how_large_it_is() {
     let mut at_once = lanes(&[400, 401, 402, 502, 503, 504, 505, 510]);
     for lane in &mut at_once[3..] {
-        lane.answer(ms(500), 500);
+        lane.record_head(ms(500), 500);
     }
     let verdict = judge(&lanes(&[400, 401]), &at_once.into());
     assert_eq!(
@@ -428,7 +428,7 @@ fn failures_and_statuses_are_named() {
         (302, "got status 302, unlike the others."),
     ] {
         let mut at_once = lanes(&[100, 200, 300]);
-        at_once[1].answer(ms(0), status);
+        at_once[1].record_head(ms(0), status);
         let verdict = judge(&lanes(&[100, 100]), &at_once.into());
         assert!(verdict.sentence.ends_with(words), "{}", verdict.sentence);
     }
@@ -445,7 +445,7 @@ fn failures_and_statuses_are_named() {
 #[test]
 fn a_lane_that_is_still_going_is_no_answer() {
     let mut at_once = lanes(&[100, 100]);
-    at_once.push(Lane::asked("/", ms(0)));
+    at_once.push(Lane::start("/", ms(0)));
     let verdict = judge(&lanes(&[100]), &at_once.into());
     assert!(matches!(
         verdict.reason,
@@ -457,7 +457,7 @@ fn a_lane_that_is_still_going_is_no_answer() {
 fn connected(connecting: u64, times: &[u64]) -> Vec<Lane> {
     let mut lanes = lanes(times);
     for lane in &mut lanes {
-        lane.connect(ms(connecting));
+        lane.record_connect(ms(connecting));
     }
     lanes
 }
@@ -470,14 +470,14 @@ fn errors_that_waited_for_nothing_are_no_pools_time_out() {
     };
     // One alone.
     let mut alone = lanes(&[300]);
-    alone[0].answer(ms(300), 500);
+    alone[0].record_head(ms(300), 500);
     let verdict = judge(&alone, &Timeline::default());
     assert!(!says_pool(&verdict), "{verdict:#?}");
     // Handlers that fail when their work is done, and one of several.
     for odd in [&[1, 2][..], &[2]] {
         let mut at_once = lanes(&[300, 301, 302, 603]);
         for place in odd {
-            at_once[*place].answer(ms(302), 500);
+            at_once[*place].record_head(ms(302), 500);
         }
         let verdict = judge(&lanes(&[300, 301]), &at_once.into());
         assert!(!says_pool(&verdict), "{verdict:#?}");
@@ -485,7 +485,7 @@ fn errors_that_waited_for_nothing_are_no_pools_time_out() {
     // A queue that gives up says so with 503.
     let mut at_once = lanes(&[300, 301, 2, 3]);
     for lane in &mut at_once[2..] {
-        lane.answer(ms(2), 503);
+        lane.record_head(ms(2), 503);
     }
     let verdict = judge(&lanes(&[300, 301]), &at_once.into());
     let words =
@@ -495,8 +495,8 @@ fn errors_that_waited_for_nothing_are_no_pools_time_out() {
 
 #[test]
 fn absurd_times_are_no_panic() {
-    let mut absurd = Lane::asked("/", ms(0));
-    absurd.connect(Duration::MAX);
+    let mut absurd = Lane::start("/", ms(0));
+    absurd.record_connect(Duration::MAX);
     absurd.finish(Duration::MAX);
     let absurd = vec![absurd; 4];
     for (alone, at_once) in [
@@ -544,21 +544,21 @@ fn the_networks_part_of_the_time_is_not_the_servers() {
 fn a_second_to_connect_spoils_all_but_a_line_of_one_by_one() {
     let alone = connected(1, &[200, 201]);
     let mut at_once = connected(1, &[200, 202, 203, 201]);
-    at_once[3].connect(ms(1010));
+    at_once[3].record_connect(ms(1010));
     let verdict = judge(&alone, &at_once.into());
     assert_eq!(verdict.reason, Some(Reason::SlowConnects { count: 1 }));
 
     // All of them.
     let mut at_once = connected(1, &[1200, 1202, 1203, 1201]);
     for lane in &mut at_once {
-        lane.connect(ms(1010));
+        lane.record_connect(ms(1010));
     }
     let verdict = judge(&alone, &at_once.into());
     assert_eq!(verdict.reason, Some(Reason::SlowConnects { count: 4 }));
 
     for last in [1000, 1230] {
         let mut at_once = connected(1, &[200, 402, 603, 804, last]);
-        at_once[4].connect(ms(990));
+        at_once[4].record_connect(ms(990));
         let verdict = judge(&alone, &at_once.into());
         assert_eq!(verdict.kind, Kind::Serialized, "{verdict:#?}");
     }
@@ -567,7 +567,7 @@ fn a_second_to_connect_spoils_all_but_a_line_of_one_by_one() {
 #[test]
 fn requests_asked_one_after_the_other_are_not_at_once() {
     let mut at_once = lanes(&[1000]);
-    let mut later = Lane::asked("/", ms(600));
+    let mut later = Lane::start("/", ms(600));
     later.finish(ms(1600));
     at_once.push(later);
     let verdict = judge(&lanes(&[1000]), &at_once.into());
@@ -591,10 +591,10 @@ fn the_numbers_come_with_the_verdict_also_as_json() {
         "Limited: at most 3 of 4 requests ran at a time."
     );
     let json = serde_json::to_value(&verdict).expect("JSON");
-    assert_eq!(json["kind"], "limited");
+    assert_eq!(json["verdict"], "limited");
     assert_eq!(json["solo_ms"], 1000.0);
     assert_eq!(json["makespan_ms"], 2000.0);
-    assert_eq!(json["k"], 2.0);
+    assert_eq!(json["speedup"], 2.0);
     assert_eq!(json["at_a_time"], 3);
     assert_eq!(json["reason"], serde_json::Value::Null);
 }

@@ -146,13 +146,13 @@ impl Server {
             .map_or(200, |(_, status)| status);
         let mut lanes = Vec::new();
         for ((name, sent), ended) in names.iter().zip(sent).zip(ended) {
-            let mut lane = Lane::asked(*name, seconds(sent));
+            let mut lane = Lane::start(*name, seconds(sent));
             let longest = sent + round.timeout.as_secs_f64();
             if ended > longest {
                 lane.fail(seconds(longest), Failure::TimedOut);
             } else if ended <= over {
-                lane.answer(seconds(ended), status);
-                lane.chunk(seconds(ended), self.body(name, number).as_bytes());
+                lane.record_head(seconds(ended), status);
+                lane.record_chunk(seconds(ended), self.body(name, number).as_bytes());
                 lane.finish(seconds(ended));
             }
             self.now = self.now.max(ended.min(over).min(longest));

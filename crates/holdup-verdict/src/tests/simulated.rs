@@ -29,8 +29,8 @@ struct Conditions {
 /// A lane that was asked at `asked` and finished at `finished`, in milliseconds.
 fn lane(asked: f64, finished: f64) -> Lane {
     let time = |ms: f64| Duration::from_secs_f64(ms / 1e3);
-    let mut lane = Lane::asked("/", time(asked));
-    lane.answer(time(asked), 200);
+    let mut lane = Lane::start("/", time(asked));
+    lane.record_head(time(asked), 200);
     lane.finish(time(finished));
     lane
 }
@@ -272,7 +272,7 @@ proptest! {
         if dice.roll() < 0.5 {
             odd.fail(ended, Failure::Reset);
         } else {
-            odd.answer(ended, 503);
+            odd.record_head(ended, 503);
         }
         prop_assert_eq!(judge(&alone, &at_once).kind, Kind::Inconclusive);
     }

@@ -1,0 +1,92 @@
+// @ts-check
+// A request as a bar. Its shape shows the state: dotted, hollow, filled, hatched, a cap.
+import { box, fit, label, lines, theme } from './canvas.js';
+import { all } from './dom.js';
+import { fitting } from './geometry.js';
+import { heldUpBy, heldUpFor } from './hold.js';
+import { blank, isError } from './model.js';
+
+/** @type {T.DrawBar} */
+export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
+  /** @type {T.Until} */
+  const until = (t, otherwise) => (t !== null && t <= now ? x(t) : otherwise);
+  const color = theme[`c${bar.color}`];
+  const over = until(bar.ended, null);
+  const end = over ?? x(now);
+  const [asked, opened, answered] = [bar.asked, bar.opened, bar.answered].map((t) => until(t, null));
+  ctx.save();
+  leaveOut(ctx, heldUp, y, x);
+  ctx.strokeStyle = ctx.fillStyle = color;
+  if (asked !== null) lines(ctx, 2, [2, 4], [[asked, y, opened ?? end, y]]);
+  ctx.lineWidth = 1.5;
+  if (opened !== null) ctx.strokeRect(opened, y - 4.25, (answered ?? end) - opened, 8.5);
+  ctx.globalAlpha = 0.45;
+  if (answered !== null) ctx.fillRect(answered, y - 5, Math.max(1, end - answered), 10);
+  ctx.restore();
+  for (const { from, to } of heldUp) hatch(ctx, x(from), x(to), y);
+  for (const t of bar.chunks) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
+  if (over !== null && bar.finished) box(ctx, color, end - 2, y - 7, 4, 14);
+  ctx.strokeStyle = theme.held;
+  const [l, r, top, bottom] = [end - 5, end + 5, y - 5, y + 5];
+  if (over !== null && !bar.finished)
+    lines(ctx, 2.25, [], [[l, top, r, bottom], [r, top, l, bottom]]); // prettier-ignore
+  if (isError(bar) && answered !== null) {
+    box(ctx, theme.held, end + 8, y - 7, 2.5, 8.5);
+    box(ctx, theme.held, end + 8, y + 3.5, 2.5, 2.5);
+  }
+};
+/** Nothing else is drawn where it is held up. @type {T.LeaveOut} */
+const leaveOut = (ctx, heldUp, y, x) => {
+  if (!heldUp.length) return;
+  ctx.beginPath();
+  ctx.rect(-1e5, y - 20, 2e5, 40);
+  for (const { from, to } of heldUp) ctx.rect(x(from), y - 10, x(to) - x(from), 20);
+  ctx.clip('evenodd');
+};
+/** @type {T.Hatch} */
+const hatch = (ctx, left, right, y) => {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, y - 4.5, right - left, 9);
+  ctx.strokeStyle = theme.muted;
+  ctx.lineWidth = 1;
+  ctx.stroke();
+  ctx.clip();
+  const strokes = [];
+  for (let x = left; x < right + 9; x += 6) strokes.push([x, y - 4.5, x - 9, y + 4.5]);
+  lines(ctx, 1, [], strokes);
+  ctx.restore();
+};
+/** How long it was held up, and by whom, on each piece that has room. @type {T.LabelHeldUp} */
+export const labelHeldUp = (ctx, heldUp, y, x, least) => {
+  const width = (/** @type {string} */ text) => ctx.measureText(text).width + 8;
+  for (const piece of heldUp) {
+    const left = Math.max(least, x(piece.from)) + 6;
+    const how = heldUpFor([piece]);
+    const texts = [`${how} ${heldUpBy([piece])}`, how, 'held up'];
+    const text = fitting(texts, x(piece.to) - left - 6, width);
+    if (!text) continue;
+    box(ctx, theme.card, left, y - 7, width(text), 14);
+    label(ctx, text, left + 4, y + 0.5, 'left', theme.text);
+  }
+};
+
+/** @type {T.Bar} */
+const bar = { ...blank, opened: 3, answered: 3, finished: true, color: 0 };
+/** In the order of the page. */
+const legend = [
+  { ...blank, asked: 0, color: 0 },
+  { ...bar, answered: null },
+  bar,
+  { ...bar, chunks: [17] },
+  { ...bar, ended: 26 },
+  { ...bar, ended: 26, finished: false },
+  { ...bar, answered: 20, ended: 20, status: 500 },
+];
+export const drawLegend = () =>
+  all('#legend canvas').forEach((canvas, i) => {
+    const ctx = fit(/** @type {HTMLCanvasElement} */ (canvas), { width: 34, height: 18 });
+    if (legend[i]) drawBar(ctx, legend[i], 9, (t) => t, 31);
+    else if (i === legend.length) hatch(ctx, 3, 31, 9);
+    else box(ctx, theme.band, 2, 0, 30, 18);
+  });

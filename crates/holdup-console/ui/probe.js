@@ -1,0 +1,106 @@
+// @ts-check
+// "Run two": a card for each button, which probes a route of the app.
+import { clearCard, dropCard, judge, makeCard, running, setRunning } from './cards.js';
+import { setChart } from './charts.js';
+import { $, bullets, el, setData, setText } from './dom.js';
+import { model, onMessage } from './live.js';
+import { colorOf } from './model.js';
+import { areValid, buildParameters, order } from './parameters.js';
+import { badges, barsOf, begun, stepOf } from './trial.js';
+
+/** @type {Map<number, T.ProbeCard>} */
+const cards = new Map();
+let built = '';
+
+/** @type {T.OfButtons} */
+const buildCards = (buttons) => {
+  for (const card of cards.values()) dropCard(card);
+  cards.clear();
+  for (const button of buttons) cards.set(button.number, makeProbeCard(button));
+  $('cards').replaceChildren(...[...cards.values()].map((card) => card.node));
+  buildParameters(buttons);
+  $('choices').hidden = !buttons.length;
+  $('no-buttons').hidden = buttons.length > 0;
+  nameButtons();
+};
+const nameButtons = () => {
+  for (const { go } of cards.values()) setText(go, `Run ${$('requests').value}`);
+};
+/** @type {T.MakeProbeCard} */
+const makeProbeCard = (button) => {
+  const code = el('pre', {}, el('code', {}, button.code ?? `GET ${button.path}`));
+  const stop = el('button.stop', { hidden: '' }, 'Stop');
+  const made = makeCard(button.label, code, 'probe-lanes');
+  const card = Object.assign(made, { button, stop, probe: null });
+  card.go.after(stop);
+  setData(card.node, 'button', button.number);
+  card.go.onclick = () => start(card);
+  stop.onclick = () => fetch('/probe', { method: 'DELETE' }).catch(() => {});
+  return card;
+};
+/** @type {T.StartProbe} */
+const start = async (card) => {
+  if (!areValid(card.button)) return;
+  setText(card.problem, '');
+  setRunning(card);
+  try {
+    const response = await fetch('/probe', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(order(card.button)),
+    });
+    const { id, detail } = await response.json();
+    if (response.ok) return expect(card, id);
+    setText(card.problem, detail);
+  } catch {
+    setText(card.problem, 'The server did not answer.');
+  }
+  setRunning(null);
+};
+/** The last verdict stays until a new measurement has begun. @type {T.Expect} */
+const expect = (card, id) => {
+  if (card.probe !== id) clearCard(card);
+  card.probe = id;
+};
+
+/** @type {T.OfProbe} */
+const show = (probe) => {
+  const card = cards.get(probe.button);
+  if (!card) return;
+  expect(card, probe.id);
+  const going = probe.state === 'running';
+  const heard = performance.now();
+  const now = () => probe.now_ms - begun(probe) + Math.min(300, performance.now() - heard);
+  const color = colorOf(model, card.button.path.split('?')[0]);
+  setChart(card.chart, barsOf(probe, color), going ? now : null);
+  setText(card.step, stepOf(probe));
+  setText(card.problem, (probe.state === 'failed' && probe.detail) || '');
+  if (going && running() !== card) setRunning(card);
+  if (!going && running() === card) setRunning(null);
+  if (probe.verdict) showVerdict(card, probe.verdict);
+};
+/** @type {T.ShowVerdict} */
+const showVerdict = (card, { kind, sentence, evidence, delivery, identical, advice }) => {
+  const more = [bullets('ul.evidence', evidence)];
+  if (delivery) more.push(el('p.delivery', {}, delivery));
+  if (identical) more.push(el('p.identical', {}, identical));
+  const summary = el('summary', {}, 'What to do');
+  if (advice.length) more.push(el('details.advice', {}, summary, bullets('ul', advice)));
+  judge(card, kind, badges[kind] ?? kind, sentence, ...more);
+};
+
+export const startProbes = () => {
+  $('requests').oninput = nameButtons;
+  onMessage((message) => {
+    if (message.event === 'probe') show(message);
+    if (message.event !== 'snapshot') return;
+    const { requests } = model.limits;
+    if (requests !== null) $('requests').max = `${requests}`;
+    const buttons = JSON.stringify(model.buttons);
+    if (buttons !== built) buildCards(model.buttons);
+    built = buttons;
+    // The server may be another one, which knows nothing of what ran.
+    setRunning(running()?.stop ? null : running());
+    if (message.probe) show(message.probe);
+  });
+};

@@ -1,0 +1,481 @@
+// What the console's server sends, what the page makes of it, and the functions of its modules. Times
+// are milliseconds. Only the type check reads this file; it is not served.
+
+declare namespace T {
+  interface Snapshot {
+    event: 'snapshot';
+    version: string;
+    now_ms: number;
+    /** Where a browser finds the app. */
+    app_url?: string | null;
+    limits?: Partial<Limits>;
+    buttons: Button[];
+    workers: (Load & { held: Hold | null })[];
+    lanes: SentLane[];
+    waiting: SentUnread[];
+    holds: Hold[];
+    totals: Totals;
+    probe: Probe | null;
+  }
+
+  /** What the server keeps and sends at most. */
+  interface Limits {
+    /** Chunks of a lane. */
+    chunks: number;
+    lanes: number;
+    /** Holds that are over. */
+    holds: number;
+    /** How often news is sent. */
+    beat_ms: number;
+    /** How often the time is sent when there is no news. */
+    heartbeat_ms: number;
+    /** The most requests of a probe. */
+    requests: number | null;
+  }
+
+  interface Button {
+    number: number;
+    label: string;
+    path: string;
+    code: string | null;
+    parameters?: Parameter[];
+  }
+
+  /** A query parameter that the person at the page sets. */
+  interface Parameter {
+    name: string;
+    label: string;
+    kind: 'integer' | 'duration';
+    min: number | string;
+    max: number | string;
+    default: number | string;
+    suggestions?: (number | string)[];
+  }
+
+  interface Load {
+    worker: number;
+    open: number;
+  }
+
+  /** A lane in the snapshot has `opened_ms`, one that has just been opened `at_ms`. */
+  interface SentLane {
+    lane: number;
+    worker: number;
+    method: string;
+    route: string;
+    path: string;
+    waited_ms?: number | null;
+    opened_ms?: number;
+    at_ms?: number;
+    answered_ms?: number | null;
+    status?: number | null;
+    chunks?: number[];
+    ended_ms?: number | null;
+    finished?: boolean | null;
+  }
+
+  interface SentUnread {
+    peer: string;
+    since_ms: number;
+  }
+
+  interface Culprit {
+    method: string;
+    route: string;
+    part: string;
+    /** Its lane; not there where several requests are summed up. */
+    lane?: number | null;
+  }
+
+  interface Line {
+    function: string;
+    file: string | null;
+    line: number | null;
+    called: string | null;
+    samples: number;
+  }
+
+  interface Hold {
+    kind: string;
+    worker: number;
+    started_ms: number;
+    duration_ms: number;
+    culprits: Culprit[];
+    ongoing: boolean;
+    activity?: string | null;
+    lines?: Line[];
+    stack?: string[];
+    sentence: string;
+  }
+
+  interface Totals {
+    open: number;
+    finished: number;
+    unfinished: number;
+    chunks: number;
+    lost: number;
+    hidden: number;
+    waiting: number;
+  }
+
+  interface Probe {
+    event?: 'probe';
+    id: number;
+    button: number;
+    requests: number;
+    state: 'running' | 'done' | 'failed' | 'stopped';
+    phase: string;
+    step: number;
+    steps: number;
+    now_ms: number;
+    lanes: ProbeLane[];
+    verdict: Verdict | null;
+    detail: string | null;
+  }
+
+  interface ProbeLane {
+    label: string;
+    asked_ms: number;
+    first_byte_ms: number | null;
+    chunks: { at_ms: number }[];
+    ended_ms: number | null;
+    status: number | null;
+    failure: string | null;
+  }
+
+  interface Verdict {
+    kind: string;
+    sentence: string;
+    evidence: string[];
+    delivery: string;
+    identical: string | null;
+    advice: string[];
+  }
+
+  type Message =
+    | Snapshot
+    | (SentLane & { event: 'opened'; at_ms: number })
+    | { event: 'answered'; lane: number; at_ms: number; status: number }
+    | { event: 'chunks'; lane: number; at_ms: number[]; count: number; bytes: number }
+    | { event: 'ended'; lane: number; at_ms: number; finished: boolean }
+    | { event: 'dropped'; lanes: number[] }
+    | { event: 'held'; hold: Hold }
+    | { event: 'released'; hold: Hold }
+    | { event: 'waiting'; waiting: SentUnread[] }
+    | (Probe & { event: 'probe' })
+    | { event: 'now'; now_ms: number; totals: Totals; workers: Load[] }
+    | { event: 'behind'; detail: string };
+
+  // ---- the page's own ----
+
+  /** What can be drawn as a bar. A time is null before it has come. */
+  interface Bar {
+    asked: number | null;
+    opened: number | null;
+    answered: number | null;
+    status: number | null;
+    chunks: number[];
+    ended: number | null;
+    finished: boolean | null;
+    color: number;
+  }
+
+  /** A request that a worker has read. */
+  interface Lane extends Bar {
+    id: number;
+    worker: number;
+    method: string;
+    route: string;
+    path: string;
+    /** What its query says of `x`. */
+    x: string | null;
+    waited: number | null;
+    opened: number;
+  }
+
+  /** A connection that no worker has read yet. */
+  interface Unread extends Bar {
+    peer: string;
+  }
+
+  interface Worker {
+    open: number;
+    held: Hold | null;
+  }
+
+  /** A time in which a lane was held up, and the hold that did it. */
+  interface HeldUp {
+    from: number;
+    to: number;
+    hold: Hold;
+  }
+
+  /** A row of a small chart. */
+  interface ChartItem extends Bar {
+    text: string;
+    title?: string;
+  }
+
+  interface Chart {
+    canvas: HTMLCanvasElement;
+    list: HTMLElement;
+    node: HTMLElement;
+    items: ChartItem[];
+    /** Returns the time; null when all is over. */
+    now: (() => number) | null;
+    width: number;
+    height: number;
+    redraw: boolean;
+    drawnAt: number;
+  }
+
+  interface Card {
+    title: string;
+    node: HTMLElement;
+    go: HTMLButtonElement;
+    stop?: HTMLButtonElement;
+    badge: HTMLElement;
+    step: HTMLElement;
+    problem: HTMLElement;
+    chart: Chart;
+    verdict: HTMLElement;
+    more: HTMLElement;
+  }
+
+  interface ProbeCard extends Card {
+    button: Button;
+    stop: HTMLButtonElement;
+    probe: number | null;
+  }
+
+  /** The page's elements by id. */
+  interface ById {
+    (id: 'chart'): HTMLCanvasElement;
+    (id: 'pause'): HTMLButtonElement;
+    (id: 'requests'): HTMLInputElement;
+    (id: 'stack'): HTMLDialogElement;
+    (id: string): HTMLElement;
+  }
+  type Tag<K> = K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K] : HTMLElement;
+  /** What `tag` or `tag.class` makes. */
+  type Made<K extends string> = K extends `${infer T}.${string}` ? Tag<T> : Tag<K>;
+
+  interface Model {
+    /** Empty before the first snapshot. */
+    version: string;
+    /** Where a browser finds the app. */
+    appUrl: string | null;
+    limits: Limits;
+    buttons: Button[];
+    workers: Map<number, Worker>;
+    lanes: Map<number, Lane>;
+    waiting: Unread[];
+    /** Those that last, too. */
+    holds: Hold[];
+    /** The last that are over, the newest first. */
+    over: Hold[];
+    totals: Totals;
+    /** What a screen reader has to read out; the latest two. */
+    unsaid: string[];
+    /** The colour of each route. */
+    routes: Map<string, number>;
+  }
+  type Item = Lane | Unread;
+  /** What of a hold is in view. */
+  interface Span {
+    from: number;
+    to: number;
+    hold: Hold;
+  }
+  /** Holds that overlap. */
+  interface Group {
+    from: number;
+    to: number;
+    workers: Set<number>;
+  }
+  interface Board {
+    width: number;
+    height: number;
+    top: number;
+    seconds: number;
+    pausedAt: number | null;
+    redraw: boolean;
+    drawnAt: number;
+  }
+  type State = 'live' | 'reconnecting' | 'behind';
+  type Ctx = CanvasRenderingContext2D;
+  type Scale = (t: number) => number;
+
+  // ---- functions ----
+
+  // dom
+  type All = (selector: string) => HTMLElement[];
+  /** `kind`: `tag` or `tag.class`. */
+  type El = <K extends string>(
+    kind: K,
+    attributes?: Record<string, string>,
+    ...children: (string | Node)[]
+  ) => Made<K>;
+  type Bullets = (kind: string, lines: string[]) => HTMLElement;
+  type SetText = (node: Element, text: string) => void;
+  type SetData = (node: HTMLElement, name: string, value: unknown) => void;
+  type SetLength = (list: Element, length: number, make: () => Element) => void;
+  // duration
+  type HumanDuration = (ms: number) => string;
+  type Count = (n: number, one: string, many?: string) => string;
+  // clock
+  type MakeClock = (pageNow: () => number) => {
+    /** Another server: its clock is another one. */
+    reset: () => void;
+    /** A message says what time it was when it was sent. */
+    hear: (serverMs: number) => void;
+    onServer: () => number;
+    now: (patience: number) => number;
+  };
+  // hold
+  type HoldEnd = (hold: Hold, now: number) => number;
+  type OfHold = (hold: Hold) => string;
+  type More = (list: unknown[]) => string;
+  type Where = (hold: { lines?: Line[] }) => string;
+  type MayBe = (lane: Lane, hold: Hold) => boolean;
+  type CameOn = (lane: Lane, from: number, to: number) => boolean;
+  /** When the lane was open while others held its worker, the earliest first; no two overlap. */
+  type HeldUpPieces = (lane: Lane, holds: Hold[], now: number) => HeldUp[];
+  type IsHeldUp = (pieces: HeldUp[], lane: Lane) => boolean;
+  type OfPieces = (pieces: HeldUp[]) => string;
+  // model
+  type OfBar = (bar: Bar) => string;
+  type IsError = (bar: Bar) => boolean;
+  type ColorOf = (model: Model, route: string) => number;
+  type Held = (model: Model) => { worker: number; held: Hold }[];
+  type LaneOf = (model: Model, lane: SentLane) => Lane;
+  type Change = (model: Model, id: number, fields: (lane: Lane) => Partial<Lane>) => Lane[];
+  type EndHolds = (model: Model, which: (hold: Hold) => boolean) => void;
+  /** Returns whether it is a new one. */
+  type Remember = (model: Model, hold: Hold) => boolean;
+  type Say = (model: Model, hold: Hold, what: string) => void;
+  type SetHeld = (model: Model, worker: number, held: Hold | null) => unknown;
+  type Handlers = {
+    [K in Exclude<Message['event'], 'probe' | 'behind'>]: (model: Model, m: Extract<Message, { event: K }>) => Lane[] | void;
+  };
+  type Apply = (model: Model, message: Message) => Lane[];
+  // geometry
+  /** From milliseconds to pixels. */
+  type MakeScale = (from: number, to: number, left: number, right: number) => Scale;
+  /** The lines of the axis: their place from 0 to 1, and how many seconds ago they are. */
+  type Axis = (seconds: number, width: number) => { at: number; ago: number }[];
+  /** The rows that are seen of a list, and where. */
+  type RowsInView = (
+    count: number,
+    height: number,
+    scrolled: number,
+    visible: number,
+  ) => { row: number; top: number }[];
+  type InView = (holds: Hold[], from: number, now: number) => Span[];
+  /** Those that overlap as one. */
+  type Together = (spans: Span[]) => Group[];
+  /** The first text that has room. */
+  type Fitting = (
+    texts: string[],
+    room: number,
+    width: (text: string) => number,
+  ) => string | undefined;
+  /** The seconds that a small chart shows. */
+  type AxisLength = (longestMs: number) => number;
+  // live
+  interface Hub {
+    messages: OfMessage[];
+    lanes: ((lane: Lane) => void)[];
+    states: SetState[];
+  }
+  type OfMessage = (message: Message) => void;
+  type OnMessage = (callback: OfMessage) => unknown;
+  type OnLane = (callback: (lane: Lane) => void) => unknown;
+  type OnState = (callback: SetState) => unknown;
+  type OnSnapshot = (callback: () => void) => void;
+  type SetState = (state: State, detail: string) => void;
+  // canvas
+  interface Size {
+    width: number;
+    height: number;
+  }
+  type Fit = (canvas: HTMLCanvasElement, size: Size) => Ctx;
+  /** Keeps the size of the node. */
+  type Measure = (chart: Size & { redraw: boolean }, node: HTMLElement) => void;
+  type Box = (ctx: Ctx, color: string, x: number, y: number, width: number, height: number) => void;
+  type Label = (
+    ctx: Ctx,
+    text: string,
+    x: number,
+    y: number,
+    align: CanvasTextAlign,
+    color?: string,
+  ) => void;
+  /** Pieces are from x, y to x, y. */
+  type DrawLines = (ctx: Ctx, width: number, dash: number[], pieces: number[][]) => void;
+  // bar
+  /** `y` is its middle. */
+  type DrawBar = (
+    ctx: Ctx,
+    bar: Bar,
+    y: number,
+    x: Scale,
+    now: number,
+    heldUp?: HeldUp[],
+  ) => void;
+  type Until = <E>(t: number | null, otherwise: E) => number | E;
+  type LeaveOut = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale) => void;
+  type Hatch = (ctx: Ctx, left: number, right: number, y: number) => void;
+  type LabelHeldUp = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale, left: number) => void;
+  // charts
+  /** `name` is the class of its list. */
+  type MakeChart = (name: string, what: string) => Chart;
+  type SetChart = (chart: Chart, items: ChartItem[], now?: Chart['now']) => void;
+  type OfChart = (chart: Chart) => void;
+  type DrawCharts = (t: number, rest: number) => void;
+  // cards
+  /** `list` is the class of the chart's list. */
+  type MakeCard = (title: string, about: Node, list: string) => Card;
+  type OfCard = (card: Card) => void;
+  /** `kind` is its colour: concurrent, serialized, limited, inconclusive, free, held. */
+  type Judge = (
+    card: Card,
+    kind: string,
+    badge: string,
+    sentence: string,
+    ...more: (string | Node)[]
+  ) => void;
+  type SetRunning = (card: Card | null) => void;
+  // parameters
+  type InputsOf = (button: Button) => (Parameter & { input: HTMLInputElement })[];
+  type OfButtons = (buttons: Button[]) => void;
+  type OfParameter = (parameter: Parameter) => void;
+  type AreValid = (button: Button) => boolean;
+  type Order = (button: Button) => Record<string, number | string>;
+  // trial
+  type StepOf = (probe: Probe) => string;
+  type Begun = (probe: Probe) => number;
+  type After = (t: number | null) => number | null;
+  type BarsOf = (probe: Probe, color: number) => ChartItem[];
+  // probe
+  type MakeProbeCard = (button: Button) => ProbeCard;
+  type StartProbe = (card: ProbeCard) => Promise<void>;
+  type Expect = (card: ProbeCard, id: number) => void;
+  type OfProbe = (probe: Probe) => void;
+  type ShowVerdict = (card: ProbeCard, verdict: Verdict) => void;
+  // stack
+  type SetStack = (button: Element, hold: Hold | null) => void;
+  type ShowStack = (opener: HTMLElement) => void;
+  // workers
+  type KeepHeight = (narrow: MediaQueryList) => void;
+  // rows, board
+  type KeyOf = (item: Item) => string | number;
+  type FillRow = (row: HTMLElement, item: Item) => void;
+  /** Returns whether there are other rows than before. */
+  type SyncRows = (narrow: boolean) => boolean;
+  type Grow = (narrow: boolean) => void;
+  type DrawAxis = (ctx: Ctx, left: number, right: number) => void;
+  type DrawHold = (ctx: Ctx, left: number, right: number, group: Group) => void;
+  type StartBoard = (redraw: () => void) => void;
+  type AtTime = (t: number) => void;
+}

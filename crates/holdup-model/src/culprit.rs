@@ -1,0 +1,86 @@
+//! A request's share in a hold.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{HumanDuration, millis};
+
+/// One request's share in a hold.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Culprit {
+    /// The request's method; `OTHER` for one that is not in the HTTP standard.
+    pub method: String,
+    /// The pattern of its route, such as `/users/{id}`; `unmatched` where no route matched.
+    pub route: String,
+    /// Which part of answering it.
+    pub part: Part,
+    /// How many times that part was polled in this hold, from the first poll that took its time.
+    pub polls: u64,
+    /// The time that those polls took together.
+    #[serde(rename = "busy_ms", serialize_with = "millis::serialize")]
+    pub busy: Duration,
+}
+
+/// The parts of answering a request that run on the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Part {
+    /// The synchronous part of calling the service: middleware, before the first poll.
+    Call,
+    /// The handler's future, with its extractors; and its drop.
+    Future,
+    /// The response body's stream; and its drop.
+    Body,
+}
+
+impl Part {
+    /// The lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Future => "future",
+            Self::Body => "body",
+        }
+    }
+}
+
+impl Culprit {
+    /// A request that took `busy` in one poll of that part.
+    pub fn new(
+        method: impl Into<String>,
+        route: impl Into<String>,
+        part: Part,
+        busy: Duration,
+    ) -> Self {
+        Self {
+            method: method.into(),
+            route: route.into(),
+            part,
+            polls: 1,
+            busy,
+        }
+    }
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            route,
+            part,
+            polls,
+            busy,
+        } = self;
+        let times = if *polls == 1 { "poll" } else { "polls" };
+        write!(
+            f,
+            "{method} {route} ({}, {polls} {times}, {})",
+            part.name(),
+            HumanDuration(*busy)
+        )
+    }
+}

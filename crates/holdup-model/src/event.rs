@@ -1,0 +1,101 @@
+//! What a watch publishes, event by event.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Hold, millis};
+
+/// Something that a watch recorded. Times are counted from when the watch was made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A worker has read a request.
+    Opened {
+        /// Its lane's number, from 1.
+        lane: u64,
+        /// When.
+        #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
+        at: Duration,
+        /// Its worker's number, from 0.
+        worker: usize,
+        /// Its method.
+        method: String,
+        /// The pattern of its route.
+        route: String,
+        /// Its path, without the query unless the watch records that; of a long one the first 1024
+        /// bytes.
+        path: String,
+        /// The other end of its connection; `None` in the test harness.
+        peer: Option<SocketAddr>,
+    },
+    /// The handler has answered: the head goes out.
+    Answered {
+        /// The lane's number.
+        lane: u64,
+        /// When.
+        #[serde(rename = "answered_ms", serialize_with = "millis::serialize")]
+        at: Duration,
+        /// The response's status.
+        status: u16,
+    },
+    /// A chunk of the body was made.
+    Chunk {
+        /// The lane's number.
+        lane: u64,
+        /// When.
+        #[serde(rename = "chunk_ms", serialize_with = "millis::serialize")]
+        at: Duration,
+        /// Its size.
+        bytes: usize,
+    },
+    /// The request is over.
+    Ended {
+        /// The lane's number.
+        lane: u64,
+        /// When.
+        #[serde(rename = "ended_ms", serialize_with = "millis::serialize")]
+        at: Duration,
+        /// Whether all of the answer was handed over. If not, the client left, or the handler
+        /// failed.
+        finished: bool,
+    },
+    /// A worker is held: published once, when the hold crosses the threshold. [`Released`](Self::Released)
+    /// or [`Withdrawn`](Self::Withdrawn) follows, with the same `worker` and `started`, which identify a
+    /// hold. A worker may be in two at a time: one in which it looked at no socket, and within that one in
+    /// which it was blocked.
+    Held(Hold),
+    /// A hold that was published as [`Held`](Self::Held) goes on: published some four times a second, and
+    /// at once when what its thread is doing, or where, has changed.
+    Updated(Hold),
+    /// A hold is over. One that was not sampled while it lasted has no [`Held`](Self::Held) before it.
+    Released(Hold),
+    /// What was published as [`Held`](Self::Held) was not a hold: measured to its end, it did not reach the
+    /// threshold, or another hold took its place. It is in no list of holds, and counts for nothing. The
+    /// hold is as it was last published.
+    Withdrawn(Hold),
+    /// Events were lost, because they came faster than the subscriber took them.
+    Lost {
+        /// How many.
+        events: u64,
+    },
+}
+
+/// A worker, and how much it has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// The worker, counted from 0.
+    pub worker: usize,
+    /// Its requests that are open: come, and not yet answered to the end.
+    pub open: usize,
+}
+
+impl WorkerStatus {
+    /// The status of a worker that has that many requests open.
+    pub fn new(worker: usize, open: usize) -> Self {
+        Self { worker, open }
+    }
+}

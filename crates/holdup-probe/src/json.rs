@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Report;
 use holdup_model::Lane;
 use holdup_verdict::experiment::RoundKind;
-use holdup_verdict::{Delivery, IdenticalKind, Kind, Verdict};
+use holdup_verdict::{IdenticalKind, Kind, Verdict};
 
 /// The version of the document. A field that is added does not change it.
 const SCHEMA: u32 = 1;
@@ -86,12 +86,7 @@ impl Report {
     pub fn findings(&self) -> Findings {
         Findings {
             verdict: self.verdict.clone(),
-            delivery: match self.delivery {
-                Delivery::Streamed { .. } => Some("streamed"),
-                Delivery::Buffered { .. } => Some("buffered"),
-                Delivery::Single => Some("single"),
-                _ => None,
-            },
+            delivery: self.delivery.name(),
             delivery_sentence: self.delivery.to_string(),
             identical: self.same_document(),
         }

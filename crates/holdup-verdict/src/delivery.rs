@@ -49,6 +49,18 @@ pub enum Delivery {
     Unknown,
 }
 
+impl Delivery {
+    /// The lower-case name; `None` when it is [unknown](Self::Unknown).
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Streamed { .. } => Some("streamed"),
+            Self::Buffered { .. } => Some("buffered"),
+            Self::Single => Some("single"),
+            Self::Unknown => None,
+        }
+    }
+}
+
 impl fmt::Display for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

@@ -228,6 +228,7 @@ impl Builder {
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
         let site = Data::new(Site {
+            watch: self.watch.clone(),
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,

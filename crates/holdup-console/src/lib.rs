@@ -31,7 +31,7 @@
 //! | `/state` | the snapshot alone, as JSON |
 //! | `/trace.json` | the last minute as a trace for [Perfetto](https://ui.perfetto.dev) |
 //! | `/metrics` | figures for Prometheus |
-//! | `/healthz` | `ok`, whatever the app does |
+//! | `/healthz` | `ok`, or 503 when a thread of the watch does not run: see [below](#health) |
 //! | `POST /probe` | probes one of the routes that the developer named; `DELETE` stops it |
 //!
 //! # Features
@@ -44,6 +44,22 @@
 //! A [`Section`] adds HTML and a script of the app's own to the page, and [`Builder::intro`] says what to
 //! try first. How much a console keeps and serves is bounded: [`Builder::lanes`] and the methods after it
 //! set the bounds.
+//!
+//! # Health
+//!
+//! `/healthz` answers `ok` while the threads of the watch run, whatever the app does: also while all of
+//! its workers are blocked. When one of them ended, or the system had no room for it, it answers 503 and
+//! lists them ([`Watch::health`](holdup_watch::Watch::health)): the app is served all the same, but something
+//! is not seen, not logged or not counted any more.
+//!
+//! ```text
+//! [+]holdup-watch running
+//! [-]holdup-log not started: the system had no room for a thread
+//! healthz check failed
+//! ```
+//!
+//! So let it raise an alert, but do not have Kubernetes restart the app by it (`livenessProbe`). Whether the
+//! app itself is alive, only the app can answer.
 //!
 //! # Who may look
 //!
@@ -81,6 +97,7 @@ mod console;
 mod error;
 mod events;
 mod guard;
+mod health;
 mod holds;
 mod hub;
 mod lane;

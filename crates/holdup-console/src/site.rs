@@ -12,9 +12,11 @@ use super::hub::Command;
 use super::names::Names;
 use holdup_http::host;
 use holdup_http::problem::Problem;
+use holdup_watch::Watch;
 
 /// What the listener's one worker knows.
 pub(super) struct Site {
+    pub(super) watch: Watch,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,

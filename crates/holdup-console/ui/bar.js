@@ -8,12 +8,14 @@ import { blank, isError } from './model.js';
 
 /** @type {T.DrawBar} */
 export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
-  /** @type {T.Until} */
-  const until = (t, otherwise) => (t !== null && t <= now ? x(t) : otherwise);
   const color = theme[`c${bar.color}`];
-  const over = until(bar.ended, null);
+  const [asked, opened, answered, over] = [
+    bar.asked_ms,
+    bar.opened_ms,
+    bar.answered_ms,
+    bar.ended_ms,
+  ].map((t) => (t !== null && t <= now ? x(t) : null));
   const end = over ?? x(now);
-  const [asked, opened, answered] = [bar.asked, bar.opened, bar.answered].map((t) => until(t, null));
   ctx.save();
   leaveOut(ctx, heldUp, y, x);
   ctx.strokeStyle = ctx.fillStyle = color;
@@ -24,11 +26,11 @@ export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
   if (answered !== null) ctx.fillRect(answered, y - 5, Math.max(1, end - answered), 10);
   ctx.restore();
   for (const { from, to } of heldUp) hatch(ctx, x(from), x(to), y);
-  for (const t of bar.chunks) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
-  if (over !== null && bar.finished) box(ctx, color, end - 2, y - 7, 4, 14);
+  for (const t of bar.chunks_ms) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
+  if (over !== null && bar.finished_ms !== null) box(ctx, color, end - 2, y - 7, 4, 14);
   ctx.strokeStyle = theme.held;
   const [l, r, top, bottom] = [end - 5, end + 5, y - 5, y + 5];
-  if (over !== null && !bar.finished)
+  if (over !== null && bar.finished_ms === null)
     lines(ctx, 2.25, [], [[l, top, r, bottom], [r, top, l, bottom]]); // prettier-ignore
   if (isError(bar) && answered !== null) {
     box(ctx, theme.held, end + 8, y - 7, 2.5, 8.5);
@@ -72,16 +74,16 @@ export const labelHeldUp = (ctx, heldUp, y, x, least) => {
 };
 
 /** @type {T.Bar} */
-const bar = { ...blank, opened: 3, answered: 3, finished: true, color: 0 };
+const bar = { ...blank, opened_ms: 3, answered_ms: 3, color: 0 };
 /** In the order of the page. */
 const legend = [
-  { ...blank, asked: 0, color: 0 },
-  { ...bar, answered: null },
+  { ...blank, asked_ms: 0, color: 0 },
+  { ...bar, answered_ms: null },
   bar,
-  { ...bar, chunks: [17] },
-  { ...bar, ended: 26 },
-  { ...bar, ended: 26, finished: false },
-  { ...bar, answered: 20, ended: 20, status: 500 },
+  { ...bar, chunks_ms: [17] },
+  { ...bar, ended_ms: 26, finished_ms: 26 },
+  { ...bar, ended_ms: 26 },
+  { ...bar, answered_ms: 20, ended_ms: 20, finished_ms: 20, status: 500 },
 ];
 export const drawLegend = () =>
   all('#legend canvas').forEach((canvas, i) => {

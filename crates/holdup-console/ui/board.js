@@ -55,8 +55,8 @@ export const drawBoard = () => {
     );
     for (const { from, to } of together(its))
       box(ctx, theme.band, edge(from), AXIS + top, edge(to) - edge(from), height);
-    if (item.ended !== null && item.ended < from) {
-      const ago = Math.round((now - item.ended) / 1000);
+    if (item.ended_ms !== null && item.ended_ms < from) {
+      const ago = Math.round((now - item.ended_ms) / 1000);
       label(ctx, `‹ ended ${ago} s ago`, left + 4, y, 'left');
       continue;
     }
@@ -91,7 +91,7 @@ export const isMoving = () => {
   const from = viewNow() - board.seconds * 1000 - 1000;
   return (
     board.pausedAt === null &&
-    (shown.some((item) => item.ended === null || item.ended > from) ||
+    (shown.some((item) => item.ended_ms === null || item.ended_ms > from) ||
       model.holds.some((h) => holdEnd(h, Infinity) > from))
   );
 };

@@ -8,6 +8,8 @@ import { $, el, setData, setText } from './dom.js';
 const cards = new Set();
 /** @type {T.Card | null} */
 let current = null;
+/** @type {T.SetRunning[]} */
+const watchers = [];
 
 /** @type {T.MakeCard} */
 export const makeCard = (title, about, list) => {
@@ -51,6 +53,8 @@ export const judge = (card, kind, badge, sentence, ...more) => {
 
 /** The card that measures now. */
 export const running = () => current;
+/** Calls back whenever another card measures, or none. @type {T.OnRunning} */
+export const onRunning = (watcher) => watchers.push(watcher);
 /** @type {T.SetRunning} */
 export const setRunning = (card) => {
   const [focused, before] = [document.activeElement, current];
@@ -63,5 +67,5 @@ export const setRunning = (card) => {
   // A button that goes away must not take the keyboard's place with it.
   if (card?.stop && focused === card.go) card.stop.focus();
   if (!card && before?.stop && focused === before.stop) before.go.focus();
-  document.dispatchEvent(new Event('running'));
+  for (const watcher of watchers) watcher(card);
 };

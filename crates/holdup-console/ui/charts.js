@@ -38,7 +38,7 @@ export const setChart = (chart, items, now = null) => {
 const drawChart = ({ canvas, width, height, items, now }) => {
   const ctx = fit(canvas, { width, height });
   const live = now?.() ?? 0;
-  const times = items.flatMap(({ asked, opened, ended }) => [asked, opened, ended]);
+  const times = items.flatMap((i) => [i.asked_ms, i.opened_ms, i.ended_ms]);
   const full = axisLength(Math.max(1, live, ...times.map(Number)));
   const x = scale(0, full * 1000, 112, width - 8);
   [0, full / 2, full].forEach((s, i) => {

@@ -13,6 +13,8 @@ export const syncTotals = () => {
   const more = count(hidden, 'more open request is', 'more open requests are');
   setText($('hidden'), `${more} not drawn.`);
   if (model.version) setText($('version'), `holdup ${model.version}`);
+  setText($('how'), model.intro?.sentence ?? 'Send your app the same request twice, at once.');
+  setText($('curl'), model.intro?.commands.join('\n') ?? '');
 };
 export const startHeader = () =>
   onState((state, detail) => {

@@ -77,16 +77,15 @@ const show = (probe) => {
   setText(card.problem, (probe.state === 'failed' && probe.detail) || '');
   if (going && running() !== card) setRunning(card);
   if (!going && running() === card) setRunning(null);
-  if (probe.verdict) showVerdict(card, probe.verdict);
+  if (probe.findings) showFindings(card, probe.findings);
 };
-/** @type {T.ShowVerdict} */
-const showVerdict = (card, { kind, sentence, evidence, delivery, identical, advice }) => {
-  const more = [bullets('ul.evidence', evidence)];
-  if (delivery) more.push(el('p.delivery', {}, delivery));
-  if (identical) more.push(el('p.identical', {}, identical));
+/** @type {T.ShowFindings} */
+const showFindings = (card, { verdict, sentence, evidence, advice, ...rest }) => {
+  const more = [bullets('ul.evidence', evidence), el('p.delivery', {}, rest.delivery_sentence)];
+  if (rest.identical) more.push(el('p.identical', {}, rest.identical.sentence));
   const summary = el('summary', {}, 'What to do');
   if (advice.length) more.push(el('details.advice', {}, summary, bullets('ul', advice)));
-  judge(card, kind, badges[kind] ?? kind, sentence, ...more);
+  judge(card, verdict, badges[verdict] ?? verdict, sentence, ...more);
 };
 
 export const startProbes = () => {

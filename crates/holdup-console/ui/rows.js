@@ -12,31 +12,31 @@ export let shown = [];
 let tallest = 6;
 
 /** @type {T.KeyOf} */
-const keyOf = (item) => ('peer' in item ? item.peer : item.id);
+const keyOf = (item) => ('peer' in item ? item.peer : item.lane);
 const makeRow = () => {
   const names = ['number', 'dot', 'route', 'x', 'word', 'unseen'];
   return el('li.lane', {}, ...names.map((name) => el(`span.${name}`)));
 };
 /** @type {T.FillRow} */
 const fillRow = (row, item) => {
-  const [number, dot, route, x, word, unseen] = row.children;
+  const [number, , route, x, word, unseen] = row.children;
   setData(row, 'state', stateOf(item));
-  dot.setAttribute('class', `dot c${item.color}`);
+  row.style.setProperty('--dot', `var(--c${item.color})`);
   if ('peer' in item) {
     setData(row, 'peer', item.peer);
     setText(route, (row.title = item.peer));
     return setText(word, waitingFor());
   }
-  setData(row, 'lane', item.id);
+  setData(row, 'lane', item.lane);
   setData(row, 'route', item.route);
-  setText(number, `#${item.id}`);
+  setText(number, `#${item.lane}`);
   setText(route, `${item.method} ${item.route}`);
   setText(x, item.x === null ? '' : `x=${item.x}`);
   word.classList.toggle('bad', isError(item));
   const pieces = heldUp(item, model.holds, serverNow());
   const goesOn = isHeldUp(pieces, item);
   const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : ['', ''];
-  setData(row, 'heldUp', how && goesOn);
+  setData(row, 'heldUp', how ? goesOn : null);
   setText(word, goesOn ? how : wordOf(item));
   setText(unseen, goesOn ? ` ${who}` : how && `, was ${how} ${who}`);
   const title = how ? `${item.path}\n${how} ${who}` : item.path;

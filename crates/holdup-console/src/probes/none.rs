@@ -24,6 +24,10 @@ pub(crate) enum Trial {}
 #[derive(Debug)]
 pub(crate) struct Probes;
 
+#[expect(
+    clippy::unused_self,
+    reason = "the probes of the feature have the same methods"
+)]
 impl Probes {
     pub(crate) fn published(&self) -> Vec<Published> {
         Vec::new()

@@ -1,7 +1,8 @@
 //! The lesson: one countdown, four ways to wait.
 //!
 //! Each handler is the same loop, and only the step after `yield` differs. That step decides
-//! whether the worker can serve anybody else meanwhile.
+//! whether the worker can serve anybody else meanwhile. The console shows it beside the handler's
+//! button: the lines between the marks `lesson:begin` and `lesson:end`.
 
 use std::thread;
 use std::time::Duration;
@@ -22,7 +23,9 @@ pub async fn blocking(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
         yield tick;
+        // lesson:begin
         thread::sleep(tick.pause());
+        // lesson:end
     });
     countdown.respond(ticking).await
 }
@@ -32,7 +35,9 @@ pub async fn coroutine(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
         yield tick;
+        // lesson:begin
         time::sleep(tick.pause()).await;
+        // lesson:end
     });
     countdown.respond(ticking).await
 }
@@ -42,9 +47,11 @@ pub async fn callback(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
         yield tick;
+        // lesson:begin
         let (done, called) = oneshot::channel();
         call_later(tick.pause(), move || done.send(()).unwrap_or(()));
         called.await.unwrap_or(());
+        // lesson:end
     });
     countdown.respond(ticking).await
 }
@@ -56,8 +63,10 @@ pub async fn threadpool(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
         yield tick;
+        // lesson:begin
         let pause = tick.pause();
         web::block(move || thread::sleep(pause)).await.ok();
+        // lesson:end
     });
     countdown.respond(ticking).await
 }

@@ -1,10 +1,13 @@
 //! How each handler waits, as its own source says it.
 
-/// The handlers, as they were compiled.
+/// The handlers, as they were compiled. In each, two marks enclose the lesson.
 const SOURCE: &str = include_str!("handlers.rs");
 
-/// The lines in which the handler of that name differs from the others: what stands between the
-/// `yield` and the end of its loop. `None` if there is no such handler.
+const BEGIN: &str = "// lesson:begin";
+const END: &str = "// lesson:end";
+
+/// The lines in which the handler of that name differs from the others: what stands between its
+/// two marks. `None` if there is no such handler.
 ///
 /// ```
 /// let step = holdup::lesson::step("blocking");
@@ -12,9 +15,9 @@ const SOURCE: &str = include_str!("handlers.rs");
 /// assert_eq!(holdup::lesson::step("healthz"), None);
 /// ```
 pub fn step(handler: &str) -> Option<String> {
-    let (_, body) = SOURCE.split_once(&format!("pub async fn {handler}("))?;
-    let (_, rest) = body.split_once("yield tick;\n")?;
-    let (step, _) = rest.split_once("\n    });")?;
-    let lines: Vec<_> = step.lines().map(str::trim).collect();
-    Some(lines.join("\n"))
+    let (_, handler) = SOURCE.split_once(&format!("pub async fn {handler}("))?;
+    let mut lines = handler.lines().map(str::trim);
+    lines.find(|line| *line == BEGIN)?;
+    let step: Vec<_> = lines.take_while(|line| *line != END).collect();
+    Some(step.join("\n"))
 }

@@ -1,5 +1,6 @@
-//! How many streams, connections and requests the limit on open files allows.
+//! How many streams and connections the limit on open files allows.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 
 /// What is kept free of the lab's connections, so that other listeners, the logs and the runtime
@@ -12,10 +13,6 @@ const SPARE_MIN: usize = 8;
 /// The most streams unless asked for more: actix's own default for a worker's connections.
 const STREAMS_DEFAULT: usize = 25_000;
 
-/// What a probe has open beside a connection for each request: the terminal, what it waits with, what a
-/// name is looked up in, the picture's file, and what it got from who started it.
-const PROBE_OTHERS: usize = 16;
-
 /// Bounds for one lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -25,17 +22,38 @@ pub struct Limits {
     pub connections: usize,
 }
 
-/// More was asked for than the limit on open files allows.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{option} is {asked}, but with {open_files} open files allowed there is room for \
-     {possible}; raise the limit (ulimit -n) or ask for fewer"
-)]
+/// More streams were asked for than the limit on open files allows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("max_streams is {asked}, but {room}")]
+#[non_exhaustive]
 pub struct TooMany {
-    option: &'static str,
-    asked: usize,
-    possible: usize,
-    open_files: usize,
+    /// How many were asked for.
+    pub asked: usize,
+    /// How many there could be.
+    pub room: Room,
+}
+
+/// How many there is room for, and why. Its text says what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// The limit on open files.
+    pub open_files: usize,
+    /// What it leaves room for.
+    pub possible: usize,
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            open_files,
+            possible,
+        } = self;
+        write!(
+            f,
+            "with {open_files} open files allowed there is room for {possible}; raise the limit \
+             (ulimit -n) or ask for fewer"
+        )
+    }
 }
 
 impl Limits {
@@ -51,12 +69,11 @@ impl Limits {
         let possible = connections - spare;
         let streams = match asked.map(NonZeroUsize::get) {
             Some(asked) if asked > possible => {
-                return Err(TooMany {
-                    option: "--max-streams",
-                    asked,
-                    possible,
+                let room = Room {
                     open_files,
-                });
+                    possible,
+                };
+                return Err(TooMany { asked, room });
             }
             Some(asked) => asked,
             None => possible.min(STREAMS_DEFAULT),
@@ -68,41 +85,14 @@ impl Limits {
     }
 }
 
-/// Whether a probe can have a connection for each of so many requests.
-///
-/// # Errors
-///
-/// When it cannot.
-pub fn requests_within(open_files: usize, asked: usize) -> Result<(), TooMany> {
-    let possible = open_files.saturating_sub(PROBE_OTHERS);
-    if asked <= possible {
-        return Ok(());
-    }
-    Err(TooMany {
-        option: "-n",
-        asked,
-        possible,
-        open_files,
+/// The limit on open files that is in force.
+pub fn open_files() -> usize {
+    use rustix::process::{Resource, getrlimit};
+
+    let limit = getrlimit(Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
     })
-}
-
-/// Raises the soft limit on open files to the hard one, and returns what is in force then.
-pub fn raise_open_files() -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let now = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(error) => {
-            tracing::warn!(%error, "the limit on open files stays as it is");
-            limit.current
-        }
-    };
-    now.map_or(usize::MAX, |now| usize::try_from(now).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -140,10 +130,11 @@ mod tests {
         assert_eq!(
             error,
             TooMany {
-                option: "--max-streams",
                 asked: 1000,
-                possible: 72,
-                open_files: 120
+                room: Room {
+                    open_files: 120,
+                    possible: 72
+                }
             }
         );
         assert!(within(120, Some(72)).is_ok());

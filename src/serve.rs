@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::countdown::Context;
-use crate::lesson;
+use crate::experiment;
 use crate::limits::{self, Limits};
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
@@ -64,6 +64,9 @@ pub struct Settings {
     /// Host names under which the console answers, besides that of `public_url`, `localhost` and IP
     /// addresses.
     pub allow_hosts: Vec<String>,
+    /// What the console advises when it refuses a host name, with `{name}` in the place of the name;
+    /// `None` to name this setting.
+    pub allow_host_advice: Option<String>,
 }
 
 impl Default for Settings {
@@ -79,6 +82,7 @@ impl Default for Settings {
             console: None,
             public_url: None,
             allow_hosts: Vec::new(),
+            allow_host_advice: None,
         }
     }
 }
@@ -128,7 +132,7 @@ impl Lab {
         let Limits {
             streams,
             connections,
-        } = Limits::within(limits::raise_open_files(), settings.max_streams)?;
+        } = Limits::within(limits::open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
         // A countdown's query has no secrets, and its label tells which is which.
         let watch = Watch::new().record_query(true);
@@ -274,23 +278,24 @@ impl Lab {
     }
 }
 
-/// A console for the lab that listens on `lab`, with a button for each countdown.
+/// A console for the lab that listens on `lab`.
 fn start_console(
     watch: &Watch,
     address: SocketAddr,
     lab: SocketAddr,
     settings: &Settings,
 ) -> Result<Console, holdup_console::StartError> {
+    let advice = settings.allow_host_advice.as_deref();
     let mut console = Console::builder(watch, address.to_string())
         .app(format!("http://{}", reachable(lab)))
-        .lab(lab.port(), settings.public_url.clone());
+        .allow_host_advice(advice.unwrap_or("add {name} to Settings::allow_hosts"));
+    if let Some(url) = &settings.public_url {
+        console = console.public_url(url.as_str());
+    }
     for name in &settings.allow_hosts {
         console = console.allow_host(name);
     }
-    for name in ["blocking", "coroutine", "callback", "threadpool"] {
-        console = console.countdown(name, lesson::step(name).unwrap_or_default());
-    }
-    console.start()
+    experiment::added_to(console).start()
 }
 
 /// An address that a client on this machine can use, where `address` may be "all of them".

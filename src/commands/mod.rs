@@ -1,5 +1,6 @@
 //! One module a subcommand: what it prints, and the exit code it ends with.
 
+mod open_files;
 pub(crate) mod probe;
 pub(crate) mod serve;
 

@@ -6,9 +6,11 @@ use std::process::{self, ExitCode};
 
 use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::{System, spawn};
-use holdup::serve::{Lab, Settings, reachable};
+use holdup::limits::TooMany;
+use holdup::serve::{Lab, Settings, StartError, reachable};
 use tokio::sync::oneshot;
 
+use super::open_files;
 use crate::cli::Serve;
 use crate::logs;
 
@@ -31,10 +33,21 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
     let settings = options.settings();
     // Before anything is served: as a container's first process there is no default action.
     let stop = stop_signal()?;
-    let lab = Lab::start(&settings)?;
+    open_files::raise();
+    let lab = Lab::start(&settings).map_err(by_flag)?;
     super::print(&welcome(&lab, &settings))?;
     lab.run_until(stop).await?;
     Ok(())
+}
+
+/// The error, by the flag that the user gave instead of the library's setting.
+fn by_flag(error: StartError) -> Box<dyn Error> {
+    match error {
+        StartError::Limits(TooMany { asked, room, .. }) => {
+            format!("--max-streams is {asked}, but {room}").into()
+        }
+        other => other.into(),
+    }
 }
 
 /// Ready at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.

@@ -24,6 +24,7 @@ use self::body::{Body, HeadOnly};
 pub use self::format::Format;
 pub use self::query::{Deliver, Query};
 pub use self::tick::{Tick, Ticks};
+use crate::problem::Readable;
 use crate::streams::{self, Streams};
 use holdup_http::problem::Problem;
 
@@ -96,7 +97,7 @@ impl Countdown {
         }
     }
 
-    fn extract(request: &HttpRequest) -> Result<Self, Problem> {
+    fn extract(request: &HttpRequest) -> Result<Self, Readable> {
         let context = request.app_data::<Data<Context>>();
         let context = context.expect("the app has a Context as its data");
         let Handler(handler) = *request
@@ -136,8 +137,8 @@ impl Countdown {
 }
 
 impl FromRequest for Countdown {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Readable;
+    type Future = Ready<Result<Self, Readable>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Self::extract(request))

@@ -1,6 +1,5 @@
 //! What a client may ask for: the query, read and checked.
 
-use std::fmt;
 use std::str::Utf8Error;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::format::Format;
 use holdup_http::problem::Problem;
+use holdup_model::HumanDuration;
 
 /// `from`, when the query does not say. The same five seconds as in Tornado's FAQ.
 const FROM: u16 = 5;
@@ -82,7 +82,7 @@ impl Query {
                 "from, period",
                 &format!("{from} × {period}"),
                 format!(
-                    "from × period at most {}, the server's --max-duration",
+                    "from × period at most {}, the longest countdown that this server allows",
                     shown(longest)
                 ),
             ));
@@ -170,8 +170,9 @@ fn parse_label(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-fn shown(duration: Duration) -> impl fmt::Display {
-    humantime::format_duration(duration)
+/// A duration that was set, not measured: without zeros at its end.
+fn shown(duration: Duration) -> String {
+    format!("{:#}", HumanDuration(duration))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource};
 
 use crate::countdown::{self, Context};
 use crate::handlers;
+use crate::problem::Readable;
 use holdup_http::host;
 use holdup_http::problem::Problem;
 
@@ -102,13 +103,11 @@ async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-async fn not_found(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Err(Problem::not_found(request.path(), PATHS))
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, Readable> {
+    Err(Problem::not_found(request.path(), PATHS).into())
 }
 
-async fn method_not_allowed(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    Err(Problem::method_not_allowed(
-        request.method().as_str(),
-        METHODS,
-    ))
+async fn method_not_allowed(request: HttpRequest) -> Result<HttpResponse, Readable> {
+    let method = request.method().as_str();
+    Err(Problem::method_not_allowed(method, METHODS).into())
 }

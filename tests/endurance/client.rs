@@ -1,5 +1,6 @@
 //! Clients that come and go, each in its own way, and check every tick that they read.
 
+use holdup_testkit::PATIENCE;
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,9 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
-
-/// A client waits this long for its next byte; longer is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a client does with its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

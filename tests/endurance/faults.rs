@@ -7,12 +7,13 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use holdup_testkit::{PATIENCE, pause};
 use rustix::process::Signal;
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::client::{Tally, come_and_go};
 use crate::gauges::{figure, raise_open_files};
-use crate::server::{PATIENCE, Server, pause};
+use crate::server::Server;
 
 fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();

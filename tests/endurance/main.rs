@@ -5,6 +5,6 @@ mod client;
 mod faults;
 mod gauges;
 #[expect(dead_code, reason = "the other tests need more of it")]
-#[path = "../it/support/server.rs"]
+#[path = "../support/server.rs"]
 mod server;
 mod soak;

@@ -177,7 +177,7 @@ fn stuck_reader(console: SocketAddr) {
     thread::spawn(move || {
         loop {
             let connection = events(console);
-            crate::server::pause(Duration::from_secs(45));
+            holdup_testkit::pause(Duration::from_secs(45));
             drop(connection);
         }
     });

@@ -5,7 +5,7 @@ use actix_web::test::{TestRequest, call_service, read_body};
 use holdup::routes;
 use serde_json::{Value, json};
 
-use crate::support::lab::{Harness, lab};
+use crate::lab::{Harness, lab};
 
 /// With time paused, waiting costs nothing: whoever sleeps is woken at once, in order.
 async fn paused_lab() -> impl Harness {
@@ -197,7 +197,7 @@ async fn from_times_period_is_bounded_and_a_parameter_is_given_once() {
     let lab = paused_lab().await;
     let (status, _, body) = get(&lab, "/coroutine?from=61", None).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(body.contains("from × period at most 1m"), "{body}");
+    assert!(body.contains("from × period at most 60 s"), "{body}");
     let (status, _, _) = get(&lab, "/coroutine?from=600&period=100ms", None).await;
     assert_eq!(status, StatusCode::OK);
     let (status, _, body) = get(&lab, "/coroutine?from=1&from=2", None).await;

@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
+use holdup_testkit::client::{get, send};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::client::{get, send};
-use crate::support::server::Server;
+use crate::server::Server;
 
 fn holdup(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
@@ -83,7 +83,7 @@ fn a_variable_sets_a_flag() {
     assert_eq!(line["workers"], 2);
     let reply = get(server.address, "/coroutine?from=3");
     assert_eq!(reply.status, 400);
-    assert!(reply.body().contains("at most 2s"));
+    assert!(reply.body().contains("at most 2 s"));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::client::{Tick, connect, get};
-use crate::support::server::Server;
+use holdup_testkit::client::{Tick, connect, get};
+
+use crate::server::Server;
 
 /// Two clients of one handler, the second asked for once the first has its first tick.
 fn two_clients(server: &Server, handler: &str) -> (Vec<Tick>, Vec<Tick>) {

@@ -1,16 +1,14 @@
-//! The tests that need a whole app, a real process or a real browser.
+//! The program as a whole: its command line, its answers on real connections, its console, its end.
 
 mod app;
-mod browser;
 mod command_line;
 mod console;
 mod harness;
-mod lines;
+mod holds;
+mod lab;
 mod live;
 mod malformed;
-mod probe;
-mod prometheus;
+#[path = "../support/server.rs"]
+mod server;
 mod source;
 mod stopping;
-mod support;
-mod watch;

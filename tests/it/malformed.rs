@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::thread;
 
+use holdup_testkit::client::{Reply, Tick, connect, get, send};
 use serde_json::Value;
 
-use crate::support::client::{Reply, Tick, connect, get, send};
-use crate::support::server::Server;
+use crate::server::Server;
 
 fn request(line: &str) -> Vec<u8> {
     format!("{line} HTTP/1.1\r\nHost: lab\r\n\r\n").into_bytes()

@@ -30,9 +30,12 @@ fn handler(source: &str, name: &str) -> (Vec<String>, Vec<String>, Vec<String>) 
         .iter()
         .position(|line| line == "});")
         .expect("the loop's end");
+    // The marks enclose the step and nothing else.
+    assert_eq!(lines[step], "// lesson:begin", "{name}");
+    assert_eq!(lines[end - 1], "// lesson:end", "{name}");
     (
         lines[..step].to_vec(),
-        lines[step..end].to_vec(),
+        lines[step + 1..end - 1].to_vec(),
         lines[end..].to_vec(),
     )
 }

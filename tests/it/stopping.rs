@@ -2,10 +2,10 @@
 
 use std::net::TcpStream;
 
+use holdup_testkit::client::get;
 use rustix::process::Signal;
 
-use crate::support::client::get;
-use crate::support::server::Server;
+use crate::server::Server;
 
 #[test]
 fn sigterm_and_sigint_let_a_stream_finish_properly_and_exit_0() {

@@ -1,115 +1,36 @@
 //! What the page shows, as far as requests go: the newest lanes, bounded; the others are counted.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::message::Message;
-use holdup_model::{as_ms, as_ms_or_null};
-use holdup_watch::{Event, Hold};
-
-/// The most lanes that are shown: more than a screen has room for.
-const LANES: usize = 100;
-
-/// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
-const CHUNKS: usize = 120;
-
-/// The most of them that are told of a lane at a time.
-const CHUNKS_AT_A_TIME: usize = 20;
+use super::change::{Change, Waiting};
+use super::lane::Lane;
+use super::waits::Waits;
+use holdup_watch::Event;
 
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
 
-/// The most holds that are kept.
-const HOLDS: usize = 50;
+/// A request that opens is counted at once, and its lane published within this time.
+const PUBLISHED: Duration = Duration::from_secs(1);
 
-/// A shorter wait is what it takes a free worker to read.
-const WAITED: Duration = Duration::from_millis(20);
-
-/// How long a connection that was seen waiting is remembered after it was read: the lane that it
-/// became is told a moment later.
-const REMEMBERED: Duration = Duration::from_secs(2);
-
-/// A request that opens is counted at once, and its lane told within this time.
-const TOLD: Duration = Duration::from_secs(1);
-
-/// The lanes, the holds that are over, who waits, and the counts.
+/// The lanes, who waits, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     lanes: BTreeMap<u64, Lane>,
-    holds: VecDeque<Hold>,
-    waiting: HashMap<SocketAddr, Wait>,
+    waits: Waits,
     totals: Totals,
     /// When there was a lane for every open request.
     all_drawn: Duration,
     /// How many lanes were recorded before.
     before: u64,
-    /// What has not been told yet.
+    /// The most lanes that are shown.
+    most_lanes: usize,
+    /// Lanes that readers know and that are not shown any more.
     dropped: Vec<u64>,
-    released: Vec<Hold>,
-    waiting_changed: bool,
-}
-
-/// A request, from when its worker read it.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Lane {
-    #[serde(rename = "lane")]
-    pub(super) number: u64,
-    pub(super) worker: usize,
-    pub(super) method: String,
-    pub(super) route: String,
-    pub(super) path: String,
-    #[serde(rename = "waited_ms", serialize_with = "as_ms_or_null")]
-    pub(super) waited: Option<Duration>,
-    #[serde(rename = "opened_ms", serialize_with = "as_ms")]
-    pub(super) opened: Duration,
-    #[serde(rename = "answered_ms", serialize_with = "as_ms_or_null")]
-    pub(super) answered: Option<Duration>,
-    pub(super) status: Option<u16>,
-    pub(super) chunks: VecDeque<Ms>,
-    chunk_count: u64,
-    bytes: u64,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
-    pub(super) ended: Option<Duration>,
-    pub(super) finished: Option<bool>,
-    #[serde(skip)]
-    peer: Option<SocketAddr>,
-    #[serde(skip)]
-    told: Told,
-}
-
-/// What has been told of a lane.
-#[derive(Debug, Clone, Copy, Default)]
-struct Told {
-    opened: bool,
-    answered: bool,
-    chunks: u64,
-    bytes: u64,
-    ended: bool,
-}
-
-/// A time that is serialized as milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub(super) struct Ms(#[serde(serialize_with = "as_ms")] pub(super) Duration);
-
-/// A connection with bytes that nobody has read, while a worker is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(super) struct Waiting {
-    peer: SocketAddr,
-    #[serde(rename = "since_ms", serialize_with = "as_ms")]
-    since: Duration,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    since: Duration,
-    /// Seen once only: it may be on its way to be read.
-    brief: bool,
-    /// When it was no longer among those that wait.
-    read: Option<Duration>,
 }
 
 /// Counts since the console began.
@@ -128,16 +49,17 @@ pub(super) struct Totals {
 }
 
 impl Board {
-    /// One that begins when `before` lanes were recorded already.
-    pub(super) fn after(before: u64) -> Self {
+    /// One of at most so many lanes that begins when `before` lanes were recorded already.
+    pub(super) fn new(before: u64, most_lanes: usize) -> Self {
         Self {
             before,
+            most_lanes,
             ..Self::default()
         }
     }
 
-    /// Takes in what the watch saw.
-    pub(super) fn on(&mut self, event: Event) {
+    /// Takes in an event of the watch.
+    pub(super) fn apply(&mut self, event: Event) {
         match event {
             Event::Opened {
                 lane: number,
@@ -150,31 +72,12 @@ impl Board {
             } => {
                 let requests = number.saturating_sub(self.before);
                 self.totals.requests = self.totals.requests.max(requests);
-                let peer = peer.map(plain);
-                let wait = peer.and_then(|peer| self.waiting.remove(&peer));
-                self.waiting_changed |= wait.is_some_and(Wait::is_shown);
-                let lane = Lane {
-                    number,
-                    worker,
-                    method,
-                    route,
-                    path,
-                    waited: wait
-                        .map(|wait| at.saturating_sub(wait.since))
-                        .filter(|waited| *waited >= WAITED),
-                    opened: at,
-                    answered: None,
-                    status: None,
-                    chunks: VecDeque::new(),
-                    chunk_count: 0,
-                    bytes: 0,
-                    ended: None,
-                    finished: None,
-                    peer,
-                    told: Told::default(),
-                };
+                let waited = peer.and_then(|peer| self.waits.read(peer, at));
+                let mut lane = Lane::new(number, worker, at);
+                (lane.method, lane.route, lane.path) = (method, route, path);
+                (lane.waited, lane.peer) = (waited, peer);
                 self.lanes.insert(number, lane);
-                if self.lanes.len() > LANES {
+                if self.lanes.len() > self.most_lanes {
                     self.make_room();
                 }
             }
@@ -198,15 +101,8 @@ impl Board {
                     self.totals.unfinished += 1;
                 }
                 if let Some(lane) = self.lanes.get_mut(&lane) {
-                    (lane.ended, lane.finished) = (Some(at), Some(finished));
+                    (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                 }
-            }
-            Event::Released(hold) => {
-                if self.holds.len() == HOLDS {
-                    self.holds.pop_front();
-                }
-                self.holds.push_back(hold.clone());
-                self.released.push(hold);
             }
             Event::Lost { events } => {
                 self.totals.lost += events;
@@ -216,7 +112,7 @@ impl Board {
                     self.forget(number);
                 }
             }
-            // Those that last are asked for anew each time.
+            // Holds are kept elsewhere.
             _ => {}
         }
     }
@@ -232,7 +128,7 @@ impl Board {
 
     fn forget(&mut self, number: u64) {
         if let Some(lane) = self.lanes.remove(&number)
-            && lane.told.opened
+            && lane.is_sent()
         {
             self.dropped.push(number);
         }
@@ -242,9 +138,9 @@ impl Board {
         self.lanes.values().filter(|lane| lane.ended.is_none())
     }
 
-    /// What time does: `open` requests are there `now`, and lanes that ended long ago are not
+    /// What time changes: `open` requests are there `now`, and lanes that ended long ago are not
     /// shown any more.
-    pub(super) fn turn(&mut self, open: usize, now: Duration) {
+    pub(super) fn advance(&mut self, open: usize, now: Duration) {
         let past = |lane: &&Lane| {
             lane.ended
                 .is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
@@ -253,66 +149,33 @@ impl Board {
         for number in past {
             self.forget(number);
         }
-        self.waiting.retain(|_, wait| {
-            wait.read
-                .is_none_or(|read| now.saturating_sub(read) < REMEMBERED)
-        });
-        let waiting = self.waiting.values().filter(|wait| wait.is_shown());
-        self.totals.waiting = waiting.count();
+        self.waits.advance(now);
+        self.totals.waiting = self.waits.count();
         self.totals.open = open;
         let hidden = open.saturating_sub(self.open().count());
         if hidden == 0 {
             self.all_drawn = now;
         }
-        let is_told = now.saturating_sub(self.all_drawn) >= TOLD;
-        self.totals.hidden = if is_told { hidden } else { 0 };
+        let is_published = now.saturating_sub(self.all_drawn) >= PUBLISHED;
+        self.totals.hidden = if is_published { hidden } else { 0 };
     }
 
     /// The connections that have unread bytes `now`.
     pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
-        let before = self.waiting();
-        let unread: HashSet<_> = unread.iter().copied().map(plain).collect();
-        for (peer, wait) in &mut self.waiting {
-            if !unread.contains(peer) {
-                wait.read.get_or_insert(now);
-            }
-        }
-        // One that is being answered sends more than its request: that is not read either, but it
-        // does not wait for its turn.
-        let answered: HashSet<_> = self.open().filter_map(|lane| lane.peer).collect();
-        for &peer in unread.difference(&answered) {
-            let new = Wait {
-                since: now,
-                brief: true,
-                read: None,
-            };
-            self.waiting
-                .entry(peer)
-                .and_modify(|wait| match wait.read {
-                    None => wait.brief = false,
-                    Some(_) => *wait = new,
-                })
-                .or_insert(new);
-        }
-        self.waiting_changed |= before != self.waiting();
+        let open = self.lanes.values().filter(|lane| lane.ended.is_none());
+        let open = open.filter_map(|lane| lane.peer);
+        self.waits.set_unread(unread, open, now);
     }
 
     /// Whether somebody may still be waiting.
     pub(super) fn has_waiting(&self) -> bool {
-        self.waiting.values().any(|wait| wait.read.is_none())
+        self.waits.has_some()
     }
 
-    /// The connections that wait, the longest first.
+    /// The connections that wait, the longest first; as many as lanes are shown.
     pub(super) fn waiting(&self) -> Vec<Waiting> {
-        let shown = self.waiting.iter().filter(|(_, wait)| wait.is_shown());
-        let mut waiting: Vec<_> = shown
-            .map(|(&peer, wait)| Waiting {
-                peer,
-                since: wait.since,
-            })
-            .collect();
-        waiting.sort_unstable_by_key(|waiting| (waiting.since, waiting.peer));
-        waiting.truncate(LANES);
+        let mut waiting = self.waits.shown();
+        waiting.truncate(self.most_lanes);
         waiting
     }
 
@@ -320,120 +183,32 @@ impl Board {
         self.lanes.values()
     }
 
-    pub(super) fn holds(&self) -> &VecDeque<Hold> {
-        &self.holds
-    }
-
     pub(super) fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// Writes what is new since the last time, for those who know the rest.
-    pub(super) fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
+    /// Sends what is new since the last time, for those who know the rest.
+    pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
         let dropped = std::mem::take(&mut self.dropped);
         if !dropped.is_empty() {
-            tell(Message::Dropped { lanes: dropped });
+            send(Change::Dropped { lanes: dropped });
         }
         for lane in self.lanes.values_mut() {
-            lane.tell(tell);
+            lane.drain_changes(send);
         }
-        for hold in std::mem::take(&mut self.released) {
-            tell(Message::Released { hold: hold.into() });
-        }
-        if std::mem::take(&mut self.waiting_changed) {
-            tell(Message::Waiting {
+        if self.waits.take_changed() {
+            send(Change::Waiting {
                 waiting: self.waiting(),
             });
         }
     }
 }
 
-/// The same address whichever way it is told: an IPv4 client of a listener for both is known to
-/// the app as `::ffff:127.0.0.1`.
-fn plain(peer: SocketAddr) -> SocketAddr {
-    SocketAddr::new(peer.ip().to_canonical(), peer.port())
-}
-
-impl Wait {
-    fn is_shown(self) -> bool {
-        !self.brief && self.read.is_none()
-    }
-}
-
-impl Lane {
-    fn chunk(&mut self, at: Duration, bytes: u64) {
-        self.chunk_count += 1;
-        self.bytes += bytes;
-        if self.chunks.len() == CHUNKS {
-            self.chunks.pop_front();
-        }
-        self.chunks.push_back(Ms(at));
-    }
-
-    /// The chunks that have not been told: when they came, as far as that is kept and not too
-    /// much; how many; their bytes.
-    fn untold_chunks(&self) -> (Vec<Ms>, u64, u64) {
-        let count = self.chunk_count - self.told.chunks;
-        let shown = usize::try_from(count).unwrap_or(usize::MAX);
-        let shown = shown.min(self.chunks.len());
-        let new = self.chunks.range(self.chunks.len() - shown..).copied();
-        let step = shown.div_ceil(CHUNKS_AT_A_TIME).max(1);
-        // Counted from the newest, which is always told.
-        let thinned = new.rev().step_by(step);
-        let mut thinned: Vec<_> = thinned.collect();
-        thinned.reverse();
-        (thinned, count, self.bytes - self.told.bytes)
-    }
-
-    fn tell(&mut self, tell: &mut impl FnMut(Message<'_>)) {
-        let number = self.number;
-        if !self.told.opened {
-            tell(Message::Opened {
-                lane: number,
-                at: Ms(self.opened),
-                worker: self.worker,
-                method: &self.method,
-                route: &self.route,
-                path: &self.path,
-                waited_ms: self.waited.map(Ms),
-            });
-        }
-        if let (false, Some(at), Some(status)) = (self.told.answered, self.answered, self.status) {
-            tell(Message::Answered {
-                lane: number,
-                at: Ms(at),
-                status,
-            });
-        }
-        let (at, count, bytes) = self.untold_chunks();
-        if count > 0 {
-            tell(Message::Chunks {
-                lane: number,
-                at,
-                count,
-                bytes,
-            });
-        }
-        if let (false, Some(at), Some(finished)) = (self.told.ended, self.ended, self.finished) {
-            tell(Message::Ended {
-                lane: number,
-                at: Ms(at),
-                finished,
-            });
-        }
-        self.told = Told {
-            opened: true,
-            answered: self.answered.is_some(),
-            chunks: self.chunk_count,
-            bytes: self.bytes,
-            ended: self.ended.is_some(),
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LANES: usize = 100;
 
     fn opened(lane: u64, at: Duration, peer: &str) -> Event {
         Event::Opened {
@@ -455,12 +230,12 @@ mod tests {
             ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
             ("[fe80::1]:50000", "[fe80::1%2]:50000"),
         ] {
-            let mut board = Board::default();
+            let mut board = Board::new(0, LANES);
             let peers = [kernel.parse().expect("an address")];
             board.set_unread(&peers, ms(100));
             board.set_unread(&peers, ms(200));
             assert_eq!(board.waiting().len(), 1, "{app}");
-            board.on(opened(1, ms(300), app));
+            board.apply(opened(1, ms(300), app));
             assert!(board.waiting().is_empty(), "{app}");
             assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
             // What it sends while it is answered does not wait for its turn.
@@ -473,30 +248,30 @@ mod tests {
     #[test]
     fn all_who_wait_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let peers: Vec<_> = (1..=LANES + 50)
             .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
             .collect();
         board.set_unread(&peers, ms(100));
         board.set_unread(&peers, ms(200));
-        board.turn(0, ms(200));
+        board.advance(0, ms(200));
         assert_eq!(board.waiting().len(), LANES);
         assert_eq!(board.totals().waiting, LANES + 50);
         board.set_unread(&peers[..3], ms(300));
-        board.turn(0, ms(300));
+        board.advance(0, ms(300));
         assert_eq!(board.totals().waiting, 3);
     }
 
     #[test]
     fn a_request_that_is_not_told_yet_is_not_hidden() {
         let ms = Duration::from_millis;
-        let mut board = Board::default();
+        let mut board = Board::new(0, LANES);
         let hidden = |board: &mut Board, open, now| {
-            board.turn(open, ms(now));
+            board.advance(open, ms(now));
             board.totals().hidden
         };
         assert_eq!(hidden(&mut board, 1, 100), 0);
-        board.on(opened(1, ms(90), "127.0.0.1:1"));
+        board.apply(opened(1, ms(90), "127.0.0.1:1"));
         assert_eq!(hidden(&mut board, 1, 150), 0);
         // Two that came before the console, say.
         assert_eq!(hidden(&mut board, 3, 200), 0);
@@ -508,9 +283,9 @@ mod tests {
 
     #[test]
     fn requests_are_counted_from_when_it_began() {
-        let mut board = Board::after(40);
-        board.on(opened(41, Duration::ZERO, "127.0.0.1:1"));
-        board.on(opened(42, Duration::ZERO, "127.0.0.1:2"));
+        let mut board = Board::new(40, LANES);
+        board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
+        board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));
         assert_eq!(board.totals().requests, 2);
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn source(origin: &str) -> String {
 
 /// Whether what a browser says of the page that asks allows it to change something: it must be
 /// the console's own. Whatever is no browser says nothing, and may.
-pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
+fn is_same_origin(request: &HttpRequest) -> bool {
     let headers = request.headers();
     if let Some(site) = headers.get("sec-fetch-site")
         && site != "same-origin"
@@ -76,10 +76,36 @@ pub(super) fn is_same_origin(request: &HttpRequest) -> bool {
     }
 }
 
+/// Refuses what the console's own page did not ask for, if a browser asks.
+///
+/// # Errors
+///
+/// 403 for another site's page.
+#[cfg(feature = "probe")]
+pub(super) fn check_same_origin(request: &HttpRequest) -> Result<(), Problem> {
+    is_same_origin(request)
+        .then_some(())
+        .ok_or_else(another_site)
+}
+
+/// Refuses what another site's page asks for, except for a link to the console's own.
+///
+/// # Errors
+///
+/// 403 for another site's page.
+pub(super) fn check_site(request: &HttpRequest) -> Result<(), Problem> {
+    may_ask(request).then_some(()).ok_or_else(another_site)
+}
+
+fn another_site() -> Problem {
+    let detail = "another site's page asks (Origin, Sec-Fetch-Site); only the console's own may";
+    Problem::forbidden(detail.to_owned())
+}
+
 /// Whether what a browser says of the page that asks allows it to be answered. Another site's page
 /// may lead to the console's own. It could read nothing else, but what it embeds would take the
 /// places of readers. Another port of this machine is another site, too.
-pub(super) fn may_ask(request: &HttpRequest) -> bool {
+fn may_ask(request: &HttpRequest) -> bool {
     let is = |name: &str, value: &str| request.headers().get(name).map(|given| given == value);
     let by_its_user = is("sec-fetch-site", "none") == Some(true);
     let opens_the_page = request.path() == "/"

@@ -1,6 +1,5 @@
 //! The one task that knows everything the page shows, and tells it to all readers alike.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,17 +7,21 @@ use std::time::Duration;
 use actix_web::web::Bytes;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::board::{Board, Ms};
+use super::board::Board;
+use super::holds::{self, Holds};
+use super::lane;
 use super::looks::Looks;
-use super::message::{Button, Lab, Message, Snapshot, Worker};
+use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
+use super::probes::{self, Published, Trial};
 use super::trace;
-use super::trial::Trial;
 use super::unread::unread;
-use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
+use holdup_model::millis::Millis;
+use holdup_watch::{Event, Figures, Subscription, Watch};
 
 /// How often news is told: often enough to look live, and so seldom that thousands of events are
 /// one piece.
@@ -28,11 +31,8 @@ const BEAT: Duration = Duration::from_millis(50);
 /// is.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How often a hold that lasts is told anew.
-const AGAIN: Duration = Duration::from_millis(250);
-
-/// After a hold was last seen: whatever ended it has been told by then.
-const SURELY_OVER: Duration = Duration::from_millis(500);
+/// After it crossed the threshold, a hold is known within this time.
+const KNOWN: Duration = Duration::from_millis(500);
 
 /// How many pieces of news a reader may be behind: six seconds and more.
 const BEHIND: usize = 128;
@@ -43,14 +43,14 @@ const READERS: &str = "holdup_console_readers";
 
 /// What a reader or a page may ask.
 pub(super) enum Command {
-    /// The picture so far, and all news from then on. Where the lab is found, as the reader's
-    /// browser sees it.
+    /// The picture so far, and all news from then on. Where the app is, as the reader's browser has to
+    /// name it.
     Join(
-        Option<Lab>,
+        Option<String>,
         oneshot::Sender<(Bytes, broadcast::Receiver<Bytes>)>,
     ),
     /// The picture.
-    State(Option<Lab>, oneshot::Sender<Bytes>),
+    State(Option<String>, oneshot::Sender<Bytes>),
     /// The picture as a trace.
     Trace(oneshot::Sender<Value>),
 }
@@ -60,7 +60,9 @@ pub(super) struct Hub {
     pub(super) events: Subscription,
     /// How many lanes were recorded before this console began.
     pub(super) lanes_before: u64,
-    pub(super) buttons: Vec<Button>,
+    pub(super) buttons: Vec<Published>,
+    pub(super) intro: Option<Intro>,
+    pub(super) most_lanes: usize,
     /// The port of the app, where it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -74,19 +76,12 @@ struct State {
     board: Board,
     news: broadcast::Sender<Bytes>,
     figures: Figures,
-    /// The holds that last, by worker; when each was last seen and told.
-    held: HashMap<usize, Lasting>,
+    holds: Holds,
     /// When a worker was last seen held.
     held_at: Duration,
     told_at: Duration,
     looks: Looks,
     counted: u64,
-}
-
-struct Lasting {
-    hold: Hold,
-    seen: Duration,
-    told: Duration,
 }
 
 impl Hub {
@@ -101,10 +96,10 @@ impl Hub {
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {
-                board: Board::after(self.lanes_before),
+                board: Board::new(self.lanes_before, self.most_lanes),
                 news: broadcast::channel(BEHIND).0,
                 figures: Figures::default(),
-                held: HashMap::new(),
+                holds: Holds::default(),
                 held_at: Duration::ZERO,
                 told_at: Duration::ZERO,
                 looks: Looks::default(),
@@ -136,21 +131,27 @@ impl Hub {
         let now = self.watch.elapsed();
         let mut released = Vec::new();
         while let Some(event) = self.events.try_next() {
-            if let Event::Released(hold) = &event {
-                released.push(hold.clone());
+            match event {
+                Event::Held(hold) | Event::Updated(hold) => state.holds.lasts(hold),
+                Event::Released(hold) => {
+                    released.push(hold.clone());
+                    state.holds.released(hold);
+                }
+                Event::Withdrawn(hold) => state.holds.withdrawn(hold),
+                Event::Lost { .. } => {
+                    state.holds.lost();
+                    state.board.apply(event);
+                }
+                _ => state.board.apply(event),
             }
-            state.board.on(event);
-        }
-        for hold in &released {
-            state.held.remove(&hold.worker);
         }
         let open = workers.iter().map(|load| load.open).sum();
         self.look_for_waiting(state, now);
-        state.board.turn(open, now);
+        state.board.advance(open, now);
 
-        let mut news = News::default();
-        state.board.tell(&mut |message| news.add(&message));
-        self.tell_held(state, now, &mut news);
+        let mut news = Batch::default();
+        state.board.drain_changes(&mut |change| news.add(&change));
+        state.holds.drain_changes(&mut |change| news.add(&change));
         if self.trial.has_changed().unwrap_or(false)
             && let Some(trial) = &*self.trial.borrow_and_update()
         {
@@ -159,7 +160,7 @@ impl Hub {
         if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
             state.told_at = now;
             news.add(&Message::Now {
-                now_ms: Ms(now),
+                now_ms: Millis(now),
                 totals: state.board.totals(),
                 workers: workers.clone(),
             });
@@ -168,10 +169,11 @@ impl Hub {
         }
 
         let requests = state.board.totals().requests;
+        let held = state.holds.by_worker().len();
         with_local_recorder(&self.recorder, || {
             state
                 .figures
-                .update(self.watch.polls(), state.held.len(), workers.len());
+                .update(self.watch.polls(), held, workers.len());
             released.iter().for_each(Figures::hold);
             counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
             gauge!(OPEN).set(count(open));
@@ -184,44 +186,17 @@ impl Hub {
         state.counted = requests;
     }
 
-    fn tell_held(&self, state: &mut State, now: Duration, news: &mut News) {
-        for hold in self.watch.held_now() {
-            let lasting = state.held.get(&hold.worker);
-            let known = lasting.filter(|lasting| lasting.hold.started == hold.started);
-            let mut told = known.map_or(Duration::ZERO, |lasting| lasting.told);
-            if known.is_none() || now.saturating_sub(told) >= AGAIN {
-                told = now;
-                news.add(&Message::Held {
-                    hold: hold.clone().into(),
-                });
-            }
-            let (worker, seen) = (hold.worker, now);
-            state.held.insert(worker, Lasting { hold, seen, told });
-        }
-        // A hold that came close to the threshold when it was measured to its end is none, and
-        // nobody says so.
-        state.held.retain(|_, lasting| {
-            let over = now.saturating_sub(lasting.seen) >= SURELY_OVER;
-            if over {
-                news.add(&Message::Released {
-                    hold: lasting.hold.clone().into(),
-                });
-            }
-            !over
-        });
-    }
-
     /// Whom a held worker keeps waiting.
     fn look_for_waiting(&self, state: &mut State, now: Duration) {
         let Some(port) = self.port else { return };
         let seen = state.looks.ended(now);
-        if !state.held.is_empty() {
+        if !state.holds.none_lasts() {
             state.held_at = now;
         } else if !state.board.has_waiting() {
             // What is seen by a look on its way is of no use to the next hold.
             state.looks.outdate(now);
             return;
-        } else if now.saturating_sub(state.held_at) >= SURELY_OVER + self.watch.least_hold() {
+        } else if now.saturating_sub(state.held_at) >= KNOWN + self.watch.least_hold() {
             // What is unread now waits for something else than a held worker. Not earlier: from one
             // hold to the next a worker is not known to be held before the threshold.
             state.board.set_unread(&[], now);
@@ -237,65 +212,73 @@ impl Hub {
     fn answer(&self, state: &State, command: Command) {
         // Whoever asked may be gone, and that is all right.
         match command {
-            Command::Join(lab, reply) => {
-                let mut news = News::default();
-                self.snapshot(state, lab, |snapshot| news.add(snapshot));
+            Command::Join(app, reply) => {
+                let mut news = Batch::default();
+                self.snapshot(state, app, |snapshot| news.add(snapshot));
                 let first = news.into_bytes();
                 reply.send((first, state.news.subscribe())).ok();
             }
-            Command::State(lab, reply) => {
-                self.snapshot(state, lab, |snapshot| {
+            Command::State(app, reply) => {
+                self.snapshot(state, app, |snapshot| {
                     let json = serde_json::to_vec(snapshot).unwrap_or_default();
                     reply.send(json.into()).ok();
                 });
             }
             Command::Trace(reply) => {
-                let (workers, held) = (self.watch.workers(), self.watch.held_now());
-                let now = self.watch.elapsed();
-                let trace = trace::trace(&state.board, &workers, &held, now);
+                let (workers, now) = (self.watch.workers(), self.watch.elapsed());
+                let trace = trace::trace(&state.board, &state.holds, &workers, now);
                 reply.send(trace).ok();
             }
         }
     }
 
     /// Gives `tell` all there is to know.
-    fn snapshot(&self, state: &State, lab: Option<Lab>, tell: impl FnOnce(&Message<'_>)) {
-        let mut held = self.watch.held_now();
-        let mut held_by = |worker| {
-            let place = held.iter().position(|hold| hold.worker == worker)?;
-            Some(held.swap_remove(place).into())
-        };
+    fn snapshot(&self, state: &State, app: Option<String>, tell: impl FnOnce(&Message<'_>)) {
+        let held = state.holds.by_worker();
         let workers = self.watch.workers().into_iter();
         let workers = workers.map(|load| Worker {
             load,
-            held: held_by(load.worker),
+            held: held.get(&load.worker).map(|&hold| hold.clone().into()),
         });
         let trial = self.trial.borrow();
         let board = &state.board;
         tell(&Message::Snapshot(Box::new(Snapshot {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            now_ms: Ms(self.watch.elapsed()),
-            threshold_ms: Ms(self.watch.least_hold()),
-            lab,
+            now_ms: Millis(self.watch.elapsed()),
+            threshold_ms: Millis(self.watch.least_hold()),
+            limits: Limits {
+                lanes: self.most_lanes,
+                chunks: lane::CHUNKS,
+                holds: holds::OVER,
+                requests: probes::MOST_REQUESTS,
+                beat_ms: Millis(BEAT),
+                heartbeat_ms: Millis(HEARTBEAT),
+            },
+            intro: self
+                .intro
+                .as_ref()
+                .map(|intro| intro.at(app.as_deref().unwrap_or_default())),
+            app_url: app,
             buttons: &self.buttons,
             workers: workers.collect(),
             lanes: board.lanes().collect(),
             waiting: board.waiting(),
-            holds: board.holds().iter().cloned().map(Into::into).collect(),
+            holds: state.holds.over().cloned().map(Into::into).collect(),
             totals: board.totals(),
             probe: trial.as_ref(),
         })));
     }
 }
 
-/// Messages as server-sent events.
+/// Messages that are sent together, as server-sent events.
 #[derive(Default)]
-pub(super) struct News {
+pub(super) struct Batch {
     text: String,
 }
 
-impl News {
-    pub(super) fn add(&mut self, message: &Message<'_>) {
+impl Batch {
+    pub(super) fn add(&mut self, message: &impl Serialize) {
         // Strings and numbers cannot fail to serialize.
         if let Ok(json) = serde_json::to_string(message) {
             self.text.push_str("data: ");

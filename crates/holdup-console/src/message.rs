@@ -1,122 +1,92 @@
-//! What the page is told, as JSON.
+//! What readers get beside changes, as JSON.
 
 use serde::Serialize;
 
-use super::board::{Lane, Ms, Totals, Waiting};
-use super::trial::Trial;
-use holdup_watch::{Hold, WorkerStatus};
+use super::board::Totals;
+use super::change::{HoldView, Waiting};
+use super::lane::Lane;
+use super::probes::{Published, Trial};
+use holdup_model::millis::Millis;
+use holdup_watch::WorkerStatus;
+
+/// The version of the messages. A field that is added does not change it.
+pub(super) const SCHEMA: u32 = 1;
 
 /// All there is to know, for a reader that begins.
 #[derive(Debug, Serialize)]
 pub(super) struct Snapshot<'a> {
+    /// The version of `schema/events.schema.json` that all messages follow.
+    pub(super) schema: u32,
     pub(super) version: &'static str,
-    pub(super) now_ms: Ms,
-    pub(super) threshold_ms: Ms,
-    /// Where a browser finds the lab, if the app is the lab.
-    pub(super) lab: Option<Lab>,
-    pub(super) buttons: &'a [Button],
+    pub(super) now_ms: Millis,
+    pub(super) threshold_ms: Millis,
+    pub(super) limits: Limits,
+    /// Where a browser finds the app, as far as that is known.
+    pub(super) app_url: Option<String>,
+    /// What the page says before there are requests.
+    pub(super) intro: Option<Intro>,
+    pub(super) buttons: &'a [Published],
     pub(super) workers: Vec<Worker>,
     pub(super) lanes: Vec<&'a Lane>,
     pub(super) waiting: Vec<Waiting>,
-    pub(super) holds: Vec<Said>,
+    pub(super) holds: Vec<HoldView>,
     pub(super) totals: Totals,
     pub(super) probe: Option<&'a Trial>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Lab {
-    pub(super) url: String,
+/// What to try first.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Intro {
+    pub(super) sentence: String,
+    pub(super) commands: Vec<String>,
 }
 
-/// A route of the app that may be probed.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Button {
-    #[serde(rename = "button")]
-    pub(super) number: usize,
-    pub(super) label: String,
-    /// What is asked for: a path and perhaps a query.
-    pub(super) path: String,
-    /// The lines of its handler that matter.
-    pub(super) code: Option<String>,
-    /// Whether it counts down, so that `from` and `period` can be chosen.
-    pub(super) countdown: bool,
+/// What a page has to know to keep as much as the console does.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Limits {
+    /// The most lanes that are shown.
+    pub(super) lanes: usize,
+    /// The most chunks of a lane that are kept one by one: the newest.
+    pub(super) chunks: usize,
+    /// The most holds that are kept.
+    pub(super) holds: usize,
+    /// The most requests of a probe, if there are any.
+    pub(super) requests: Option<u32>,
+    /// How often news comes, when there is some.
+    pub(super) beat_ms: Millis,
+    /// How often it comes when there is none.
+    pub(super) heartbeat_ms: Millis,
+}
+
+impl Intro {
+    /// With the app's URL in the place of `{app}`.
+    pub(super) fn at(&self, app: &str) -> Self {
+        let at = |text: &String| text.replace("{app}", app);
+        Self {
+            sentence: at(&self.sentence),
+            commands: self.commands.iter().map(at).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct Worker {
     #[serde(flatten)]
     pub(super) load: WorkerStatus,
-    pub(super) held: Option<Said>,
+    pub(super) held: Option<HoldView>,
 }
 
-/// A hold, and the sentence that says it.
-#[derive(Debug, Serialize)]
-pub(super) struct Said {
-    #[serde(flatten)]
-    hold: Hold,
-    sentence: String,
-}
-
-impl From<Hold> for Said {
-    fn from(hold: Hold) -> Self {
-        let sentence = hold.to_string();
-        Self { hold, sentence }
-    }
-}
-
-/// One message of `/events`. Times are milliseconds on the watch's clock.
+/// A message of `/events` that is no [`Change`](super::change::Change).
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Message<'a> {
-    /// Everything; the rest only tells what changes.
+    /// Everything; the rest are changes.
     Snapshot(Box<Snapshot<'a>>),
-    /// A request was read.
-    Opened {
-        lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
-        worker: usize,
-        method: &'a str,
-        route: &'a str,
-        path: &'a str,
-        /// How long it lay unread before.
-        waited_ms: Option<Ms>,
-    },
-    /// Its handler has answered.
-    Answered {
-        lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
-        status: u16,
-    },
-    /// Pieces of its body; `at` may be fewer than `count`.
-    Chunks {
-        lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Vec<Ms>,
-        count: u64,
-        bytes: u64,
-    },
-    /// It is over.
-    Ended {
-        lane: u64,
-        #[serde(rename = "at_ms")]
-        at: Ms,
-        finished: bool,
-    },
-    /// Lanes that are not shown any more.
-    Dropped { lanes: Vec<u64> },
-    /// A worker is held; again and again while it is.
-    Held { hold: Said },
-    /// A hold is over.
-    Released { hold: Said },
-    /// Who waits to be read: all of them.
-    Waiting { waiting: Vec<Waiting> },
     /// The probe that runs, or ran last.
     Probe(&'a Trial),
     /// Ends what is told at a time.
     Now {
-        now_ms: Ms,
+        now_ms: Millis,
         totals: Totals,
         workers: Vec<WorkerStatus>,
     },

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::board::{Board, Lane};
+use super::board::Board;
+use super::holds::Holds;
+use super::lane::Lane;
 use holdup_watch::{Hold, WorkerStatus};
 
 /// The one process of the trace.
@@ -15,8 +17,8 @@ const PROCESS: u32 = 1;
 /// track of its own, as requests overlap.
 pub(super) fn trace(
     board: &Board,
+    holds: &Holds,
     workers: &[WorkerStatus],
-    held: &[Hold],
     now: Duration,
 ) -> Value {
     let mut events = vec![json!({
@@ -28,7 +30,8 @@ pub(super) fn trace(
             "args": {"name": format!("worker {}", load.worker)},
         }));
     }
-    events.extend(board.holds().iter().chain(held).map(held_event));
+    let lasting = holds.by_worker().into_values();
+    events.extend(holds.over().chain(lasting).map(held_event));
     for lane in board.lanes() {
         lane_events(lane, now, &mut events);
     }
@@ -89,6 +92,6 @@ fn lane_events(lane: &Lane, now: Duration, events: &mut Vec<Value>) {
         "e",
         &name,
         end,
-        json!({"status": lane.status, "finished": lane.finished}),
+        json!({"status": lane.status, "finished": lane.ended.map(|_| lane.finished.is_some())}),
     );
 }

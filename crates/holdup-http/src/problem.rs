@@ -1,5 +1,6 @@
 //! Errors as clients see them: `application/problem+json`, RFC 9457.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::{StatusCode, header};
@@ -24,7 +25,7 @@ pub struct Problem {
 /// The query parameter or header that was wrong, what it was, and what it may be.
 #[derive(Debug, Clone, Serialize)]
 struct Input {
-    parameter: &'static str,
+    parameter: Cow<'static, str>,
     value: String,
     allowed: String,
 }
@@ -44,18 +45,27 @@ impl Problem {
         }
     }
 
-    fn about(mut self, parameter: &'static str, value: &str, allowed: String) -> Self {
-        let value = shortened(value);
+    fn about(
+        mut self,
+        parameter: impl Into<Cow<'static, str>>,
+        value: &str,
+        allowed: String,
+    ) -> Self {
         self.input = Some(Box::new(Input {
-            parameter,
-            value,
+            parameter: parameter.into(),
+            value: shortened(value),
             allowed,
         }));
         self
     }
 
     /// 400: a query parameter that cannot be used.
-    pub fn bad_parameter(parameter: &'static str, value: &str, allowed: String) -> Self {
+    pub fn bad_parameter(
+        parameter: impl Into<Cow<'static, str>>,
+        value: &str,
+        allowed: String,
+    ) -> Self {
+        let parameter = parameter.into();
         Self::new(
             "urn:holdup:problem:bad-parameter",
             "A query parameter is out of range or cannot be read",
@@ -63,6 +73,21 @@ impl Problem {
             format!("{parameter} is {:?}; allowed: {allowed}", shortened(value)),
         )
         .about(parameter, value, allowed)
+    }
+
+    /// 400: a field of the body that nothing reads.
+    pub fn unknown_field(field: String, value: &str, allowed: String) -> Self {
+        Self::new(
+            "urn:holdup:problem:unknown-field",
+            "The body has a field that is not known",
+            StatusCode::BAD_REQUEST,
+            format!(
+                "unknown field `{}`, which is {:?}; allowed: {allowed}",
+                shortened(&field),
+                shortened(value)
+            ),
+        )
+        .about(field, value, allowed)
     }
 
     /// 400: a header that cannot be used.
@@ -119,21 +144,21 @@ impl Problem {
         )
     }
 
-    /// 403: not from there.
+    /// 403: a request that came from another site.
     pub fn forbidden(detail: String) -> Self {
         Self::new(
             "urn:holdup:problem:forbidden",
-            "Not from there",
+            "The request came from another site",
             StatusCode::FORBIDDEN,
             detail,
         )
     }
 
-    /// 409: not now, because something else is going on.
+    /// 409: what was asked for excludes something that is still running.
     pub fn conflict(detail: String) -> Self {
         Self::new(
             "urn:holdup:problem:conflict",
-            "Something else is going on",
+            "Something else is still running",
             StatusCode::CONFLICT,
             detail,
         )
@@ -159,11 +184,11 @@ impl Problem {
         )
     }
 
-    /// 503: not now.
+    /// 503: the service cannot answer at the moment.
     pub fn unavailable(detail: String) -> Self {
         let mut problem = Self::new(
             "urn:holdup:problem:unavailable",
-            "Not now",
+            "The service is unavailable at the moment",
             StatusCode::SERVICE_UNAVAILABLE,
             detail,
         );
@@ -191,7 +216,8 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// The response, for the pages of the same origin alone.
+    /// The response. Pages of other origins cannot read it: who wants them to adds
+    /// `Access-Control-Allow-Origin`.
     pub fn response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if let Some(header) = self.header {
@@ -210,14 +236,8 @@ impl ResponseError for Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// As [`Problem::response`], for pages of any origin: the console reads the lab's from its own.
     fn error_response(&self) -> HttpResponse {
-        let mut response = self.response();
-        let anybody = header::HeaderValue::from_static("*");
-        response
-            .headers_mut()
-            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
-        response
+        self.response()
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Event {
         /// Its lane's number, from 1.
         lane: u64,
         /// When.
-        #[serde(rename = "at_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
         at: Duration,
         /// Its worker's number, from 0.
         worker: usize,
@@ -36,7 +36,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When.
-        #[serde(rename = "at_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "answered_ms", serialize_with = "millis::serialize")]
         at: Duration,
         /// The response's status.
         status: u16,
@@ -46,7 +46,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When.
-        #[serde(rename = "at_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "chunk_ms", serialize_with = "millis::serialize")]
         at: Duration,
         /// Its size.
         bytes: usize,
@@ -56,7 +56,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When.
-        #[serde(rename = "at_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "ended_ms", serialize_with = "millis::serialize")]
         at: Duration,
         /// Whether all of the answer was handed over. If not, the client left, or the handler
         /// failed.

@@ -2,11 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
-
 /// Why a lane has no finish.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// Nobody accepts connections there.
     Refused,

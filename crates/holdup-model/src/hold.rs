@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Activity, Culprit, Line, LineSummary, Span, millis};
+use super::{Activity, Culprit, HumanDuration, Line, LineSummary, millis};
 
 /// A period in which one worker never got back to its other work.
 ///
@@ -122,7 +122,7 @@ impl Hold {
 
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (worker, duration) = (self.worker, Span(self.duration));
+        let (worker, duration) = (self.worker, HumanDuration(self.duration));
         let (holds, so_far) = if self.ongoing {
             ("holds", " so far")
         } else {
@@ -153,10 +153,10 @@ impl fmt::Display for Hold {
         }
         write!(f, " for {duration}{so_far}")?;
         if let Some(cpu) = self.cpu {
-            write!(f, " ({} of it computing", Span(cpu))?;
+            write!(f, " ({} of it computing", HumanDuration(cpu))?;
             match self.descheduled {
                 Some(descheduled) if descheduled * 10 >= self.duration => {
-                    write!(f, ", {} not scheduled)", Span(descheduled))?;
+                    write!(f, ", {} not scheduled)", HumanDuration(descheduled))?;
                 }
                 _ => f.write_str(")")?,
             }
@@ -218,5 +218,14 @@ mod tests {
             hold.to_string(),
             "something outside the watched requests holds worker 2 for 3.40 s so far"
         );
+    }
+
+    #[test]
+    fn its_durations_are_written_as_all_others_are() {
+        let long = Duration::from_millis(61_500);
+        let hold = Hold::new(HoldKind::Blocked, 0, Duration::ZERO, long);
+        let duration = HumanDuration(long).to_string();
+        assert_eq!(duration, "61.5 s");
+        assert!(hold.to_string().contains(&format!(" for {duration} ")));
     }
 }

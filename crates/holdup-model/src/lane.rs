@@ -3,10 +3,12 @@
 use std::hash::Hasher as _;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use twox_hash::XxHash64;
 
-use super::{ClientTime, Failure, as_ms, as_ms_or_null};
+use super::millis::Millis;
+use super::{ClientTime, Failure};
 
 /// The most chunks a lane keeps one by one; the rest are only counted. A picture has fewer
 /// columns than this, and a thousand lanes of an endless stream still fit in 24 MB.
@@ -14,52 +16,61 @@ pub const MAX_CHUNKS: usize = 1024;
 
 /// One request: what was asked, and what came back when.
 ///
-/// Record in the order of events. A lane that was neither [finished](Lane::finish) nor
-/// [failed](Lane::fail) is still going.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A lane that was neither [finished](Lane::finish) nor [failed](Lane::fail) is still going.
+///
+/// Record in the order of events. The lane keeps what it is given: one that was recorded out of order
+/// is drawn and published as it is, and judged by its beginning and its end.
+///
+/// As JSON, here and wherever else a lane is published, with all times in milliseconds or null:
+///
+/// | key | what it is |
+/// |---|---|
+/// | `label` | what was asked |
+/// | `requested_ms` | [`requested_at`](Lane::requested_at) |
+/// | `connected_ms` | [`connected_at`](Lane::connected_at) |
+/// | `first_byte_ms` | [`first_byte_at`](Lane::first_byte_at) |
+/// | `chunks_ms` | when each of the [`chunks`](Lane::chunks) arrived |
+/// | `chunk_count` | [`chunk_count`](Lane::chunk_count) |
+/// | `finished_ms` | [`finished_at`](Lane::finished_at) |
+/// | `ended_ms` | [`ended_at`](Lane::ended_at) |
+/// | `status`, `bytes` | the same |
+/// | `error` | the [`failure`](Lane::failure) in words, or null |
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
     label: String,
-    #[serde(rename = "asked_ms", serialize_with = "as_ms")]
-    asked: Duration,
-    #[serde(rename = "connected_ms", serialize_with = "as_ms_or_null")]
+    requested: Duration,
     connected: Option<Duration>,
-    #[serde(rename = "first_byte_ms", serialize_with = "as_ms_or_null")]
     first_byte: Option<Duration>,
     chunks: Vec<Chunk>,
     chunk_count: u64,
-    #[serde(rename = "last_chunk_ms", serialize_with = "as_ms_or_null")]
     last_chunk: Option<Duration>,
-    #[serde(rename = "ended_ms", serialize_with = "as_ms_or_null")]
     ended: Option<Duration>,
     status: Option<u16>,
     bytes: u64,
     failure: Option<Failure>,
     /// Tells the bodies of one run apart, however they were cut into pieces. It need not withstand
     /// anybody, and it must be fast: the prober digests the bodies of all lanes in one thread.
-    #[serde(skip)]
     digest: XxHash64,
-    #[serde(skip)]
     client: ClientTime,
-    #[serde(skip)]
-    kept: Option<String>,
+    cache_header: Option<String>,
 }
 
 /// A piece of the body, as it arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Chunk {
     /// When it arrived.
-    #[serde(rename = "at_ms", serialize_with = "as_ms")]
     pub at: Duration,
     /// Its length in bytes.
     pub bytes: usize,
 }
 
 impl Lane {
-    /// A request that was asked at `at`. The label says what was asked: a URL or a route.
-    pub fn asked(label: impl Into<String>, at: Duration) -> Self {
+    /// A request that was sent at `at`. The label says what was asked: a URL or a route.
+    pub fn start(label: impl Into<String>, at: Duration) -> Self {
         Self {
             label: label.into(),
-            asked: at,
+            requested: at,
             connected: None,
             first_byte: None,
             chunks: Vec::new(),
@@ -71,7 +82,7 @@ impl Lane {
             failure: None,
             digest: XxHash64::with_seed(0),
             client: ClientTime::default(),
-            kept: None,
+            cache_header: None,
         }
     }
 
@@ -80,21 +91,21 @@ impl Lane {
         self.label = label.into();
     }
 
-    /// Records that the TCP connection stands, before any TLS handshake: so `connected - asked` is
+    /// Records that the TCP connection stands, before any TLS handshake: so `connected - requested` is
     /// one round trip. A harness has no connection and records none.
-    pub fn connect(&mut self, at: Duration) {
+    pub fn record_connect(&mut self, at: Duration) {
         self.connected = Some(at);
     }
 
     /// Records the head of the answer, with its HTTP status.
-    pub fn answer(&mut self, at: Duration, status: u16) {
+    pub fn record_head(&mut self, at: Duration, status: u16) {
         self.first_byte.get_or_insert(at);
         self.status = Some(status);
     }
 
     /// Records a piece of the body. From the [`MAX_CHUNKS`]-th on it is only counted. An empty
     /// piece is no event.
-    pub fn chunk(&mut self, at: Duration, data: &[u8]) {
+    pub fn record_chunk(&mut self, at: Duration, data: &[u8]) {
         if data.is_empty() {
             return;
         }
@@ -122,13 +133,13 @@ impl Lane {
 
     /// Records what the client itself needed while the lane was going. A recorder that does not
     /// measure itself records nothing.
-    pub fn took_the_client(&mut self, time: ClientTime) {
+    pub fn record_client_time(&mut self, time: ClientTime) {
         self.client = time;
     }
 
     /// Records that the answer says of itself that a cache gave it, and in which header.
-    pub fn was_kept(&mut self, header: impl Into<String>) {
-        self.kept = Some(header.into());
+    pub fn record_cache_header(&mut self, header: impl Into<String>) {
+        self.cache_header = Some(header.into());
     }
 
     /// What was asked.
@@ -136,9 +147,9 @@ impl Lane {
         &self.label
     }
 
-    /// When it was asked.
-    pub fn asked_at(&self) -> Duration {
-        self.asked
+    /// When the request was sent.
+    pub fn requested_at(&self) -> Duration {
+        self.requested
     }
 
     /// When the connection stood.
@@ -191,14 +202,14 @@ impl Lane {
         self.failure.as_ref()
     }
 
-    /// From asked to finished; `None` while it is going and when it failed.
+    /// From requested to finished; `None` while it is going and when it failed.
     pub fn duration(&self) -> Option<Duration> {
-        Some(self.finished_at()?.saturating_sub(self.asked))
+        Some(self.finished_at()?.saturating_sub(self.requested))
     }
 
-    /// From asked to connected.
+    /// From requested to connected.
     pub fn connecting(&self) -> Option<Duration> {
-        Some(self.connected?.saturating_sub(self.asked))
+        Some(self.connected?.saturating_sub(self.requested))
     }
 
     /// Whether both bodies have the same bytes, however they were cut into pieces.
@@ -212,15 +223,51 @@ impl Lane {
     }
 
     /// The header by which the answer says that a cache gave it, if it does.
-    pub fn kept(&self) -> Option<&str> {
-        self.kept.as_deref()
+    pub fn cache_header(&self) -> Option<&str> {
+        self.cache_header.as_deref()
+    }
+
+    /// The same lane with only the newest of the chunks that it kept, for a picture that has no room
+    /// for more. [`chunk_count`](Self::chunk_count) still counts all.
+    #[must_use]
+    pub fn with_newest_chunks(&self, most: usize) -> Self {
+        let older = self.chunks.len().saturating_sub(most);
+        Self {
+            chunks: self.chunks[older..].to_vec(),
+            label: self.label.clone(),
+            failure: self.failure.clone(),
+            digest: self.digest.clone(),
+            cache_header: self.cache_header.clone(),
+            ..*self
+        }
     }
 
     /// The time of the last thing recorded.
-    pub(super) fn last_mark(&self) -> Duration {
-        let marks = [self.connected, self.first_byte, self.last_chunk, self.ended];
-        let last = marks.into_iter().flatten().max();
-        last.unwrap_or(self.asked).max(self.asked)
+    pub(super) fn last_event(&self) -> Duration {
+        let others = [self.connected, self.first_byte, self.last_chunk, self.ended];
+        let last = others.into_iter().flatten().max();
+        last.unwrap_or(self.requested).max(self.requested)
+    }
+}
+
+impl Serialize for Lane {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let time = |time: Option<Duration>| time.map(Millis);
+        let chunks = self.chunks.iter().map(|chunk| Millis(chunk.at));
+        let chunks: Vec<_> = chunks.collect();
+        let mut lane = serializer.serialize_struct("Lane", 11)?;
+        lane.serialize_field("label", &self.label)?;
+        lane.serialize_field("requested_ms", &Millis(self.requested))?;
+        lane.serialize_field("connected_ms", &time(self.connected))?;
+        lane.serialize_field("first_byte_ms", &time(self.first_byte))?;
+        lane.serialize_field("chunks_ms", &chunks)?;
+        lane.serialize_field("chunk_count", &self.chunk_count)?;
+        lane.serialize_field("finished_ms", &time(self.finished_at()))?;
+        lane.serialize_field("ended_ms", &time(self.ended))?;
+        lane.serialize_field("status", &self.status)?;
+        lane.serialize_field("bytes", &self.bytes)?;
+        lane.serialize_field("error", &self.failure.as_ref().map(ToString::to_string))?;
+        lane.end()
     }
 }
 
@@ -236,11 +283,11 @@ mod tests {
 
     #[test]
     fn chunks_beyond_the_bound_are_counted_not_kept() {
-        let mut lane = Lane::asked("/endless", ms(0));
+        let mut lane = Lane::start("/endless", ms(0));
         for at in 1..=2000 {
-            lane.chunk(ms(at), b"ab");
+            lane.record_chunk(ms(at), b"ab");
         }
-        lane.chunk(ms(3000), b"");
+        lane.record_chunk(ms(3000), b"");
         assert_eq!(lane.chunks().len(), MAX_CHUNKS);
         assert_eq!((lane.chunk_count(), lane.bytes()), (2000, 4000));
         assert_eq!(lane.last_chunk_at(), Some(ms(2000)));
@@ -250,9 +297,9 @@ mod tests {
     #[test]
     fn bodies_are_the_same_however_they_were_cut() {
         let body = |pieces: &[&str]| {
-            let mut lane = Lane::asked("/", ms(0));
+            let mut lane = Lane::start("/", ms(0));
             for piece in pieces {
-                lane.chunk(ms(1), piece.as_bytes());
+                lane.record_chunk(ms(1), piece.as_bytes());
             }
             lane
         };
@@ -263,25 +310,44 @@ mod tests {
 
     #[test]
     fn a_lane_that_failed_has_an_end_but_no_finish() {
-        let mut lane = Lane::asked("/", ms(5));
+        let mut lane = Lane::start("/", ms(5));
         lane.fail(ms(45), Failure::CutOff);
         assert_eq!((lane.ended_at(), lane.duration()), (Some(ms(45)), None));
     }
 
     #[test]
     fn as_json_every_time_is_in_milliseconds() {
-        let mut lane = Lane::asked("/a?x=1", Duration::from_micros(1500));
-        lane.connect(ms(2));
-        lane.answer(ms(3), 200);
-        lane.chunk(ms(4), b"tick");
+        let mut lane = Lane::start("/a?x=1", Duration::from_micros(1500));
+        lane.record_connect(ms(2));
+        lane.record_head(ms(3), 200);
+        lane.record_chunk(ms(4), b"tick");
+        let going = lane.clone();
         lane.fail(ms(5), Failure::Other("TLS: bad certificate".to_owned()));
-        let json = serde_json::to_value(&lane).expect("JSON");
         let expected = json!({
-            "label": "/a?x=1", "asked_ms": 1.5, "connected_ms": 2.0, "first_byte_ms": 3.0,
-            "chunks": [{"at_ms": 4.0, "bytes": 4}], "chunk_count": 1, "last_chunk_ms": 4.0,
-            "ended_ms": 5.0, "status": 200, "bytes": 4,
-            "failure": {"kind": "other", "detail": "TLS: bad certificate"},
+            "label": "/a?x=1", "requested_ms": 1.5, "connected_ms": 2.0, "first_byte_ms": 3.0,
+            "chunks_ms": [4.0], "chunk_count": 1, "finished_ms": null, "ended_ms": 5.0,
+            "status": 200, "bytes": 4, "error": "TLS: bad certificate",
         });
-        assert_eq!(json, expected);
+        assert_eq!(serde_json::to_value(&lane).expect("JSON"), expected);
+        let mut finished = going;
+        finished.finish(ms(6));
+        let json = serde_json::to_value(&finished).expect("JSON");
+        assert_eq!(
+            (&json["finished_ms"], &json["ended_ms"]),
+            (&json!(6.0), &json!(6.0))
+        );
+        assert_eq!(json["error"], json!(null));
+    }
+
+    #[test]
+    fn the_newest_chunks_are_a_part_of_all() {
+        let mut lane = Lane::start("/", ms(0));
+        for at in 1..=5 {
+            lane.record_chunk(ms(at), b"ab");
+        }
+        let newest = lane.with_newest_chunks(2);
+        assert_eq!(newest.chunks(), &lane.chunks()[3..]);
+        assert_eq!((newest.chunk_count(), newest.bytes()), (5, 10));
+        assert_eq!(lane.with_newest_chunks(9), lane);
     }
 }

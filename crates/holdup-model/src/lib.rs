@@ -1,19 +1,25 @@
-//! What was observed: lanes of requests, all on one clock.
+//! What holdup observes: requests as lanes on one clock, holds, and the words and JSON for both.
 //!
-//! Whoever runs requests, over the network or in the actix test harness, records each one in a
-//! [`Lane`]: when it was asked, when the answer began, when each chunk arrived, when and how it
-//! ended. A [`Timeline`] is the lanes that were asked together. Every time in it is a
-//! [`Duration`] since one origin that the recorder chose; nothing here reads a clock.
+//! Each fact has one type, from where it is recorded to where it is shown:
+//!
+//! - A request that a client sent is a [`Lane`]: when it was sent, when the answer began, when each
+//!   chunk arrived, when and how it ended. A [`Timeline`] is the lanes that were sent together.
+//! - What a watch inside of a server publishes is an [`Event`]. A period in which a worker was blocked is a
+//!   [`Hold`], with its [`Culprit`]s, its [`Line`]s and its [`Activity`].
+//! - A duration that a person reads is a [`HumanDuration`]. A time in JSON is a number of
+//!   [milliseconds](millis), and its key ends in `_ms`.
+//!
+//! Every time is a [`Duration`] since one origin that the recorder chose; nothing here reads a clock.
 //!
 //! ```
 //! use std::time::Duration;
 //! use holdup_model::{Lane, Timeline};
 //!
 //! let ms = Duration::from_millis;
-//! let mut lane = Lane::asked("/report?x=1", ms(0));
-//! lane.answer(ms(3), 200);
-//! lane.chunk(ms(500), b"half, ");
-//! lane.chunk(ms(1000), b"and half");
+//! let mut lane = Lane::start("/report?x=1", ms(0));
+//! lane.record_head(ms(3), 200);
+//! lane.record_chunk(ms(500), b"half, ");
+//! lane.record_chunk(ms(1000), b"and half");
 //! lane.finish(ms(1000));
 //!
 //! assert_eq!(lane.duration(), Some(ms(1000)));
@@ -25,30 +31,31 @@
 mod activity;
 mod client;
 mod culprit;
+mod duration;
 mod event;
 mod failure;
 mod hold;
 mod lane;
 mod line;
 pub mod millis;
-mod span;
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 pub use activity::Activity;
 pub use client::ClientTime;
 pub use culprit::{Culprit, Part};
+pub use duration::HumanDuration;
 pub use event::{Event, WorkerStatus};
 pub use failure::Failure;
 pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use line::{Line, LineSummary};
-pub use span::Span;
 
 /// The lanes of the requests that were asked together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Timeline {
     /// In the order in which they were asked.
     pub lanes: Vec<Lane>,
@@ -64,7 +71,7 @@ impl Timeline {
     /// From the first request asked to the last one finished; lanes that failed or are still going
     /// have no finish and do not count. `None` when no lane has finished.
     pub fn makespan(&self) -> Option<Duration> {
-        let first = self.lanes.iter().map(Lane::asked_at).min()?;
+        let first = self.lanes.iter().map(Lane::requested_at).min()?;
         let last = self.lanes.iter().filter_map(Lane::finished_at).max()?;
         Some(last.saturating_sub(first))
     }
@@ -83,32 +90,8 @@ impl Timeline {
 
     /// The time of the last thing recorded in any lane; zero without lanes.
     pub fn end(&self) -> Duration {
-        let last = self.lanes.iter().map(Lane::last_mark).max();
+        let last = self.lanes.iter().map(Lane::last_event).max();
         last.unwrap_or_default()
-    }
-}
-
-/// Serializes a time as milliseconds with three decimals.
-///
-/// # Errors
-///
-/// Only the serializer's own.
-pub fn as_ms<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((time.as_secs_f64() * 1e6).round() / 1e3)
-}
-
-/// Serializes a time that may be missing as milliseconds with three decimals, or null.
-///
-/// # Errors
-///
-/// Only the serializer's own.
-pub fn as_ms_or_null<S: Serializer>(
-    time: &Option<Duration>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => as_ms(time, serializer),
-        None => serializer.serialize_none(),
     }
 }
 
@@ -121,7 +104,7 @@ mod tests {
     }
 
     fn lane(asked: u64, finished: Option<u64>) -> Lane {
-        let mut lane = Lane::asked("/", ms(asked));
+        let mut lane = Lane::start("/", ms(asked));
         match finished {
             Some(finished) => lane.finish(ms(finished)),
             None => lane.fail(ms(9000), Failure::Reset),

@@ -1,153 +1,115 @@
 //! A report as one JSON document; `schema/probe.schema.json` describes it.
 
-use std::time::Duration;
-
 use serde::Serialize;
-use url::{Position, Url};
 
-use super::{Phase, Report};
-use holdup_model::{Lane, as_ms, as_ms_or_null};
-use holdup_verdict::{Delivery, IdenticalKind, Kind};
+use super::Report;
+use holdup_model::Lane;
+use holdup_verdict::experiment::RoundKind;
+use holdup_verdict::{IdenticalKind, Kind, Verdict};
+
+/// The version of the document. A field that is added does not change it.
+const SCHEMA: u32 = 1;
 
 /// A [`Report`] as it is published. All times are milliseconds since the probe began.
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
+    schema: u32,
     url: &'a str,
     redirected_from: Vec<&'a str>,
     requests: usize,
-    verdict: Kind,
-    at_a_time: Option<usize>,
-    #[serde(serialize_with = "as_ms_or_null")]
-    solo_ms: Option<Duration>,
-    #[serde(serialize_with = "as_ms_or_null")]
-    makespan_ms: Option<Duration>,
-    reason: Option<String>,
-    delivery: Option<&'static str>,
-    identical: Option<Same>,
-    phases: Vec<Part>,
+    #[serde(flatten)]
+    findings: Findings,
+    phases: Vec<Round<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+/// What a [`Report`] has found, without the lanes that it rests on: a part of the [`Document`].
+#[derive(Debug, Clone, Serialize)]
+pub struct Findings {
+    #[serde(flatten)]
+    verdict: Verdict,
+    delivery: Option<&'static str>,
+    delivery_sentence: String,
+    identical: Option<Same>,
+}
+
+#[derive(Debug, Clone, Serialize)]
 struct Same {
     verdict: Kind,
     at_a_time: Option<usize>,
     answered_once: bool,
+    sentence: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Part {
+struct Round<'a> {
     name: String,
-    lanes: Vec<Row>,
+    lanes: Vec<Row<'a>>,
 }
 
+/// A lane, and the whole URL that its label is a part of.
 #[derive(Debug, Serialize)]
-struct Row {
+struct Row<'a> {
     url: String,
-    #[serde(serialize_with = "as_ms")]
-    requested_ms: Duration,
-    #[serde(serialize_with = "as_ms_or_null")]
-    connected_ms: Option<Duration>,
-    #[serde(serialize_with = "as_ms_or_null")]
-    first_byte_ms: Option<Duration>,
-    chunks_ms: Vec<Ms>,
-    #[serde(serialize_with = "as_ms_or_null")]
-    finished_ms: Option<Duration>,
-    status: Option<u16>,
-    bytes: u64,
-    error: Option<String>,
+    #[serde(flatten)]
+    lane: &'a Lane,
 }
-
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct Ms(#[serde(serialize_with = "as_ms")] Duration);
 
 impl Report {
     /// The report as it is published.
     pub fn document(&self) -> Document<'_> {
         let timelines = [
-            (Phase::Unique, &self.unique),
-            (Phase::Identical, &self.same),
+            (RoundKind::Unique, &self.unique),
+            (RoundKind::Identical, &self.same),
         ];
-        let mut phases = vec![self.part(Phase::Solo.to_string(), &self.alone)];
+        let mut phases = vec![self.round(RoundKind::Solo.to_string(), &self.alone)];
         if !self.rested.is_empty() {
-            phases.push(self.part("rested".to_owned(), &self.rested));
+            phases.push(self.round("rested".to_owned(), &self.rested));
         }
         for (phase, timeline) in timelines {
             phases.extend(
                 timeline
                     .as_ref()
-                    .map(|timeline| self.part(phase.to_string(), &timeline.lanes)),
+                    .map(|timeline| self.round(phase.to_string(), &timeline.lanes)),
             );
         }
         Document {
+            schema: SCHEMA,
             url: self.url.as_str(),
-            redirected_from: self.redirected_from.iter().map(Url::as_str).collect(),
+            redirected_from: self.redirected_from.iter().map(String::as_str).collect(),
             requests: self.requests,
-            verdict: self.verdict.kind,
-            at_a_time: self.verdict.at_a_time,
-            solo_ms: self.verdict.solo,
-            makespan_ms: self.verdict.makespan,
-            reason: self.verdict.because(),
-            delivery: match self.delivery {
-                Delivery::Streamed { .. } => Some("streamed"),
-                Delivery::Buffered { .. } => Some("buffered"),
-                Delivery::Single => Some("single"),
-                Delivery::Unknown => None,
-            },
-            identical: self.same_document(),
+            findings: self.findings(),
             phases,
         }
     }
 
+    /// What was found, as it is published.
+    pub fn findings(&self) -> Findings {
+        Findings {
+            verdict: self.verdict.clone(),
+            delivery: self.delivery.name(),
+            delivery_sentence: self.delivery.to_string(),
+            identical: self.same_document(),
+        }
+    }
+
     fn same_document(&self) -> Option<Same> {
-        let (found, verdict) = self.identical.as_ref().zip(self.same_verdict.as_ref())?;
-        let kind = match found.kind {
-            // The pattern may be no staircase; that many waited is certain.
-            IdenticalKind::HeldUp => Kind::Limited,
-            IdenticalKind::Inconclusive => Kind::Inconclusive,
-            IdenticalKind::Same | IdenticalKind::Serialized | IdenticalKind::AnsweredOnce => {
-                verdict.kind
-            }
-        };
+        let found = self.identical.as_ref()?;
         Some(Same {
-            verdict: kind,
-            at_a_time: verdict.at_a_time.filter(|_| kind != Kind::Inconclusive),
+            verdict: found.ran,
+            at_a_time: found.at_a_time,
             answered_once: found.kind == IdenticalKind::AnsweredOnce,
+            sentence: found.sentence.clone(),
         })
     }
 
-    fn part(&self, name: String, lanes: &[Lane]) -> Part {
-        let row = |lane: &Lane| Row {
-            url: whole(&self.url, lane.label()),
-            requested_ms: lane.asked_at(),
-            connected_ms: lane.connected_at(),
-            first_byte_ms: lane.first_byte_at(),
-            chunks_ms: lane.chunks().iter().map(|chunk| Ms(chunk.at)).collect(),
-            finished_ms: lane.finished_at(),
-            status: lane.status(),
-            bytes: lane.bytes(),
-            error: lane.failure().map(ToString::to_string),
+    fn round<'a>(&self, name: String, lanes: &'a [Lane]) -> Round<'a> {
+        let row = |lane: &'a Lane| Row {
+            url: self.origin.clone() + lane.label(),
+            lane,
         };
-        Part {
+        Round {
             name,
             lanes: lanes.iter().map(row).collect(),
         }
-    }
-}
-
-/// A lane's label is the path and the query of its URL. Not joined as a reference is: a path may
-/// begin with two slashes.
-fn whole(base: &Url, label: &str) -> String {
-    format!("{}{label}", &base[..Position::BeforePath])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lanes_url_is_whole_again() {
-        let base = Url::parse("https://[::1]:8443//a?b").expect("a URL");
-        assert_eq!(whole(&base, "//a?b&x=1"), "https://[::1]:8443//a?b&x=1");
     }
 }

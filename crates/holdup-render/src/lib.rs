@@ -10,9 +10,9 @@
 //!
 //! let lanes = (1..=3).map(|x| {
 //!     let ms = Duration::from_millis;
-//!     let mut lane = Lane::asked(format!("/blocking?x={x}"), ms(0));
-//!     lane.answer(ms(x * 1000 - 1000), 200);
-//!     lane.chunk(ms(x * 1000 - 500), b"tick");
+//!     let mut lane = Lane::start(format!("/blocking?x={x}"), ms(0));
+//!     lane.record_head(ms(x * 1000 - 1000), 200);
+//!     lane.record_chunk(ms(x * 1000 - 500), b"tick");
 //!     lane.finish(ms(x * 1000));
 //!     lane
 //! });
@@ -42,7 +42,7 @@ mod text;
 use std::iter;
 use std::time::Duration;
 
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 pub use style::Style;
 pub use svg::svg;
@@ -96,7 +96,7 @@ struct Axis {
 impl Axis {
     /// From the first request asked to the last mark, or to `now` while lanes are going.
     fn of(timeline: &Timeline, now: Option<Duration>) -> Self {
-        let from = timeline.lanes.iter().map(Lane::asked_at).min();
+        let from = timeline.lanes.iter().map(Lane::requested_at).min();
         let from = from.unwrap_or_default();
         let to = timeline.end().max(now.unwrap_or_default()).max(from);
         Self { from, to }
@@ -118,7 +118,7 @@ impl Axis {
 
     /// When a lane's marks are drawn. While it is going, it is drawn to the end of the axis.
     fn marks(self, lane: &Lane) -> Marks {
-        let asked = lane.asked_at();
+        let asked = lane.requested_at();
         let end = lane.ended_at().unwrap_or(self.to).max(asked);
         let first_byte = lane.first_byte_at().map(|at| at.clamp(asked, end));
         Marks {
@@ -150,7 +150,7 @@ fn outcome(lane: &Lane) -> String {
     let Some(ended) = lane.ended_at() else {
         return "going".to_owned();
     };
-    let took = Span(ended.saturating_sub(lane.asked_at()));
+    let took = HumanDuration(ended.saturating_sub(lane.requested_at()));
     match (lane.failure(), lane.status()) {
         (Some(failure), _) => format!("{took}, {failure}"),
         (None, Some(status @ 400..)) => format!("{took}, status {status}"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Axis, MAX_LABEL, outcome, shown_label, shown_outcome, widest};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Sizes in pixels. A README shows pictures some 800 wide; at half of that 14-pixel text is still
 /// legible.
@@ -35,7 +35,7 @@ text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328}\
 /// use holdup_render::svg;
 /// use holdup_model::{Lane, Timeline};
 ///
-/// let mut lane = Lane::asked("/a&b", Duration::ZERO);
+/// let mut lane = Lane::start("/a&b", Duration::ZERO);
 /// lane.finish(Duration::from_millis(250));
 /// let picture = svg(&Timeline::from(vec![lane]), "One request");
 /// assert!(picture.starts_with("<svg xmlns"));
@@ -94,7 +94,7 @@ pub fn svg(timeline: &Timeline, title: &str) -> String {
         y + 4.0,
         y + ROW,
         y + ROW,
-        Span(axis.length()),
+        HumanDuration(axis.length()),
     );
     picture
 }
@@ -156,7 +156,7 @@ impl Row {
              <title>{title} {}</title></rect>",
             self.y,
             (end - x).max(0.0),
-            Span(to.saturating_sub(from)),
+            HumanDuration(to.saturating_sub(from)),
         )
     }
 
@@ -172,7 +172,7 @@ impl Row {
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"{width}\" height=\"{BAR}\">\
              <title>{title} after {}</title></rect>",
             self.y,
-            Span(at.saturating_sub(asked)),
+            HumanDuration(at.saturating_sub(asked)),
         )
     }
 }
@@ -207,9 +207,9 @@ mod tests {
 
     #[test]
     fn a_lane_is_drawn_with_its_marks() {
-        let mut lane = Lane::asked("/a", ms(0));
-        lane.answer(ms(250), 200);
-        lane.chunk(ms(500), b"tick");
+        let mut lane = Lane::start("/a", ms(0));
+        lane.record_head(ms(250), 200);
+        lane.record_chunk(ms(500), b"tick");
         lane.finish(ms(1000));
         let picture = svg(&Timeline::from(vec![lane]), "One");
         let row = picture.lines().find(|line| line.starts_with("<g>"));
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_stays_text() {
-        let mut lane = Lane::asked("/<script>\"'&\u{1}\n</script>", ms(0));
+        let mut lane = Lane::start("/<script>\"'&\u{1}\n</script>", ms(0));
         lane.fail(ms(10), Failure::Other("<b>\0".to_owned()));
         let picture = svg(&Timeline::from(vec![lane]), "\"><script>");
         assert!(
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn lanes_that_are_going_or_absent_are_no_trouble() {
-        let going = Timeline::from(vec![Lane::asked("/", ms(5))]);
+        let going = Timeline::from(vec![Lane::start("/", ms(5))]);
         for timeline in [Timeline::default(), going] {
             let picture = svg(&timeline, "");
             assert!(picture.ends_with("</svg>\n"));

@@ -39,12 +39,12 @@ fn time() -> impl Strategy<Value = Duration> {
 fn lane() -> impl Strategy<Value = Lane> {
     let calls = prop::collection::vec((call(), time()), 0..8);
     ("[xyz/\u{1b}ä<]{0,40}", time(), calls).prop_map(|(label, asked, calls)| {
-        let mut lane = Lane::asked(label, asked);
+        let mut lane = Lane::start(label, asked);
         for (call, at) in calls {
             match call {
-                Call::Connect => lane.connect(at),
-                Call::Answer => lane.answer(at, 200),
-                Call::Chunk => lane.chunk(at, b"tick"),
+                Call::Connect => lane.record_connect(at),
+                Call::Answer => lane.record_head(at, 200),
+                Call::Chunk => lane.record_chunk(at, b"tick"),
                 Call::Finish => lane.finish(at),
                 Call::Fail => lane.fail(at, Failure::Reset),
             }
@@ -143,12 +143,12 @@ proptest! {
 #[test]
 fn what_was_recorded_out_of_order_is_moved_to_where_it_is_in_order() {
     let ms = Duration::from_millis;
-    let mut ended_early = Lane::asked("/a", ms(500));
+    let mut ended_early = Lane::start("/a", ms(500));
     ended_early.finish(ms(100));
-    let mut answered_late = Lane::asked("/b", ms(0));
+    let mut answered_late = Lane::start("/b", ms(0));
     answered_late.finish(ms(250));
-    answered_late.answer(ms(1000), 200);
-    answered_late.chunk(ms(50), b"tick");
+    answered_late.record_head(ms(1000), 200);
+    answered_late.record_chunk(ms(50), b"tick");
     let timeline = Timeline::from(vec![ended_early, answered_late]);
     let picture = "\
 /a            █            0 ms

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{Glyphs, Style};
 use super::{Axis, MAX_LABEL, shown_label, shown_outcome, widest};
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.
 const MIN_BAR: usize = 10;
@@ -32,7 +32,7 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         .collect();
     let labels = widest(rows.iter().map(|row| &row.0));
     let outcomes = widest(rows.iter().map(|row| &row.1));
-    let length = Span(axis.length()).to_string();
+    let length = HumanDuration(axis.length()).to_string();
     let bar = style
         .width
         .saturating_sub(labels + outcomes + 4)
@@ -152,10 +152,10 @@ mod tests {
 
     /// A lane whose answer begins with its first tick, and ends with its last.
     fn ticking(label: &str, ticks: &[u64]) -> Lane {
-        let mut lane = Lane::asked(label, ms(0));
-        lane.answer(ms(ticks[0]), 200);
+        let mut lane = Lane::start(label, ms(0));
+        lane.record_head(ms(ticks[0]), 200);
         for tick in ticks {
-            lane.chunk(ms(*tick), b"tick");
+            lane.record_chunk(ms(*tick), b"tick");
         }
         lane.finish(ms(ticks[ticks.len() - 1]));
         lane
@@ -199,15 +199,15 @@ mod tests {
 
     #[test]
     fn failures_lanes_that_are_going_and_odd_labels_are_shown() {
-        let mut cut = Lane::asked("/cut\x1b[2J", ms(0));
-        cut.answer(ms(100), 200);
+        let mut cut = Lane::start("/cut\x1b[2J", ms(0));
+        cut.record_head(ms(100), 200);
         cut.fail(ms(500), Failure::CutOff);
-        let mut going = Lane::asked(format!("/{}?x=2", "long".repeat(12)), ms(0));
-        going.answer(ms(100), 200);
-        let mut turned_away = Lane::asked("/away", ms(250));
-        turned_away.answer(ms(300), 503);
+        let mut going = Lane::start(format!("/{}?x=2", "long".repeat(12)), ms(0));
+        going.record_head(ms(100), 200);
+        let mut turned_away = Lane::start("/away", ms(250));
+        turned_away.record_head(ms(300), 503);
         turned_away.finish(ms(300));
-        let timeline = Timeline::from(vec![cut, going, turned_away, Lane::asked("/late", ms(500))]);
+        let timeline = Timeline::from(vec![cut, going, turned_away, Lane::start("/late", ms(500))]);
         let style = Style {
             now: Some(ms(1000)),
             ..Style::plain(80)

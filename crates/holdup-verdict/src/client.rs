@@ -10,7 +10,9 @@
 
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict, wording};
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
+use super::wording;
 use holdup_model::{Lane, Timeline};
 
 /// Below this part of the solo time the client does not matter: a finish that moves by a tenth of a
@@ -61,12 +63,12 @@ fn earliest(lane: &Lane, solo: Duration) -> Lane {
     let (Some(finished), Some(took)) = (lane.finished_at(), lane.duration()) else {
         return lane.clone();
     };
-    let mut earlier = Lane::asked("", lane.asked_at());
+    let mut earlier = Lane::start("", lane.requested_at());
     if let Some(at) = lane.connected_at() {
-        earlier.connect(at);
+        earlier.record_connect(at);
     }
     if let (Some(at), Some(status)) = (lane.first_byte_at(), lane.status()) {
-        earlier.answer(at, status);
+        earlier.record_head(at, status);
     }
     let made_late = took.saturating_sub(solo).min(delay(lane));
     earlier.finish(finished.saturating_sub(made_late));
@@ -95,7 +97,7 @@ fn too_slow(mut seen: Verdict, at_once: &Timeline) -> Verdict {
     seen.steps = Vec::new();
     seen.evidence
         .retain(|line| !line.starts_with(wording::STEPS));
-    seen.word();
+    seen.reword();
     seen
 }
 
@@ -110,7 +112,7 @@ mod tests {
     fn judged(ends: &[u64], busy: &[u64]) -> Verdict {
         let mut at_once = lanes(ends);
         for (lane, busy) in at_once.iter_mut().zip(busy) {
-            lane.took_the_client(ClientTime {
+            lane.record_client_time(ClientTime {
                 busy: ms(*busy),
                 ..ClientTime::default()
             });
@@ -187,8 +189,8 @@ mod tests {
         let judged = |bytes: usize, late_for_it: u64| {
             let mut at_once = lanes(&[300, 600, 900, 1200]);
             for lane in &mut at_once {
-                lane.chunk(ms(1), &vec![b'x'; bytes]);
-                lane.took_the_client(ClientTime {
+                lane.record_chunk(ms(1), &vec![b'x'; bytes]);
+                lane.record_client_time(ClientTime {
                     late: lane.duration().unwrap_or_default() / 3,
                     late_for_it: ms(late_for_it),
                     ..ClientTime::default()

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use holdup_model::{Lane, Span, as_ms};
+use holdup_model::{HumanDuration, Lane};
 
 /// The shortest answer whose chunks are read. Within less, a network delivers a stream in one burst
 /// now and then.
@@ -25,15 +23,14 @@ const BURST_TIME: Duration = Duration::from_millis(10);
 const BEFORE_BURST: f64 = 0.1;
 
 /// How an answer was delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Delivery {
     /// Chunks came while the answer was still being made.
     Streamed {
         /// How many there were.
         chunks: u64,
         /// When the first came, after asking.
-        #[serde(rename = "first_ms", serialize_with = "as_ms")]
         first: Duration,
     },
     /// Several chunks, and all or nearly all of their bytes in one burst at the end of a long wait.
@@ -41,16 +38,27 @@ pub enum Delivery {
         /// How many there were.
         chunks: u64,
         /// How long it took until the burst.
-        #[serde(rename = "after_ms", serialize_with = "as_ms")]
         after: Duration,
         /// The bytes that came before the burst; at most a tenth of all.
         before: u64,
     },
     /// One chunk or none. A short answer looks like this, and so does a stream that something on
-    /// the way gathered into one piece.
+    /// the way held back until its end.
     Single,
-    /// Over too soon to tell, or not answered to the end.
+    /// Too fast to tell, or not answered to the end.
     Unknown,
+}
+
+impl Delivery {
+    /// The lower-case name; `None` when it is [unknown](Self::Unknown).
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Streamed { .. } => Some("streamed"),
+            Self::Buffered { .. } => Some("buffered"),
+            Self::Single => Some("single"),
+            Self::Unknown => None,
+        }
+    }
 }
 
 impl fmt::Display for Delivery {
@@ -59,7 +67,7 @@ impl fmt::Display for Delivery {
             Self::Streamed { chunks, first } => write!(
                 f,
                 "Streamed: {chunks} chunks, the first after {}.",
-                Span(first)
+                HumanDuration(first)
             ),
             Self::Buffered {
                 chunks,
@@ -70,28 +78,28 @@ impl fmt::Display for Delivery {
                     0 => write!(
                         f,
                         "Buffered: nothing for {}, then all {chunks} chunks",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                     1 => write!(
                         f,
                         "Buffered: 1 byte in the first {}, then all else",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                     _ => write!(
                         f,
                         "Buffered: {before} bytes in the first {}, then all else",
-                        Span(after)
+                        HumanDuration(after)
                     )?,
                 }
                 f.write_str(
-                    " in one burst. The handler blocks or makes everything before it sends, or a \
-                     proxy, a compression or a write buffer gathers the chunks.",
+                    " in one burst. The handler blocks, or builds the whole response before it sends any \
+                     of it, or a proxy, compression or a write buffer holds the chunks back.",
                 )
             }
             Self::Single => f.write_str(
-                "In one piece: a short answer, or a stream that something on the way gathered.",
+                "In one piece: a short response, or a stream that something on the way held back.",
             ),
-            Self::Unknown => f.write_str("Over too soon to tell whether it is streamed."),
+            Self::Unknown => f.write_str("Too fast to tell whether the response is streamed."),
         }
     }
 }
@@ -106,10 +114,10 @@ impl fmt::Display for Delivery {
 /// use holdup_verdict::delivery;
 ///
 /// let ms = Duration::from_millis;
-/// let mut lane = Lane::asked("/countdown", ms(0));
-/// lane.answer(ms(1), 200);
+/// let mut lane = Lane::start("/countdown", ms(0));
+/// lane.record_head(ms(1), 200);
 /// for _tick in 0..4 {
-///     lane.chunk(ms(3000), b"tick\n");
+///     lane.record_chunk(ms(3000), b"tick\n");
 /// }
 /// lane.finish(ms(3001));
 /// let words = delivery(&lane).to_string();
@@ -136,12 +144,12 @@ pub fn delivery(lane: &Lane) -> Delivery {
     match begins {
         Some(begins) if few => Delivery::Buffered {
             chunks,
-            after: begins.at.saturating_sub(lane.asked_at()),
+            after: begins.at.saturating_sub(lane.requested_at()),
             before,
         },
         _ => Delivery::Streamed {
             chunks,
-            first: first.at.saturating_sub(lane.asked_at()),
+            first: first.at.saturating_sub(lane.requested_at()),
         },
     }
 }
@@ -152,11 +160,11 @@ mod tests {
 
     fn delivered(chunks: &[u64], end: u64) -> Delivery {
         let ms = Duration::from_millis;
-        let mut lane = Lane::asked("/", ms(100));
+        let mut lane = Lane::start("/", ms(100));
         // The head is early in every case: it must not matter.
-        lane.answer(ms(101), 200);
+        lane.record_head(ms(101), 200);
         for at in chunks {
-            lane.chunk(ms(100 + at), b"tick");
+            lane.record_chunk(ms(100 + at), b"tick");
         }
         lane.finish(ms(100 + end));
         delivery(&lane)
@@ -193,9 +201,9 @@ mod tests {
     fn what_counts_is_when_most_of_the_bytes_came() {
         let ms = Duration::from_millis;
         let delivered = |chunks: &[(u64, usize)]| {
-            let mut lane = Lane::asked("/", ms(0));
+            let mut lane = Lane::start("/", ms(0));
             for (at, bytes) in chunks {
-                lane.chunk(ms(*at), &vec![b'x'; *bytes]);
+                lane.record_chunk(ms(*at), &vec![b'x'; *bytes]);
             }
             lane.finish(ms(3000));
             delivery(&lane)
@@ -250,7 +258,7 @@ mod tests {
     #[test]
     fn an_answer_without_an_end_is_unknown() {
         assert_eq!(
-            delivery(&Lane::asked("/", Duration::ZERO)),
+            delivery(&Lane::start("/", Duration::ZERO)),
             Delivery::Unknown
         );
     }

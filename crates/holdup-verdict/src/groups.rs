@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use holdup_model::{Lane, Span, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Finishes that are further apart than this part of the solo time are two groups …
 const APART: f64 = 0.15;
@@ -21,7 +21,13 @@ pub(super) fn listed(at_once: &Timeline, solo: Duration) -> Option<String> {
     let apart = solo.mul_f64(APART).max(APART_BY);
     let groups: Vec<_> = times
         .chunk_by(|one, next| next.saturating_sub(*one) <= apart)
-        .map(|group| format!("{} at {}", group.len(), Span(group[group.len() / 2])))
+        .map(|group| {
+            format!(
+                "{} at {}",
+                group.len(),
+                HumanDuration(group[group.len() / 2])
+            )
+        })
         .collect();
     let more = match groups.len().saturating_sub(LISTED) {
         0 => String::new(),

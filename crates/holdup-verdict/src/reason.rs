@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use holdup_model::{as_ms, as_ms_or_null};
-
-/// Why the measurement does not tell, or what lies behind a limit that is not a plain queue.
+/// Why there is no verdict, or what lies behind a limit that is not a plain queue.
 ///
 /// [`Verdict::sentence`](super::Verdict::sentence) and
 /// [`Verdict::advice`](super::Verdict::advice) say it in words.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// With a limit: the steps are not equally wide, as when each worker has a line of its own and
-    /// requests are dealt out unevenly.
+    /// With a limit: the steps are not equally wide, as when each worker has a queue of its own and
+    /// requests are distributed unevenly.
     Uneven,
     /// With a limit: all finished together, slowed down in proportion, so they did run side by
     /// side, but shared what serves fewer: cores, for one. When serialized: together they took as
@@ -28,29 +23,26 @@ pub enum Reason {
         factor: f64,
     },
     /// So many went through together, and after them one (or a few) at a time, at a regular distance:
-    /// a limit on the rate, such as a token bucket.
+    /// a rate limit, such as a token bucket.
     Rate {
         /// How many went through together.
         burst: usize,
         /// How many then came at a time.
         each: usize,
         /// The distance.
-        #[serde(rename = "every_ms", serialize_with = "as_ms")]
         every: Duration,
     },
     /// The answer comes soon, but what a request leaves behind, such as a task that it started, blocks
     /// the requests after it.
     LeftBehind {
         /// How long an answer takes when nothing was left behind.
-        #[serde(rename = "answer_ms", serialize_with = "as_ms")]
         answer: Duration,
         /// How much longer the next request has to wait.
-        #[serde(rename = "behind_ms", serialize_with = "as_ms")]
         behind: Duration,
-        /// Whether a limit on the rate, which lets one through at a time, would look the same.
+        /// Whether a rate limit, which lets one through at a time, would look the same.
         maybe_rate: bool,
     },
-    /// Fewer than two requests at once.
+    /// There were fewer than two requests at once.
     TooFew,
     /// Nothing was measured alone.
     NoSolo,
@@ -73,10 +65,8 @@ pub enum Reason {
     /// The client needed so much time for itself that it may have made the requests late.
     ClientTooSlow {
         /// How long it was at work until the last request ended.
-        #[serde(rename = "busy_ms", serialize_with = "as_ms")]
         busy: Duration,
         /// How late it was at work, all together.
-        #[serde(rename = "late_ms", serialize_with = "as_ms")]
         late: Duration,
     },
     /// Requests were answered with an error status, or another one than alone.
@@ -87,40 +77,34 @@ pub enum Reason {
         status: u16,
         /// Whether that was a request alone.
         alone: bool,
-        /// When all of them waited equally long, as for a free place in a pool: for how long.
-        #[serde(rename = "after_ms", serialize_with = "as_ms_or_null")]
+        /// For how long, if all of them waited equally long, as for a free place in a pool.
         after: Option<Duration>,
         /// How many of the others ran at a time, if they show it.
         well: Option<usize>,
     },
     /// Alone, a request is over so soon that one at a time would hardly differ from all at once.
     TooShort,
-    /// The very first request took long and the later ones are over too soon to tell: an answer is kept,
-    /// or the first one started something up.
+    /// The very first request took long and the later ones are too short to tell: an answer is cached, or the
+    /// first one started something up.
     Kept {
         /// What the first one took.
-        #[serde(rename = "first_ms", serialize_with = "as_ms")]
         first: Duration,
         /// What the shortest of the later ones took.
-        #[serde(rename = "later_ms", serialize_with = "as_ms")]
         later: Duration,
     },
     /// Alone, most of the time may be the network's, which says nothing about the server.
     Distant {
         /// One round trip, as connecting shows it.
-        #[serde(rename = "round_trip_ms", serialize_with = "as_ms")]
         round_trip: Duration,
     },
     /// Two measurements alone differ.
     SoloVaries {
         /// The shorter one.
-        #[serde(rename = "low_ms", serialize_with = "as_ms")]
         low: Duration,
         /// The longer one.
-        #[serde(rename = "high_ms", serialize_with = "as_ms")]
         high: Duration,
     },
-    /// The requests were not asked at the same time.
+    /// The requests did not start together.
     NotAtOnce,
     /// Connecting took so long that the first attempt must have been dropped.
     SlowConnects {
@@ -145,12 +129,11 @@ pub enum Reason {
     /// part of the work is done one at a time, the rest is not.
     PartOneByOne {
         /// That distance.
-        #[serde(rename = "each_ms", serialize_with = "as_ms")]
         each: Duration,
     },
     /// The finishes fit no number at a time.
     Irregular,
-    /// Measured twice, it came out differently.
+    /// Two measurements differ.
     Differs {
         /// How many ran at a time at first.
         first: Option<usize>,

@@ -1,8 +1,10 @@
 //! Who may ask: here the console listens on all addresses, as in the Docker image. All traffic is by
 //! 127.0.0.1.
 
+use holdup_testkit::console::asked;
+
 use super::*;
-use crate::support::server::Server;
+use crate::server::Server;
 
 /// A lab whose console listens on all addresses, and where to reach it.
 fn open_to_all(arguments: &[&str]) -> (Server, SocketAddr) {
@@ -12,27 +14,6 @@ fn open_to_all(arguments: &[&str]) -> (Server, SocketAddr) {
     let address = server.console();
     assert!(address.ip().is_unspecified(), "{address}");
     (server, SocketAddr::from(([127, 0, 0, 1], address.port())))
-}
-
-/// The status of the answer to a request of these lines, and what a problem says.
-fn asked(console: SocketAddr, lines: &str) -> (u16, String) {
-    let request = format!("{lines}\r\n\r\n");
-    let reply = send(console, request.as_bytes()).expect("an answer");
-    let status = reply.status;
-    if status < 400 {
-        return (status, String::new());
-    }
-    // From actix itself there is no body.
-    if reply.headers["content-length"] == "0" {
-        return (status, "no problem".to_owned());
-    }
-    assert_eq!(reply.headers["content-type"], "application/problem+json");
-    let problem: Value = serde_json::from_str(&reply.rest()).expect("JSON");
-    assert_eq!(problem["status"], status);
-    (
-        status,
-        problem["detail"].as_str().expect("a detail").to_owned(),
-    )
 }
 
 #[test]
@@ -158,7 +139,7 @@ fn another_sites_page_takes_no_readers_place() {
             "/state",
             "/trace.json",
             "/metrics",
-            "/page.js",
+            "/ui/main.js",
         ] {
             let (status, told) = asked(console, &image(site, path));
             assert_eq!(status, 403, "{site} {path}");
@@ -187,20 +168,4 @@ fn another_sites_page_takes_no_readers_place() {
     for site in ["same-origin", "none"] {
         assert_eq!(asked(console, &image(site, "/state")).0, 200, "{site}");
     }
-}
-
-#[test]
-fn an_app_of_ones_own_allows_names_by_the_builder() {
-    let watch = holdup_watch::Watch::new();
-    let console =
-        holdup_console::Console::builder(&watch, "0.0.0.0:0").allow_host("console.example");
-    let console = console.start().expect("a console");
-    let address = SocketAddr::from(([127, 0, 0, 1], console.address().port()));
-    let of = |host: &str| asked(address, &format!("GET /state HTTP/1.1\r\nHost: {host}"));
-    assert_eq!(of("console.example:8443").0, 200);
-    assert_eq!(of("localhost").0, 200);
-    let (status, told) = of("evil.example");
-    assert_eq!(status, 403);
-    let remedy = "or allow it with Builder::allow_host(\"evil.example\")";
-    assert!(told.ends_with(remedy), "{told}");
 }

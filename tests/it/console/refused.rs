@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::*;
-use crate::support::server::Server;
+use crate::server::Server;
 
 #[test]
 fn other_sites_can_neither_read_nor_start_anything() {
@@ -156,11 +156,11 @@ fn one_probe_at_a_time_and_it_can_be_stopped() {
     };
     let mut done = probe();
     for _ in 0..2 {
-        if done["verdict"]["kind"] == "inconclusive" {
+        if done["findings"]["verdict"] == "inconclusive" {
             done = probe();
         }
     }
-    assert_eq!(done["verdict"]["kind"], "serialized", "{done}");
+    assert_eq!(done["findings"]["verdict"], "serialized", "{done}");
     assert_eq!(done["lanes"].as_array().map(Vec::len), Some(2));
 }
 

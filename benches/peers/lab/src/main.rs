@@ -11,8 +11,9 @@ use std::time::Duration;
 use actix_web::{App, HttpServer};
 use holdup::countdown::Context;
 use holdup::streams::Streams;
-use holdup::{limits, routes};
+use holdup::routes;
 use holdup_watch::Watch;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const STREAMS: usize = 25_000;
 
@@ -24,8 +25,18 @@ fn main() -> io::Result<()> {
     actix_rt::System::new().block_on(serve(port, watched))
 }
 
+/// As the program itself does: each connection is an open file.
+fn raise_open_files() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, raised).expect("up to the hard limit it may be raised");
+}
+
 async fn serve(port: u16, watched: bool) -> io::Result<()> {
-    limits::raise_open_files();
+    raise_open_files();
     let context = Context {
         worker: 0,
         max_duration: Duration::from_secs(60),

@@ -1,7 +1,11 @@
 //! Made-up measurements, and simulated ones.
 
+mod dice;
+mod experiment;
+mod hurry;
 mod identical;
 mod rules;
+mod server;
 mod simulated;
 
 use std::time::Duration;
@@ -18,9 +22,9 @@ pub(super) fn answered(after: u64) -> Lane {
 }
 
 pub(super) fn with_body(after: u64, body: &str) -> Lane {
-    let mut lane = Lane::asked("/", ms(0));
-    lane.answer(ms(after), 200);
-    lane.chunk(ms(after), body.as_bytes());
+    let mut lane = Lane::start("/", ms(0));
+    lane.record_head(ms(after), 200);
+    lane.record_chunk(ms(after), body.as_bytes());
     lane.finish(ms(after));
     lane
 }

@@ -1,0 +1,325 @@
+//! What a console shows, and how much of it.
+
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::bounds::Bounds;
+use super::console::{Console, Parts};
+use super::error::StartError;
+use super::hub::Hub;
+use super::message::Intro;
+use super::names::{Names, host_name};
+use super::page;
+#[cfg(feature = "probe")]
+use super::probes::Button;
+use super::probes::Probes;
+use super::section::Section;
+use super::site::{Seen, Site};
+use holdup_watch::Watch;
+
+/// Commands that wait for the hub.
+const COMMANDS: usize = 64;
+
+/// Says what a console shows, before it starts. Made by [`Console::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a console has to be started"]
+pub struct Builder {
+    watch: Watch,
+    address: String,
+    app: Option<String>,
+    public_url: Option<String>,
+    #[cfg(feature = "probe")]
+    buttons: Vec<Button>,
+    sections: Vec<Section>,
+    intro: Option<Intro>,
+    hosts: Vec<String>,
+    remedy: String,
+    bounds: Bounds,
+}
+
+impl Console {
+    /// A console for this watch, to listen on `address`, such as `127.0.0.1:8081`; port 0 picks a
+    /// free one.
+    pub fn builder(watch: &Watch, address: impl Into<String>) -> Builder {
+        Builder {
+            watch: watch.clone(),
+            address: address.into(),
+            app: None,
+            public_url: None,
+            #[cfg(feature = "probe")]
+            buttons: Vec::new(),
+            sections: Vec::new(),
+            intro: None,
+            hosts: Vec::new(),
+            remedy: "allow it with Builder::allow_host(\"{name}\")".to_owned(),
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Where the app itself listens: what buttons ask, and the port whose waiting connections are
+    /// shown.
+    pub fn app(mut self, url: impl Into<String>) -> Self {
+        self.app = Some(url.into());
+        self
+    }
+
+    /// Where browsers find the app, if that is not the console's own host with the port of
+    /// [`app`](Self::app): behind a reverse proxy, or where a container's port has another number
+    /// outside. The console answers under this host name, too.
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Adds a button that probes this path of the app with GET requests; it may have a query. A
+    /// [`Button`] has more than a path.
+    ///
+    /// ```
+    /// use holdup_console::{Button, Console, Parameter};
+    ///
+    /// # fn main() -> Result<(), holdup_console::StartError> {
+    /// let watch = holdup_watch::Watch::new();
+    /// let days = Parameter::integer("days", 1..=90).default(7);
+    /// let console = Console::builder(&watch, "127.0.0.1:0")
+    ///     .app("http://127.0.0.1:8080")
+    ///     .button("/report?days=1")
+    ///     .button(Button::new("/report").label("the whole report").parameter(days))
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "probe")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
+    pub fn button(mut self, button: impl Into<Button>) -> Self {
+        self.buttons.push(button.into());
+        self
+    }
+
+    /// Adds a section to the page.
+    pub fn section(mut self, section: Section) -> Self {
+        self.sections.push(section);
+        self
+    }
+
+    /// What the page says before there are requests: a sentence, and commands to try, such as `curl
+    /// -N '{app}/report'`. In both, `{app}` stands for where the reader's browser finds the app.
+    pub fn intro(
+        mut self,
+        sentence: impl Into<String>,
+        commands: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.intro = Some(Intro {
+            sentence: sentence.into(),
+            commands: commands.into_iter().map(Into::into).collect(),
+        });
+        self
+    }
+
+    /// Answers under this host name, too, such as `console.example`; not under names below it. It is
+    /// needed behind a reverse proxy that passes on the name that it was asked for, and where others
+    /// on a network, such as a Prometheus, ask by name. Without a port: any will do.
+    ///
+    /// IP addresses, `localhost` and names that end in `.localhost` need not be allowed. Every other
+    /// name is refused, whatever address the console listens on: see [who may
+    /// look](crate#who-may-look).
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), holdup_console::StartError> {
+    /// use holdup_console::Console;
+    ///
+    /// let watch = holdup_watch::Watch::new();
+    /// let _console = Console::builder(&watch, "0.0.0.0:8081")
+    ///     .allow_host("console.example")
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.hosts.push(name.into());
+        self
+    }
+
+    /// What the answer to a refused host name advises, for those who cannot call
+    /// [`allow_host`](Self::allow_host) but can set an option of your program; `{name}` stands for the
+    /// name. Such as `start with --console-host {name}`.
+    pub fn allow_host_advice(mut self, advice: impl Into<String>) -> Self {
+        self.remedy = advice.into();
+        self
+    }
+
+    /// The most requests that are kept and shown as lanes; the others are counted. 100 by default, 1 to
+    /// 10,000.
+    pub fn lanes(mut self, most: usize) -> Self {
+        self.bounds.lanes = most;
+        self
+    }
+
+    /// The most readers of `/events` at once, which open pages are; one more gets 503. 16 by default, 1 to
+    /// 10,000.
+    pub fn readers(mut self, most: usize) -> Self {
+        self.bounds.readers = most;
+        self
+    }
+
+    /// The most connections at once, those of readers included; one more waits. 32 by default, at least
+    /// one more than [readers](Self::readers), and at most 20,000.
+    pub fn connections(mut self, most: usize) -> Self {
+        self.bounds.connections = most;
+        self
+    }
+
+    /// Upper bounds of the histogram of hold durations in `/metrics`, in ascending order. By default
+    /// 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 and 60 s.
+    pub fn histogram_buckets(mut self, bounds: impl IntoIterator<Item = Duration>) -> Self {
+        self.bounds.buckets = bounds.into_iter().collect();
+        self
+    }
+
+    /// The longest that the requests of one round of a probe may take, one after the other, as far as the
+    /// button [expects](Button::expects) it; a longer one is refused. All rounds of a probe may take five
+    /// times as long. 60 s by default, 1 s to an hour.
+    #[cfg(feature = "probe")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
+    pub fn longest_round(mut self, longest: Duration) -> Self {
+        self.bounds.longest_round = longest;
+        self
+    }
+
+    /// How long a connection may leave unread what it was sent, before it is closed (on Linux; elsewhere
+    /// the system decides). 30 s by default, 1 s to an hour.
+    pub fn unread_timeout(mut self, timeout: Duration) -> Self {
+        self.bounds.unread = timeout;
+        self
+    }
+
+    /// Listens, on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound, or anything that was given cannot be used.
+    ///
+    /// # Panics
+    ///
+    /// When what a button expects panics for its parameters' defaults.
+    pub fn start(self) -> Result<Console, StartError> {
+        self.bounds.check()?;
+        self.check_sections()?;
+        let app = self.app.as_deref().map(web_url).transpose()?;
+        let public = self.public_url.as_deref().map(web_url).transpose()?;
+        let names = self.names(public.as_ref())?;
+        #[cfg(feature = "probe")]
+        let probes = Probes::new(app.clone(), self.buttons, self.bounds.longest_round)?;
+        #[cfg(not(feature = "probe"))]
+        let probes = Probes;
+        let probes = Arc::new(probes);
+        let listener = bind(&self.address)?;
+
+        let recorder = recorder(&self.bounds.buckets)?;
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let readers = Arc::new(AtomicUsize::new(0));
+        let port = app.as_ref().and_then(Url::port_or_known_default);
+        let site = Data::new(Site {
+            watch: self.watch.clone(),
+            commands,
+            readers: Arc::clone(&readers),
+            most_readers: self.bounds.readers,
+            metrics: recorder.handle(),
+            app: public.map(Seen::At).or(app.map(Seen::BesideConsole)),
+            connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
+            names,
+            remedy: self.remedy,
+        });
+        let hub = Hub {
+            // Others may have listened before.
+            lanes_before: self.watch.lanes(),
+            // From here on, or what comes before the thread runs would be missed.
+            events: self.watch.subscribe(),
+            watch: self.watch,
+            buttons: probes.published(),
+            intro: self.intro,
+            most_lanes: self.bounds.lanes,
+            port,
+            commands: asked,
+            trial: probes.subscribe(),
+            readers,
+            recorder,
+        };
+        Console::run(Parts {
+            listener,
+            site,
+            assets: page::assets(&self.sections),
+            probes,
+            hub,
+            connections: self.bounds.connections,
+            unread: self.bounds.unread,
+        })
+    }
+
+    fn check_sections(&self) -> Result<(), StartError> {
+        for (index, section) in self.sections.iter().enumerate() {
+            let bad = |why| StartError::Section {
+                given: section.name.clone(),
+                why,
+            };
+            section.check().map_err(bad)?;
+            let before = &self.sections[..index];
+            if before.iter().any(|other| other.name == section.name) {
+                return Err(bad("there is another one of this name".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names under which it answers.
+    fn names(&self, public: Option<&Url>) -> Result<Names, StartError> {
+        let mut names = Names::default();
+        for given in &self.hosts {
+            let name = host_name(given).map_err(|why| StartError::Host {
+                given: given.clone(),
+                why,
+            })?;
+            names.add(name);
+        }
+        if let Some(Ok(name)) = public.and_then(Url::host_str).map(host_name) {
+            names.add(name);
+        }
+        Ok(names)
+    }
+}
+
+fn bind(address: &str) -> Result<TcpListener, StartError> {
+    let bad = |source| StartError::Bind {
+        address: address.to_owned(),
+        source,
+    };
+    let addresses: Vec<_> = address.to_socket_addrs().map_err(bad)?.collect();
+    TcpListener::bind(addresses.as_slice()).map_err(bad)
+}
+
+fn web_url(given: &str) -> Result<Url, StartError> {
+    let bad = |why: String| StartError::App {
+        given: given.to_owned(),
+        why,
+    };
+    let url = Url::parse(given).map_err(|error| bad(error.to_string()))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(bad(format!("its scheme is {other}"))),
+    }
+}
+
+fn recorder(buckets: &[Duration]) -> Result<PrometheusRecorder, StartError> {
+    let buckets: Vec<_> = buckets.iter().map(Duration::as_secs_f64).collect();
+    let builder = PrometheusBuilder::new().set_buckets(&buckets);
+    let builder = builder.map_err(|error| StartError::Metrics(error.into()))?;
+    Ok(builder.build_recorder())
+}

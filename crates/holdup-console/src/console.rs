@@ -1,0 +1,143 @@
+//! A console that runs: a listener, and a thread of its own for it.
+
+use std::any::Any;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use actix_rt::System;
+use actix_rt::net::TcpStream;
+use actix_web::dev::{Extensions, Server, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+
+use super::error::StartError;
+use super::hub::Hub;
+use super::page::Asset;
+use super::probes::Probes;
+use super::server;
+use super::site::Site;
+
+/// What a connection's sending side may hold in the kernel.
+#[cfg(target_os = "linux")]
+const SEND_BUFFER: usize = 128 * 1024;
+
+/// A console that is listening. It ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "the console ends when this is dropped"]
+pub struct Console {
+    address: SocketAddr,
+    server: ServerHandle,
+    probes: Arc<Probes>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread of a console needs.
+pub(super) struct Parts {
+    pub(super) listener: TcpListener,
+    pub(super) site: Data<Site>,
+    pub(super) assets: Vec<Asset>,
+    pub(super) probes: Arc<Probes>,
+    pub(super) hub: Hub,
+    /// The most connections at once.
+    pub(super) connections: usize,
+    /// How long a connection may leave unread what it was sent.
+    pub(super) unread: Duration,
+}
+
+impl Console {
+    pub(super) fn run(parts: Parts) -> Result<Self, StartError> {
+        let address = parts.listener.local_addr().map_err(StartError::Thread)?;
+        let probes = Arc::clone(&parts.probes);
+        let (tell, told) = mpsc::channel();
+        let run = move || {
+            System::new().block_on(async move {
+                match listen(parts) {
+                    Ok((server, hub)) => {
+                        tell.send(Ok(server.handle())).ok();
+                        actix_rt::spawn(hub.run());
+                        // It has told why; there is nobody left to tell.
+                        server.await.ok();
+                    }
+                    Err(error) => {
+                        tell.send(Err(error)).ok();
+                    }
+                }
+            });
+        };
+        let thread = thread::Builder::new().name("holdup-console".to_owned());
+        let thread = thread.spawn(run).map_err(StartError::Thread)?;
+        let gone = |_| io::Error::other("its thread ended");
+        let server = told.recv().map_err(gone).and_then(|server| server);
+        let server = server.map_err(StartError::Thread)?;
+        tracing::info!(target: "holdup", %address, "console is listening");
+        Ok(Self {
+            address,
+            server,
+            probes,
+            thread: Some(thread),
+        })
+    }
+
+    /// The address it really listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends the probe that runs, if there is one.
+    pub fn stop_probe(&self) {
+        self.probes.stop();
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.probes.stop();
+        // Sent at once; what it returns only waits for the end.
+        drop(self.server.stop(false));
+        if let Some(thread) = self.thread.take() {
+            // Its panic was told where it happened.
+            thread.join().ok();
+        }
+    }
+}
+
+fn listen(parts: Parts) -> io::Result<(Server, Hub)> {
+    let Parts {
+        listener,
+        site,
+        assets,
+        probes,
+        hub,
+        connections,
+        unread,
+    } = parts;
+    let app = move || {
+        App::new()
+            .configure(|config| server::configure(config, site.clone(), &assets, &probes))
+            .wrap(from_fn(server::guarded))
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .max_connections(connections)
+        .on_connect(move |connection, _: &mut Extensions| bound_sending(connection, unread))
+        .tcp_nodelay(true)
+        .disable_signals()
+        .listen(listener)?;
+    Ok((server.run(), hub))
+}
+
+/// A reader that stops reading costs a buffer in the kernel, for so long.
+fn bound_sending(connection: &dyn Any, unread: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+        use rustix::net::sockopt;
+        let unread = u32::try_from(unread.as_millis()).unwrap_or(u32::MAX);
+        // Where they cannot be set, the system's own bounds are in force.
+        sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER).ok();
+        sockopt::set_tcp_user_timeout(stream, unread).ok();
+    }
+}

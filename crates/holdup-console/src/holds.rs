@@ -1,0 +1,207 @@
+//! The holds that last, and the last ones that are over.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::change::Change;
+use holdup_watch::Hold;
+
+/// The most holds that are kept when they are over.
+pub(super) const OVER: usize = 50;
+
+/// What identifies a hold: its worker, and when it began.
+type Key = (usize, Duration);
+
+fn key(hold: &Hold) -> Key {
+    (hold.worker, hold.started)
+}
+
+/// What is known of holds from the events of a watch, and what readers do not know of it yet.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    lasting: BTreeMap<Key, Hold>,
+    over: VecDeque<Hold>,
+    /// Those that ended since the last time, in order.
+    ended: Vec<End>,
+    /// The workers of which readers do not know the latest.
+    changed: BTreeSet<usize>,
+}
+
+#[derive(Debug)]
+enum End {
+    Released(Hold),
+    Withdrawn(Hold),
+}
+
+impl Holds {
+    /// A hold lasts; it may be known already.
+    pub(super) fn lasts(&mut self, hold: Hold) {
+        self.changed.insert(hold.worker);
+        self.lasting.insert(key(&hold), hold);
+    }
+
+    /// A hold is over.
+    pub(super) fn released(&mut self, hold: Hold) {
+        self.end(key(&hold));
+        if self.over.len() == OVER {
+            self.over.pop_front();
+        }
+        self.over.push_back(hold.clone());
+        self.ended.push(End::Released(hold));
+    }
+
+    /// What seemed to be a hold was none.
+    pub(super) fn withdrawn(&mut self, hold: Hold) {
+        self.end(key(&hold));
+        self.ended.push(End::Withdrawn(hold));
+    }
+
+    fn end(&mut self, key: Key) {
+        self.lasting.remove(&key);
+        // Another one may be left in which this one was.
+        self.changed.insert(key.0);
+    }
+
+    /// Events were lost, perhaps the end of a hold. One that still lasts soon comes again.
+    pub(super) fn lost(&mut self) {
+        for hold in std::mem::take(&mut self.lasting).into_values() {
+            self.ended.push(End::Withdrawn(hold));
+        }
+    }
+
+    /// The hold of each worker that is held. If a worker is in two, the one that began later: it is
+    /// within the other.
+    pub(super) fn by_worker(&self) -> BTreeMap<usize, &Hold> {
+        // In ascending order, so that the latest of a worker is what stays.
+        let lasting = self.lasting.values();
+        lasting.map(|hold| (hold.worker, hold)).collect()
+    }
+
+    /// Whether no worker is held.
+    pub(super) fn none_lasts(&self) -> bool {
+        self.lasting.is_empty()
+    }
+
+    /// Those that are over, the oldest first.
+    pub(super) fn over(&self) -> impl Iterator<Item = &Hold> {
+        self.over.iter()
+    }
+
+    /// Sends what is new since the last time.
+    pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
+        for end in std::mem::take(&mut self.ended) {
+            send(match end {
+                End::Released(hold) => Change::Released { hold: hold.into() },
+                End::Withdrawn(hold) => Change::Withdrawn { hold: hold.into() },
+            });
+        }
+        let changed = std::mem::take(&mut self.changed);
+        for (worker, hold) in self.by_worker() {
+            if changed.contains(&worker) {
+                send(Change::Held {
+                    hold: hold.clone().into(),
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_watch::HoldKind;
+
+    use super::*;
+
+    const STARVED: HoldKind = HoldKind::Starved { turns: 3 };
+
+    fn hold(kind: HoldKind, worker: usize, started: u64, lasted: u64) -> Hold {
+        let ms = Duration::from_millis;
+        Hold::new(kind, worker, ms(started), ms(lasted))
+    }
+
+    fn blocked(worker: usize, started: u64, lasted: u64) -> Hold {
+        hold(HoldKind::Blocked, worker, started, lasted)
+    }
+
+    /// What readers are sent: the event, the worker, and how long the hold lasted so far.
+    fn news(holds: &mut Holds) -> Vec<String> {
+        let mut news = Vec::new();
+        holds.drain_changes(&mut |change| {
+            let message = serde_json::to_value(change).expect("JSON");
+            let (event, hold) = (&message["event"], &message["hold"]);
+            let event = event.as_str().expect("a name");
+            news.push(format!(
+                "{event} {} {}",
+                hold["worker"], hold["duration_ms"]
+            ));
+        });
+        news
+    }
+
+    #[test]
+    fn what_happened_between_two_beats_is_sent_once_and_as_of_now() {
+        let mut holds = Holds::default();
+        holds.lasts(blocked(0, 100, 100));
+        holds.lasts(blocked(1, 150, 100));
+        holds.lasts(blocked(0, 100, 350));
+        assert_eq!(news(&mut holds), ["held 0 350.0", "held 1 100.0"]);
+        assert!(news(&mut holds).is_empty());
+        holds.lasts(blocked(1, 150, 350));
+        holds.released(blocked(1, 150, 400));
+        assert_eq!(news(&mut holds), ["released 1 400.0"]);
+        // One that nobody knew of while it lasted.
+        holds.released(blocked(2, 900, 100));
+        assert_eq!(news(&mut holds), ["released 2 100.0"]);
+        assert_eq!(holds.over().count(), 2);
+        assert_eq!(holds.by_worker().len(), 1);
+    }
+
+    #[test]
+    fn one_that_was_none_is_taken_back_and_in_no_list() {
+        let mut holds = Holds::default();
+        holds.lasts(blocked(0, 100, 100));
+        assert_eq!(news(&mut holds), ["held 0 100.0"]);
+        holds.withdrawn(blocked(0, 100, 100));
+        assert_eq!(news(&mut holds), ["withdrawn 0 100.0"]);
+        assert!(holds.none_lasts());
+        assert_eq!(holds.over().count(), 0);
+    }
+
+    #[test]
+    fn of_two_holds_of_one_worker_the_inner_one_is_shown_until_it_ends() {
+        let mut holds = Holds::default();
+        holds.lasts(hold(STARVED, 0, 100, 600));
+        holds.lasts(blocked(0, 500, 200));
+        assert_eq!(news(&mut holds), ["held 0 200.0"]);
+        holds.lasts(hold(STARVED, 0, 100, 650));
+        assert_eq!(news(&mut holds), ["held 0 200.0"]);
+        holds.released(blocked(0, 500, 300));
+        assert_eq!(news(&mut holds), ["released 0 300.0", "held 0 650.0"]);
+        holds.released(hold(STARVED, 0, 100, 900));
+        assert_eq!(news(&mut holds), ["released 0 900.0"]);
+    }
+
+    #[test]
+    fn a_hold_whose_end_may_be_lost_is_taken_back_and_comes_again_if_it_lasts() {
+        let mut holds = Holds::default();
+        holds.lasts(blocked(0, 100, 100));
+        holds.lasts(blocked(1, 100, 100));
+        news(&mut holds);
+        holds.lost();
+        assert!(holds.none_lasts());
+        assert_eq!(news(&mut holds), ["withdrawn 0 100.0", "withdrawn 1 100.0"]);
+        holds.lasts(blocked(1, 100, 600));
+        assert_eq!(news(&mut holds), ["held 1 600.0"]);
+    }
+
+    #[test]
+    fn only_the_last_ones_that_are_over_are_kept() {
+        let mut holds = Holds::default();
+        for n in 0..60 {
+            holds.released(blocked(0, 1000 * n, 100));
+        }
+        let first = holds.over().next().expect("some are kept");
+        assert_eq!(first.started, Duration::from_secs(10));
+        assert_eq!((holds.over().count(), news(&mut holds).len()), (50, 60));
+    }
+}

@@ -1,0 +1,155 @@
+//! A request as a row of the page.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::change::Change;
+use holdup_model::millis::{self, Millis};
+
+/// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
+pub(super) const CHUNKS: usize = 120;
+
+/// The most of them that are sent of a lane at a time.
+const CHUNKS_AT_A_TIME: usize = 20;
+
+/// A request, from when its worker read it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Lane {
+    #[serde(rename = "lane")]
+    pub(super) number: u64,
+    pub(super) worker: usize,
+    pub(super) method: String,
+    pub(super) route: String,
+    pub(super) path: String,
+    #[serde(rename = "waited_ms", serialize_with = "millis::serialize_option")]
+    pub(super) waited: Option<Duration>,
+    #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
+    pub(super) opened: Duration,
+    #[serde(rename = "answered_ms", serialize_with = "millis::serialize_option")]
+    pub(super) answered: Option<Duration>,
+    pub(super) status: Option<u16>,
+    #[serde(rename = "chunks_ms")]
+    pub(super) chunks: VecDeque<Millis>,
+    chunk_count: u64,
+    bytes: u64,
+    /// When all of the answer was handed over.
+    #[serde(rename = "finished_ms", serialize_with = "millis::serialize_option")]
+    pub(super) finished: Option<Duration>,
+    /// When it was over, finished or not.
+    #[serde(rename = "ended_ms", serialize_with = "millis::serialize_option")]
+    pub(super) ended: Option<Duration>,
+    #[serde(skip)]
+    pub(super) peer: Option<SocketAddr>,
+    #[serde(skip)]
+    sent: Sent,
+}
+
+/// What readers have been sent of a lane.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    opened: bool,
+    answered: bool,
+    chunks: u64,
+    ended: bool,
+}
+
+impl Lane {
+    /// One that was opened, and nothing else yet.
+    pub(super) fn new(number: u64, worker: usize, opened: Duration) -> Self {
+        Self {
+            number,
+            worker,
+            method: String::new(),
+            route: String::new(),
+            path: String::new(),
+            waited: None,
+            opened,
+            answered: None,
+            status: None,
+            chunks: VecDeque::new(),
+            chunk_count: 0,
+            bytes: 0,
+            finished: None,
+            ended: None,
+            peer: None,
+            sent: Sent::default(),
+        }
+    }
+
+    /// Adds a chunk.
+    pub(super) fn chunk(&mut self, at: Duration, bytes: u64) {
+        self.chunk_count += 1;
+        self.bytes += bytes;
+        if self.chunks.len() == CHUNKS {
+            self.chunks.pop_front();
+        }
+        self.chunks.push_back(Millis(at));
+    }
+
+    /// When the chunks came that have not been sent, as far as that is kept and not too much.
+    fn new_chunks(&self) -> Vec<Millis> {
+        let count = self.chunk_count - self.sent.chunks;
+        let shown = usize::try_from(count).unwrap_or(usize::MAX);
+        let shown = shown.min(self.chunks.len());
+        let new = self.chunks.range(self.chunks.len() - shown..).copied();
+        let step = shown.div_ceil(CHUNKS_AT_A_TIME).max(1);
+        // Counted from the newest, which is always told.
+        let thinned = new.rev().step_by(step);
+        let mut thinned: Vec<_> = thinned.collect();
+        thinned.reverse();
+        thinned
+    }
+
+    /// Whether readers know of it.
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent.opened
+    }
+
+    /// Sends what is new since the last time.
+    pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
+        let number = self.number;
+        if !self.sent.opened {
+            send(Change::Opened {
+                lane: number,
+                opened_ms: Millis(self.opened),
+                worker: self.worker,
+                method: &self.method,
+                route: &self.route,
+                path: &self.path,
+                waited_ms: self.waited.map(Millis),
+            });
+        }
+        if let (false, Some(at), Some(status)) = (self.sent.answered, self.answered, self.status) {
+            send(Change::Answered {
+                lane: number,
+                answered_ms: Millis(at),
+                status,
+            });
+        }
+        if self.chunk_count > self.sent.chunks {
+            let chunks_ms = self.new_chunks();
+            send(Change::Chunks {
+                lane: number,
+                chunks_ms,
+                chunk_count: self.chunk_count,
+                bytes: self.bytes,
+            });
+        }
+        if let (false, Some(at)) = (self.sent.ended, self.ended) {
+            send(Change::Ended {
+                lane: number,
+                finished_ms: self.finished.map(Millis),
+                ended_ms: Millis(at),
+            });
+        }
+        self.sent = Sent {
+            opened: true,
+            answered: self.answered.is_some(),
+            chunks: self.chunk_count,
+            ended: self.ended.is_some(),
+        };
+    }
+}

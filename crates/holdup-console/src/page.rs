@@ -1,0 +1,139 @@
+//! The page's files, all of them part of the program.
+
+use actix_web::web::Bytes;
+
+use super::section::Section;
+
+/// Where the sections that an app adds go.
+const SECTIONS: &str = "<!-- sections -->";
+
+const HTML: &str = include_str!("../ui/page.html");
+const CSS: &str = include_str!("../ui/page.css");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Each file's name and text.
+macro_rules! modules {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../ui/", $name)))),*]
+    };
+}
+
+/// The modules of the page, served from `/ui/`.
+const MODULES: &[(&str, &str)] = modules![
+    "bar.js",
+    "board.js",
+    "canvas.js",
+    "cards.js",
+    "charts.js",
+    "clock.js",
+    "dom.js",
+    "duration.js",
+    "geometry.js",
+    "hold.js",
+    "live.js",
+    "main.js",
+    "model.js",
+    "probe.js",
+    "rows.js",
+    "section.js",
+    "trial.js",
+    "workers.js",
+];
+
+/// A file that is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Asset {
+    pub(crate) path: String,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Bytes,
+}
+
+/// All files of a page with these sections.
+pub(crate) fn assets(sections: &[Section]) -> Vec<Asset> {
+    let asset = |path: String, content_type, body| Asset {
+        path,
+        content_type,
+        body,
+    };
+    let html = asset("/".to_owned(), "text/html; charset=utf-8", html(sections));
+    let css = Bytes::from_static(CSS.as_bytes());
+    let css = asset("/page.css".to_owned(), "text/css; charset=utf-8", css);
+    let modules = MODULES.iter().map(|(name, text)| {
+        let body = Bytes::from_static(text.as_bytes());
+        asset(format!("/ui/{name}"), JAVASCRIPT, body)
+    });
+    let scripts = sections.iter().map(|section| {
+        let body = Bytes::from(section.script.clone().into_owned());
+        asset(script(section), JAVASCRIPT, body)
+    });
+    [html, css]
+        .into_iter()
+        .chain(modules)
+        .chain(scripts)
+        .collect()
+}
+
+/// Where a section's script is served.
+fn script(section: &Section) -> String {
+    format!("/section/{}.js", section.name)
+}
+
+fn html(sections: &[Section]) -> Bytes {
+    let mut added = String::new();
+    for section in sections {
+        added.push_str(&section.html);
+        added.push_str("\n<script type=\"module\" src=\"");
+        added.push_str(&script(section));
+        added.push_str("\"></script>\n");
+    }
+    HTML.replacen(SECTIONS, &added, 1).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn sections_come_after_the_pages_own_with_their_scripts_in_order() {
+        let sections = ["one", "two"]
+            .map(|name| Section::new(name, format!("<section id=\"{name}\"></section>"), "// it"));
+        let all = assets(&sections);
+        let page = String::from_utf8(all[0].body.to_vec()).expect("text");
+        let places = [
+            "<section",
+            "<section id=\"one\"></section>",
+            "<script type=\"module\" src=\"/section/one.js\"></script>",
+            "<section id=\"two\"></section>",
+            "<script type=\"module\" src=\"/section/two.js\"></script>",
+            "</main>",
+        ]
+        .map(|text| page.find(text).unwrap_or_else(|| panic!("{text}: {page}")));
+        assert!(places.is_sorted(), "{places:?}");
+        let script = all.iter().find(|asset| asset.path == "/section/two.js");
+        assert_eq!(script.expect("it is served").body, "// it");
+        assert!(!page.contains(SECTIONS));
+    }
+
+    #[test]
+    fn all_modules_are_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/ui");
+        let files = std::fs::read_dir(folder).expect("the folder");
+        let names = files.map(|file| file.expect("a file").file_name());
+        let names = names.filter_map(|name| name.into_string().ok());
+        let there: BTreeSet<_> = names
+            .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "js"))
+            .collect();
+        let served: BTreeSet<_> = MODULES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(served, there);
+    }
+
+    #[test]
+    fn the_pages_own_files_are_small() {
+        let size: usize = assets(&[]).iter().map(|asset| asset.body.len()).sum();
+        assert!(size < 60_000, "{size} bytes");
+    }
+}

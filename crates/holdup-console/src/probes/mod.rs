@@ -1,0 +1,30 @@
+//! Probes of the app, started from the page. They exist with the feature `probe` alone: without it
+//! the console has no buttons, and needs no HTTP client.
+
+#[cfg(feature = "probe")]
+mod api;
+#[cfg(feature = "probe")]
+mod button;
+#[cfg(not(feature = "probe"))]
+mod none;
+#[cfg(feature = "probe")]
+mod order;
+#[cfg(feature = "probe")]
+mod parameter;
+#[cfg(feature = "probe")]
+mod trial;
+
+#[cfg(not(feature = "probe"))]
+pub(crate) use self::none::{MOST_REQUESTS, PATHS, Probes, Published, Trial, configure};
+#[cfg(feature = "probe")]
+pub(crate) use self::{
+    api::{PATHS, configure},
+    button::Published,
+    order::{MOST_REQUESTS, Probes},
+    trial::Trial,
+};
+#[cfg(feature = "probe")]
+pub use self::{
+    button::Button,
+    parameter::{Parameter, Values},
+};

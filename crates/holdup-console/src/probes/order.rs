@@ -1,0 +1,280 @@
+//! What may be probed, and how an order for it is read.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+use tokio::sync::watch;
+use url::Url;
+
+use super::button::{BadValue, Button, FEWEST, Published};
+use super::parameter::FIELDS;
+use super::trial::{Asked, Trial, Trials};
+use crate::error::StartError;
+use holdup_http::problem::Problem;
+use holdup_model::HumanDuration;
+use holdup_probe::Target;
+
+/// How many requests an order may ask for.
+const REQUESTS: RangeInclusive<u32> = FEWEST..=16;
+
+/// The most requests of a probe, if there are any.
+pub(crate) const MOST_REQUESTS: Option<u32> = Some(*REQUESTS.end());
+
+/// All rounds of a probe together may take this many times the longest round.
+const ROUNDS: u32 = 5;
+
+/// The app's buttons, and the probe that runs or ran last.
+#[derive(Debug)]
+pub(crate) struct Probes {
+    /// Where the app is. Without it there are no buttons.
+    app: Option<Url>,
+    buttons: Vec<Button>,
+    trials: Arc<Trials>,
+    /// The longest that the requests of one round may take, one after the other.
+    longest_round: Duration,
+}
+
+/// What `POST /probe` is sent. All other fields are the button's parameters.
+#[derive(Debug, Deserialize)]
+pub(super) struct Order {
+    button: usize,
+    requests: u32,
+    #[serde(flatten)]
+    parameters: Map<String, Json>,
+}
+
+impl Probes {
+    /// # Errors
+    ///
+    /// When there are buttons but no app, or one of them cannot be used.
+    pub(crate) fn new(
+        app: Option<Url>,
+        buttons: Vec<Button>,
+        longest_round: Duration,
+    ) -> Result<Self, StartError> {
+        for button in &buttons {
+            let app = app.as_ref().ok_or(StartError::NoApp)?;
+            let bad = |why| StartError::Button {
+                given: button.path().to_owned(),
+                why,
+            };
+            button.check(app, longest_round).map_err(bad)?;
+        }
+        let trials = Arc::new(Trials::new(longest_round.saturating_mul(ROUNDS)));
+        Ok(Self {
+            app,
+            buttons,
+            trials,
+            longest_round,
+        })
+    }
+
+    /// The buttons as the page gets them.
+    pub(crate) fn published(&self) -> Vec<Published> {
+        let buttons = self.buttons.iter().enumerate();
+        buttons
+            .map(|(number, button)| button.published(number))
+            .collect()
+    }
+
+    /// The latest probe, whenever there is news of it.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Trial>> {
+        self.trials.subscribe()
+    }
+
+    /// Ends the one that is running.
+    pub(crate) fn stop(&self) {
+        self.trials.stop();
+    }
+
+    /// Starts what the order asks for, and returns its number.
+    ///
+    /// # Errors
+    ///
+    /// When that is not allowed, or another one is running.
+    pub(super) fn start(&self, order: &Order) -> Result<u64, Problem> {
+        let (target, asked) = self.read(order)?;
+        self.trials.start(target, asked).map_err(|_busy| {
+            Problem::conflict(
+                "a probe is running; wait for it, or stop it with DELETE /probe".to_owned(),
+            )
+        })
+    }
+
+    fn read(&self, order: &Order) -> Result<(Target, Asked), Problem> {
+        let (Some(button), Some(app)) = (self.buttons.get(order.button), &self.app) else {
+            let allowed = match self.buttons.len() {
+                0 => "none: this console has no routes to probe".to_owned(),
+                n => format!("0 to {}", n - 1),
+            };
+            let given = order.button.to_string();
+            return Err(Problem::bad_parameter("button", &given, allowed));
+        };
+        if !REQUESTS.contains(&order.requests) {
+            let allowed = format!("{} to {}", REQUESTS.start(), REQUESTS.end());
+            let given = order.requests.to_string();
+            return Err(Problem::bad_parameter("requests", &given, allowed));
+        }
+        let values = button.read(&order.parameters).map_err(|bad| match bad {
+            BadValue::Unknown { name, value } => {
+                let known: Vec<_> = FIELDS.into_iter().chain(button.names()).collect();
+                Problem::unknown_field(name, &value, known.join(", "))
+            }
+            BadValue::Wrong {
+                name,
+                value,
+                allowed,
+            } => Problem::bad_parameter(name, &value, allowed),
+        })?;
+        let expected = button.expected(&values).saturating_mul(order.requests);
+        if expected > self.longest_round {
+            let names: Vec<_> = ["requests"].into_iter().chain(button.names()).collect();
+            let given = format!("requests={}, {values}", order.requests);
+            let allowed = format!(
+                "values with which a round takes at most {:#}, not {:#}",
+                HumanDuration(self.longest_round),
+                HumanDuration(expected)
+            );
+            return Err(Problem::bad_parameter(names.join(", "), &given, allowed));
+        }
+        let unusable = |error: &dyn std::fmt::Display| {
+            Problem::bad_body(format!("the route {}: {error}", button.path()))
+        };
+        let mut url = app.join(button.path()).map_err(|error| unusable(&error))?;
+        if !values.0.is_empty() {
+            let pairs = values
+                .0
+                .iter()
+                .map(|(name, value)| (name, value.to_string()));
+            url.query_pairs_mut().extend_pairs(pairs);
+        }
+        let target = Target::parse(url.as_str()).map_err(|error| unusable(&error))?;
+        let asked = Asked {
+            button: order.button,
+            requests: order.requests as usize,
+            values,
+        };
+        Ok((target, asked))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probes::parameter::Parameter;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn probes(button: Button) -> Result<Probes, StartError> {
+        let app = Url::parse("http://127.0.0.1:8080").expect("a URL");
+        Probes::new(Some(app), vec![button], 60 * SECOND)
+    }
+
+    fn naps() -> Button {
+        Button::new("/nap?seed=1")
+            .parameter(Parameter::integer("times", 1..=20).default(3))
+            .parameter(Parameter::duration("nap", SECOND / 20..=2 * SECOND).default(SECOND / 2))
+            .expects(|values| {
+                let times = u32::try_from(values.integer("times")).expect("20 at most");
+                values.duration("nap") * times
+            })
+    }
+
+    /// What an order asks for, or the problem's sentence.
+    fn read(probes: &Probes, order: &str) -> Result<(String, String), String> {
+        let order: Order = serde_json::from_str(order).map_err(|error| error.to_string())?;
+        let (target, asked) = probes.read(&order).map_err(|problem| problem.to_string())?;
+        Ok((target.url().to_string(), asked.values.to_string()))
+    }
+
+    #[test]
+    fn an_orders_parameters_become_the_requests_query() {
+        let probes = probes(naps()).expect("a button");
+        for (order, query) in [
+            (r#"{"button":0,"requests":2}"#, "times=3&nap=500ms"),
+            (
+                r#"{"button":0,"requests":2,"nap":"2s","times":5}"#,
+                "times=5&nap=2s",
+            ),
+            (
+                r#"{"button":0,"requests":16,"nap":"1s 50ms","times":null}"#,
+                "times=3&nap=1050ms",
+            ),
+        ] {
+            let url = format!("http://127.0.0.1:8080/nap?seed=1&{query}");
+            let values = query.replace('&', ", ");
+            assert_eq!(read(&probes, order), Ok((url, values)), "{order}");
+        }
+    }
+
+    #[test]
+    fn a_problem_names_the_parameter_what_came_and_what_is_allowed() {
+        let probes = probes(naps()).expect("a button");
+        for (fields, told) in [
+            (r#""times":0"#, r#"times is "0"; allowed: 1 to 20"#),
+            (r#""times":"3""#, r#"times is "3"; allowed: 1 to 20"#),
+            (r#""times":2.5"#, r#"times is "2.5"; allowed: 1 to 20"#),
+            (r#""nap":"soon""#, r#"nap is "soon"; allowed: 50ms to 2s"#),
+            (r#""nap":"500us""#, r#"nap is "500us"; allowed: 50ms to 2s"#),
+            (
+                r#""nap":"60.5ms""#,
+                r#"nap is "60.5ms"; allowed: 50ms to 2s"#,
+            ),
+            (r#""nap":500"#, r#"nap is "500"; allowed: 50ms to 2s"#),
+            (
+                r#""url":"http://evil/""#,
+                "unknown field `url`, which is \"http://evil/\"; allowed: button, requests, times, \
+                 nap",
+            ),
+            (
+                r#""times":20,"nap":"2s""#,
+                "requests, times, nap is \"requests=2, times=20, nap=2s\"; allowed: values with \
+                 which a round takes at most 60 s, not 80 s",
+            ),
+        ] {
+            let order = format!(r#"{{"button":0,"requests":2,{fields}}}"#);
+            assert_eq!(read(&probes, &order), Err(told.to_owned()), "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_button_that_makes_no_sense_is_refused_when_the_console_starts() {
+        let integer = |name: &str| Button::new("/").parameter(Parameter::integer(name, 1..=5));
+        let days = || Parameter::integer("days", 1..=5);
+        for (button, told) in [
+            (
+                integer(""),
+                r#"parameter "" has a name that cannot be used"#,
+            ),
+            (integer("a b"), r#"parameter "a b" has a name"#),
+            (integer("requests"), r#"parameter "requests" has a name"#),
+            (
+                Button::new("/").parameter(days()).parameter(days()),
+                "two parameters days",
+            ),
+            (
+                Button::new("/").parameter(days().default(6)),
+                "default or suggestion 6; allowed: 1 to 5",
+            ),
+            (
+                Button::new("/").parameter(days().suggest([2, 7])),
+                "default or suggestion 7; allowed: 1 to 5",
+            ),
+            (
+                Button::new("/").parameter(Parameter::duration("wait", SECOND / 100_000..=SECOND)),
+                "default or suggestion 0ms; allowed: 0ms to 1s",
+            ),
+            (
+                Button::new("/").expects(|_| 31 * SECOND),
+                "2 requests with its defaults take 62 s; allowed: at most 60 s",
+            ),
+        ] {
+            let error = probes(button).expect_err(told).to_string();
+            assert!(error.contains(told), "{error}");
+        }
+        assert!(probes(naps()).is_ok());
+    }
+}

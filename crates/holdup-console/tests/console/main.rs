@@ -1,0 +1,15 @@
+//! A console for somebody's own app, as its readers meet it.
+
+mod door;
+mod options;
+mod own_app;
+mod page;
+mod stack;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use holdup_testkit::PATIENCE;
+use holdup_testkit::client::get;
+use holdup_testkit::console::{Events, JSON, is, order, state};
+use serde_json::Value;

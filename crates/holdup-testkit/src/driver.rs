@@ -1,0 +1,162 @@
+//! A browser that a test drives: Chromium through chromedriver, Firefox by its own protocol.
+
+mod chromium;
+mod firefox;
+mod http;
+mod marionette;
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use self::http::WebDriver;
+use self::marionette::Marionette;
+use crate::external::External;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Chromium,
+    Firefox,
+}
+
+/// A command of WebDriver, by its two names: Marionette's, and the method and path of HTTP. `{id}` in
+/// the path is the parameter of that name.
+#[derive(Debug)]
+pub(crate) struct Name {
+    marionette: &'static str,
+    method: &'static str,
+    path: &'static str,
+}
+
+const fn name(marionette: &'static str, method: &'static str, path: &'static str) -> Name {
+    Name {
+        marionette,
+        method,
+        path,
+    }
+}
+
+pub(crate) const NAVIGATE: Name = name("WebDriver:Navigate", "POST", "/url");
+pub(crate) const EXECUTE: Name = name("WebDriver:ExecuteScript", "POST", "/execute/sync");
+pub(crate) const FIND: Name = name("WebDriver:FindElement", "POST", "/element");
+pub(crate) const FOCUSED: Name = name("WebDriver:GetActiveElement", "GET", "/element/active");
+pub(crate) const CLICK: Name = name("WebDriver:ElementClick", "POST", "/element/{id}/click");
+pub(crate) const CLEAR: Name = name("WebDriver:ElementClear", "POST", "/element/{id}/clear");
+pub(crate) const TYPE: Name = name("WebDriver:ElementSendKeys", "POST", "/element/{id}/value");
+pub(crate) const SCREENSHOT: Name = name("WebDriver:TakeScreenshot", "GET", "/screenshot");
+pub(crate) const TAB: Name = name("WebDriver:GetWindowHandle", "GET", "/window");
+pub(crate) const NEW_TAB: Name = name("WebDriver:NewWindow", "POST", "/window/new");
+pub(crate) const SWITCH: Name = name("WebDriver:SwitchToWindow", "POST", "/window");
+pub(crate) const CLOSE_TAB: Name = name("WebDriver:CloseWindow", "DELETE", "/window");
+pub(crate) const QUIT: Name = name("Marionette:Quit", "DELETE", "");
+/// Firefox only: whether scripts run in the page ("content") or in the browser itself ("chrome").
+pub(crate) const CONTEXT: Name = name("Marionette:SetContext", "", "");
+/// Chromium only: a command of `DevTools`.
+pub(crate) const DEV_TOOLS: Name = name("", "POST", "/goog/cdp/execute");
+/// Chromium only: what its console showed since it was asked last.
+pub(crate) const LOG: Name = name("", "POST", "/se/log");
+
+/// What a browser says instead of a result, or why it says nothing.
+#[derive(Debug)]
+pub(crate) struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<&Value> for Refused {
+    /// Of WebDriver's error object.
+    fn from(error: &Value) -> Self {
+        let text = |key: &str| error[key].as_str().unwrap_or_default();
+        Self(format!("{}: {}", text("error"), text("message")))
+    }
+}
+
+enum Session {
+    WebDriver(WebDriver),
+    Marionette(Marionette),
+}
+
+/// A browser with a fresh profile.
+pub(crate) struct Driver {
+    session: Session,
+    /// Its processes: killed when this is dropped, by their process group.
+    _process: External,
+}
+
+impl Driver {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let started = match kind {
+            Kind::Chromium => chromium::start().await,
+            Kind::Firefox => firefox::start().await,
+        };
+        started.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}"))
+    }
+
+    /// Runs a command, and returns the value that it results in.
+    pub(crate) async fn run(&mut self, name: &Name, parameters: Value) -> Result<Value, Refused> {
+        match &mut self.session {
+            Session::Marionette(session) => session.run(name.marionette, parameters).await,
+            Session::WebDriver(session) => {
+                let id = parameters["id"].as_str().unwrap_or_default();
+                let path = name.path.replace("{id}", id);
+                session.run(name.method, &path, parameters).await
+            }
+        }
+    }
+
+    /// The id of an element that a command found.
+    pub(crate) async fn element(
+        &mut self,
+        name: &Name,
+        parameters: Value,
+    ) -> Result<String, Refused> {
+        // As the standard names the key.
+        const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+        let found = self.run(name, parameters).await?;
+        let id = found[ELEMENT].as_str();
+        id.map(str::to_owned)
+            .ok_or_else(|| Refused(format!("no element: {found}")))
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        script: &str,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Refused> {
+        self.run(&EXECUTE, json!({ "script": script, "args": arguments }))
+            .await
+    }
+}
+
+/// Where the browser keeps everything, its profile included. Not below the build's folder: the
+/// path of a Unix socket has to be short.
+fn temporary() -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("holdup-browser-{}-{number}", process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn at_home(mut command: Command, folder: &Path) -> Command {
+    command.env("HOME", folder).env("TMPDIR", folder);
+    for elsewhere in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+        command.env_remove(elsewhere);
+    }
+    command
+}

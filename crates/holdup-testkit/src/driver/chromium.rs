@@ -1,0 +1,55 @@
+//! Chromium, through chromedriver.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::http::WebDriver;
+use super::{Driver, Refused, Session, at_home, temporary};
+use crate::external::External;
+
+/// It asks for a free port of IPv6 and then takes the same of IPv4, which may be somebody else's:
+/// then it ends at once, and is started anew.
+fn chromedriver() -> External {
+    for _ in 0..10 {
+        let folder = temporary();
+        let mut command = at_home(Command::new("chromedriver"), &folder);
+        command.arg("--port=0");
+        let before = ["started successfully on port "];
+        match External::try_saying(command, &before, Some(folder)) {
+            Ok(driver) => return driver,
+            Err(said)
+                if said
+                    .iter()
+                    .any(|line| line.contains("Address already in use")) => {}
+            Err(said) => panic!("chromedriver does not say where it is: {said:#?}"),
+        }
+    }
+    panic!("chromedriver found no free port ten times");
+}
+
+pub(super) async fn start() -> Result<Driver, Refused> {
+    let process = chromedriver();
+    let arguments = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ];
+    let capabilities = json!({
+        "goog:chromeOptions": { "args": arguments },
+        "goog:loggingPrefs": { "browser": "ALL" },
+        // Do not wait for the page to end: it may be a stream.
+        "pageLoadStrategy": "none",
+    });
+    let session = WebDriver::begin(process.address, capabilities).await?;
+    Ok(Driver {
+        session: Session::WebDriver(session),
+        _process: process,
+    })
+}

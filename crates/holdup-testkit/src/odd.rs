@@ -1,0 +1,37 @@
+//! A server that answers as a test says, byte for byte: a thread a connection.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use crate::PATIENCE;
+
+/// Serves until the tests end. `answer` is given each connection with its request's head read and
+/// its number, from 0; the connection closes when it returns.
+pub fn serve(answer: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || {
+                stream
+                    .set_read_timeout(Some(PATIENCE))
+                    .expect("a valid time-out");
+                let head = BufReader::new(&stream);
+                let lines = head.lines().map_while(Result::ok);
+                if lines.take_while(|line| !line.is_empty()).count() > 0 {
+                    answer(stream, number);
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Writes all of it; a client that has left is no matter.
+pub fn write(mut stream: &TcpStream, bytes: impl AsRef<[u8]>) -> bool {
+    stream.write_all(bytes.as_ref()).is_ok()
+}

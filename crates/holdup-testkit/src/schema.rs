@@ -1,0 +1,113 @@
+//! The published schemas, held against what is published.
+//!
+//! A reader has to put up with fields that it does not know, as later versions may add some: so the
+//! schemas allow them. These tests do not, or a field could be published that no schema describes.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// `schema/probe.schema.json`, as it is published.
+pub static PROBE: LazyLock<Value> =
+    LazyLock::new(|| parsed(include_str!("../../../schema/probe.schema.json")));
+
+/// `schema/events.schema.json`, as it is published.
+pub static EVENTS: LazyLock<Value> =
+    LazyLock::new(|| parsed(include_str!("../../../schema/events.schema.json")));
+
+static STRICT_PROBE: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&PROBE)));
+
+/// A schema for each message, by its name.
+static STRICT_EVENTS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
+    let schema = closed(&EVENTS);
+    let one = |name: String| {
+        let alone = json!({
+            "$schema": schema["$schema"], "$ref": format!("#/$defs/{name}"),
+            "$defs": schema["$defs"],
+        });
+        let validator = validator(&alone);
+        (name, validator)
+    };
+    event_names().into_iter().map(one).collect()
+});
+
+/// The messages that there are.
+pub fn event_names() -> Vec<String> {
+    let name = |schema: &Value| {
+        let name = schema["$ref"].as_str()?.strip_prefix("#/$defs/")?;
+        Some(name.to_owned())
+    };
+    let all = EVENTS["oneOf"].as_array().expect("a list of messages");
+    all.iter()
+        .map(|schema| name(schema).expect("a name"))
+        .collect()
+}
+
+/// Fails unless it is a document of `probe --json`.
+#[track_caller]
+pub fn check_probe(document: &Value) {
+    fail_on(&STRICT_PROBE, document);
+}
+
+/// Fails unless it is a message of `/events`.
+#[track_caller]
+pub fn check_event(message: &Value) {
+    if let Some(fault) = event_fault(message) {
+        panic!("{fault}: {message:#}");
+    }
+}
+
+/// Why it is no message of `/events`.
+pub fn event_fault(message: &Value) -> Option<String> {
+    let name = message["event"].as_str().unwrap_or("");
+    match STRICT_EVENTS.get(name) {
+        Some(validator) => fault(validator, message),
+        None => Some(format!("no schema for a message named {name:?}")),
+    }
+}
+
+/// Fails unless it is what `/state` answers.
+#[track_caller]
+pub fn check_state(state: &Value) {
+    fail_on(&STRICT_EVENTS["snapshot"], state);
+}
+
+#[track_caller]
+fn fail_on(validator: &Validator, document: &Value) {
+    if let Some(fault) = fault(validator, document) {
+        panic!("{fault}: {document:#}");
+    }
+}
+
+fn fault(validator: &Validator, document: &Value) -> Option<String> {
+    let error = validator.validate(document).err()?;
+    Some(format!("{error} at {}", error.instance_path()))
+}
+
+fn parsed(schema: &str) -> Value {
+    serde_json::from_str(schema).expect("JSON")
+}
+
+pub fn validator(schema: &Value) -> Validator {
+    jsonschema::validator_for(schema).expect("a schema")
+}
+
+/// The same schema, with no other fields in any object than those that it describes.
+fn closed(schema: &Value) -> Value {
+    match schema {
+        Value::Object(fields) => {
+            let mut closed_fields = serde_json::Map::new();
+            for (name, value) in fields {
+                closed_fields.insert(name.clone(), closed(value));
+            }
+            if fields.contains_key("type") && fields.contains_key("properties") {
+                closed_fields.insert("unevaluatedProperties".to_owned(), json!(false));
+            }
+            Value::Object(closed_fields)
+        }
+        Value::Array(items) => items.iter().map(closed).collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,159 @@
+//! `holdup_watch::testing` in the actix test harness, in real time: what fails, what passes, and how.
+
+use std::cell::Cell;
+use std::time::Duration;
+use std::{io, thread};
+
+use actix_web::body::BodyStream;
+use actix_web::rt::time;
+use actix_web::test::init_service;
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{App, Error, HttpRequest, HttpResponse};
+use futures_util::{StreamExt as _, stream};
+use holdup_model::Failure;
+use holdup_testkit::harness::{get, panic_of};
+use holdup_verdict::{Delivery, Kind, Reason, delivery};
+use holdup_watch::testing::{assert_concurrent, measure, race};
+use tokio::sync::Semaphore;
+
+/// What one request of these tests takes: long against the delays of a busy machine.
+const WORK: Duration = Duration::from_millis(150);
+
+#[actix_web::test]
+async fn a_handler_that_blocks_before_it_answers_is_serialized() {
+    #[expect(clippy::disallowed_methods, reason = "blocking is what is tested")]
+    async fn blocking() -> HttpResponse {
+        thread::sleep(WORK);
+        HttpResponse::Ok().body("done")
+    }
+    let app = init_service(App::new().route("/", web::get().to(blocking))).await;
+    let measured = measure(&app, get("/"), 3).await;
+    assert_eq!(measured.verdict.kind, Kind::Serialized, "{measured:#?}");
+    assert_eq!(measured.verdict.steps, [1, 1, 1]);
+    assert_eq!(delivery(&measured.alone[0]), Delivery::Single);
+}
+
+#[actix_web::test]
+async fn a_pool_of_two_is_limited_to_two_at_a_time() {
+    async fn pooled(pool: Data<Semaphore>) -> HttpResponse {
+        let _connection = pool.acquire().await;
+        time::sleep(WORK).await;
+        HttpResponse::Ok().body("done")
+    }
+    let pool = Data::new(Semaphore::new(2));
+    let app = App::new().app_data(pool).route("/", web::get().to(pooled));
+    let measured = measure(&init_service(app).await, get("/"), 4).await;
+    assert_eq!(measured.verdict.kind, Kind::Limited, "{measured:#?}");
+    assert_eq!(measured.verdict.steps, [2, 2]);
+}
+
+#[actix_web::test]
+async fn what_cannot_be_told_fails_too() {
+    let app = App::new().route("/", web::get().to(HttpResponse::Ok));
+    let app = init_service(app).await;
+    for (route, reason) in [("/", "too short to tell"), ("/missing", "got status 404")] {
+        let message = panic_of(assert_concurrent(&app, get(route), 4)).await;
+        assert!(message.contains("actual: inconclusive\n"), "{message}");
+        assert!(message.contains(reason), "{message}");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_breaks_off_and_a_handler_that_fails_are_told_apart() {
+    async fn broken() -> HttpResponse {
+        let chunks = [Ok(Bytes::from("half")), Err(io::Error::other("disk gone"))];
+        HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks).boxed_local()))
+    }
+    async fn failing() -> Result<HttpResponse, Error> {
+        Err(actix_web::error::ErrorServiceUnavailable("full"))
+    }
+    let app = App::new()
+        .route("/broken", web::get().to(broken))
+        .route("/failing", web::get().to(failing));
+    let app = init_service(app).await;
+
+    let lanes = race(&app, [get("/broken")(0), get("/failing")(1)])
+        .await
+        .lanes;
+    let broken = Failure::Other("body: disk gone".to_owned());
+    assert_eq!((lanes[0].failure(), lanes[0].bytes()), (Some(&broken), 4));
+    assert_eq!((lanes[1].failure(), lanes[1].status()), (None, Some(503)));
+}
+
+#[actix_web::test]
+async fn each_request_is_made_anew_with_a_number_of_its_own() {
+    async fn slow() -> HttpResponse {
+        time::sleep(Duration::from_millis(20)).await;
+        HttpResponse::Ok().finish()
+    }
+    let app = init_service(App::new().route("/", web::get().to(slow))).await;
+    let numbers = Cell::new(Vec::new());
+    let request = |number| {
+        let mut made = numbers.take();
+        made.push(number);
+        numbers.set(made);
+        get("/")(number)
+    };
+    let measured = measure(&app, request, 1).await;
+    assert_eq!(measured.verdict.reason, Some(Reason::TooFew));
+    assert_eq!(numbers.take(), [0, 1, 2, 3]);
+    assert_eq!(measured.at_once.lanes[0].label(), "/?x=3");
+}
+
+/// What measuring a handler says that takes so long by the request's number, and how many it took.
+async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup_watch::testing::Measured, usize) {
+    let slow = move |request: HttpRequest| async move {
+        let number = request.query_string().strip_prefix("x=");
+        let number = number.and_then(|number| number.parse().ok());
+        let takes = takes(number.expect("a number"));
+        time::sleep(Duration::from_millis(takes)).await;
+        HttpResponse::Ok().finish()
+    };
+    let app = init_service(App::new().route("/", web::get().to(slow))).await;
+    let made = Cell::new(0);
+    let request = |number| {
+        made.set(number + 1);
+        get("/")(number)
+    };
+    let measured = measure(&app, request, 4).await;
+    (measured, made.get())
+}
+
+/// The most requests that four at once may take.
+const MOST: usize = 10 * 4 + 11;
+
+#[actix_web::test]
+async fn what_one_pause_can_have_made_is_measured_again_and_anew() {
+    // Of the first four at once two are late, as if they had waited; of the next four none.
+    let late = |number| if number == 5 || number == 6 { 300 } else { 150 };
+    let (measured, made) = measured_by_number(late).await;
+    assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
+    // The warming up, two alone, twice four; two alone, four.
+    assert!((17..=MOST).contains(&made), "{made}");
+}
+
+#[actix_web::test]
+async fn solo_times_that_differ_are_measured_anew_and_not_for_ever() {
+    let once = |number| if number == 1 { 400 } else { 150 };
+    let (measured, made) = measured_by_number(once).await;
+    assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
+    assert!((13..=MOST).contains(&made), "{made}");
+
+    let always = |number| if number % 2 == 1 { 400 } else { 150 };
+    let (measured, made) = measured_by_number(always).await;
+    assert_eq!(measured.verdict.kind, Kind::Inconclusive, "{measured:#?}");
+    assert!((31..=MOST).contains(&made), "{made}");
+}
+
+#[actix_web::test]
+async fn what_is_certain_is_not_measured_anew() {
+    let numbers = Cell::new(0);
+    let request = |number| {
+        numbers.set(number);
+        get("/missing")(number)
+    };
+    let app = init_service(App::new()).await;
+    let measured = measure(&app, request, 4).await;
+    assert_eq!(measured.verdict.kind, Kind::Inconclusive, "{measured:#?}");
+    assert_eq!(numbers.get(), 6);
+}

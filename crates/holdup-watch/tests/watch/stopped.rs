@@ -1,0 +1,105 @@
+//! A process that is stopped and continued, as a machine is that sleeps: no worker is to be blamed for it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::*;
+
+/// How often the process is stopped.
+const STOPS: usize = 12;
+
+/// Runs in a process of its own, started by the next test, which stops it again and again.
+#[test]
+#[ignore = "run by the next test"]
+fn an_app_in_this_process_is_stopped() {
+    let watch = Watch::new();
+    let served = {
+        let watch = watch.clone();
+        let works = async || {
+            pause(Duration::from_millis(5));
+            "done"
+        };
+        let blocks = async || {
+            block();
+            "done"
+        };
+        serve(move || {
+            App::new()
+                .route("/works", web::get().to(works))
+                .route("/blocks", web::get().to(blocks))
+                .wrap(watch.clone())
+        })
+    };
+    let mut events = watch.subscribe();
+    get(served.address, "/works");
+    std::io::stdout().write_all(b"\nready\n").expect("written");
+    let mut told = String::new();
+    let asked = thread::spawn(move || std::io::stdin().read_line(&mut told).expect("a line"));
+    let mut stops = 0;
+    while !asked.is_finished() {
+        let begun = Instant::now();
+        // Nearly always the worker is in the middle of it.
+        get(served.address, "/works");
+        stops += usize::from(begun.elapsed() >= LONG);
+    }
+    // Each is seen by what is asked meanwhile.
+    assert!(stops >= STOPS / 2, "{stops}");
+    watch.assert_no_holds();
+    assert_eq!(watch.held_now(), []);
+    let mut told = || {
+        let event = std::iter::from_fn(|| events.try_next());
+        let mut hold = event.filter_map(|event| match event {
+            Event::Held(hold) | Event::Released(hold) => Some(hold.to_string()),
+            _ => None,
+        });
+        hold.next()
+    };
+    assert_eq!(told(), None);
+
+    get(served.address, "/blocks");
+    let message = failure(&watch);
+    assert!(message.contains("GET /blocks (future, "), "{message}");
+    assert_eq!(holds(&watch, 1).len(), 1, "{message}");
+    let deadline = Instant::now() + PATIENCE;
+    while !told().is_some_and(|hold| hold.contains("/blocks")) {
+        assert!(Instant::now() < deadline, "nothing is told");
+        pause(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_process_that_was_stopped_has_held_no_worker() {
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--ignored",
+            "--exact",
+            "stopped::an_app_in_this_process_is_stopped",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("this program runs");
+    let mut said = BufReader::new(child.stdout.take().expect("piped")).lines();
+    assert!(
+        said.by_ref()
+            .any(|line| line.is_ok_and(|line| line == "ready"))
+    );
+    let process = Pid::from_child(&child);
+    for stop in 0..STOPS {
+        // At different times in its doings.
+        pause(Duration::from_millis(60 + 7 * stop as u64));
+        kill_process(process, Signal::STOP).expect("our child");
+        pause(LONG * 2);
+        kill_process(process, Signal::CONT).expect("our child");
+    }
+    pause(LONG);
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"\n").expect("it reads");
+    let said: Vec<_> = said.map_while(Result::ok).collect();
+    let said = said.join("\n");
+    let status = child.wait().expect("it ends");
+    assert!(status.success() && said.contains("1 passed"), "{said}");
+}

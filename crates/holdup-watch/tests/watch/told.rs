@@ -1,0 +1,192 @@
+//! What is told: while a hold lasts, when it is over, and to whom.
+
+use super::*;
+
+#[test]
+fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = {
+        let (watch, gate) = (watch.clone(), gate.clone());
+        serve(move || {
+            App::new()
+                .app_data(web::Data::new(gate.clone()))
+                .route("/open", web::get().to(std::future::pending::<HttpResponse>))
+                .route("/held", web::get().to(Gate::pass))
+                .wrap(watch.clone())
+        })
+    };
+    let mut events = watch.subscribe();
+    let mut event = || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match events.try_next() {
+                Some(event @ (Event::Held(_) | Event::Released(_))) => return event,
+                _ => pause(Duration::from_millis(2)),
+            }
+            assert!(Instant::now() < deadline, "nothing is told");
+        }
+    };
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let mut open = connect(served.address);
+    open.write_all(b"GET /open HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("sent");
+    // Answered behind it on the same worker, so /open has been read.
+    assert_eq!(get(served.address, "/none").status, 404);
+    let address = served.address;
+    let client = thread::spawn(move || get(address, "/held").status);
+    entered.recv().expect("the worker enters");
+
+    let Event::Held(hold) = event() else {
+        panic!("released before it was held")
+    };
+    assert_culprit(&hold.culprits[0], "/held", Part::Future);
+    assert!(hold.ongoing && hold.waiting == 1, "{hold}");
+    assert_eq!(hold.activity, Some(Activity::WaitingForLock), "{hold}");
+    #[cfg(feature = "stacks")]
+    {
+        // At once, unless the machine is so busy that the thread had no turn.
+        let deadline = Instant::now() + PATIENCE;
+        let line = loop {
+            if let Some(line) = watch.held_now()[0].lines.first() {
+                break line.clone();
+            }
+            assert!(Instant::now() < deadline, "no stack is taken");
+            pause(Duration::from_millis(2));
+        };
+        assert_eq!(line.function, "watch::Gate::pass", "{line}");
+        assert_eq!(line.called.as_deref(), Some("std::sync::Mutex::lock"));
+    }
+    let now = watch.held_now();
+    assert_eq!(now.len(), 1, "{now:?}");
+    assert!(
+        now[0].duration >= hold.duration && watch.holds().is_empty(),
+        "{now:?}"
+    );
+
+    drop(closed);
+    assert_eq!(client.join().expect("an answer"), 200);
+    let Event::Released(hold) = event() else {
+        panic!("told twice")
+    };
+    assert_culprit(&hold.culprits[0], "/held", Part::Future);
+    assert!(!hold.ongoing && hold.waiting == 1, "{hold}");
+    assert!(watch.held_now().is_empty());
+    assert_eq!(watch.holds(), [hold]);
+}
+
+#[test]
+fn lanes_are_recorded_while_somebody_listens_without_the_query() {
+    let watch = Watch::new();
+    let served = app_with_every_form(&watch);
+    get(served.address, "/between/1");
+    let mut events = watch.subscribe();
+    drop(
+        send(
+            served.address,
+            b"GET /body?secret=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .map(|mut reply| while let Ok(Some(_)) = reply.chunk() {}),
+    );
+    let deadline = Instant::now() + PATIENCE;
+    let mut seen = Vec::new();
+    while !seen
+        .iter()
+        .any(|event| matches!(event, Event::Ended { .. }))
+    {
+        match events.try_next() {
+            Some(Event::Held(_) | Event::Released(_)) => {}
+            Some(event) => seen.push(event),
+            None => pause(Duration::from_millis(5)),
+        }
+        assert!(Instant::now() < deadline, "{seen:?}");
+    }
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|event| serde_json::to_value(event).expect("JSON"))
+        .collect();
+    let kinds: Vec<_> = seen
+        .iter()
+        .map(|event| event["event"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(
+        kinds,
+        ["opened", "answered", "chunk", "chunk", "ended"],
+        "{seen:?}"
+    );
+    assert_eq!(
+        (&seen[0]["path"], &seen[0]["route"]),
+        (&"/body".into(), &"/body".into())
+    );
+    assert_eq!(
+        (&seen[2]["bytes"], &seen[3]["bytes"]),
+        (&5.into(), &6.into())
+    );
+    assert_eq!(seen[4]["finished"], true);
+    let names = [
+        "opened_ms",
+        "answered_ms",
+        "chunk_ms",
+        "chunk_ms",
+        "ended_ms",
+    ];
+    let times: Vec<_> = seen
+        .iter()
+        .zip(names)
+        .map(|(event, name)| event[name].as_f64().expect("a time"))
+        .collect();
+    assert!(
+        times.is_sorted() && times[3] - times[2] >= 250.0,
+        "{times:?}"
+    );
+}
+
+#[test]
+fn a_worker_knows_its_number_and_held_now_shows_what_is_outside_of_requests() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = {
+        let (watch, gate) = (watch.clone(), gate.clone());
+        serve(move || {
+            let number = watch.worker();
+            assert_eq!(number, watch.worker());
+            let gate = gate.clone();
+            App::new()
+                .route(
+                    "/number",
+                    web::get().to(move || async move { number.to_string() }),
+                )
+                .route(
+                    "/spawn",
+                    web::get().to(move || {
+                        let gate = web::Data::new(gate.clone());
+                        async move {
+                            rt::spawn(async move { drop(Gate::pass(gate).await) });
+                            "done"
+                        }
+                    }),
+                )
+                .wrap(watch.clone())
+        })
+    };
+    let number: usize = get(served.address, "/number")
+        .body()
+        .parse()
+        .expect("a number");
+    assert_ne!(watch.worker(), number, "the test's thread is another");
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    get(served.address, "/spawn");
+    entered.recv().expect("the task runs");
+    let deadline = Instant::now() + PATIENCE;
+    while watch.held_now().is_empty() {
+        assert!(Instant::now() < deadline, "nothing is seen");
+        pause(Duration::from_millis(2));
+    }
+    let now = watch.held_now();
+    assert_eq!(
+        (now[0].worker, now[0].culprits.len()),
+        (number, 0),
+        "{now:?}"
+    );
+    drop(closed);
+}

@@ -1,0 +1,224 @@
+//! Apps with several workers: who is held, and who is not.
+
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+
+use holdup_watch::Subscription;
+
+use holdup_testkit::app::serve_on;
+use holdup_testkit::client::Reply;
+
+use super::*;
+
+/// A connection that stays with its worker, and that worker's number.
+struct Connection {
+    worker: usize,
+    stream: TcpStream,
+}
+
+impl Connection {
+    /// Connects to each of the workers; in the order of their numbers.
+    fn to_each(served: &Served, workers: usize) -> Vec<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut found = BTreeMap::new();
+        while found.len() < workers {
+            assert!(Instant::now() < deadline, "{:?}", found.keys());
+            // They are dealt out in turn.
+            let mut stream = connect(served.address);
+            let worker = ask(&mut stream, "/number").parse().expect("a number");
+            found.entry(worker).or_insert(stream);
+        }
+        let found = found.into_iter();
+        found
+            .map(|(worker, stream)| Self { worker, stream })
+            .collect()
+    }
+
+    fn get(&mut self, path: &str) -> String {
+        ask(&mut self.stream, path)
+    }
+}
+
+/// Asks on a connection that stays open.
+fn ask(stream: &mut TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let same = stream.try_clone().expect("a descriptor");
+    let reply = Reply::read(same).expect("an answer");
+    assert_eq!(reply.status, 200, "{path}");
+    reply.body()
+}
+
+/// An app whose workers know their numbers, and block at `/gate/{id}` until the test lets them go.
+fn app(watch: &Watch, gate: &Gate, workers: usize) -> Served {
+    let (watch, gate) = (watch.clone(), gate.clone());
+    serve_on(workers, move || {
+        let number = watch.worker();
+        App::new()
+            .app_data(web::Data::new(gate.clone()))
+            .route(
+                "/number",
+                web::get().to(move || async move { number.to_string() }),
+            )
+            .route("/gate/{id}", web::get().to(Gate::pass))
+            .route("/other/{id}", web::get().to(Gate::pass))
+            .route("/block", web::get().to(before_the_first_await))
+            .wrap(watch.clone())
+    })
+}
+
+/// The numbers of the workers that are held now, when they are as many as that.
+fn held(watch: &Watch, count: usize) -> Vec<Hold> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut held = watch.held_now();
+        // A busy machine may hold one that only has to answer the watch.
+        held.retain(|hold| !hold.culprits.is_empty());
+        held.sort_unstable_by_key(|hold| hold.worker);
+        if held.len() == count || Instant::now() > deadline {
+            return held;
+        }
+        pause(Duration::from_millis(2));
+    }
+}
+
+fn each_is_blamed_by_its_number(workers: usize) {
+    let watch = Watch::new();
+    let (gate, _entered) = Gate::new();
+    let served = app(&watch, &gate, workers);
+    let mut connections = Connection::to_each(&served, workers);
+    let numbers: Vec<_> = connections.iter().map(|one| one.worker).collect();
+    assert_eq!(numbers, (0..workers).collect::<Vec<_>>());
+    let all: Vec<_> = watch.workers().iter().map(|load| load.worker).collect();
+    assert_eq!(all, numbers);
+
+    for (before, connection) in connections.iter_mut().rev().enumerate() {
+        connection.get("/block");
+        let holds = holds(&watch, before + 1);
+        assert_eq!(holds.len(), before + 1, "{holds:?}");
+        let hold = &holds[before];
+        assert_eq!(hold.worker, connection.worker, "{hold}");
+        assert_culprit(&hold.culprits[0], "/block", Part::Future);
+        let sentence = format!(" held worker {} for ", connection.worker);
+        assert!(hold.to_string().contains(&sentence), "{hold}");
+        // A number stays.
+        assert_eq!(connection.get("/number"), connection.worker.to_string());
+    }
+}
+
+#[test]
+fn each_of_two_workers_is_blamed_by_its_number() {
+    each_is_blamed_by_its_number(2);
+}
+
+#[test]
+fn each_of_four_workers_is_blamed_by_its_number() {
+    each_is_blamed_by_its_number(4);
+}
+
+#[test]
+fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
+    let watch = Watch::new();
+    let mut events = watch.subscribe();
+    let (gate, entered) = Gate::new();
+    let served = app(&watch, &gate, 4);
+    let mut connections = Connection::to_each(&served, 4);
+
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let clients: Vec<_> = [(3, "/other/3"), (1, "/gate/1")]
+        .map(|(worker, path)| {
+            let mut connection = connections.remove(worker);
+            thread::spawn(move || connection.get(path))
+        })
+        .into();
+    for _ in 0..2 {
+        entered.recv().expect("the worker enters");
+    }
+    let now = held(&watch, 2);
+    assert_eq!(now.len(), 2, "{now:?}");
+    for (hold, worker, route) in [(&now[0], 1, "/gate/{id}"), (&now[1], 3, "/other/{id}")] {
+        assert_eq!(hold.worker, worker, "{now:?}");
+        // What came shortly before, in the same turn of the loop, may be another one.
+        assert_culprit(&hold.culprits[0], route, Part::Future);
+        assert!(hold.ongoing && hold.waiting == 0, "{hold}");
+    }
+    // The free ones go on, and each has its own requests only.
+    for connection in &mut connections {
+        assert_eq!(connection.get("/number"), connection.worker.to_string());
+    }
+    let load = watch.workers();
+    let load: Vec<_> = load.iter().map(|load| (load.worker, load.open)).collect();
+    assert_eq!(load, [(0, 0), (1, 1), (2, 0), (3, 1)]);
+
+    let (gate, other) = ("/gate/{id}".to_owned(), "/other/{id}".to_owned());
+    let both = [(1, gate), (3, other)];
+    assert_eq!(told(&mut events, false), both);
+    drop(closed);
+    for client in clients {
+        assert_eq!(client.join().expect("an answer"), "done");
+    }
+    assert_eq!(told(&mut events, true), both);
+    assert_eq!(held(&watch, 0), []);
+    assert_eq!(watch.workers().len(), 4);
+}
+
+/// The next two holds that are told, as over or as begun: the worker and its culprit's route.
+fn told(events: &mut Subscription, over: bool) -> [(usize, String); 2] {
+    let deadline = Instant::now() + PATIENCE;
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let hold = match events.try_next() {
+            Some(Event::Held(hold)) if !over => hold,
+            Some(Event::Released(hold)) if over => hold,
+            _ => {
+                assert!(Instant::now() < deadline, "{told:?}");
+                pause(Duration::from_millis(2));
+                continue;
+            }
+        };
+        if let Some(culprit) = hold.culprits.first() {
+            told.push((hold.worker, culprit.route.clone()));
+        }
+    }
+    told.sort_unstable();
+    told.try_into().expect("two")
+}
+
+#[test]
+fn two_workers_of_two_are_held_at_once_by_one_request_each() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = app(&watch, &gate, 2);
+    let mut connections = Connection::to_each(&served, 2);
+
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let clients: Vec<_> = connections
+        .drain(..)
+        .map(|mut connection| {
+            let path = format!("/gate/{}", connection.worker);
+            thread::spawn(move || connection.get(&path))
+        })
+        .collect();
+    for _ in 0..2 {
+        entered.recv().expect("the worker enters");
+    }
+    let now = held(&watch, 2);
+    let workers: Vec<_> = now.iter().map(|hold| hold.worker).collect();
+    assert_eq!(workers, [0, 1], "{now:?}");
+    let load: Vec<_> = watch.workers().iter().map(|load| load.open).collect();
+    assert_eq!(load, [1, 1]);
+    // Long enough for a hold when the machine's part of it is taken off.
+    pause(LONG);
+    drop(closed);
+    for client in clients {
+        client.join().expect("an answer");
+    }
+    let holds = holds(&watch, 2);
+    let mut workers: Vec<_> = holds.iter().map(|hold| hold.worker).collect();
+    workers.sort_unstable();
+    assert_eq!(workers, [0, 1], "{holds:?}");
+    let message = failure(&watch);
+    for worker in ["worker 0", "worker 1"] {
+        assert!(message.contains(worker), "{message}");
+    }
+}

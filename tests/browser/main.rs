@@ -1,0 +1,7 @@
+//! The lab and its console in real browsers.
+
+mod page;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "../support/server.rs"]
+mod server;
+mod tab;

@@ -1,0 +1,187 @@
+//! Servers that turn away, break off, cannot be reached, or never end.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::pause;
+use serde_json::Value;
+
+use super::{expect, json, probe};
+
+const DONE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ndone\n";
+
+/// Probes, and gives the reason why it is inconclusive.
+#[track_caller]
+fn reason(arguments: &[&str]) -> String {
+    let document = json(arguments);
+    assert_eq!(document["verdict"], "inconclusive", "{document:#}");
+    assert_eq!(document["identical"], Value::Null);
+    document["reason"].as_str().expect("a reason").to_owned()
+}
+
+#[test]
+fn a_server_that_turns_away_more_than_two_is_inconclusive() {
+    let busy = AtomicUsize::new(0);
+    let address = serve(move |stream, _| {
+        if busy.fetch_add(1, Ordering::SeqCst) < 2 {
+            pause(Duration::from_millis(300));
+            write(&stream, DONE);
+        } else {
+            write(
+                &stream,
+                "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n",
+            );
+        }
+        busy.fetch_sub(1, Ordering::SeqCst);
+    });
+    let reason = reason(&[&address.to_string()]);
+    assert_eq!(
+        reason,
+        "2 of 4 concurrent requests got status 503 (turned away, or queued for too long); the successful \
+         ones ran 2 at a time"
+    );
+}
+
+#[test]
+fn a_server_that_closes_half_of_the_connections_is_inconclusive() {
+    // The first three requests come one after the other: to warm up, and alone.
+    let address = serve(move |stream, number| {
+        pause(Duration::from_millis(300));
+        if number < 3 || number % 2 == 0 {
+            write(&stream, DONE);
+        }
+    });
+    let reason = reason(&[&address.to_string()]);
+    assert_eq!(
+        reason,
+        "2 of 4 concurrent requests failed: connection reset"
+    );
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_inconclusive() {
+    let address = serve(|stream, _| {
+        write(
+            &stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\ndone\n",
+        );
+    });
+    let reason = reason(&[&address.to_string()]);
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: answer cut off"
+    );
+}
+
+#[test]
+fn nobody_who_listens_is_inconclusive_and_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    drop(listener);
+    let reason = reason(&[&address]);
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: connection refused"
+    );
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_inconclusive_and_named() {
+    // RFC 6761: this top-level domain has no names.
+    let reason = reason(&["http://nobody.invalid/"]);
+    assert!(
+        reason.contains("the name nobody.invalid does not resolve"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn what_is_not_http_is_inconclusive() {
+    for answer in [
+        "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+        "HTTP/2.0 200 OK\r\n\r\n".to_owned(),
+        format!("HTTP/1.1 200 OK\r\nLong: {}\r\n\r\n", "x".repeat(100_000)),
+        format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(1000)),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnine\r\n".to_owned(),
+    ] {
+        let shown = answer[..40.min(answer.len() - 1)].to_owned();
+        let address = serve(move |stream, _| {
+            write(&stream, &answer);
+            pause(Duration::from_millis(100));
+        });
+        let reason = reason(&[&address.to_string()]);
+        assert!(
+            reason.starts_with("the single (baseline) request failed: "),
+            "{shown}: {reason}"
+        );
+    }
+}
+
+#[test]
+fn a_head_or_a_body_without_an_end_costs_the_time_out_and_no_more() {
+    for head in ["HTTP/1.1 200 OK\r\nEndless: ", "HTTP/1.1 200 OK\r\n\r\n"] {
+        let slow = head.contains("Endless");
+        let address = serve(move |stream, _| {
+            let mut open = write(&stream, head);
+            let piece = if slow {
+                "x".to_owned()
+            } else {
+                "x".repeat(100_000)
+            };
+            while open {
+                open = write(&stream, &piece);
+                if slow {
+                    pause(Duration::from_millis(20));
+                }
+            }
+        });
+        let start = Instant::now();
+        let reason = reason(&[&address.to_string(), "--timeout=700ms"]);
+        if slow {
+            assert_eq!(reason, "the single (baseline) request failed: timed out");
+        } else {
+            let told = "the response is a stream without an end: ";
+            assert!(reason.starts_with(told), "{reason}");
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+}
+
+#[test]
+fn redirects_are_followed_once_and_where_they_lead_is_measured() {
+    let end = serve(|stream, _| {
+        pause(Duration::from_millis(300));
+        write(&stream, DONE);
+    });
+    let start = serve(move |stream, _| {
+        let to = format!("HTTP/1.1 302 Found\r\nLocation: http://{end}/there?a=b\r\n");
+        write(&stream, to + "Content-Length: 0\r\n\r\n");
+    });
+    let from = format!("http://{start}/");
+    let document = expect(&from, &[], "concurrent", Some(4));
+    assert_eq!(document["url"], format!("http://{end}/there?a=b"));
+    let text = probe(&[&from]);
+    let text = String::from_utf8_lossy(&text.stdout);
+    assert!(text.contains(&format!("{from} redirects.")), "{text}");
+}
+
+#[test]
+fn a_circle_of_redirects_is_inconclusive() {
+    let address = serve(|stream, _| {
+        write(
+            &stream,
+            "HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+        );
+    });
+    let reason = reason(&[&address.to_string()]);
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: more than 20 redirects"
+    );
+}

@@ -1,0 +1,226 @@
+//! What is printed, written and returned.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use holdup_testkit::external::folder;
+use serde_json::Value;
+
+use super::{External, http_server, json, node, probe, url};
+use crate::server::Server;
+
+#[test]
+fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {
+    let server = node();
+    let output = probe(&[&url(&server, "/blocking")]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let at = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("no {part:?}: {text}"))
+    };
+    let order = [
+        at("/blocking\n"),
+        at("█"),
+        at("· waiting  | first byte"),
+        at("Serialized: the 4 requests ran one at a time"),
+        at("- alone: "),
+        at("- k = 4 × alone ÷ at once = "),
+        at("In one piece"),
+        at("What to do:"),
+        at("three cures"),
+        at("accept"),
+    ];
+    assert!(order.is_sorted(), "{text}");
+    assert!(!text.contains('\x1b'), "{text}");
+    let width = text.lines().map(|line| line.chars().count()).max();
+    assert!(width <= Some(80), "{text}");
+}
+
+#[test]
+fn the_exit_code_is_as_expected_or_not() {
+    let server = node();
+    let quick = url(&server, "/quick");
+    for (path, expect, code) in [
+        ("/timer", "concurrent", 0),
+        ("/timer", "limited", 1),
+        ("/blocking", "serialized", 0),
+        ("/blocking", "concurrent", 1),
+    ] {
+        let output = probe(&[&url(&server, path), "--expect", expect, "-n3"]);
+        assert_eq!(output.status.code(), Some(code), "{path} {expect}");
+    }
+    let output = probe(&[&quick, "--expect=concurrent"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(probe(&[&quick]).status.code(), Some(3));
+}
+
+#[test]
+fn wrong_usage_says_what_is_allowed() {
+    for (arguments, told) in [
+        (&["ftp://localhost"][..], "allowed: http, https"),
+        (&["http://"], "empty host"),
+        (&["http://me:secret@localhost"], "Authorization"),
+        (&["localhost", "-n1"], "2..=1000"),
+        (&["localhost", "-n", "many"], "invalid digit"),
+        (&["localhost", "--timeout", "5"], "such as 250ms, 1s or 2m"),
+        (&["localhost", "--timeout", "0s"], "at least 1ms"),
+        (
+            &["localhost", "--expect", "fast"],
+            "concurrent, serialized, limited",
+        ),
+        (&["localhost", "--color", "red"], "auto, always, never"),
+        (&["localhost", "-X", "GET IT"], "use a word such as GET"),
+        (&["localhost", "-H", "nonsense"], "'Name: value'"),
+        (
+            &["localhost", "-H", "Connection: close"],
+            "the prober sets it",
+        ),
+        (&[], "<URL>"),
+    ] {
+        let output = probe(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(told), "{arguments:?}: {error}");
+        assert!(!error.contains("secret"), "{error}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+/// Probes with these soft and hard limits on open files.
+fn limited(soft: u32, hard: u32, arguments: &[&str]) -> Output {
+    let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" probe \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_holdup")])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh runs")
+}
+
+#[test]
+fn the_limit_on_open_files_is_raised_and_more_than_it_allows_is_refused() {
+    let server = node();
+    let url = url(&server, "/timer");
+    let output = limited(30, 116, &[&url, "-n100", "--json"]);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
+    let lanes = &document["phases"][1]["lanes"];
+    let lanes = lanes.as_array().expect("all at once");
+    assert_eq!(lanes.len(), 100);
+    assert!(lanes.iter().all(|lane| lane["status"] == 200), "{lanes:#?}");
+
+    let output = limited(30, 116, &[&url, "-n101"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let told = "-n is 101, but with 116 open files allowed there is room for 100; raise the limit \
+                (ulimit -n) or ask for fewer";
+    assert!(error.contains(told), "{error}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn colours_are_shown_when_asked_for_and_the_picture_is_written() {
+    let server = Server::start(&["--workers=1"]);
+    let folder = folder();
+    let file = folder.join("picture.svg");
+    let stream = format!("{}/coroutine?from=3&period=100ms", server.address);
+    let svg = format!("--svg={}", file.display());
+    let output = probe(&[&stream, "--color=always", &svg]);
+    assert!(output.stdout.contains(&b'\x1b'));
+    let picture = fs::read_to_string(&file).expect("it is written");
+    assert!(picture.starts_with("<svg") && picture.contains("Concurrent: all 4"));
+
+    let nowhere = folder.join("no/such/folder.svg");
+    let output = probe(&[&stream, &format!("--svg={}", nowhere.display())]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("cannot write"), "{error}");
+    fs::remove_dir_all(folder).ok();
+}
+
+#[test]
+fn a_reader_that_has_left_is_no_error() {
+    let server = node();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_holdup"))
+        .args(["probe", &url(&server, "/timer")])
+        .stdout(writer)
+        .stderr(Stdio::inherit())
+        .status()
+        .expect("holdup runs");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn method_headers_and_body_are_sent() {
+    let server = http_server(&["HTTPServer"]);
+    let echo = url(&server, "/echo?status=POST-abc-5");
+    let arguments = [&echo, "-H", "Secret: abc", "-d", "body\n"];
+    // The server answers well only if all three came.
+    let document = json(&arguments);
+    assert_eq!(document["verdict"], "serialized", "{document:#}");
+    let document = json(&arguments[..1]);
+    assert_eq!(document["verdict"], "inconclusive", "{document:#}");
+}
+
+#[test]
+fn a_certificate_that_does_not_verify_is_inconclusive_unless_that_is_allowed() {
+    let folder = folder();
+    // As openssl makes it unless told otherwise, an authority's; and a server's.
+    for kind in ["CA:TRUE", "CA:FALSE"] {
+        let (server, _) = self_signed(&folder, kind);
+        let document = json(&[&format!("https://{}/", server.address)]);
+        let reason = document["reason"].as_str().expect("a reason");
+        let told = "the certificate does not verify: it is self-signed";
+        assert!(reason.contains(told), "{reason}");
+        assert!(reason.contains("--insecure"), "{reason}");
+        assert_eq!(document["verdict"], "inconclusive");
+    }
+
+    let (server, certificate) = self_signed(&folder, "CA:FALSE");
+    let url = format!("https://{}/", server.address);
+    assert_eq!(json(&[&url, "--insecure"])["verdict"], "concurrent");
+
+    let known = Command::new(env!("CARGO_BIN_EXE_holdup"))
+        .args(["probe", &url, "--expect=concurrent"])
+        .env("SSL_CERT_FILE", &certificate)
+        .output()
+        .expect("holdup runs");
+    assert_eq!(known.status.code(), Some(0), "{known:?}");
+
+    // A plain server on the other end.
+    let plain = node();
+    let document = json(&[&format!("https://{}/timer", plain.address)]);
+    let reason = document["reason"].as_str().expect("a reason");
+    assert!(reason.contains("no TLS"), "{reason}");
+    fs::remove_dir_all(folder).ok();
+}
+
+/// Python's own server with a certificate that only it knows, and that certificate's file.
+fn self_signed(folder: &Path, kind: &str) -> (External, PathBuf) {
+    let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args([
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-subj",
+            "/CN=holdup test",
+        ])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args([
+            "-addext",
+            &format!("basicConstraints=critical,{kind}"),
+            "-keyout",
+        ])
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("openssl runs; scripts/test installs it");
+    assert!(made.status.success(), "{made:?}");
+    let paths = [&certificate, &key].map(|path| path.display().to_string());
+    let server = http_server(&["ThreadingHTTPServer", &paths[0], &paths[1]]);
+    (server, certificate)
+}

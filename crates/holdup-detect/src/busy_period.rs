@@ -14,11 +14,19 @@ const ENTRIES: usize = 32;
 /// A share of a hold below which nobody is called its culprit: one in this many.
 const CULPRIT_SHARE: u64 = 100;
 
+/// In the number of a request with a recorded lane: the rest is the lane's number.
+const RECORDED: u64 = 1 << 63;
+
+/// The number of a request with that lane, which no request without one has.
+pub(crate) fn request_of_lane(lane: u64) -> u64 {
+    RECORDED | lane
+}
+
 /// What one request did in one of its parts, or several of one route: a candidate for a
 /// [`Culprit`](super::Culprit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// The request's number on its worker, from 1; 0 for several requests of one route.
+    /// What tells the request from the others of its worker; 0 for several requests of one route.
     pub(crate) request: u64,
     /// The route's number on its worker.
     pub(crate) route: NonZeroU32,
@@ -41,6 +49,11 @@ impl Entry {
             }
             None => entries.push(self),
         }
+    }
+
+    /// The request's lane, if one is recorded.
+    pub(crate) fn lane(&self) -> Option<u64> {
+        (self.request & RECORDED > 0).then_some(self.request & !RECORDED)
     }
 
     fn of_its_route(self) -> Self {
@@ -261,6 +274,16 @@ mod tests {
             stretch((0..200).map(|k| (k + 1, 100 + 2 * k, 102 + 2 * k))).culprits(100 * MS);
         assert_eq!(culprits.len(), 1, "{culprits:?}");
         assert_eq!((culprits[0].polls, culprits[0].busy), (200, 400 * MS));
+    }
+
+    #[test]
+    fn a_culprit_has_its_lane_unless_it_has_none_or_is_several() {
+        let alone = stretch([(request_of_lane(7), 0, 90), (7, 90, 150)]).culprits(100 * MS);
+        let lanes: Vec<_> = alone.iter().map(Entry::lane).collect();
+        assert_eq!(lanes, [Some(7), None]);
+        let many = (0..200).map(|k| (request_of_lane(k + 1), 2 * k, 2 * k + 2));
+        let many = stretch(many).culprits(100 * MS);
+        assert_eq!((many.len(), many[0].lane()), (1, None));
     }
 
     #[test]

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use holdup_model::{Hold, WorkerStatus};
 
 use crate::clock::{Clock, Time};
+use crate::places;
 use crate::record::Recorded;
 use crate::settings::LogLevel;
 use crate::shared::Shared;
 use crate::subscription::Subscription;
 use crate::tasks::{self, Task};
 use crate::threads::{self, Spawner, ThreadHealth, Threads};
-use crate::worker::{self, Worker};
+use crate::worker::Worker;
 use crate::{settings::Settings, stack, start};
 
 /// The longest that an assertion waits for the collector to have its turn.
@@ -112,7 +113,7 @@ impl Detector {
     /// The calling thread as a worker, whose loop runs what `spawn` is given. The first one starts the
     /// collector.
     pub fn worker(&self, spawn: impl Fn(Task)) -> Rc<Worker> {
-        let worker = Worker::current(&self.0);
+        let worker = places::current(&self.0);
         start::start(&self.0);
         tasks::spawn(&worker, spawn);
         worker
@@ -120,7 +121,7 @@ impl Detector {
 
     /// The calling thread's number as a worker. A thread has one from the first time it asks.
     pub fn worker_number(&self) -> usize {
-        worker::number(&self.0)
+        places::number(&self.0)
     }
 
     /// The holds that are over, the oldest first; the last thousand.
@@ -173,7 +174,7 @@ impl Detector {
     /// machine may have run something else, and that are not allowed. Waits up to some seconds until all is
     /// known of them.
     pub fn failing(&self) -> Failing {
-        let own_worker = worker::close_own(&self.0);
+        let own_worker = places::close_own(&self.0);
         let threshold = self.threshold();
         let fails = |recorded: &Recorded| {
             let busy = if own_worker == Some(recorded.hold.worker) {

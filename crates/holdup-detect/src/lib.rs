@@ -22,7 +22,7 @@
 //!   worker shows to others.
 //! - [`record`], [`samples`], [`lasting`], [`memory`], [`lanes`], [`subscription`], [`oversleep`],
 //!   [`settings`], [`threads`]: what becomes of it, gathered in [`shared`].
-//! - [`worker`], [`request`], [`tasks`]: the worker's side. [`observe`], [`collector`]: the side of the others.
+//! - [`worker`], [`places`], [`request`], [`tasks`]: the worker's side. [`observe`], [`collector`]: the side of the others.
 //! - [`outlets`], [`sink`]: from the collector to the other threads. [`start`] starts them all.
 
 #![forbid(unsafe_code)]
@@ -39,6 +39,7 @@ mod memory;
 mod observe;
 mod outlets;
 mod oversleep;
+mod places;
 mod record;
 mod request;
 mod routes;

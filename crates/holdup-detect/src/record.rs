@@ -62,6 +62,7 @@ impl Recorded {
             let route = record.state.routes.get(entry.route);
             let busy = Duration::from_nanos(entry.busy);
             let mut culprit = Culprit::new(route.method, route.pattern, entry.part, busy);
+            culprit.lane = entry.lane();
             culprit.polls = entry.polls;
             culprit
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use holdup_model::Part;
 
+use crate::busy_period;
 use crate::lanes::{LaneEvent, Opened};
 use crate::worker::Worker;
 
@@ -19,7 +20,8 @@ const PATH_RECORDED: usize = 1024;
 #[derive(Debug)]
 pub struct Request {
     worker: Rc<Worker>,
-    /// Its number on the worker, from 1; 0 within another watched service, which counts it.
+    /// What tells it from the others of its worker; 0 within another watched service, which counts it. It
+    /// says which lane it has, if it has one.
     number: u64,
     /// The lane that is recorded for it; 0 when there was no subscription when it came.
     lane: u64,
@@ -49,8 +51,6 @@ impl Request {
     ) -> Self {
         let (mut number, mut lane) = (0, 0);
         if worker.depth.get() == 0 {
-            number = worker.requests.get() + 1;
-            worker.requests.set(number);
             worker.state.set_open(worker.state.open() + 1);
             if worker.lanes().is_listening() {
                 let (path, peer) = seen(worker.records_query());
@@ -62,6 +62,12 @@ impl Request {
                 }));
                 lane = worker.lanes().begin(worker.now(), opened);
             }
+            number = if lane > 0 {
+                busy_period::request_of_lane(lane)
+            } else {
+                worker.requests.set(worker.requests.get() + 1);
+                worker.requests.get()
+            };
         }
         Self {
             worker: Rc::clone(worker),

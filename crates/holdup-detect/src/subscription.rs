@@ -1,7 +1,6 @@
 //! Events on their way to those who subscribed.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use holdup_model::Event;
@@ -47,20 +46,12 @@ impl Events {
 /// hold that lasts already.
 ///
 /// A slow subscriber loses its oldest events; it never delays the others.
+#[derive(Debug)]
 pub struct Subscription {
     first: VecDeque<Event>,
     events: broadcast::Receiver<Event>,
     listeners: Arc<Listeners>,
     chunks: bool,
-}
-
-impl fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("waiting", &(self.first.len() + self.events.len()))
-            .field("chunks", &self.chunks)
-            .finish()
-    }
 }
 
 impl Subscription {

@@ -219,17 +219,17 @@ mod tests {
     fn a_thread_that_panics_is_started_again_and_one_that_ends_is_said_to_have_ended() {
         let threads = Threads::new(system());
         let (send, receive) = mpsc::channel::<bool>();
-        let (seen, sees) = mpsc::channel();
+        let (answer, answers) = mpsc::channel();
         let body = move |again: bool| {
             while let Ok(panics) = receive.recv() {
-                seen.send(again).expect("the test waits");
+                answer.send(again).expect("the test waits");
                 assert!(!panics, "on purpose");
             }
         };
         threads.start("one", body).expect("a thread");
         let after = |panics| {
             send.send(panics).expect("it runs");
-            sees.recv().expect("it runs")
+            answers.recv().expect("it runs")
         };
         assert!(!after(false));
         assert_eq!(states(&threads), [("one", ThreadState::Running)]);

@@ -1,9 +1,7 @@
 //! One worker's own side: what it is in the middle of, and where its loop turns.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -15,44 +13,7 @@ use crate::lanes::Lanes;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
 use crate::shared::Shared;
-use crate::stack;
 use crate::worker_state::WorkerState;
-
-thread_local! {
-    /// What this thread is to each detector that it serves or served, by the detector's number.
-    static PLACES: RefCell<HashMap<u64, Place>> = RefCell::new(HashMap::new());
-}
-
-/// A thread's place: its number as a worker stays, also from one app to the next.
-struct Place {
-    number: usize,
-    /// None when it only asked for its number.
-    worker: Option<Weak<Worker>>,
-}
-
-/// The calling thread's number as a worker.
-pub(crate) fn number(shared: &Shared) -> usize {
-    PLACES.with_borrow_mut(|places| {
-        let new = || Place {
-            number: shared.workers.next_number(),
-            worker: None,
-        };
-        places.entry(shared.number).or_insert_with(new).number
-    })
-}
-
-/// The calling thread's number, if it is or was a worker, as it is in the test harness. Its work so far is
-/// then closed, though its loop may not have turned since.
-pub(crate) fn close_own(shared: &Shared) -> Option<usize> {
-    let (number, worker) = PLACES.with_borrow(|places| {
-        let place = places.get(&shared.number)?;
-        Some((place.number, place.worker.clone()?))
-    })?;
-    if let Some(worker) = worker.upgrade() {
-        worker.close_at_last_poll();
-    }
-    Some(number)
-}
 
 /// One worker of one detector. All its services, wherever they stand in the app, share it.
 #[derive(Debug)]
@@ -76,19 +37,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// This thread as a worker: the one that it already is, or a new one.
-    pub(crate) fn current(shared: &Arc<Shared>) -> Rc<Self> {
-        let number = number(shared);
-        let known =
-            PLACES.with_borrow(|places| places.get(&shared.number)?.worker.as_ref()?.upgrade());
-        if let Some(worker) = known {
-            return worker;
-        }
-        stack::prepare_thread();
+    /// A worker on the calling thread.
+    pub(crate) fn new(shared: &Arc<Shared>, number: usize) -> Self {
         let clock = &shared.clock;
         let state = WorkerState::new(number, clock);
         shared.workers.add(&state);
-        let worker = Rc::new(Self {
+        Self {
             names: RefCell::new(Names::new(Arc::clone(&state.routes))),
             shared: Arc::clone(shared),
             state,
@@ -100,13 +54,7 @@ impl Worker {
             cpu: Cell::new((clock.thread_cpu(), clock.now())),
             gap: RefCell::default(),
             requests: Cell::new(0),
-        });
-        let place = Place {
-            number,
-            worker: Some(Rc::downgrade(&worker)),
-        };
-        PLACES.with_borrow_mut(|places| places.insert(shared.number, place));
-        worker
+        }
     }
 
     /// The number by which requests name their route.

@@ -15,6 +15,9 @@ pub struct Culprit {
     pub method: String,
     /// The pattern of its route, such as `/users/{id}`; `unmatched` where no route matched.
     pub route: String,
+    /// The number of its lane, as in [`Event::Opened`](super::Event::Opened). `None` where none was recorded,
+    /// because nobody was subscribed when the request came, and where several requests are summed up.
+    pub lane: Option<u64>,
     /// Which part of answering it.
     pub part: Part,
     /// How many times that part was polled in this hold, from the first poll that took its time.
@@ -59,6 +62,7 @@ impl Culprit {
         Self {
             method: method.into(),
             route: route.into(),
+            lane: None,
             part,
             polls: 1,
             busy,
@@ -74,6 +78,7 @@ impl fmt::Display for Culprit {
             part,
             polls,
             busy,
+            ..
         } = self;
         let times = if *polls == 1 { "poll" } else { "polls" };
         write!(

@@ -33,6 +33,7 @@
 //! # fn main() {}
 //! ```
 
+mod apps;
 mod frame;
 mod function;
 mod known;

@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
+use super::apps::Apps;
 use super::frame::Frame;
 use super::function::{CLOSURE, clean};
-use super::reading::Apps;
 
 /// What a handler is called of which no name is known.
 pub const HANDLER: &str = "the handler";

@@ -31,6 +31,7 @@ fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
     let told = events.until("the worker is held", |m| is(m, "held"));
     let hold = &told["hold"];
     assert_eq!(hold["culprits"][0]["route"], "/blocking");
+    assert_eq!(hold["culprits"][0]["lane"], opened["lane"]);
     assert!(
         hold["ongoing"] == true
             && hold["sentence"]

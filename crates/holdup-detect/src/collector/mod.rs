@@ -3,7 +3,9 @@
 //! code, so nothing keeps it from looking at the workers.
 
 mod activity;
+mod figures;
 mod lock_holder;
+mod publish;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -14,11 +16,13 @@ use std::sync::{Arc, Once, Weak};
 use std::thread;
 use std::time::Duration;
 
-use holdup_model::{Culprit, Event, Hold};
+use holdup_model::{Event, Hold};
 
+use self::figures::Figures;
+use self::publish::{released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
 use crate::clock::Clock;
-use crate::outlets::{Figure, LogEntry, Outlets};
+use crate::outlets::{LogEntry, Outlets};
 use crate::oversleep::Lateness;
 use crate::record::HoldId;
 use crate::shared::Shared;
@@ -30,9 +34,6 @@ const LOOKS: u64 = 4;
 
 /// How often at most, and at least: often enough for a page that is drawn live.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
-
-/// How often at most the metrics are told of polls alone.
-const FIGURES: Duration = Duration::from_millis(250);
 
 /// The longest that the end of a hold waits for the names of its stacks.
 const NAMES: Duration = Duration::from_secs(2);
@@ -68,15 +69,6 @@ pub(crate) struct Collector {
     /// Whether a stack did not come in this look: to wait for another one would take too long.
     has_missed: bool,
     figures: Figures,
-}
-
-/// What the metrics were told.
-#[derive(Debug, Default)]
-struct Figures {
-    at: Duration,
-    polls: u64,
-    held: usize,
-    workers: usize,
 }
 
 impl Collector {
@@ -119,8 +111,11 @@ impl Collector {
         self.lateness.note(&shared.oversleeps);
         self.take_closed(shared, outlets);
         self.release_named(shared, outlets);
-        self.withdraw(shared, outlets, &states);
-        self.tell_figures(shared, outlets, held, states.len());
+        withdraw_gone(shared, outlets, &states);
+        let (polls, now) = (shared.workers.polls(), shared.elapsed());
+        if let Some(figure) = self.figures.update(polls, held, states.len(), now) {
+            outlets.metrics.send(figure);
+        }
         shared.lanes.drain(
             |at| shared.since_origin(at),
             |event| shared.events.publish(event),
@@ -311,63 +306,5 @@ impl Collector {
                 released(shared, outlets, hold);
             }
         }
-    }
-
-    /// Withdraws the holds that are over, though nothing came of them.
-    fn withdraw(&mut self, shared: &Shared, outlets: &Outlets, states: &[Arc<WorkerState>]) {
-        let mut lasting = shared.lasting();
-        for hold in lasting.withdraw(|id| shared.is_any_in(states, id)) {
-            withdrawn(shared, outlets, hold);
-        }
-    }
-
-    fn tell_figures(&mut self, shared: &Shared, outlets: &Outlets, held: usize, workers: usize) {
-        let (polls, now) = (shared.workers.polls(), shared.elapsed());
-        let told = &self.figures;
-        let is_due = polls != told.polls && now.saturating_sub(told.at) >= FIGURES;
-        if is_due || (held, workers) != (told.held, told.workers) {
-            self.figures = Figures {
-                at: now,
-                polls,
-                held,
-                workers,
-            };
-            outlets.metrics.send(Figure::Workers {
-                polls,
-                held,
-                workers,
-            });
-        }
-    }
-}
-
-fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
-    shared.lasting().fill(&mut hold);
-    shared.memory.complete(&hold);
-    if !shared.settings.allows(&hold) {
-        let hold = hold.clone();
-        outlets.log.send(LogEntry::Released { hold });
-    }
-    outlets.metrics.send(Figure::Hold(hold.clone()));
-    outlets.callbacks.send(hold.clone());
-    let mut lasting = shared.lasting();
-    lasting.remove(HoldId::of(&hold));
-    shared.events.publish(Event::Released(hold));
-}
-
-/// Of a hold that was removed from those that last, which are still locked.
-fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
-    let id = HoldId::of(&hold);
-    outlets.log.send(LogEntry::Withdrawn { id });
-    shared.events.publish(Event::Withdrawn(hold));
-}
-
-/// Who holds the worker, in a few words.
-fn who(hold: &Hold) -> String {
-    let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
-    match hold.culprits.as_slice() {
-        [] => "something outside the watched requests".to_owned(),
-        [only] => name(only),
-        [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
     }
 }

@@ -1,0 +1,50 @@
+//! The end of a hold, on its way to all who are to know of it.
+
+use std::sync::Arc;
+
+use holdup_model::{Culprit, Event, Hold};
+
+use crate::outlets::{Figure, LogEntry, Outlets};
+use crate::record::HoldId;
+use crate::shared::Shared;
+use crate::worker_state::WorkerState;
+
+/// A hold is over, and all is known of it.
+pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
+    shared.lasting().fill(&mut hold);
+    shared.memory.complete(&hold);
+    if !shared.settings.allows(&hold) {
+        let hold = hold.clone();
+        outlets.log.send(LogEntry::Released { hold });
+    }
+    outlets.metrics.send(Figure::Hold(hold.clone()));
+    outlets.callbacks.send(hold.clone());
+    let mut lasting = shared.lasting();
+    lasting.remove(HoldId::of(&hold));
+    shared.events.publish(Event::Released(hold));
+}
+
+/// Withdraws the holds that are over, though nothing came of them.
+pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<WorkerState>]) {
+    let mut lasting = shared.lasting();
+    for hold in lasting.withdraw(|id| shared.is_any_in(states, id)) {
+        withdrawn(shared, outlets, hold);
+    }
+}
+
+/// Of a hold that was removed from those that last, which are still locked.
+pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
+    let id = HoldId::of(&hold);
+    outlets.log.send(LogEntry::Withdrawn { id });
+    shared.events.publish(Event::Withdrawn(hold));
+}
+
+/// Who holds the worker, in a few words.
+pub(super) fn who(hold: &Hold) -> String {
+    let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
+    match hold.culprits.as_slice() {
+        [] => "something outside the watched requests".to_owned(),
+        [only] => name(only),
+        [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+    }
+}

@@ -1,0 +1,63 @@
+//! Which worker a thread is, by detector.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use crate::shared::Shared;
+use crate::stack;
+use crate::worker::Worker;
+
+thread_local! {
+    /// What this thread is to each detector that it serves or served, by the detector's number.
+    static PLACES: RefCell<HashMap<u64, Place>> = RefCell::new(HashMap::new());
+}
+
+/// A thread's place: its number as a worker stays, also from one app to the next.
+struct Place {
+    number: usize,
+    /// None when it only asked for its number.
+    worker: Option<Weak<Worker>>,
+}
+
+/// The calling thread's number as a worker.
+pub(crate) fn number(shared: &Shared) -> usize {
+    PLACES.with_borrow_mut(|places| {
+        let new = || Place {
+            number: shared.workers.next_number(),
+            worker: None,
+        };
+        places.entry(shared.number).or_insert_with(new).number
+    })
+}
+
+/// The calling thread's number, if it is or was a worker, as it is in the test harness. Its work so far is
+/// then closed, though its loop may not have turned since.
+pub(crate) fn close_own(shared: &Shared) -> Option<usize> {
+    let (number, worker) = PLACES.with_borrow(|places| {
+        let place = places.get(&shared.number)?;
+        Some((place.number, place.worker.clone()?))
+    })?;
+    if let Some(worker) = worker.upgrade() {
+        worker.close_at_last_poll();
+    }
+    Some(number)
+}
+
+/// The calling thread as a worker: the one that it already is, or a new one.
+pub(crate) fn current(shared: &Arc<Shared>) -> Rc<Worker> {
+    let number = number(shared);
+    let known = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.as_ref()?.upgrade());
+    if let Some(worker) = known {
+        return worker;
+    }
+    stack::prepare_thread();
+    let worker = Rc::new(Worker::new(shared, number));
+    let place = Place {
+        number,
+        worker: Some(Rc::downgrade(&worker)),
+    };
+    PLACES.with_borrow_mut(|places| places.insert(shared.number, place));
+    worker
+}

@@ -228,8 +228,8 @@ fn verdict() -> impl clap::builder::TypedValueParser<Value = Kind> {
     let kinds = [Kind::Concurrent, Kind::Serialized, Kind::Limited];
     let names = PossibleValuesParser::new(["concurrent", "serialized", "limited"]);
     names.map(move |name| {
-        let named = kinds.into_iter().find(|kind| kind.to_string() == name);
-        named.unwrap_or(Kind::Inconclusive)
+        let kind = kinds.into_iter().find(|kind| kind.to_string() == name);
+        kind.unwrap_or(Kind::Inconclusive)
     })
 }
 

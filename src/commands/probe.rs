@@ -51,7 +51,7 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
         );
         return Err(error.into());
     }
-    let target = Target::parse(&options.url).map_err(flags::bad_url)?;
+    let target = Target::parse(&options.url).map_err(|error| flags::bad_url(&error))?;
     let mut request = Request::default();
     if let Some(body) = &options.body {
         request = request.method("POST")?.body(body.as_str());

@@ -4,7 +4,7 @@ use holdup_probe::{BadUrl, Report};
 use holdup_verdict::Reason;
 
 /// A URL that cannot be probed.
-pub(super) fn bad_url(error: BadUrl) -> String {
+pub(super) fn bad_url(error: &BadUrl) -> String {
     match error {
         BadUrl::Credentials => format!("{error}: -H 'Authorization: …'"),
         _ => error.to_string(),

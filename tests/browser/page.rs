@@ -125,7 +125,7 @@ async fn coroutine_lanes_are_answered_side_by_side() {
 #[tokio::test]
 async fn each_button_gives_its_verdict_beside_the_line_that_differs() {
     let (_server, browser) = open(Kind::Chromium, &[]).await;
-    browser.fill("#period", "200ms").await;
+    browser.fill("[data-parameter=period]", "200ms").await;
     let expected = [
         (
             "blocking",

@@ -15,11 +15,8 @@ use loom::sync::Arc;
 use loom::thread;
 
 /// The states that the cell goes through below: nothing, a poll of the first request, and one of the second.
-const STATES: [(u64, u64, u64, u64, u64); 3] = [
-    (0, 0, 0, 0, 0),
-    (7, 1, 10, 0, 0),
-    (8, 2, 20, 0, 0),
-];
+const STATES: [(u64, u64, u64, u64, u64); 3] =
+    [(0, 0, 0, 0, 0), (7, 1, 10, 0, 0), (8, 2, 20, 0, 0)];
 
 fn state(snapshot: Snapshot) -> (u64, u64, u64, u64, u64) {
     let Snapshot {

@@ -44,6 +44,20 @@ async fn a_link_on_another_sites_page_leads_to_it() {
 }
 
 #[tokio::test]
+async fn before_there_are_requests_it_shows_what_to_try() {
+    let (server, browser) = open(Kind::Chromium, &[]).await;
+    browser.wait_for("#empty #curl").await;
+    let port = server.address.port();
+    let commands = [1, 2].map(|x| format!("curl -N 'http://127.0.0.1:{port}/blocking?x={x}'"));
+    let shown = browser.text("#empty").await;
+    for text in [&commands[0], &commands[1], "In two terminals"] {
+        assert!(shown.contains(text), "{shown}");
+    }
+    browser.screenshot("console-empty").await;
+    browser.finish().await;
+}
+
+#[tokio::test]
 async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     // For the picture: what it looks like when nobody is in the way.

@@ -41,7 +41,7 @@
 //!
 //! # More on the page
 //!
-//! A [`Section`] adds HTML and a script of the app's own to the page, and [`Builder::intro`] says what to
+//! A [`Section`] adds HTML and a script of the app's own to the page, and [`Builder::intro`] shows what to
 //! try first. How much a console keeps and serves is bounded: [`Builder::lanes`] and the methods after it
 //! set the bounds.
 //!
@@ -65,15 +65,15 @@
 //!
 //! There is no password. On a loopback address only this machine reaches it. Elsewhere everybody
 //! who reaches the port sees routes, paths and client addresses; paths are without their query
-//! unless [`Watch::record_query`](holdup_watch::Watch::record_query) says otherwise.
+//! unless [`Watch::record_query`](holdup_watch::Watch::record_query) includes it.
 //!
 //! Pages of other sites, open in the same browser, do not get in:
 //!
 //! - A site can have its own name lead to this machine (DNS rebinding). So a request is answered only
 //!   when its host is an IP address, `localhost`, a name that ends in `.localhost`, or one that
 //!   [`Builder::allow_host`] names; others get 403, and a request without a host gets 400.
-//! - What a browser says another site's page asks for (`Sec-Fetch-Site`, `Origin`) gets 403, except
-//!   for a link to `/`: it could not be read, but would take the places of readers.
+//! - A request that another site's page makes, as the browser reports it (`Sec-Fetch-Site`, `Origin`), gets
+//!   403, except for a link to `/`. The page could not read the answer, but it would take a reader's place.
 //! - Only the page itself can start a probe, one at a time, and of no other URL than the buttons'.
 //!
 //! # What it costs

@@ -21,7 +21,7 @@ pub(super) struct Site {
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
     pub(super) metrics: PrometheusHandle,
-    /// Where a browser finds the app, if anybody said where the app is.
+    /// Where a browser finds the app, if that is known.
     pub(super) app: Option<Seen>,
     /// Whether the page may ask the app.
     pub(super) connects_to_app: bool,

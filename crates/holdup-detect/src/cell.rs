@@ -111,7 +111,8 @@ impl Cell {
         (0..TRIES).find_map(|_| self.try_read(&beside))
     }
 
-    fn try_read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
+    /// One try.
+    pub(crate) fn try_read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
         let version = self.version.load(Ordering::Acquire);
         let snapshot = Snapshot {
             work: self.work.load(Ordering::Relaxed),

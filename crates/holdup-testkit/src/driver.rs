@@ -2,21 +2,16 @@
 
 mod chromium;
 mod firefox;
+mod home;
 mod http;
 mod marionette;
-
-use std::env;
-use std::fmt;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{self, Command};
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod refused;
 
 use serde_json::{Value, json};
 
 use self::http::WebDriver;
 use self::marionette::Marionette;
+pub(crate) use self::refused::Refused;
 use crate::external::External;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,30 +57,6 @@ pub(crate) const DEV_TOOLS: Name = name("", "POST", "/goog/cdp/execute");
 /// Chromium only: what its console showed since it was asked last.
 pub(crate) const LOG: Name = name("", "POST", "/se/log");
 
-/// What a browser says instead of a result, or why it says nothing.
-#[derive(Debug)]
-pub(crate) struct Refused(String);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-impl From<&Value> for Refused {
-    /// Of WebDriver's error object.
-    fn from(error: &Value) -> Self {
-        let text = |key: &str| error[key].as_str().unwrap_or_default();
-        Self(format!("{}: {}", text("error"), text("message")))
-    }
-}
-
 enum Session {
     WebDriver(WebDriver),
     Marionette(Marionette),
@@ -101,10 +72,19 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) async fn start(kind: Kind) -> Self {
         let started = match kind {
-            Kind::Chromium => chromium::start().await,
-            Kind::Firefox => firefox::start().await,
+            Kind::Chromium => chromium::start()
+                .await
+                .map(|(process, session)| (process, Session::WebDriver(session))),
+            Kind::Firefox => firefox::start()
+                .await
+                .map(|(process, session)| (process, Session::Marionette(session))),
         };
-        started.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}"))
+        let (process, session) =
+            started.unwrap_or_else(|error| panic!("{kind:?} does not start: {error}"));
+        Self {
+            session,
+            _process: process,
+        }
     }
 
     /// Runs a command, and returns the value that it results in.
@@ -130,7 +110,7 @@ impl Driver {
         let found = self.run(name, parameters).await?;
         let id = found[ELEMENT].as_str();
         id.map(str::to_owned)
-            .ok_or_else(|| Refused(format!("no element: {found}")))
+            .ok_or_else(|| Refused::new(format!("no element: {found}")))
     }
 
     pub(crate) async fn execute(
@@ -141,22 +121,4 @@ impl Driver {
         self.run(&EXECUTE, json!({ "script": script, "args": arguments }))
             .await
     }
-}
-
-/// Where the browser keeps everything, its profile included. Not below the build's folder: the
-/// path of a Unix socket has to be short.
-fn temporary() -> PathBuf {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = env::temp_dir().join(format!("holdup-browser-{}-{number}", process::id()));
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
-
-fn at_home(mut command: Command, folder: &Path) -> Command {
-    command.env("HOME", folder).env("TMPDIR", folder);
-    for elsewhere in ["XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
-        command.env_remove(elsewhere);
-    }
-    command
 }

@@ -19,7 +19,7 @@ impl Verdict {
         self.steps.len() == 2 || doubted && self.kind != Kind::Inconclusive
     }
 
-    /// How long to wait before the requests are measured once more: a limit on the rate is used up after the
+    /// How long to wait before the requests are measured once more: a rate limit is used up after the
     /// first measurement, and needs the time to get back what it gives at first.
     pub fn pause_before_confirmation(&self) -> Duration {
         match self.reason {

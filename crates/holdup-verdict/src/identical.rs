@@ -149,8 +149,8 @@ pub fn identical(
 ) -> Identical {
     let (unique_verdict, same_verdict) = (unique.verdict, same.verdict);
     let (unique, same) = (unique.timeline, same.timeline);
-    let once = asked_again.and_then(|again| answered_once(alone, unique, same, again));
-    if let Some(evidence) = once {
+    let evidence = asked_again.and_then(|again| answered_once(alone, unique, same, again));
+    if let Some(evidence) = evidence {
         return Identical::new(IdenticalKind::AnsweredOnce, same_verdict, evidence);
     }
     let (kind, sentence) = match (unique_verdict.kind, same_verdict.kind) {
@@ -184,7 +184,7 @@ pub fn identical(
                 unique_verdict.at_a_time.unwrap_or_default(),
             ),
         ),
-        (one, other) if one == other => (
+        (kind, same) if kind == same => (
             IdenticalKind::Same,
             "Identical URLs ran just as unique ones did. If two browser tabs of the same URL wait for each \
              other, it is the browser that holds the second one back."
@@ -236,23 +236,29 @@ fn answered_once(
             HumanDuration(solo),
         ));
     }
-    // Bodies that all differ, whenever unique URLs are asked together, do not become equal by
-    // chance or because a clock in them counts whole seconds.
-    let differ = |place: usize, lane: &Lane| {
-        let mut others = unique.lanes[place + 1..].iter();
-        others.all(|other| !lane.same_body(other))
-    };
-    let mut lanes = unique.lanes.iter().enumerate();
-    let all_differ = unique.lanes.len() > 1 && lanes.all(|(place, lane)| differ(place, lane));
-    let first = &same.lanes[0];
-    let one_body = same.lanes.iter().all(|lane| lane.same_body(first));
-    (all_differ && one_body && first.bytes() > 0 && !before.same_body(again)).then(|| {
+    (bodies_count(unique, same) && !before.same_body(again)).then(|| {
         format!(
             "Identical URLs are answered once for all: all {} answers had the same body, although the \
              same URL asked at another time got another body.",
             same.lanes.len(),
         )
     })
+}
+
+/// Whether it means something if a URL that is asked again gets another body. Bodies that all differ,
+/// whenever unique URLs are asked together, do not become equal by chance or because a clock in them
+/// counts whole seconds.
+pub(super) fn bodies_count(unique: &Timeline, same: &Timeline) -> bool {
+    let differ = |place: usize, lane: &Lane| {
+        let mut others = unique.lanes[place + 1..].iter();
+        others.all(|other| !lane.same_body(other))
+    };
+    let mut lanes = unique.lanes.iter().enumerate();
+    let all_differ = unique.lanes.len() > 1 && lanes.all(|(place, lane)| differ(place, lane));
+    let Some(first) = same.lanes.first().filter(|first| first.bytes() > 0) else {
+        return false;
+    };
+    all_differ && same.lanes.iter().all(|lane| lane.same_body(first))
 }
 
 /// Whether at least half of the requests for the same URL waited.

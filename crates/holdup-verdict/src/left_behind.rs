@@ -201,7 +201,7 @@ pub fn judge_left_behind(
     if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
         return None;
     }
-    // A limit on the rate lets them through at the same distance, and nothing is left behind then.
+    // A rate limit lets them through at the same distance, and nothing is left behind then.
     let times = at_once.lanes.iter().filter_map(Lane::duration);
     let maybe_rate = is_longer(times.max()?, answer);
     let reason = Reason::LeftBehind {
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(LeftBehind::suspected(&one(1), &[absurd.clone()]), None);
         let never = LeftBehind::suspected_after(&lanes(&[1]), &vec![absurd; 2].into());
         assert_eq!(never, None);
-        // A cold start hides it from the look-ahead; the next round shows it.
+        // A cold start hides it from the warm-up; the next round shows it.
         let alone = lanes(&[301, 302]);
         let after = |times: &[u64]| LeftBehind::suspected_after(&alone, &lanes(times).into());
         assert!(after(&[1210, 1211, 1212, 1213]).is_some());
@@ -359,7 +359,7 @@ mod tests {
     fn only_one_at_a_time_can_be_read_from_the_request_after_all() {
         let alone = lanes(&[302, 302]);
         let together = || Timeline::from(vec![one(3); 8]);
-        // Each is blocked by the one before, or let through by a limit on the rate.
+        // Each is blocked by the one before, or let through by a rate limit.
         let stairs =
             || Timeline::from((0..8).map(|place| one(2 + 300 * place)).collect::<Vec<_>>());
         for (at_once, next, serialized) in [
@@ -381,7 +381,7 @@ mod tests {
                 (Kind::Serialized, Some(1))
             );
             assert!(!verdict.advice.is_empty());
-            let rate = verdict.sentence.contains("limit on the rate");
+            let rate = verdict.sentence.contains("rate limit");
             assert_eq!(rate, at_once == stairs(), "{}", verdict.sentence);
         }
     }

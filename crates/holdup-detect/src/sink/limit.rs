@@ -157,7 +157,7 @@ mod tests {
         let summary = Summary {
             route: "GET /report".to_owned(),
             holds: 88,
-            within: MS * 10_300,
+            within: MS * 10_000,
         };
         assert_eq!(limit.summaries(MS * 10_300), [summary]);
         assert_eq!(limit.next_summary(MS * 10_300), None);

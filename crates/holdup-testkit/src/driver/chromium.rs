@@ -4,8 +4,9 @@ use std::process::Command;
 
 use serde_json::json;
 
+use super::home::{at_home, temporary};
 use super::http::WebDriver;
-use super::{Driver, Refused, Session, at_home, temporary};
+use super::refused::Refused;
 use crate::external::External;
 
 /// It asks for a free port of IPv6 and then takes the same of IPv4, which may be somebody else's:
@@ -28,7 +29,7 @@ fn chromedriver() -> External {
     panic!("chromedriver found no free port ten times");
 }
 
-pub(super) async fn start() -> Result<Driver, Refused> {
+pub(super) async fn start() -> Result<(External, WebDriver), Refused> {
     let process = chromedriver();
     let arguments = [
         "--headless",
@@ -48,8 +49,5 @@ pub(super) async fn start() -> Result<Driver, Refused> {
         "pageLoadStrategy": "none",
     });
     let session = WebDriver::begin(process.address, capabilities).await?;
-    Ok(Driver {
-        session: Session::WebDriver(session),
-        _process: process,
-    })
+    Ok((process, session))
 }

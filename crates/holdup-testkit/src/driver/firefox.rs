@@ -7,8 +7,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::home::{at_home, temporary};
 use super::marionette::Marionette;
-use super::{Driver, Refused, Session, at_home, temporary};
+use super::refused::Refused;
 use crate::external::External;
 
 /// What a profile of the tests has in another way than a user's. With Marionette on, Firefox sets most
@@ -63,7 +64,7 @@ fn write_profile(folder: &Path) {
     fs::write(folder.join("user.js"), lines).expect("it is writable");
 }
 
-pub(super) async fn start() -> Result<Driver, Refused> {
+pub(super) async fn start() -> Result<(External, Marionette), Refused> {
     let folder = temporary();
     let profile = folder.join("profile");
     fs::create_dir(&profile).expect("a folder of its own");
@@ -79,8 +80,5 @@ pub(super) async fn start() -> Result<Driver, Refused> {
     // Do not wait for the page to end: it may be a stream.
     let capabilities = json!({ "pageLoadStrategy": "none" });
     let session = Marionette::begin(process.address, capabilities).await?;
-    Ok(Driver {
-        session: Session::Marionette(session),
-        _process: process,
-    })
+    Ok((process, session))
 }

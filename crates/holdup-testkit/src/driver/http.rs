@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::Refused;
+use super::refused::Refused;
 
 pub(super) struct WebDriver {
     connection: BufReader<TcpStream>,
@@ -24,7 +24,7 @@ impl WebDriver {
         let wanted = json!({ "capabilities": { "alwaysMatch": capabilities } });
         let begun = driver.run("POST", "/session", wanted).await?;
         let id = begun["sessionId"].as_str();
-        let id = id.ok_or_else(|| Refused(format!("no session: {begun}")))?;
+        let id = id.ok_or_else(|| Refused::new(format!("no session: {begun}")))?;
         driver.session = format!("/session/{id}");
         Ok(driver)
     }

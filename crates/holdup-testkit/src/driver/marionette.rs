@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::Refused;
+use super::refused::Refused;
 
 pub(super) struct Marionette {
     connection: BufReader<TcpStream>,
@@ -22,14 +22,14 @@ impl Marionette {
         let mut session = Self { connection, id: 0 };
         let hello = session.message().await?;
         if hello["marionetteProtocol"] != 3 {
-            return Err(Refused(format!("another protocol: {hello}")));
+            return Err(Refused::new(format!("another protocol: {hello}")));
         }
         let begun = session.run("WebDriver:NewSession", capabilities.clone());
         let begun = begun.await?;
         for (name, value) in capabilities.as_object().into_iter().flatten() {
             // What Firefox does not know it ignores.
             if begun["capabilities"][name] != *value {
-                return Err(Refused(format!("{name} is not {value}: {begun}")));
+                return Err(Refused::new(format!("{name} is not {value}: {begun}")));
             }
         }
         Ok(session)
@@ -42,7 +42,7 @@ impl Marionette {
         self.connection.write_all(message.as_bytes()).await?;
         let mut answer = self.message().await?;
         if answer[0] != 1 || answer[1] != self.id {
-            return Err(Refused(format!("not the answer to {name}: {answer}")));
+            return Err(Refused::new(format!("not the answer to {name}: {answer}")));
         }
         if !answer[2].is_null() {
             return Err(Refused::from(&answer[2]));

@@ -19,7 +19,7 @@ use super::plan::{Plan, Unique, is_well, shortest};
 use super::policy::LONG_SOLO;
 use super::round::{Ask, Round, RoundKind};
 use crate::confirm::LONGEST_PAUSE;
-use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
+use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, bodies_count, identical};
 use crate::judge::judge;
 use crate::left_behind::{LeftBehind, is_longer};
 use crate::reason::Reason;
@@ -46,12 +46,12 @@ const LATER: u32 = 20;
 /// Where they are asked, nobody waits longer for one of them to begin, or for one that had to queue to end.
 const LATER_MOST: Duration = Duration::from_millis(250);
 
-/// Identical URLs, and beside them some that were asked before.
+/// Identical URLs, and a URL that was asked before once more.
 #[derive(Debug)]
 pub(super) struct Beside {
     pub(super) same: Timeline,
-    /// URLs of the unique round, once more.
-    pub(super) again: Vec<Lane>,
+    first: Option<Lane>,
+    again: Option<Lane>,
 }
 
 impl Beside {
@@ -62,7 +62,7 @@ impl Beside {
         unique: &Timeline,
         verdict: &Verdict,
     ) -> Identical {
-        let unique_ones = Judged {
+        let unique = Judged {
             timeline: unique,
             verdict: &findings.verdict,
         };
@@ -70,9 +70,9 @@ impl Beside {
             timeline: &self.same,
             verdict,
         };
-        let asked_again = unique.lanes.first().zip(self.again.first());
+        let asked_again = self.first.as_ref().zip(self.again.as_ref());
         let asked_again = asked_again.map(|(first, again)| AskedAgain { first, again });
-        identical(&findings.alone, unique_ones, same, asked_again)
+        identical(&findings.alone, unique, same, asked_again)
     }
 }
 
@@ -110,7 +110,7 @@ impl Plan {
         let solo = self.solo(took).await;
         if !is_well(&solo) || had_to_wait(&solo, warm_up) {
             // What was asked so far may be why: the plan in full begins when nothing of it can be left. A
-            // limit on the rate gets back what it gives at first about as fast as it let the others through.
+            // rate limit gets back what it gives at first about as fast as it let the others through.
             let left = solo.duration().unwrap_or_default().saturating_mul(2);
             let recovers = findings.verdict.makespan.unwrap_or_default();
             self.pause_before_next(left.max(recovers).min(LONGEST_PAUSE));
@@ -140,7 +140,7 @@ impl Plan {
         let requests = self.policy.requests;
         let later = (solo.unwrap_or_default() / LATER).min(LATER_MOST);
         let name = format!("same{}", self.number("same"));
-        let mut asks = vec![Ask::now(name); requests];
+        let mut asks = vec![Ask::now(&name); requests];
         asks.extend((0..requests.div_ceil(BESIDE)).map(|place| Ask {
             after: later,
             optional: true,
@@ -149,11 +149,18 @@ impl Plan {
         let round = self.round(RoundKind::Identical, asks, solo);
         let linger = later * 2;
         let mut lanes = self.ask(Round { linger, ..round }).await;
-        let again = lanes.split_off(requests);
-        Beside {
-            same: lanes.into(),
-            again,
+        let mut again = lanes.split_off(requests).into_iter().next();
+        let same = Timeline::from(lanes);
+        let mut first = unique.timeline.lanes.first().cloned();
+        let left = again
+            .as_ref()
+            .is_some_and(|again| again.ended_at().is_none());
+        if left && bodies_count(&unique.timeline, &same) {
+            // It had to wait, so that its body is not known, and it means something.
+            again = Some(self.again(name).await);
+            first = same.lanes.first().cloned();
         }
+        Beside { same, first, again }
     }
 }
 

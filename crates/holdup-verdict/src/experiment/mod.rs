@@ -15,8 +15,8 @@
 //!    unique ones ran at least two at a time. Up to three further rounds of unique and identical ones if
 //!    identical URLs seem to wait for each other.
 //!
-//! A server that takes long is not asked alone if the [rounds together](early) prove that it runs requests at
-//! the same time. If requests take much longer when others went right before, rounds after pauses show what
+//! A server that takes long is not asked alone if the rounds together prove that it runs requests at the same
+//! time ([`Policy::early`]). If requests take much longer when others went right before, rounds after pauses show what
 //! those [leave behind](crate::judge_left_behind).
 //!
 //! ```

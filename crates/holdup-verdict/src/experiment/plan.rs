@@ -176,9 +176,7 @@ impl Plan {
                 return true;
             }
         }
-        let again = self
-            .one(RoundKind::After, name, Duration::ZERO, Some(self.timeout))
-            .await;
+        let again = self.again(name).await;
         let asked_again = same.lanes.first().map(|first| AskedAgain {
             first,
             again: &again,
@@ -256,14 +254,9 @@ impl Plan {
 
     /// One request alone.
     pub(super) async fn solo(&mut self, known: Option<Duration>) -> Lane {
-        let name = self.name("solo");
-        self.one(
-            RoundKind::Solo,
-            name,
-            Duration::ZERO,
-            Some(self.policy.bound(known)),
-        )
-        .await
+        let asks = vec![Ask::now(self.name("solo"))];
+        let round = self.round(RoundKind::Solo, asks, known);
+        self.ask(round).await.remove(0)
     }
 
     /// All at once, each with a URL of its own, which no other round has.
@@ -298,6 +291,13 @@ impl Plan {
             Some(self.timeout),
         )
         .await
+    }
+
+    /// A URL that has been asked, once more.
+    pub(super) async fn again(&mut self, name: String) -> Lane {
+        let timeout = Some(self.timeout);
+        self.one(RoundKind::After, name, Duration::ZERO, timeout)
+            .await
     }
 
     /// A name that there is not yet.

@@ -25,6 +25,10 @@ const IN_PROCESS: usize = 5;
 /// What an experiment asks, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one switches a part of the plan, whatever the others are"
+)]
 pub struct Policy {
     /// How many requests at once.
     pub requests: usize,

@@ -28,7 +28,7 @@ pub(super) fn rate_of(steps: &[usize]) -> Option<usize> {
 }
 
 /// Some at once as fast as alone, and the others at a regular distance that is not the time of one
-/// alone: a limit on the rate if it is longer, a part of the work that is done one at a time if it is
+/// alone: a rate limit if it is longer, a part of the work that is done one at a time if it is
 /// shorter.
 pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
     let burst = times.partition_point(|time| *time <= prompt(solo));

@@ -5,6 +5,10 @@ pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     /// Between 0 and 1.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "only the highest bits are taken"
+    )]
     pub(super) fn roll(&mut self) -> f64 {
         // The step and the mixing of SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -69,6 +69,13 @@ fn a_server_that_takes_long_is_not_asked_alone_where_the_rounds_prove_it_concurr
     assert_eq!(asked, "warm-up, unique 4, identical 4+1");
     assert_eq!(findings.verdict.kind, Kind::Concurrent);
     assert!(server.now <= 3.2, "{}", server.now);
+    // Where bodies say which URL was asked, an answer for all is told by what another one says.
+    let mut server = Server::new(Way::Workers(4), 1.0);
+    server.echo = true;
+    let (asked, findings) = plan(&mut server, Policy::outside(4));
+    assert_eq!(asked, "warm-up, unique 4, identical 4+1, after");
+    let found = findings.identical.expect("it is compared");
+    assert_eq!(found.kind, IdenticalKind::Same);
 }
 
 #[test]

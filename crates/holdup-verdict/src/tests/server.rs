@@ -41,6 +41,8 @@ pub(super) struct Server {
     pub(super) odd: Option<(usize, u16)>,
     /// In this round, two requests are late as if they had waited for a turn.
     pub(super) pause: Option<usize>,
+    /// Whether the body says which URL was asked, and nothing else.
+    pub(super) echo: bool,
     pub(super) dice: Dice,
     pub(super) now: f64,
     /// What was asked, in short.
@@ -67,6 +69,7 @@ impl Server {
             overhead: 0.0,
             odd: None,
             pause: None,
+            echo: false,
             dice: Dice(1),
             now: 0.0,
             asked: Vec::new(),
@@ -121,14 +124,15 @@ impl Server {
         let names: Vec<_> = round.asks.iter().map(|ask| ask.name.as_str()).collect();
         let mut ended = self.ended(&names, &sent);
         if self.cold > 0.0 {
-            ended.iter_mut().for_each(|ended| *ended += self.cold);
+            for ended in &mut ended {
+                *ended += self.cold;
+            }
             self.cold = 0.0;
         }
         if self.pause == Some(number) {
-            ended
-                .iter_mut()
-                .take(2)
-                .for_each(|ended| *ended += self.service);
+            for ended in ended.iter_mut().take(2) {
+                *ended += self.service;
+            }
         }
         let needed = ended
             .iter()
@@ -161,6 +165,7 @@ impl Server {
     fn body(&mut self, name: &str, round: usize) -> String {
         self.answers += 1;
         match self.way {
+            _ if self.echo => name.to_owned(),
             Way::OnceForAll => format!("{name} {round}"),
             _ => format!("{name} {}", self.answers),
         }

@@ -21,7 +21,7 @@ const STEPS: u8 = 4;
 
 /// A probe, as far as it has come.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Trial {
+pub(crate) struct ProbeRun {
     id: u64,
     #[serde(flatten)]
     asked: Asked,
@@ -63,8 +63,8 @@ enum State {
 
 /// Starts probes and knows the last one.
 #[derive(Debug)]
-pub(super) struct Trials {
-    latest: watch::Sender<Option<Trial>>,
+pub(super) struct Runner {
+    latest: watch::Sender<Option<ProbeRun>>,
     started: AtomicU64,
     /// The longest that all rounds of a probe may take.
     longest: Duration,
@@ -74,7 +74,7 @@ pub(super) struct Trials {
 #[derive(Debug)]
 pub(super) struct Busy;
 
-impl Trials {
+impl Runner {
     pub(super) fn new(longest: Duration) -> Self {
         Self {
             latest: watch::Sender::new(None),
@@ -84,34 +84,34 @@ impl Trials {
     }
 
     /// The latest, whenever there is news of it.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Trial>> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
         self.latest.subscribe()
     }
 
-    /// Measures on a thread of its own, and returns the trial's number at once.
+    /// Measures on a thread of its own, and returns the run's number at once.
     pub(super) fn start(self: &Arc<Self>, target: Target, asked: Asked) -> Result<u64, Busy> {
         let id = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let requests = asked.requests;
-        let trial = Trial::new(id, asked);
-        let stop = Arc::clone(&trial.stop);
+        let run = ProbeRun::new(id, asked);
+        let stop = Arc::clone(&run.stop);
         let begun = self.latest.send_if_modified(|latest| {
             if latest
                 .as_ref()
-                .is_some_and(|trial| trial.state == State::Running)
+                .is_some_and(|run| run.state == State::Running)
             {
                 return false;
             }
-            *latest = Some(trial);
+            *latest = Some(run);
             true
         });
         if !begun {
             return Err(Busy);
         }
-        let trials = Arc::clone(self);
+        let runner = Arc::clone(self);
         let run = move || {
-            // A panic is told where it happens; the next one may start all the same.
-            let _guard = Unfinished(&trials, id);
-            trials.run(&target, requests, &stop);
+            // After a panic, which the panic hook reports, the next one may start all the same.
+            let _guard = Unfinished(&runner, id);
+            runner.run(&target, requests, &stop);
         };
         let thread = thread::Builder::new()
             .name("holdup-probe".to_owned())
@@ -124,8 +124,8 @@ impl Trials {
 
     /// Ends the one that is running.
     pub(super) fn stop(&self) {
-        if let Some(trial) = &*self.latest.borrow() {
-            trial.stop.notify_one();
+        if let Some(run) = &*self.latest.borrow() {
+            run.stop.notify_one();
         }
     }
 
@@ -149,7 +149,7 @@ impl Trials {
             }
         });
         match outcome {
-            Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
+            Some(Ok(report)) => self.update(|run| run.finish(&report)),
             Some(Err(_)) => {
                 let why = format!("it took longer than {:#}", HumanDuration(self.longest));
                 self.end(State::Failed, Some(why));
@@ -161,52 +161,52 @@ impl Trials {
     }
 
     fn observe(&self, event: &Event<'_>) {
-        self.update(|trial| match event {
+        self.update(|run| match event {
             Event::Round(round) => {
-                (trial.phase, trial.step) = match round.kind {
+                (run.phase, run.step) = match round.kind {
                     RoundKind::Unique => ("unique", 3),
                     RoundKind::Identical => ("identical", 4),
                     _ => ("solo", 2),
                 };
-                trial.timeout = Some(round.timeout);
-                trial.lanes.clear();
+                run.timeout = Some(round.timeout);
+                run.lanes.clear();
             }
             Event::Progress { timeline, now } => {
-                trial.now = *now;
-                trial.lanes = shown(&timeline.lanes);
+                run.now = *now;
+                run.lanes = shown(&timeline.lanes);
             }
             _ => {}
         });
     }
 
-    fn update(&self, change: impl FnOnce(&mut Trial)) {
+    fn update(&self, change: impl FnOnce(&mut ProbeRun)) {
         self.latest.send_modify(|latest| {
-            if let Some(trial) = latest {
-                change(trial);
+            if let Some(run) = latest {
+                change(run);
             }
         });
     }
 
     fn end(&self, state: State, detail: Option<String>) {
-        self.update(|trial| (trial.state, trial.detail) = (state, detail));
+        self.update(|run| (run.state, run.detail) = (state, detail));
     }
 }
 
-/// When it is dropped, the trial of that number has failed if it still runs.
-struct Unfinished<'a>(&'a Trials, u64);
+/// When it is dropped, the run of that number has failed if it still runs.
+struct Unfinished<'a>(&'a Runner, u64);
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        self.0.update(|trial| {
-            if trial.id == self.1 && trial.state == State::Running {
-                let why = "it ended before its time: a fault of the prober".to_owned();
-                (trial.state, trial.detail) = (State::Failed, Some(why));
+        self.0.update(|run| {
+            if run.id == self.1 && run.state == State::Running {
+                let why = "internal error: the probe stopped unexpectedly".to_owned();
+                (run.state, run.detail) = (State::Failed, Some(why));
             }
         });
     }
 }
 
-impl Trial {
+impl ProbeRun {
     fn new(id: u64, asked: Asked) -> Self {
         Self {
             id,
@@ -246,24 +246,24 @@ mod tests {
 
     #[test]
     fn one_that_ends_leaves_the_next_alone() {
-        let trial = |id| {
+        let run = |id| {
             let asked = Asked {
                 button: 0,
                 requests: 2,
                 values: Values::default(),
             };
-            Some(Trial::new(id, asked))
+            Some(ProbeRun::new(id, asked))
         };
-        let state = |trials: &Trials| trials.latest.borrow().as_ref().map(|trial| trial.state);
-        let trials = Trials::new(Duration::MAX);
-        trials.latest.send_replace(trial(1));
-        let first = Unfinished(&trials, 1);
-        // Its result is told before its thread ends, and somebody starts the next at once.
-        trials.end(State::Done, None);
-        trials.latest.send_replace(trial(2));
+        let state = |runner: &Runner| runner.latest.borrow().as_ref().map(|run| run.state);
+        let runner = Runner::new(Duration::MAX);
+        runner.latest.send_replace(run(1));
+        let first = Unfinished(&runner, 1);
+        // Its result is published before its thread ends, and the next one is started at once.
+        runner.end(State::Done, None);
+        runner.latest.send_replace(run(2));
         drop(first);
-        assert_eq!(state(&trials), Some(State::Running));
-        drop(Unfinished(&trials, 2));
-        assert_eq!(state(&trials), Some(State::Failed));
+        assert_eq!(state(&runner), Some(State::Running));
+        drop(Unfinished(&runner, 2));
+        assert_eq!(state(&runner), Some(State::Failed));
     }
 }

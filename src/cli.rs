@@ -5,12 +5,13 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdup::serve::Settings;
 use holdup_console::host_name;
 use holdup_probe::is_web;
+use holdup_verdict::Kind;
 use url::Url;
 
 const STYLES: Styles = Styles::styled()
@@ -31,7 +32,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the lab: four handlers that count down, one of them blocking
     Serve(Serve),
-    /// Tell whether a server runs requests at the same time
+    /// Measure whether a server runs requests at the same time
     #[command(after_help = PROBE_EXIT_CODES)]
     Probe(Probe),
 }
@@ -40,14 +41,14 @@ const PROBE_EXIT_CODES: &str = "\
 Exit code: 0 concurrent, 1 serialized or limited, 3 inconclusive, 2 wrong usage.
 With --expect: 0 as expected, 1 not; 3 if redirects led to another page, such as a log-in.
 
-{} in the URL's path or query, in a header's value or in the body is where the requests differ: each
-has a label of its own there, and no query is added. {{}} is a plain {}. In a JSON body, {} outside of
-a string is an empty object, and stays one.";
+Each request gets a different label, so that no cache answers it. Put {} into the URL's path or query,
+into a header's value or into the body to say where the label belongs; without {}, it is added as a
+query. Write {{}} for a plain {}. In a JSON body, {} outside of a string stays an empty object.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
-    /// What to ask for; http:// unless it says otherwise. Each request gets a query of its own, or a
-    /// label of its own in the place of {}
+    /// The URL to measure; http:// is assumed if it has no scheme. Each request gets a query of its own,
+    /// or a label of its own in place of {}
     pub(crate) url: String,
 
     /// How many requests at once
@@ -64,10 +65,11 @@ pub(crate) struct Probe {
     pub(crate) svg: Option<PathBuf>,
 
     /// The verdict that makes the exit code 0; any other makes it 1
-    #[arg(long, value_name = "VERDICT")]
-    pub(crate) expect: Option<Expect>,
+    #[arg(long, value_name = "VERDICT", value_parser = verdict())]
+    pub(crate) expect: Option<Kind>,
 
-    /// Longest time for one request [default: 60s, and at once as long as one after the other takes]
+    /// Longest time for one request [default: 60s; for the concurrent rounds, long enough for all
+    /// requests in sequence, up to 10m]
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
 
@@ -98,13 +100,6 @@ pub(crate) struct Probe {
     /// Colours; auto: in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Expect {
-    Concurrent,
-    Serialized,
-    Limited,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -216,18 +211,31 @@ fn address(value: &str) -> Result<SocketAddr, String> {
 }
 
 fn web_url(value: &str) -> Result<Url, String> {
-    let allowed = "allowed: such as http://localhost:9000";
+    let allowed = "use http or https, for example http://localhost:9000";
     let url = Url::parse(value).map_err(|error| format!("{error}; {allowed}"))?;
-    if is_web(&url) {
+    if is_web(url.scheme()) {
         Ok(url)
     } else {
-        Err(format!("its scheme is {}; {allowed}", url.scheme()))
+        Err(format!(
+            "unsupported URL scheme {:?}; {allowed}",
+            url.scheme()
+        ))
     }
+}
+
+/// The verdicts that one can expect.
+fn verdict() -> impl clap::builder::TypedValueParser<Value = Kind> {
+    let kinds = [Kind::Concurrent, Kind::Serialized, Kind::Limited];
+    let names = PossibleValuesParser::new(["concurrent", "serialized", "limited"]);
+    names.map(move |name| {
+        let named = kinds.into_iter().find(|kind| kind.to_string() == name);
+        named.unwrap_or(Kind::Inconclusive)
+    })
 }
 
 fn timeout(value: &str) -> Result<Duration, String> {
     match duration(value)? {
-        Duration::ZERO => Err("a request takes longer; allowed: 1ms and more".to_owned()),
+        Duration::ZERO => Err("must be at least 1ms".to_owned()),
         timeout => Ok(timeout),
     }
 }
@@ -237,9 +245,9 @@ const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn duration(value: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(value)
-        .map_err(|error| format!("{error}; allowed: a duration such as 250ms, 1s or 2m"))?;
+        .map_err(|error| format!("{error}; use a duration such as 250ms, 1s or 2m"))?;
     if duration > DURATION_MAX {
-        return Err("allowed: at most 24h".to_owned());
+        return Err("must be at most 24h".to_owned());
     }
     Ok(duration)
 }

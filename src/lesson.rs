@@ -1,4 +1,4 @@
-//! How each handler waits, as its own source says it.
+//! How each handler waits, in the words of its own source.
 
 /// The handlers, as they were compiled. In each, two marks enclose the lesson.
 const SOURCE: &str = include_str!("handlers.rs");

@@ -33,7 +33,7 @@ pub struct TooMany {
     pub room: Room,
 }
 
-/// How many there is room for, and why. Its text says what to do about it.
+/// How many there is room for, and why. Its text includes the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// The limit on open files.

@@ -1,4 +1,4 @@
-//! The `holdup` program: reads the command line, runs what it asks for, and says how it went.
+//! The `holdup` program: reads the command line, runs the command, and returns its exit code.
 
 mod cli;
 mod commands;

@@ -1,4 +1,4 @@
-//! Puts the lab together: bind, say the real address, run until told to stop.
+//! The server: bind, log the real address, run until it has to stop.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -25,7 +25,7 @@ use holdup_watch::Watch;
 /// then it gets 408.
 ///
 /// actix counts this by a clock that stands still while the worker is held, and looks at the timer
-/// before it looks at what has arrived. With its default of 5 s, whoever waited behind a blocking
+/// before it looks at what has arrived. With its default of 5 s, a request that waited behind a blocking
 /// countdown of five seconds would get 408 instead of its turn. Two of the longest countdowns, or
 /// many short ones, may go before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ const BACKLOG: u32 = 16_384;
 /// that is stopping looks up once a second.
 const CUT_OFF: Duration = Duration::from_millis(1500);
 
-/// What `holdup serve` can be told.
+/// The settings of a lab; those of `holdup serve`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where to listen; port 0 picks a free one.
@@ -134,7 +134,7 @@ impl Lab {
             connections,
         } = Limits::within(limits::open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
-        // A countdown's query has no secrets, and its label tells which is which.
+        // A countdown's query has no secrets, and its label distinguishes the requests.
         let watch = Watch::new().record_query(true);
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let console_port = ConsolePort::default();
@@ -264,7 +264,7 @@ impl Lab {
                 "the grace is over: streams are cut off"
             );
             // Dropping the server drops every worker's connections, except on a worker that is
-            // held and cannot even be told: the end of the process ends it.
+            // held and cannot be reached: the end of the process ends it.
             server.abort();
             let emptied = async {
                 while streams.open() > 0 {

@@ -60,7 +60,7 @@ impl Streams {
     }
 }
 
-/// What tells one stream from another.
+/// What distinguishes one stream from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Counted from 1 since the lab started.

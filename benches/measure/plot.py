@@ -1,4 +1,4 @@
-"""docs/bench.svg: cost a tick and memory a stream, against the number of streams."""
+"""docs/bench.svg: cost per tick and memory per stream, against the number of streams."""
 
 from html import escape
 from math import ceil, floor, log10
@@ -29,7 +29,7 @@ DARK = "text{fill:#f0f6fc}.axis{fill:#9198a1}.grid{stroke:#3d444d}"
 
 def draw(runs, servers, names):
     """`runs` that did not fail; `servers` in the order of the legend."""
-    title = "CPU time a tick and memory a stream, against the number of streams"
+    title = "CPU time per tick and memory per stream, against the number of streams"
     light = "".join(f".{s}{{stroke:{a}}}text.{s},circle.{s}{{fill:{a};stroke:none}}" for s, (a, _) in COLOURS.items())
     dark = "".join(f".{s}{{stroke:{b}}}text.{s},circle.{s}{{fill:{b};stroke:none}}" for s, (_, b) in COLOURS.items())
     parts = [
@@ -38,7 +38,7 @@ def draw(runs, servers, names):
         f"<title>{title}</title>",
         f"<style>{STYLE}{light}@media(prefers-color-scheme:dark){{{DARK}{dark}}}</style>",
     ]
-    figures = [("CPU time a tick, µs", "cpu_us"), ("Memory a stream, KiB", "memory_kib")]
+    figures = [("CPU time per tick, µs", "cpu_us"), ("Memory per stream, KiB", "memory_kib")]
     for left, (heading, figure) in zip(PANELS, figures):
         lines = {server: series(runs, server, figure) for server in servers}
         lines = {server: line for server, line in lines.items() if line}

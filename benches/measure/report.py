@@ -32,10 +32,10 @@ TARGETS = [
 PAGE = """\
 # Benchmarks
 
-What it costs to stream countdowns, one tick a second each: `holdup serve` with `Watch` and the console
-on, as shipped, beside the same countdown in what people would use instead ([`benches/peers`](benches/peers)).
-All figures on this page are of one run of `scripts/bench` on one machine. Times differ from machine to
-machine, and here from hour to hour: the ratios are what to compare.
+What does it cost to stream countdowns of one tick per second? This page compares `holdup serve` as shipped,
+with `Watch` and the console on, with the same countdown in the frameworks that people would use instead
+([`benches/peers`](benches/peers)). All figures come from one run of `scripts/bench` on one machine. Times
+differ between machines, and on this one from hour to hour, so compare the ratios.
 
 ```console
 {command}
@@ -53,40 +53,40 @@ machine, and here from hour to hour: the ratios are what to compare.
 
 {failures}## Against the targets
 
-Ratios are taken within each round; medians of them, and the smallest and the greatest.
+Each ratio is taken within a round. The table shows the median of these, and the smallest and the largest.
 
 {targets}
 
 ## Against the number of streams
 
-One run for each point but those of the table above.
+Each point is one run, except those in the table above.
 
-![CPU time a tick and memory a stream, against the number of streams](docs/bench.svg)
+![CPU time per tick and memory per stream, against the number of streams](docs/bench.svg)
 
 ## What is measured, and how
 
 - One worker, one thread or one process each. {cores}
 - The load generator ([`benches/load`](benches/load)) opens a connection for each stream, evenly over {ramp} s,
-  and reads {ticks} ticks from each. It checks every tick; a run in which one is missing counts as failed.
-- *CPU a tick*: user and system time of the server between the last stream's first tick and the first
-  stream's end, divided by the ticks that arrived meanwhile. That was {steady} s. The kernel's work for
-  sending is in it, for everybody, and is most of the floor's.
-- *Memory a stream*: what was resident at the end of that time, less what was after the server's first
-  answer, divided by the streams. The kernel's buffers are not in it.
-- *Late*: each tick's arrival against its stream's own schedule, set by the stream's best tick, over the
-  whole run, opening and closing included. The load generator's own timers were late by {gap} ms (p99) while it
-  counted, and it used {client} % of its core at most: lateness of that size is not the server's.
-- *Opened a second*: the same number of streams in a run of its own, as fast as they come, at most 512
-  connects at a time. At this rate, the load generator may be what is slow.
+  and reads {ticks} ticks from each. It checks every tick. A run in which a tick is missing counts as failed.
+- *CPU per tick*: the server's user and system time between the last stream's first tick and the first
+  stream's end, divided by the ticks that arrived in that time. It lasted {steady} s. The kernel's work for
+  sending is included for every server, and is most of the floor's cost.
+- *Memory per stream*: resident memory at the end of that time, less resident memory after the server's
+  first answer, divided by the streams. The kernel's buffers are not included.
+- *Late*: each tick's arrival compared with its stream's own schedule, which the stream's best tick sets. It
+  covers the whole run, including opening and closing. The load generator's own timers were late by {gap} ms
+  (p99) in that time, and it used {client} % of its core at most. Lateness of that size is not the server's.
+- *Opened per second*: the same number of streams in a run of its own, opened as fast as possible, with at
+  most 512 connects at a time. At this rate, the load generator may be the slow part.
 - *First tick*: from the start of the process to the first tick of its first stream.
-- *Floor*: one thread, epoll, one `write` a tick, no framework: about the least that a tick can cost.
-- *Lab with and without `Watch`*: one program ([`benches/peers/lab`](benches/peers/lab)), the lab's own routes,
-  without console and logs; the two differ in `.wrap(watch)` alone.
-- *holdup, as shipped*: `holdup serve`, its console on and no browser looking at it, its log thrown away.
-- *Binary*: as its build leaves it, which is with line tables for holdup's and the lab's, and without
-  symbols and debug information (*stripped*). Node and Tornado have none of their own.
+- *Floor*: one thread with epoll, one `write` per tick and no framework. A tick can hardly cost less.
+- *Lab with and without `Watch`*: one program ([`benches/peers/lab`](benches/peers/lab)) with the lab's own
+  routes, without console and logs. The two differ only in `.wrap(watch)`.
+- *holdup, as shipped*: `holdup serve` with its console on, no browser looking at it, and its log discarded.
+- *Binary*: as the build leaves it (holdup and the lab include line tables), and without symbols and debug
+  information (*stripped*). Node and Tornado have no binary of their own.
 
-Instruction counts, which repeat where times do not: `scripts/instructions`.
+`scripts/instructions` counts instructions. These repeat exactly where times do not.
 """
 
 
@@ -107,8 +107,8 @@ def write(results):
         streams=options["streams"],
         rounds="One round: every server once, one at a time."
         if options["rounds"] == 1
-        else f"Medians of {options['rounds']} rounds. Each runs every server once, one at a time, and begins "
-        "with another one.",
+        else f"The table shows medians of {options['rounds']} rounds. Each round runs every server once, one at a time, "
+        "and starts with a different one.",
         table=table(runs, names, results["binaries"]),
         failures=failures(results["runs"]),
         targets=targets(runs),
@@ -123,8 +123,8 @@ def write(results):
 
 
 def table(runs, names, binaries):
-    head = ["", "CPU a tick, µs", "memory a stream, KiB", "late, ms: p50", "p99", "p99.9", "max",
-            "opened a second", "first tick, ms", "idle, MiB", "binary, MB", "stripped"]
+    head = ["", "CPU per tick, µs", "memory per stream, KiB", "late, ms: p50", "p99", "p99.9", "max",
+            "opened per second", "first tick, ms", "idle, MiB", "binary, MB", "stripped"]
     rows = []
     for name in names:
         its = [run for run in runs if run["server"] == name]
@@ -176,7 +176,7 @@ def failures(runs):
         for run in runs
         if "failed" in run
     ]
-    return "Runs that failed, and are in no figure:\n\n" + "\n".join(lines) + "\n\n" if lines else ""
+    return "These runs failed and are in no figure:\n\n" + "\n".join(lines) + "\n\n" if lines else ""
 
 
 def span(values, decimals):

@@ -47,11 +47,9 @@ fuzz_target!(|data: &[u8]| {
     ODD.with_borrow_mut(|odd| {
         let odd = odd.get_or_insert_with(start);
         *odd.answer.lock().expect("nobody panics with it") = data.to_vec();
-        let settings = Settings {
-            requests: 2,
-            timeout: Some(Duration::from_millis(300)),
-            ..Settings::default()
-        };
+        let mut settings = Settings::default();
+        settings.requests = 2;
+        settings.timeout = Some(Duration::from_millis(300));
         let begun = Instant::now();
         let mut observe = |_: holdup_probe::Event<'_>| ();
         let request = Request::default();

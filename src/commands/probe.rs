@@ -1,5 +1,6 @@
 //! `holdup probe`: measure a URL, show what was seen, and say what it means.
 
+mod flags;
 mod live;
 mod screen;
 mod show;
@@ -10,31 +11,31 @@ use std::io;
 use std::process::ExitCode;
 
 use holdup_model::HumanDuration;
-use holdup_probe::{End, Report, Request, Settings, Target, probe};
+use holdup_probe::{Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
 
 use super::open_files;
-use crate::cli::{Expect, Probe};
+use crate::cli::Probe;
 
 /// Serialized or limited; not as expected; or it could not be carried out.
-const NO: u8 = 1;
-const USAGE: u8 = 2;
-const INCONCLUSIVE: u8 = 3;
+const EXIT_NO: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+const EXIT_INCONCLUSIVE: u8 = 3;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
     let (target, request) = match asked(options) {
         Ok(asked) => asked,
         Err(error) => {
             eprintln!("holdup: {error}");
-            return USAGE.into();
+            return EXIT_USAGE.into();
         }
     };
     match measured(options, &target, &request) {
         Ok(report) => code(&report, options.expect).into(),
         Err(error) => {
             eprintln!("holdup: {error}");
-            NO.into()
+            EXIT_NO.into()
         }
     }
 }
@@ -44,13 +45,13 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
-            "--for is {}, but no request may take longer than {} (--timeout); allowed: less",
+            "--for is {}, but must be shorter than the longest time for one request, {} (--timeout)",
             HumanDuration(lasting),
             HumanDuration(timeout)
         );
         return Err(error.into());
     }
-    let target = Target::parse(&options.url)?;
+    let target = Target::parse(&options.url).map_err(flags::bad_url)?;
     let mut request = Request::default();
     if let Some(body) = &options.body {
         request = request.method("POST")?.body(body.as_str());
@@ -65,15 +66,12 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
 }
 
 fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Report, Box<dyn Error>> {
-    let settings = Settings {
-        requests: options.requests,
-        timeout: options.timeout,
-        insecure: options.insecure,
-        end: End {
-            first: options.first,
-            lasting: options.lasting,
-        },
-    };
+    let mut settings = Settings::default();
+    settings.requests = options.requests;
+    settings.timeout = options.timeout;
+    settings.insecure = options.insecure;
+    settings.end.first = options.first;
+    settings.end.lasting = options.lasting;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -82,6 +80,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Repor
         live.on(&event);
     }));
     drop(live);
+    let report = flags::named(report);
     // A name that is still being looked up would be waited for otherwise.
     runtime.shutdown_background();
 
@@ -102,24 +101,20 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     Ok(show::text(report, &style))
 }
 
-fn code(report: &Report, expect: Option<Expect>) -> u8 {
-    let expected = expect.map(|expect| match expect {
-        Expect::Concurrent => Kind::Concurrent,
-        Expect::Serialized => Kind::Serialized,
-        Expect::Limited => Kind::Limited,
-    });
+fn code(report: &Report, expected: Option<Kind>) -> u8 {
     if expected.is_some() && report.is_elsewhere() {
         eprintln!(
-            "holdup: {} redirects to another page, {}, and --expect is about the page that is given; \
-             give that one, or what it takes (a header with a log-in, say) not to be sent there",
+            "holdup: {} redirects to another page, {}, but --expect is about the page that was given. \
+             Give the URL of that other page, or send what keeps the server from redirecting (-H with a \
+             log-in's cookie, for example)",
             report.redirected_from[0], report.url
         );
-        return INCONCLUSIVE;
+        return EXIT_INCONCLUSIVE;
     }
     match (expected, report.verdict.kind) {
         (Some(expected), kind) if expected == kind => 0,
-        (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => NO,
+        (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => EXIT_NO,
         (None, Kind::Concurrent) => 0,
-        (None, Kind::Inconclusive) => INCONCLUSIVE,
+        (None, _) => EXIT_INCONCLUSIVE,
     }
 }

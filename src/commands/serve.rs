@@ -1,4 +1,4 @@
-//! `holdup serve`: run the lab until a signal says stop.
+//! `holdup serve`: run the lab until a signal stops it.
 
 use std::error::Error;
 use std::io;

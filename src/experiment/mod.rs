@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::lesson;
-use holdup_console::{Builder, Button, Parameter, Values};
+use holdup_console::{Builder, Button, Parameter, Section, Values};
 
 /// The handlers, in the order of their buttons.
 const HANDLERS: [&str; 4] = ["blocking", "coroutine", "callback", "threadpool"];
@@ -17,6 +17,8 @@ pub fn added_to(console: Builder) -> Builder {
     let commands = [1, 2].map(|x| format!("curl -N '{{app}}/blocking?x={x}'"));
     let sentence = "In two terminals, one right after the other (or press a button below):";
     let console = console.intro(sentence, commands);
+    let (html, script) = (include_str!("section.html"), include_str!("section.js"));
+    let console = console.section(Section::new("browser", html, script).connects_to_app());
     let buttons = HANDLERS.into_iter().map(button);
     buttons.fold(console, Builder::button)
 }

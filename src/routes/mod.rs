@@ -25,7 +25,7 @@ const METHODS: &str = "GET, HEAD";
 pub struct ConsolePort(Arc<OnceLock<u16>>);
 
 impl ConsolePort {
-    /// The console listens on this port. The first one that is said stays.
+    /// The console listens on this port. Only the first call counts.
     pub fn set(&self, port: u16) {
         self.0.get_or_init(|| port);
     }

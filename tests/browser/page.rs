@@ -44,6 +44,20 @@ async fn a_link_on_another_sites_page_leads_to_it() {
 }
 
 #[tokio::test]
+async fn before_there_are_requests_it_shows_what_to_try() {
+    let (server, browser) = open(Kind::Chromium, &[]).await;
+    browser.wait_for("#empty #curl").await;
+    let port = server.address.port();
+    let commands = [1, 2].map(|x| format!("curl -N 'http://127.0.0.1:{port}/blocking?x={x}'"));
+    let shown = browser.text("#empty").await;
+    for text in [&commands[0], &commands[1], "In two terminals"] {
+        assert!(shown.contains(text), "{shown}");
+    }
+    browser.screenshot("console-empty").await;
+    browser.finish().await;
+}
+
+#[tokio::test]
 async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     // For the picture: what it looks like when nobody is in the way.
@@ -97,6 +111,43 @@ async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
 }
 
 #[tokio::test]
+async fn a_lane_is_held_up_while_another_request_holds_its_worker() {
+    let (server, browser) = open(Kind::Chromium, &[]).await;
+    let healthy = countdown(&server, "/coroutine?from=12&period=300ms&x=healthy");
+    let blocking = countdown(&server, "/blocking?from=12&period=500ms&x=blocking");
+    let held_up = "li.lane[data-lane='1'][data-held-up=true]";
+    browser.wait_for(held_up).await;
+    let text = browser.text(held_up).await;
+    assert!(
+        text.contains("held up") && text.contains("by GET /blocking"),
+        "{text}"
+    );
+    // Not the one that holds it.
+    browser
+        .wait_for("li.lane[data-lane='2'][data-state=answering]:not([data-held-up])")
+        .await;
+    let words = "/1 held up now. Worker 0 is held by GET .blocking/.test(
+        document.querySelector('#chart').ariaLabel)";
+    browser.wait_until(words).await;
+    browser.screenshot("console-held-up").await;
+    assert!(
+        !blocking.is_finished(),
+        "all of this was seen while it lasted"
+    );
+
+    assert_eq!(blocking.join().expect("ticks"), 13);
+    assert_eq!(healthy.join().expect("ticks"), 13);
+    browser
+        .wait_for("li.lane[data-lane='1'][data-state=done][data-held-up=false]")
+        .await;
+    let title = "document.querySelector(\"li.lane[data-lane='1']\").title";
+    let title = browser.eval(title).await;
+    let title = title.as_str().unwrap_or_default();
+    assert!(title.contains("by GET /blocking"), "{title}");
+    browser.finish().await;
+}
+
+#[tokio::test]
 async fn coroutine_lanes_are_answered_side_by_side() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     let streams = ["1", "2", "3"]
@@ -125,7 +176,7 @@ async fn coroutine_lanes_are_answered_side_by_side() {
 #[tokio::test]
 async fn each_button_gives_its_verdict_beside_the_line_that_differs() {
     let (_server, browser) = open(Kind::Chromium, &[]).await;
-    browser.fill("#period", "200ms").await;
+    browser.fill("[data-parameter=period]", "200ms").await;
     let expected = [
         (
             "blocking",

@@ -83,7 +83,7 @@ fn a_variable_sets_a_flag() {
     assert_eq!(line["workers"], 2);
     let reply = get(server.address, "/coroutine?from=3");
     assert_eq!(reply.status, 400);
-    assert!(reply.body().contains("at most 2s"));
+    assert!(reply.body().contains("at most 2 s"));
 }
 
 #[test]

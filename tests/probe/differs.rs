@@ -154,7 +154,7 @@ fn a_server_that_does_not_look_at_the_query_answers_all_with_one_answer_and_that
         .expect("UTF-8")
         .replace("\n  ", " ");
     assert!(
-        text.contains("All answers at once are the same to the byte"),
+        text.contains("All concurrent answers are the same to the byte"),
         "{text}"
     );
     assert!(text.contains("put {} into the part of the URL"), "{text}");
@@ -174,7 +174,7 @@ fn an_answer_that_says_that_it_is_a_caches_is_told() {
         .expect("UTF-8")
         .replace("\n  ", " ");
     assert!(
-        text.contains("3 of 3 answers say that a cache gave them (Age: 12)"),
+        text.contains("3 of 3 answers say that they come from a cache (Age: 12)"),
         "{text}"
     );
 }

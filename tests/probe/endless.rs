@@ -33,7 +33,7 @@ fn a_stream_without_an_end_is_told_as_one_with_what_to_do() {
         .replace("\n  ", " ")
         .replace('\n', " ");
     assert!(
-        text.contains("Inconclusive: it streams and does not end: "),
+        text.contains("Inconclusive: the response is a stream without an end: "),
         "{text}"
     );
     assert!(
@@ -97,7 +97,7 @@ fn an_end_that_comes_first_is_the_end() {
 fn an_end_that_is_none_is_wrong_usage() {
     for (arguments, told) in [
         (&["localhost", "--first=0"][..], "zero"),
-        (&["localhost", "--for=0s"], "1ms and more"),
+        (&["localhost", "--for=0s"], "at least 1ms"),
         (
             &["localhost", "--for=3s", "--timeout=2s"],
             "--for is 3.00 s",
@@ -124,7 +124,7 @@ fn a_websockets_route_cannot_be_probed() {
         let output = probe(&[&address.to_string()]);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let text = String::from_utf8_lossy(&output.stdout).replace('\n', " ");
-        let told = "Inconclusive: this is a websocket's route, and a websocket cannot be probed.";
+        let told = "Inconclusive: this is a WebSocket's route, and a WebSocket cannot be probed.";
         assert!(text.contains(told), "{answer}: {text}");
         assert!(text.contains("Probe a plain route"), "{text}");
     }

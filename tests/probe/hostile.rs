@@ -39,8 +39,8 @@ fn a_server_that_turns_away_more_than_two_is_inconclusive() {
     let reason = reason(&[&address.to_string()]);
     assert_eq!(
         reason,
-        "2 of the requests at once got status 503, turned away or queued for too long; those answered \
-         well ran 2 at a time"
+        "2 of 4 concurrent requests got status 503 (turned away, or queued for too long); the successful \
+         ones ran 2 at a time"
     );
 }
 
@@ -54,7 +54,10 @@ fn a_server_that_closes_half_of_the_connections_is_inconclusive() {
         }
     });
     let reason = reason(&[&address.to_string()]);
-    assert_eq!(reason, "2 of the requests at once failed: connection reset");
+    assert_eq!(
+        reason,
+        "2 of 4 concurrent requests failed: connection reset"
+    );
 }
 
 #[test]
@@ -66,7 +69,10 @@ fn an_answer_that_is_cut_off_is_inconclusive() {
         );
     });
     let reason = reason(&[&address.to_string()]);
-    assert_eq!(reason, "alone, a request failed: answer cut off");
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: answer cut off"
+    );
 }
 
 #[test]
@@ -75,7 +81,10 @@ fn nobody_who_listens_is_inconclusive_and_named() {
     let address = listener.local_addr().expect("bound").to_string();
     drop(listener);
     let reason = reason(&[&address]);
-    assert_eq!(reason, "alone, a request failed: connection refused");
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: connection refused"
+    );
 }
 
 #[test]
@@ -104,7 +113,7 @@ fn what_is_not_http_is_inconclusive() {
         });
         let reason = reason(&[&address.to_string()]);
         assert!(
-            reason.starts_with("alone, a request failed: "),
+            reason.starts_with("the single (baseline) request failed: "),
             "{shown}: {reason}"
         );
     }
@@ -131,9 +140,9 @@ fn a_head_or_a_body_without_an_end_costs_the_time_out_and_no_more() {
         let start = Instant::now();
         let reason = reason(&[&address.to_string(), "--timeout=700ms"]);
         if slow {
-            assert_eq!(reason, "alone, a request failed: timed out");
+            assert_eq!(reason, "the single (baseline) request failed: timed out");
         } else {
-            let told = "it streams and does not end: ";
+            let told = "the response is a stream without an end: ";
             assert!(reason.starts_with(told), "{reason}");
         }
         assert!(
@@ -171,5 +180,8 @@ fn a_circle_of_redirects_is_inconclusive() {
         );
     });
     let reason = reason(&[&address.to_string()]);
-    assert_eq!(reason, "alone, a request failed: more than 20 redirects");
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: more than 20 redirects"
+    );
 }

@@ -207,8 +207,8 @@ fn a_lock_by_url_is_told_from_connections_that_met_by_chance() {
 
 #[test]
 fn two_requests_that_met_by_chance_are_not_serialized() {
-    let expected = "measured twice, it came out differently: 1 at a time, then 2 at a time; some of it \
-                    may have been starting up";
+    let expected = "two measurements differ: first 1 at a time, then 2 at a time; part of the server may \
+                    have been starting up";
     let mut reasons = Vec::new();
     for _ in 0..=REPEATS {
         let server = node();

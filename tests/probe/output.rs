@@ -64,20 +64,17 @@ fn wrong_usage_says_what_is_allowed() {
         (&["localhost", "-n1"], "2..=1000"),
         (&["localhost", "-n", "many"], "invalid digit"),
         (&["localhost", "--timeout", "5"], "such as 250ms, 1s or 2m"),
-        (&["localhost", "--timeout", "0s"], "1ms and more"),
+        (&["localhost", "--timeout", "0s"], "at least 1ms"),
         (
             &["localhost", "--expect", "fast"],
             "concurrent, serialized, limited",
         ),
         (&["localhost", "--color", "red"], "auto, always, never"),
-        (
-            &["localhost", "-X", "GET IT"],
-            "allowed: a word such as GET",
-        ),
+        (&["localhost", "-X", "GET IT"], "use a word such as GET"),
         (&["localhost", "-H", "nonsense"], "'Name: value'"),
         (
             &["localhost", "-H", "Connection: close"],
-            "the prober's to set",
+            "the prober sets it",
         ),
         (&[], "<URL>"),
     ] {

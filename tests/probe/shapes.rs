@@ -69,7 +69,7 @@ fn inconclusive(path: &str, arguments: &[&str], words: &[&str]) {
 #[track_caller]
 fn assert_left_behind(document: &Value) {
     let reason = document["reason"].as_str().expect("a reason");
-    // Answered one by one, a limit on the rate looks the same.
+    // Answered one by one, a rate limit looks the same.
     let ways = [
         ", but what a request leaves behind blocks the next ones for ",
         ", but the next ones wait ",
@@ -157,7 +157,7 @@ fn a_token_bucket_is_a_limit_on_the_rate() {
         // On a busy machine it may look as lines of uneven length do, which are as wide.
         let document = expect_new("/tokens", &["-n8"], "limited", Some(4));
         let reason = document["reason"].as_str().expect("a reason").to_owned();
-        if reason.contains("a limit on the rate") {
+        if reason.contains("a rate limit") {
             return;
         }
         reasons.push(reason);
@@ -170,22 +170,22 @@ fn a_limit_on_the_rate_that_the_probe_itself_drives_up_is_called_so() {
     let server = shapes();
     expect(&url(&server, "/rate"), &[], "serialized", Some(1));
     let text = text("/rate", &[]);
-    assert!(text.contains("limit on the rate"), "{text}");
+    assert!(text.contains("rate limit"), "{text}");
 }
 
 #[test]
 fn instances_that_start_are_no_limit() {
-    let differs = "measured twice, it came out differently: 4 at a time, then 8 at a time";
+    let differs = "two measurements differ: first 4 at a time, then 8 at a time";
     inconclusive(
         "/cold",
         &["-n8"],
-        &[differs, "; some of it may have been starting up"],
+        &[differs, "; part of the server may have been starting up"],
     );
 }
 
 #[test]
 fn an_answer_that_is_kept_is_not_a_server_that_is_too_fast() {
-    let words = ["the first request took 6", "an answer is kept"];
+    let words = ["the first request took 6", "an answer is cached"];
     inconclusive("/kept", &[], &words);
 }
 
@@ -193,7 +193,7 @@ fn an_answer_that_is_kept_is_not_a_server_that_is_too_fast() {
 fn errors_of_a_pool_tell_its_time_out_and_its_size() {
     let words = [
         "got status 500 after 5",
-        "those answered well ran 3 at a time",
+        "the successful ones ran 3 at a time",
     ];
     inconclusive("/pool", &["-n8"], &words);
 }
@@ -201,8 +201,8 @@ fn errors_of_a_pool_tell_its_time_out_and_its_size() {
 #[test]
 fn a_part_that_is_done_one_at_a_time_is_named() {
     let words = [
-        "one finished every ",
-        "a part of the work is done one at a time",
+        "one request finished every ",
+        "part of the work is done one at a time",
     ];
     inconclusive("/part", &["-n8"], &words);
 }

@@ -117,7 +117,7 @@ impl Board {
         }
     }
 
-    /// Whoever has ended goes first, the oldest before the others; then the oldest.
+    /// Drops the oldest lane that has ended; without one, the oldest.
     fn make_room(&mut self) {
         let over = self.lanes.values().find(|lane| lane.ended.is_some());
         let oldest = over.or(self.lanes.values().next());

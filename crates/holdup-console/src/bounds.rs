@@ -49,13 +49,14 @@ impl Bounds {
     ///
     /// The first one that is out of range.
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        within("Builder::lanes", self.lanes, 1..=MOST)?;
-        within("Builder::readers", self.readers, 1..=MOST)?;
+        within("Builder::lanes", &self.lanes, &(1..=MOST))?;
+        within("Builder::readers", &self.readers, &(1..=MOST))?;
         // Or readers could keep everybody else out, and Prometheus with them.
         let connections = self.readers + 1..=2 * MOST;
-        within("Builder::connections", self.connections, connections)?;
-        within("Builder::longest_round", self.longest_round, SECOND..=HOUR)?;
-        within("Builder::unread_timeout", self.unread, SECOND..=HOUR)?;
+        within("Builder::connections", &self.connections, &connections)?;
+        let time = SECOND..=HOUR;
+        within("Builder::longest_round", &self.longest_round, &time)?;
+        within("Builder::unread_timeout", &self.unread, &time)?;
         let ascends = self.buckets.is_sorted_by(|one, next| one < next);
         if self.buckets.is_empty() || self.buckets[0].is_zero() || !ascends {
             return Err(StartError::Bound {
@@ -70,10 +71,10 @@ impl Bounds {
 
 fn within<T: PartialOrd + Debug>(
     option: &'static str,
-    given: T,
-    allowed: RangeInclusive<T>,
+    given: &T,
+    allowed: &RangeInclusive<T>,
 ) -> Result<(), StartError> {
-    if allowed.contains(&given) {
+    if allowed.contains(given) {
         return Ok(());
     }
     Err(StartError::Bound {

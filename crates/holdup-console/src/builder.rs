@@ -27,7 +27,7 @@ use holdup_watch::Watch;
 /// Commands that wait for the hub.
 const COMMANDS: usize = 64;
 
-/// Says what a console shows, before it starts. Made by [`Console::builder`].
+/// The settings of a console that has not started yet. [`Console::builder`] makes one.
 #[derive(Debug, Clone)]
 #[must_use = "a console has to be started"]
 pub struct Builder {
@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// What the page says before there are requests: a sentence, and commands to try, such as `curl
+    /// What the page shows before there are requests: a sentence, and commands to try, such as `curl
     /// -N '{app}/report'`. In both, `{app}` stands for where the reader's browser finds the app.
     pub fn intro(
         mut self,
@@ -228,6 +228,7 @@ impl Builder {
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
         let site = Data::new(Site {
+            watch: self.watch.clone(),
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
@@ -248,7 +249,7 @@ impl Builder {
             most_lanes: self.bounds.lanes,
             port,
             commands: asked,
-            trial: probes.subscribe(),
+            run: probes.subscribe(),
             readers,
             recorder,
         };

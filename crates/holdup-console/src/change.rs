@@ -8,7 +8,7 @@ use serde::Serialize;
 use holdup_model::millis::{self, Millis};
 use holdup_watch::Hold;
 
-/// A hold, and the sentence that says it.
+/// A hold, and its sentence for people.
 #[derive(Debug, Serialize)]
 pub(super) struct HoldView {
     #[serde(flatten)]

@@ -52,18 +52,18 @@ impl Console {
     pub(super) fn run(parts: Parts) -> Result<Self, StartError> {
         let address = parts.listener.local_addr().map_err(StartError::Thread)?;
         let probes = Arc::clone(&parts.probes);
-        let (tell, told) = mpsc::channel();
+        let (send, started) = mpsc::channel();
         let run = move || {
             System::new().block_on(async move {
                 match listen(parts) {
                     Ok((server, hub)) => {
-                        tell.send(Ok(server.handle())).ok();
+                        send.send(Ok(server.handle())).ok();
                         actix_rt::spawn(hub.run());
-                        // It has told why; there is nobody left to tell.
+                        // It logs its errors itself.
                         server.await.ok();
                     }
                     Err(error) => {
-                        tell.send(Err(error)).ok();
+                        send.send(Err(error)).ok();
                     }
                 }
             });
@@ -71,7 +71,7 @@ impl Console {
         let thread = thread::Builder::new().name("holdup-console".to_owned());
         let thread = thread.spawn(run).map_err(StartError::Thread)?;
         let gone = |_| io::Error::other("its thread ended");
-        let server = told.recv().map_err(gone).and_then(|server| server);
+        let server = started.recv().map_err(gone).and_then(|server| server);
         let server = server.map_err(StartError::Thread)?;
         tracing::info!(target: "holdup", %address, "console is listening");
         Ok(Self {
@@ -99,7 +99,7 @@ impl Drop for Console {
         // Sent at once; what it returns only waits for the end.
         drop(self.server.stop(false));
         if let Some(thread) = self.thread.take() {
-            // Its panic was told where it happened.
+            // The panic hook has reported a panic already.
             thread.join().ok();
         }
     }

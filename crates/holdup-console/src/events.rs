@@ -20,9 +20,8 @@ pub(super) async fn events(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let most = site.most_readers;
-    let reader = Reader::enter(&site.readers, most).ok_or_else(|| {
-        Problem::unavailable(format!("{most} readers are connected, the most at once"))
-    })?;
+    let reader = Reader::enter(&site.readers, most)
+        .ok_or_else(|| Problem::unavailable(format!("all {most} places for readers are taken")))?;
     let app = site.app_url(&request);
     let (snapshot, news) = site.ask(|reply| Command::Join(app, reply)).await?;
     let first = VecDeque::from([Bytes::from_static(b"retry: 1000\n\n"), snapshot]);

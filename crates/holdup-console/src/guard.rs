@@ -54,8 +54,8 @@ pub(super) fn source(origin: &str) -> String {
     }
 }
 
-/// Whether what a browser says of the page that asks allows it to change something: it must be
-/// the console's own. Whatever is no browser says nothing, and may.
+/// Whether the page that asks, as the browser describes it, may change something: it must be the
+/// console's own. A client that is no browser describes no page, and may.
 fn is_same_origin(request: &HttpRequest) -> bool {
     let headers = request.headers();
     if let Some(site) = headers.get("sec-fetch-site")
@@ -102,7 +102,7 @@ fn another_site() -> Problem {
     Problem::forbidden(detail.to_owned())
 }
 
-/// Whether what a browser says of the page that asks allows it to be answered. Another site's page
+/// Whether the page that asks, as the browser describes it, may be answered. Another site's page
 /// may lead to the console's own. It could read nothing else, but what it embeds would take the
 /// places of readers. Another port of this machine is another site, too.
 fn may_ask(request: &HttpRequest) -> bool {

@@ -1,4 +1,4 @@
-//! The one task that knows everything the page shows, and tells it to all readers alike.
+//! The one task that knows everything the page shows, and sends it to all readers alike.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,13 +17,13 @@ use super::holds::{self, Holds};
 use super::lane;
 use super::looks::Looks;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
-use super::probes::{self, Published, Trial};
+use super::probes::{self, ProbeRun, Published};
 use super::trace;
 use super::unread::unread;
 use holdup_model::millis::Millis;
 use holdup_watch::{Event, Figures, Subscription, Watch};
 
-/// How often news is told: often enough to look live, and so seldom that thousands of events are
+/// How often news is sent: often enough to look live, and so seldom that thousands of events are
 /// one piece.
 const BEAT: Duration = Duration::from_millis(50);
 
@@ -32,10 +32,10 @@ const BEAT: Duration = Duration::from_millis(50);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// After it crossed the threshold, a hold is known within this time.
-const KNOWN: Duration = Duration::from_millis(500);
+const KNOWN_WITHIN: Duration = Duration::from_millis(500);
 
 /// How many pieces of news a reader may be behind: six seconds and more.
-const BEHIND: usize = 128;
+const MAX_LAG: usize = 128;
 
 const REQUESTS: &str = "holdup_requests_total";
 const OPEN: &str = "holdup_requests_open";
@@ -66,7 +66,7 @@ pub(super) struct Hub {
     /// The port of the app, where it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
-    pub(super) trial: watch::Receiver<Option<Trial>>,
+    pub(super) run: watch::Receiver<Option<ProbeRun>>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) recorder: PrometheusRecorder,
 }
@@ -79,7 +79,7 @@ struct State {
     holds: Holds,
     /// When a worker was last seen held.
     held_at: Duration,
-    told_at: Duration,
+    sent_at: Duration,
     looks: Looks,
     counted: u64,
 }
@@ -97,11 +97,11 @@ impl Hub {
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {
                 board: Board::new(self.lanes_before, self.most_lanes),
-                news: broadcast::channel(BEHIND).0,
+                news: broadcast::channel(MAX_LAG).0,
                 figures: Figures::default(),
                 holds: Holds::default(),
                 held_at: Duration::ZERO,
-                told_at: Duration::ZERO,
+                sent_at: Duration::ZERO,
                 looks: Looks::default(),
                 counted: 0,
             }
@@ -123,7 +123,7 @@ impl Hub {
         }
     }
 
-    /// Takes in what happened, and tells it.
+    /// Takes in what happened, and sends it.
     fn turn(&mut self, state: &mut State) {
         self.events
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
@@ -152,13 +152,13 @@ impl Hub {
         let mut news = Batch::default();
         state.board.drain_changes(&mut |change| news.add(&change));
         state.holds.drain_changes(&mut |change| news.add(&change));
-        if self.trial.has_changed().unwrap_or(false)
-            && let Some(trial) = &*self.trial.borrow_and_update()
+        if self.run.has_changed().unwrap_or(false)
+            && let Some(run) = &*self.run.borrow_and_update()
         {
-            news.add(&Message::Probe(trial));
+            news.add(&Message::Probe(run));
         }
-        if !news.text.is_empty() || now.saturating_sub(state.told_at) >= HEARTBEAT {
-            state.told_at = now;
+        if !news.text.is_empty() || now.saturating_sub(state.sent_at) >= HEARTBEAT {
+            state.sent_at = now;
             news.add(&Message::Now {
                 now_ms: Millis(now),
                 totals: state.board.totals(),
@@ -196,7 +196,7 @@ impl Hub {
             // What is seen by a look on its way is of no use to the next hold.
             state.looks.outdate(now);
             return;
-        } else if now.saturating_sub(state.held_at) >= KNOWN + self.watch.least_hold() {
+        } else if now.saturating_sub(state.held_at) >= KNOWN_WITHIN + self.watch.least_hold() {
             // What is unread now waits for something else than a held worker. Not earlier: from one
             // hold to the next a worker is not known to be held before the threshold.
             state.board.set_unread(&[], now);
@@ -210,7 +210,7 @@ impl Hub {
     }
 
     fn answer(&self, state: &State, command: Command) {
-        // Whoever asked may be gone, and that is all right.
+        // The reader that asked may be gone, which is no error.
         match command {
             Command::Join(app, reply) => {
                 let mut news = Batch::default();
@@ -232,17 +232,17 @@ impl Hub {
         }
     }
 
-    /// Gives `tell` all there is to know.
-    fn snapshot(&self, state: &State, app: Option<String>, tell: impl FnOnce(&Message<'_>)) {
+    /// Gives `send` a message with everything that is known.
+    fn snapshot(&self, state: &State, app: Option<String>, send: impl FnOnce(&Message<'_>)) {
         let held = state.holds.by_worker();
         let workers = self.watch.workers().into_iter();
         let workers = workers.map(|load| Worker {
             load,
             held: held.get(&load.worker).map(|&hold| hold.clone().into()),
         });
-        let trial = self.trial.borrow();
+        let run = self.run.borrow();
         let board = &state.board;
-        tell(&Message::Snapshot(Box::new(Snapshot {
+        send(&Message::Snapshot(Box::new(Snapshot {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
             now_ms: Millis(self.watch.elapsed()),
@@ -266,7 +266,7 @@ impl Hub {
             waiting: board.waiting(),
             holds: state.holds.over().cloned().map(Into::into).collect(),
             totals: board.totals(),
-            probe: trial.as_ref(),
+            probe: run.as_ref(),
         })));
     }
 }

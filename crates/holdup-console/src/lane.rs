@@ -96,7 +96,7 @@ impl Lane {
         let shown = shown.min(self.chunks.len());
         let new = self.chunks.range(self.chunks.len() - shown..).copied();
         let step = shown.div_ceil(CHUNKS_AT_A_TIME).max(1);
-        // Counted from the newest, which is always told.
+        // Counted from the newest, which is always sent.
         let thinned = new.rev().step_by(step);
         let mut thinned: Vec<_> = thinned.collect();
         thinned.reverse();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::board::Totals;
 use super::change::{HoldView, Waiting};
 use super::lane::Lane;
-use super::probes::{Published, Trial};
+use super::probes::{ProbeRun, Published};
 use holdup_model::millis::Millis;
 use holdup_watch::WorkerStatus;
 
@@ -23,7 +23,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) limits: Limits,
     /// Where a browser finds the app, as far as that is known.
     pub(super) app_url: Option<String>,
-    /// What the page says before there are requests.
+    /// What the page shows before there are requests.
     pub(super) intro: Option<Intro>,
     pub(super) buttons: &'a [Published],
     pub(super) workers: Vec<Worker>,
@@ -31,7 +31,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) waiting: Vec<Waiting>,
     pub(super) holds: Vec<HoldView>,
     pub(super) totals: Totals,
-    pub(super) probe: Option<&'a Trial>,
+    pub(super) probe: Option<&'a ProbeRun>,
 }
 
 /// What to try first.
@@ -83,8 +83,8 @@ pub(super) enum Message<'a> {
     /// Everything; the rest are changes.
     Snapshot(Box<Snapshot<'a>>),
     /// The probe that runs, or ran last.
-    Probe(&'a Trial),
-    /// Ends what is told at a time.
+    Probe(&'a ProbeRun),
+    /// Ends what is sent at a time.
     Now {
         now_ms: Millis,
         totals: Totals,

@@ -30,16 +30,13 @@ const MODULES: &[(&str, &str)] = modules![
     "dom.js",
     "duration.js",
     "geometry.js",
-    "header.js",
     "hold.js",
     "live.js",
     "main.js",
     "model.js",
-    "parameters.js",
     "probe.js",
     "rows.js",
     "section.js",
-    "stack.js",
     "trial.js",
     "workers.js",
 ];
@@ -86,16 +83,18 @@ fn html(sections: &[Section]) -> Bytes {
     let mut added = String::new();
     for section in sections {
         added.push_str(&section.html);
-        added.push_str(&format!(
-            "\n<script type=\"module\" src=\"{}\"></script>\n",
-            script(section)
-        ));
+        added.push_str("\n<script type=\"module\" src=\"");
+        added.push_str(&script(section));
+        added.push_str("\"></script>\n");
     }
     HTML.replacen(SECTIONS, &added, 1).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -125,9 +124,10 @@ mod tests {
         let files = std::fs::read_dir(folder).expect("the folder");
         let names = files.map(|file| file.expect("a file").file_name());
         let names = names.filter_map(|name| name.into_string().ok());
-        let mut there: Vec<_> = names.filter(|name| name.ends_with(".js")).collect();
-        there.sort_unstable();
-        let served: Vec<_> = MODULES.iter().map(|(name, _)| *name).collect();
+        let there: BTreeSet<_> = names
+            .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "js"))
+            .collect();
+        let served: BTreeSet<_> = MODULES.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(served, there);
     }
 

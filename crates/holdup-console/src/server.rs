@@ -13,6 +13,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, Resource};
 
 use super::events::events;
 use super::guard;
+use super::health::healthz;
 use super::hub::Command;
 use super::page::Asset;
 use super::probes::{self, Probes};
@@ -107,10 +108,6 @@ fn admitted(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         site.remedy.replace("{name}", name)
     })?;
     guard::check_site(request)
-}
-
-async fn healthz() -> HttpResponse {
-    text("text/plain; charset=utf-8", "ok\n")
 }
 
 async fn metrics(site: Data<Site>) -> HttpResponse {

@@ -12,14 +12,16 @@ use super::hub::Command;
 use super::names::Names;
 use holdup_http::host;
 use holdup_http::problem::Problem;
+use holdup_watch::Watch;
 
 /// What the listener's one worker knows.
 pub(super) struct Site {
+    pub(super) watch: Watch,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
     pub(super) metrics: PrometheusHandle,
-    /// Where a browser finds the app, if anybody said where the app is.
+    /// Where a browser finds the app, if that is known.
     pub(super) app: Option<Seen>,
     /// Whether the page may ask the app.
     pub(super) connects_to_app: bool,

@@ -1,6 +1,6 @@
 //! Connections that a held worker had no chance to read: the requests that wait for it.
 //!
-//! The app itself cannot tell of them, because what would read them is held. The kernel can: it
+//! The app itself does not know of them, because what would read them is held. The kernel does: it
 //! lists every connection with the bytes that nobody has read yet.
 
 use std::collections::HashSet;
@@ -40,7 +40,7 @@ fn own(rows: &[Row], own_sockets: impl FnOnce() -> HashSet<u64>) -> Vec<SocketAd
         Row::Unread { .. } => None,
     });
     let listeners: Vec<_> = listeners.collect();
-    // With one listener only there is nothing to tell apart, which is nearly always.
+    // With one listener only there is nothing to distinguish, which is nearly always so.
     let (ours, others): (Vec<_>, Vec<_>) = if listeners.len() > 1 {
         let own = own_sockets();
         listeners

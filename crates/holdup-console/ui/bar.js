@@ -2,49 +2,38 @@
 // A request as a bar. Its shape shows the state: dotted, hollow, filled, hatched, a cap.
 import { box, fit, label, lines, theme } from './canvas.js';
 import { all } from './dom.js';
-import { fitting } from './geometry.js';
 import { heldUpBy, heldUpFor } from './hold.js';
 import { blank, isError } from './model.js';
 
 /** @type {T.DrawBar} */
 export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
-  /** @type {T.Until} */
-  const until = (t, otherwise) => (t !== null && t <= now ? x(t) : otherwise);
-  const color = theme[`c${bar.color}`];
-  const over = until(bar.ended, null);
+  const times = [bar.asked_ms, bar.opened_ms, bar.answered_ms, bar.ended_ms];
+  const reached = times.map((t) => (t !== null && t <= now ? x(t) : null));
+  const [asked, opened, answered, over] = reached;
   const end = over ?? x(now);
-  const [asked, opened, answered] = [bar.asked, bar.opened, bar.answered].map((t) => until(t, null));
-  ctx.save();
-  leaveOut(ctx, heldUp, y, x);
+  const color = theme[`c${bar.color}`];
   ctx.strokeStyle = ctx.fillStyle = color;
   if (asked !== null) lines(ctx, 2, [2, 4], [[asked, y, opened ?? end, y]]);
   ctx.lineWidth = 1.5;
   if (opened !== null) ctx.strokeRect(opened, y - 4.25, (answered ?? end) - opened, 8.5);
   ctx.globalAlpha = 0.45;
   if (answered !== null) ctx.fillRect(answered, y - 5, Math.max(1, end - answered), 10);
-  ctx.restore();
+  ctx.globalAlpha = 1;
   for (const { from, to } of heldUp) hatch(ctx, x(from), x(to), y);
-  for (const t of bar.chunks) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
-  if (over !== null && bar.finished) box(ctx, color, end - 2, y - 7, 4, 14);
+  for (const t of bar.chunks_ms) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
   ctx.strokeStyle = theme.held;
-  const [l, r, top, bottom] = [end - 5, end + 5, y - 5, y + 5];
-  if (over !== null && !bar.finished)
-    lines(ctx, 2.25, [], [[l, top, r, bottom], [r, top, l, bottom]]); // prettier-ignore
+  const cross = [-5, 5].map((d) => [end - 5, y - d, end + 5, y + d]);
+  if (over !== null && bar.finished_ms !== null) box(ctx, color, end - 2, y - 7, 4, 14);
+  else if (over !== null) lines(ctx, 2.25, [], cross);
   if (isError(bar) && answered !== null) {
     box(ctx, theme.held, end + 8, y - 7, 2.5, 8.5);
     box(ctx, theme.held, end + 8, y + 3.5, 2.5, 2.5);
   }
 };
-/** Nothing else is drawn where it is held up. @type {T.LeaveOut} */
-const leaveOut = (ctx, heldUp, y, x) => {
-  if (!heldUp.length) return;
-  ctx.beginPath();
-  ctx.rect(-1e5, y - 20, 2e5, 40);
-  for (const { from, to } of heldUp) ctx.rect(x(from), y - 10, x(to) - x(from), 20);
-  ctx.clip('evenodd');
-};
 /** @type {T.Hatch} */
 const hatch = (ctx, left, right, y) => {
+  // Nothing else shows through.
+  box(ctx, theme.soft, left, y - 5, right - left, 10);
   ctx.save();
   ctx.beginPath();
   ctx.rect(left, y - 4.5, right - left, 9);
@@ -57,14 +46,15 @@ const hatch = (ctx, left, right, y) => {
   lines(ctx, 1, [], strokes);
   ctx.restore();
 };
-/** How long it was held up, and by whom, on each piece that has room. @type {T.LabelHeldUp} */
+/** On each piece that has room. @type {T.LabelHeldUp} */
 export const labelHeldUp = (ctx, heldUp, y, x, least) => {
-  const width = (/** @type {string} */ text) => ctx.measureText(text).width + 8;
+  /** @type {T.Width} */
+  const width = (text) => ctx.measureText(text).width + 8;
   for (const piece of heldUp) {
     const left = Math.max(least, x(piece.from)) + 6;
     const how = heldUpFor([piece]);
     const texts = [`${how} ${heldUpBy([piece])}`, how, 'held up'];
-    const text = fitting(texts, x(piece.to) - left - 6, width);
+    const text = texts.find((s) => width(s) < x(piece.to) - left - 6);
     if (!text) continue;
     box(ctx, theme.card, left, y - 7, width(text), 14);
     label(ctx, text, left + 4, y + 0.5, 'left', theme.text);
@@ -72,16 +62,16 @@ export const labelHeldUp = (ctx, heldUp, y, x, least) => {
 };
 
 /** @type {T.Bar} */
-const bar = { ...blank, opened: 3, answered: 3, finished: true, color: 0 };
+const bar = { ...blank, opened_ms: 3, answered_ms: 3, color: 0 };
 /** In the order of the page. */
 const legend = [
-  { ...blank, asked: 0, color: 0 },
-  { ...bar, answered: null },
+  { ...blank, asked_ms: 0, color: 0 },
+  { ...bar, answered_ms: null },
   bar,
-  { ...bar, chunks: [17] },
-  { ...bar, ended: 26 },
-  { ...bar, ended: 26, finished: false },
-  { ...bar, answered: 20, ended: 20, status: 500 },
+  { ...bar, chunks_ms: [17] },
+  { ...bar, ended_ms: 26, finished_ms: 26 },
+  { ...bar, ended_ms: 26 },
+  { ...bar, answered_ms: 20, ended_ms: 20, finished_ms: 20, status: 500 },
 ];
 export const drawLegend = () =>
   all('#legend canvas').forEach((canvas, i) => {

@@ -17,7 +17,7 @@ export const fit = (canvas, { width, height }) => {
   const ctx = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d'));
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, width, height);
-  ctx.font = '11px system-ui, "Segoe UI", Roboto, sans-serif';
+  ctx.font = '11px system-ui, sans-serif';
   ctx.textBaseline = 'middle';
   return ctx;
 };

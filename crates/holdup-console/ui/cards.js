@@ -1,13 +1,7 @@
 // @ts-check
-// Cards: a button that starts a measurement, its chart, and what came of it. One at a time, or they
-// would measure each other.
-import { charts, makeChart, setChart } from './charts.js';
-import { $, el, setData, setText } from './dom.js';
-
-/** @type {Set<T.Card>} */
-const cards = new Set();
-/** @type {T.Card | null} */
-let current = null;
+// Cards: a button that starts a measurement, its chart, and what came of it.
+import { makeChart, setChart } from './charts.js';
+import { $, all, el, setData, setText } from './dom.js';
 
 /** @type {T.MakeCard} */
 export const makeCard = (title, about, list) => {
@@ -26,13 +20,7 @@ export const makeCard = (title, about, list) => {
   const rest = [el('div.actions', {}, go), step, problem, chart.node, verdict, more];
   const head = el('header', {}, el('h3', {}, title), badge);
   card.node.append(head, about, el('div.rest', {}, ...rest));
-  cards.add(card);
   return card;
-};
-/** @type {T.OfCard} */
-export const dropCard = (card) => {
-  charts.delete(card.chart);
-  cards.delete(card);
 };
 /** @type {T.OfCard} */
 export const clearCard = (card) => {
@@ -41,7 +29,7 @@ export const clearCard = (card) => {
   setData(card.verdict, 'kind', null);
   setChart(card.chart, []);
 };
-/** Shows the outcome. @type {T.Judge} */
+/** @type {T.Judge} */
 export const judge = (card, kind, badge, sentence, ...more) => {
   setText(card.badge, badge);
   setText(card.verdict, sentence);
@@ -49,19 +37,16 @@ export const judge = (card, kind, badge, sentence, ...more) => {
   card.more.replaceChildren(...more);
 };
 
-/** The card that measures now. */
-export const running = () => current;
+/** One at a time, or they would measure each other. @type {T.Card | null} */
+export let running = null;
 /** @type {T.SetRunning} */
 export const setRunning = (card) => {
-  const [focused, before] = [document.activeElement, current];
-  current = card;
-  for (const c of cards) {
-    c.go.disabled = Boolean(card);
-    if (c.stop) c.stop.hidden = c !== card;
-  }
+  const [focused, before] = [document.activeElement, running];
+  running = card;
+  for (const go of all('.run')) go.toggleAttribute('disabled', Boolean(card));
+  for (const stop of all('.stop')) stop.hidden = stop !== card?.stop;
   setText($('busy'), card ? `“${card.title}” is running: one at a time.` : '');
   // A button that goes away must not take the keyboard's place with it.
-  if (card?.stop && focused === card.go) card.stop.focus();
-  if (!card && before?.stop && focused === before.stop) before.go.focus();
-  document.dispatchEvent(new Event('running'));
+  if (card && focused === card.go) card.stop?.focus();
+  if (before && focused === before.stop) before.go.focus();
 };

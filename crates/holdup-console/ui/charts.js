@@ -27,34 +27,30 @@ export const setChart = (chart, items, now = null) => {
   chart.node.hidden = !items.length;
   setLength(chart.list, items.length, () => el('li', {}, el('i'), el('span')));
   items.forEach((item, i) => {
-    const li = /** @type {HTMLElement} */ (chart.list.children[i]);
+    const li = chart.list.children[i];
     setData(li, 'state', stateOf(item));
     setText(li.children[0], String(i + 1));
     setText(li.children[1], item.text);
-    li.title = item.title ?? item.text;
+    li.setAttribute('title', item.title ?? item.text);
   });
-};
-/** @type {T.OfChart} */
-const drawChart = ({ canvas, width, height, items, now }) => {
-  const ctx = fit(canvas, { width, height });
-  const live = now?.() ?? 0;
-  const times = items.flatMap(({ asked, opened, ended }) => [asked, opened, ended]);
-  const full = axisLength(Math.max(1, live, ...times.map(Number)));
-  const x = scale(0, full * 1000, 112, width - 8);
-  [0, full / 2, full].forEach((s, i) => {
-    const at = x(s * 1000);
-    box(ctx, theme.grid, Math.round(at), 0, 1, height - 17);
-    const align = i === 0 ? 'left' : i === 1 ? 'center' : 'right';
-    label(ctx, i ? `${s} s` : '0', at + i * 4 - 3, height - 8, align);
-  });
-  items.forEach((item, i) => drawBar(ctx, item, i * 20 + 10, x, now ? live : full * 1000));
 };
 /** Those that changed or move; `rest` is the least time between two pictures. @type {T.DrawCharts} */
 export const drawCharts = (t, rest) => {
   for (const chart of charts) {
-    const due = chart.now ? t - chart.drawnAt >= rest : chart.redraw;
-    if (!chart.width || !due) continue;
+    const { canvas, width, height, items, now } = chart;
+    if (!width || !(now ? t - chart.drawnAt >= rest : chart.redraw)) continue;
     Object.assign(chart, { redraw: false, drawnAt: t });
-    drawChart(chart);
+    const ctx = fit(canvas, chart);
+    const live = now?.() ?? 0;
+    const times = items.flatMap((i) => [i.asked_ms, i.opened_ms, i.ended_ms]);
+    const full = axisLength(Math.max(1, live, ...times.map(Number)));
+    const x = scale(0, full * 1000, 112, width - 8);
+    [0, full / 2, full].forEach((s, i) => {
+      const at = x(s * 1000);
+      box(ctx, theme.grid, Math.round(at), 0, 1, height - 17);
+      const align = i === 0 ? 'left' : i === 1 ? 'center' : 'right';
+      label(ctx, i ? `${s} s` : '0', at + i * 4 - 3, height - 8, align);
+    });
+    items.forEach((item, i) => drawBar(ctx, item, i * 20 + 10, x, now ? live : full * 1000));
   }
 };

@@ -1,6 +1,6 @@
 // @ts-check
 
-/** Of two windows the older is thrown away: clocks drift. */
+/** Of two such windows the older is thrown away: clocks drift. */
 const WINDOW = 15_000;
 
 /**
@@ -19,7 +19,6 @@ export const makeClock = (pageNow) => {
       latest = serverMs;
     },
     onServer,
-    /** It stops when nothing is heard: bars must not grow by guess. */
     now: (patience) => Math.min(onServer(), latest + patience),
   };
 };

@@ -5,7 +5,6 @@
 export const $ = (id) => /** @type {any} */ (document.getElementById(id));
 /** @type {T.All} */
 export const all = (selector) => [.../** @type {any} */ (document.querySelectorAll(selector))];
-
 /** @type {T.El} */
 export const el = (kind, attributes = {}, ...children) => {
   const [tag, name] = kind.split('.');
@@ -25,8 +24,9 @@ export const setText = (node, text) => {
 };
 /** @type {T.SetData} */
 export const setData = (node, name, value) => {
-  if (value == null) delete node.dataset[name];
-  else if (node.dataset[name] !== String(value)) node.dataset[name] = String(value);
+  const key = `data-${name}`;
+  if (value == null) node.removeAttribute(key);
+  else if (node.getAttribute(key) !== `${value}`) node.setAttribute(key, `${value}`);
 };
 /** @type {T.SetLength} */
 export const setLength = (list, length, make) => {

@@ -1,11 +1,24 @@
 // @ts-check
-// Lengths of time and counts, as people read them. Durations are written as the Rust side does.
+// Durations and counts, as people read them.
 
-/** Each bound is where rounding would show one digit more. @type {T.HumanDuration} */
+/** Microseconds below, unit, decimals. @type {[number, string, number][]} */
+const RULES = [
+  [6, 'ms', 0],
+  [995, 'ms', 2],
+  [9950, 'ms', 1],
+  [999_500, 'ms', 0],
+  [9_995_000, 's', 2],
+  [99_950_000, 's', 1],
+  [Infinity, 's', 0],
+];
+/** As `holdup_model::HumanDuration`: a half goes to the even neighbour. @type {T.HumanDuration} */
 export const humanDuration = (ms) => {
-  if (ms < 0.001) return '0 ms';
-  if (ms < 999.5) return `${ms.toFixed(ms < 0.995 ? 2 : ms < 9.95 ? 1 : 0)} ms`;
-  return `${(ms / 1000).toFixed(ms < 9995 ? 2 : 1)} s`;
+  const micros = Math.max(0, Math.round(ms * 1000));
+  const [, unit, decimals] = RULES.find(([below]) => micros < below) ?? RULES[6];
+  const step = (unit === 's' ? 1e6 : 1e3) / 10 ** decimals;
+  const [steps, rest] = [Math.floor(micros / step), (micros % step) * 2];
+  const up = rest > step || (rest === step && steps % 2 === 1);
+  return `${((steps + Number(up)) / 10 ** decimals).toFixed(decimals)} ${unit}`;
 };
 /** @type {T.Count} */
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;

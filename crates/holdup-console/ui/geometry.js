@@ -1,15 +1,10 @@
 // @ts-check
 // Where things are drawn: times and rows to pixels. No DOM.
-import { holdEnd } from './hold.js';
+import { TICK, holdEnd } from './hold.js';
 
-/** How far left of the chart a line begins that is cut off there, in milliseconds. */
-const BEFORE = 1000;
-/** Holds that overlap for less only meet: the system's clock ticks. */
-const MEET = 10;
-
-/** @type {T.MakeScale} */
+/** A line that begins far left is not drawn from there. @type {T.MakeScale} */
 export const scale = (from, to, left, right) => (t) =>
-  left + (Math.max(-BEFORE, t - from) * (right - left)) / (to - from);
+  left + (Math.max(-1000, t - from) * (right - left)) / (to - from);
 
 /** @type {T.Axis} */
 export const axis = (seconds, width) => {
@@ -20,8 +15,10 @@ export const axis = (seconds, width) => {
 
 /** @type {T.RowsInView} */
 export const rowsInView = (count, height, scrolled, visible) => {
-  const rows = [...Array(count).keys()].map((row) => ({ row, top: row * height - scrolled }));
-  return rows.filter(({ top }) => top > -height && top < visible);
+  const first = Math.max(0, Math.floor(scrolled / height));
+  const end = Math.min(count, Math.ceil((scrolled + visible) / height));
+  const rows = [...Array(Math.max(0, end - first)).keys()].map((i) => first + i);
+  return rows.map((row) => ({ row, top: row * height - scrolled }));
 };
 
 /** @type {T.InView} */
@@ -36,7 +33,7 @@ export const together = (spans) => {
   const groups = [];
   for (const { from, to, hold } of [...spans].sort((a, b) => a.from - b.from)) {
     const last = groups.at(-1);
-    if (last && from < last.to - MEET) {
+    if (last && from < last.to - TICK) {
       last.to = Math.max(last.to, to);
       last.workers.add(hold.worker);
     } else {
@@ -47,9 +44,6 @@ export const together = (spans) => {
   }
   return groups;
 };
-
-/** @type {T.Fitting} */
-export const fitting = (texts, room, width) => texts.find((text) => width(text) < room);
 
 /** @type {T.AxisLength} */
 export const axisLength = (longest) =>

@@ -8,31 +8,21 @@ const LISTED = 8;
 /** Routes with a colour of their own; the others share one. */
 const COLORS = 7;
 
-/** @type {T.Limits} */
-const unlimited = {
-  chunks: Infinity,
-  lanes: Infinity,
-  holds: Infinity,
-  beat_ms: 0,
-  heartbeat_ms: 1000,
-  requests: null,
-};
 /** @type {T.Bar} */
 export const blank = {
-  asked: null,
-  opened: null,
-  answered: null,
+  asked_ms: null,
+  opened_ms: null,
+  answered_ms: null,
   status: null,
-  chunks: [],
-  ended: null,
-  finished: null,
+  chunks_ms: [],
+  finished_ms: null,
+  ended_ms: null,
   color: COLORS,
 };
-
 /** @type {T.OfBar} */
-export const stateOf = ({ opened, answered, ended, finished }) => {
-  if (ended !== null) return finished ? 'done' : 'cut';
-  return answered !== null ? 'answering' : opened !== null ? 'working' : 'waiting';
+export const stateOf = ({ opened_ms, answered_ms, finished_ms, ended_ms }) => {
+  if (ended_ms !== null) return finished_ms === null ? 'cut' : 'done';
+  return answered_ms !== null ? 'answering' : opened_ms !== null ? 'working' : 'waiting';
 };
 /** @type {T.IsError} */
 export const isError = ({ status }) => status !== null && status >= 400;
@@ -45,136 +35,110 @@ export const wordOf = (bar) => {
 /** @type {() => T.Model} */
 export const makeModel = () => ({
   version: '',
-  appUrl: null,
-  limits: unlimited,
+  app_url: null,
+  intro: null,
+  limits: /** @type {any} */ ({}),
   buttons: [],
   workers: new Map(),
   lanes: new Map(),
   waiting: [],
   holds: [],
   over: [],
-  totals: { open: 0, finished: 0, unfinished: 0, chunks: 0, lost: 0, hidden: 0, waiting: 0 },
+  totals: {},
   unsaid: [],
   routes: new Map(),
 });
-
 /** @type {T.ColorOf} */
 export const colorOf = ({ routes }, route) => {
   if (!routes.has(route) && routes.size < 200) routes.set(route, routes.size % COLORS);
   return routes.get(route) ?? COLORS;
 };
-/** @type {T.Held} */
+/** @type {T.HeldWorkers} */
 export const heldWorkers = ({ workers }) =>
   [...workers].flatMap(([worker, { held }]) => (held ? [{ worker, held }] : []));
 
-/** @type {T.LaneOf} */
-const laneOf = (model, m) => {
-  const opened = m.opened_ms ?? m.at_ms ?? 0;
-  return {
-    id: m.lane,
-    worker: m.worker,
-    method: m.method,
-    route: m.route,
-    path: m.path,
-    x: new URLSearchParams(m.path.split('?')[1]).get('x'),
-    color: colorOf(model, m.route),
-    waited: m.waited_ms ?? null,
-    asked: m.waited_ms == null ? null : opened - m.waited_ms,
-    opened,
-    answered: m.answered_ms ?? null,
-    status: m.status ?? null,
-    chunks: m.chunks ?? [],
-    ended: m.ended_ms ?? null,
-    finished: m.finished ?? null,
-  };
+/** @type {T.Open} */
+const open = (model, m) => {
+  const asked_ms = m.waited_ms === null ? null : m.opened_ms - m.waited_ms;
+  const x = new URLSearchParams(m.path.split('?')[1]).get('x');
+  const lane = { ...blank, ...m, asked_ms, x, color: colorOf(model, m.route) };
+  model.lanes.set(lane.lane, lane);
+  return lane;
 };
 /** @type {T.Change} */
-const change = ({ lanes }, id, fields) => {
-  const lane = lanes.get(id);
-  return lane ? [Object.assign(lane, fields(lane))] : [];
+const change = ({ lanes }, { event, ...fields }) => {
+  const lane = lanes.get(fields.lane);
+  return lane && [Object.assign(lane, fields)];
 };
-/** @type {T.EndHolds} */
-const endHolds = (model, which) => {
-  model.holds = model.holds.map((h) => (h.ongoing && which(h) ? { ...h, ongoing: false } : h));
-};
-/** A worker is in one hold at a time: with news of another, what lasted is over. @type {T.Remember} */
-const remember = (model, hold) => {
-  endHolds(model, (h) => h.worker === hold.worker);
-  const at = model.holds.findIndex(
-    (h) => h.worker === hold.worker && h.started_ms === hold.started_ms,
-  );
-  if (at < 0) model.holds.push(hold);
-  else model.holds[at] = hold;
-  if (model.holds.length > model.limits.holds) model.holds.shift();
-  return at < 0;
+/** News of a hold, or its end. Returns whether it is a new one. @type {T.Remember} */
+const remember = (model, hold, held) => {
+  const { worker, started_ms } = hold;
+  // A worker is in one hold at a time: what lasted is this one, or is over.
+  for (const h of model.holds) h.ongoing &&= h.worker !== worker;
+  const others = model.holds.filter((h) => h.worker !== worker || h.started_ms !== started_ms);
+  const isNew = others.length === model.holds.length;
+  model.holds = [...others, hold].slice(-model.limits.holds);
+  model.workers.set(worker, { open: model.workers.get(worker)?.open ?? 0, held });
+  return isNew;
 };
 /** @type {T.Say} */
 const say = (model, { worker }, what) => {
   model.unsaid = [...model.unsaid, `Worker ${worker} is ${what}.`].slice(-2);
 };
-/** @type {T.SetHeld} */
-const setHeld = ({ workers }, id, held) =>
-  workers.set(id, { open: workers.get(id)?.open ?? 0, held });
 
 /** @type {T.Handlers} */
 const handlers = {
-  snapshot(model, m) {
-    Object.assign(model, {
-      version: m.version,
-      appUrl: m.app_url ?? null,
-      limits: { ...unlimited, ...m.limits },
-      buttons: m.buttons,
-      workers: new Map(m.workers.map(({ worker, open, held }) => [worker, { open, held }])),
-      lanes: new Map(m.lanes.map((lane) => [lane.lane, laneOf(model, lane)])),
-      holds: [...m.holds],
-      over: m.holds.slice(-LISTED).reverse(),
-      totals: m.totals,
-    });
-    for (const { held } of heldWorkers(model)) remember(model, held);
-    handlers.waiting(model, { ...m, event: 'waiting' });
-    return [...model.lanes.values()];
+  snapshot(model, { event, ...m }) {
+    const workers = new Map(m.workers.map(({ worker, ...load }) => [worker, load]));
+    const over = m.holds.slice(-LISTED).reverse();
+    Object.assign(model, { ...m, workers, over, lanes: new Map() });
+    for (const { held } of heldWorkers(model)) remember(model, held, held);
+    handlers.waiting(model, m);
+    return m.lanes.map((lane) => open(model, lane));
   },
-  opened(model, m) {
-    const lane = laneOf(model, m);
-    model.lanes.set(lane.id, lane);
+  opened(model, { event, ...m }) {
+    const lane = open(model, m);
     const [oldest] = model.lanes.keys();
     if (model.lanes.size > model.limits.lanes) model.lanes.delete(oldest);
     return [lane];
   },
-  answered: (model, m) => change(model, m.lane, () => ({ answered: m.at_ms, status: m.status })),
-  chunks: (model, m) =>
-    change(model, m.lane, (lane) => {
-      const chunks = [...lane.chunks, ...m.at_ms];
-      return { chunks: chunks.slice(Math.max(0, chunks.length - model.limits.chunks)) };
-    }),
-  ended: (model, m) => change(model, m.lane, () => ({ ended: m.at_ms, finished: m.finished })),
+  answered: change,
+  chunks(model, m) {
+    const all = [...(model.lanes.get(m.lane)?.chunks_ms ?? []), ...m.chunks_ms];
+    return change(model, { ...m, chunks_ms: all.slice(-model.limits.chunks) });
+  },
+  ended: change,
   dropped(model, m) {
-    for (const id of m.lanes) model.lanes.delete(id);
+    for (const lane of m.lanes) model.lanes.delete(lane);
   },
   held(model, { hold }) {
-    if (remember(model, hold)) say(model, hold, `held by ${culprit(hold)}`);
-    setHeld(model, hold.worker, hold);
+    if (remember(model, hold, hold)) say(model, hold, `held by ${culprit(hold)}`);
   },
   released(model, m) {
     const hold = { ...m.hold, ongoing: false };
-    remember(model, hold);
-    setHeld(model, hold.worker, null);
+    remember(model, hold, null);
     model.over = [hold, ...model.over].slice(0, LISTED);
     say(model, hold, `free again after ${humanDuration(hold.duration_ms)}`);
   },
-  waiting(model, m) {
-    model.waiting = m.waiting.map(({ peer, since_ms }) => ({ ...blank, peer, asked: since_ms }));
+  withdrawn(model, { hold }) {
+    remember(model, hold, null);
+    model.holds.pop();
+    say(model, hold, 'free again');
   },
-  now(model, m) {
-    const held = (/** @type {number} */ id) => model.workers.get(id)?.held ?? null;
-    model.totals = m.totals;
-    model.workers = new Map(m.workers.map((w) => [w.worker, { open: w.open, held: held(w.worker) }]));
-    endHolds(model, (h) => !model.workers.has(h.worker));
+  waiting(model, { waiting }) {
+    model.waiting = waiting.map(({ peer, since_ms }) => ({ ...blank, peer, asked_ms: since_ms }));
+  },
+  now(model, { totals, workers }) {
+    model.totals = totals;
+    const before = model.workers;
+    model.workers = new Map();
+    for (const { worker, open } of workers)
+      model.workers.set(worker, { open, held: before.get(worker)?.held ?? null });
+    for (const h of model.holds) h.ongoing &&= model.workers.has(h.worker);
   },
 };
 /** Takes in a message. Returns the lanes that it changed. @type {T.Apply} */
 export const apply = (model, message) => {
-  /** @type {any} */
-  const { [message.event]: handler } = Object.hasOwn(handlers, message.event) ? handlers : {};
+  const { [message.event]: handler } = /** @type {any} */ (handlers);
   return handler?.(model, message) ?? [];
 };

@@ -1,24 +1,42 @@
 // @ts-check
-// "Run two": a card for each button, which probes a route of the app.
-import { clearCard, dropCard, judge, makeCard, running, setRunning } from './cards.js';
-import { setChart } from './charts.js';
+// "Run two": a card for each button, which probes a route of the app, and fields for the parameters.
+import { clearCard, judge, makeCard, running, setRunning } from './cards.js';
+import { charts, setChart } from './charts.js';
 import { $, bullets, el, setData, setText } from './dom.js';
 import { model, onMessage } from './live.js';
 import { colorOf } from './model.js';
-import { areValid, buildParameters, order } from './parameters.js';
 import { badges, barsOf, begun, stepOf } from './trial.js';
 
 /** @type {Map<number, T.ProbeCard>} */
 const cards = new Map();
+/** @type {Map<string, HTMLInputElement>} */
+const fields = new Map();
 let built = '';
 
+/** Buttons that have the same parameter share its field. @type {T.FieldOf} */
+const fieldOf = (parameter) => {
+  const key = JSON.stringify(parameter);
+  const { name, kind, min, max, suggestions } = parameter;
+  const list = `suggestions-${fields.size}`;
+  const attributes = { 'data-parameter': name, value: `${parameter.default}`, required: '' };
+  const bounds = { title: `${min} to ${max}`, min: `${min}`, max: `${max}`, list };
+  const type = kind === 'integer' ? 'number' : 'text';
+  const input = fields.get(key) ?? el('input', { ...attributes, ...bounds, type });
+  if (fields.has(key)) return input;
+  fields.set(key, input);
+  const options = suggestions.map((s) => el('option', { value: `${s}` }));
+  const label = el('label', {}, `${parameter.label} `, input);
+  $('parameters').append(label, el('datalist', { id: list }, ...options));
+  return input;
+};
 /** @type {T.OfButtons} */
 const buildCards = (buttons) => {
-  for (const card of cards.values()) dropCard(card);
+  for (const card of cards.values()) charts.delete(card.chart);
   cards.clear();
+  fields.clear();
+  $('parameters').replaceChildren();
   for (const button of buttons) cards.set(button.number, makeProbeCard(button));
   $('cards').replaceChildren(...[...cards.values()].map((card) => card.node));
-  buildParameters(buttons);
   $('choices').hidden = !buttons.length;
   $('no-buttons').hidden = buttons.length > 0;
   nameButtons();
@@ -31,7 +49,8 @@ const makeProbeCard = (button) => {
   const code = el('pre', {}, el('code', {}, button.code ?? `GET ${button.path}`));
   const stop = el('button.stop', { hidden: '' }, 'Stop');
   const made = makeCard(button.label, code, 'probe-lanes');
-  const card = Object.assign(made, { button, stop, probe: null });
+  const inputs = button.parameters.map((p) => ({ ...p, input: fieldOf(p) }));
+  const card = Object.assign(made, { button, stop, inputs, probe: null });
   card.go.after(stop);
   setData(card.node, 'button', button.number);
   card.go.onclick = () => start(card);
@@ -40,14 +59,21 @@ const makeProbeCard = (button) => {
 };
 /** @type {T.StartProbe} */
 const start = async (card) => {
-  if (!areValid(card.button)) return;
+  const requests = $('requests');
+  if (![requests, ...card.inputs.map((p) => p.input)].every((f) => f.reportValidity())) return;
+  const values = card.inputs.map(({ name, kind, input }) => [
+    name,
+    kind === 'integer' ? input.valueAsNumber : input.value.trim(),
+  ]);
+  const { number: button } = card.button;
+  const order = { ...Object.fromEntries(values), button, requests: requests.valueAsNumber };
   setText(card.problem, '');
   setRunning(card);
   try {
     const response = await fetch('/probe', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(order(card.button)),
+      body: JSON.stringify(order),
     });
     const { id, detail } = await response.json();
     if (response.ok) return expect(card, id);
@@ -75,18 +101,17 @@ const show = (probe) => {
   setChart(card.chart, barsOf(probe, color), going ? now : null);
   setText(card.step, stepOf(probe));
   setText(card.problem, (probe.state === 'failed' && probe.detail) || '');
-  if (going && running() !== card) setRunning(card);
-  if (!going && running() === card) setRunning(null);
-  if (probe.verdict) showVerdict(card, probe.verdict);
+  if (going && running !== card) setRunning(card);
+  if (!going && running === card) setRunning(null);
+  if (probe.findings) showFindings(card, probe.findings);
 };
-/** @type {T.ShowVerdict} */
-const showVerdict = (card, { kind, sentence, evidence, delivery, identical, advice }) => {
-  const more = [bullets('ul.evidence', evidence)];
-  if (delivery) more.push(el('p.delivery', {}, delivery));
-  if (identical) more.push(el('p.identical', {}, identical));
+/** @type {T.ShowFindings} */
+const showFindings = (card, { verdict, sentence, evidence, advice, ...rest }) => {
+  const more = [bullets('ul.evidence', evidence), el('p.delivery', {}, rest.delivery_sentence)];
+  if (rest.identical) more.push(el('p.identical', {}, rest.identical.sentence));
   const summary = el('summary', {}, 'What to do');
   if (advice.length) more.push(el('details.advice', {}, summary, bullets('ul', advice)));
-  judge(card, kind, badges[kind] ?? kind, sentence, ...more);
+  judge(card, verdict, badges[verdict] ?? verdict, sentence, ...more);
 };
 
 export const startProbes = () => {
@@ -94,13 +119,12 @@ export const startProbes = () => {
   onMessage((message) => {
     if (message.event === 'probe') show(message);
     if (message.event !== 'snapshot') return;
-    const { requests } = model.limits;
-    if (requests !== null) $('requests').max = `${requests}`;
+    $('requests').max = `${model.limits.requests ?? ''}`;
     const buttons = JSON.stringify(model.buttons);
     if (buttons !== built) buildCards(model.buttons);
     built = buttons;
     // The server may be another one, which knows nothing of what ran.
-    setRunning(running()?.stop ? null : running());
+    setRunning(running?.stop ? null : running);
     if (message.probe) show(message.probe);
   });
 };

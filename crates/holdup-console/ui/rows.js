@@ -12,35 +12,34 @@ export let shown = [];
 let tallest = 6;
 
 /** @type {T.KeyOf} */
-const keyOf = (item) => ('peer' in item ? item.peer : item.id);
+const keyOf = (item) => ('peer' in item ? item.peer : item.lane);
 const makeRow = () => {
   const names = ['number', 'dot', 'route', 'x', 'word', 'unseen'];
   return el('li.lane', {}, ...names.map((name) => el(`span.${name}`)));
 };
 /** @type {T.FillRow} */
 const fillRow = (row, item) => {
-  const [number, dot, route, x, word, unseen] = row.children;
+  const [number, , route, x, word, unseen] = row.children;
   setData(row, 'state', stateOf(item));
-  dot.setAttribute('class', `dot c${item.color}`);
+  row.style.setProperty('--dot', `var(--c${item.color})`);
   if ('peer' in item) {
-    setData(row, 'peer', item.peer);
-    setText(route, (row.title = item.peer));
+    setData(row, 'peer', (row.title = item.peer));
+    setText(route, item.peer);
     return setText(word, waitingFor());
   }
-  setData(row, 'lane', item.id);
+  setData(row, 'lane', item.lane);
   setData(row, 'route', item.route);
-  setText(number, `#${item.id}`);
+  setText(number, `#${item.lane}`);
   setText(route, `${item.method} ${item.route}`);
   setText(x, item.x === null ? '' : `x=${item.x}`);
   word.classList.toggle('bad', isError(item));
   const pieces = heldUp(item, model.holds, serverNow());
   const goesOn = isHeldUp(pieces, item);
-  const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : ['', ''];
-  setData(row, 'heldUp', how && goesOn);
-  setText(word, goesOn ? how : wordOf(item));
-  setText(unseen, goesOn ? ` ${who}` : how && `, was ${how} ${who}`);
-  const title = how ? `${item.path}\n${how} ${who}` : item.path;
-  if (row.title !== title) row.title = title;
+  const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : [];
+  setData(row, 'held-up', how && goesOn);
+  setText(word, how && goesOn ? how : wordOf(item));
+  setText(unseen, how ? (goesOn ? ` ${who}` : `, was ${how} ${who}`) : '');
+  row.title = how ? `${item.path}\n${how} ${who}` : item.path;
 };
 /** The kernel knows of no worker. Where there is only one, it is that. */
 const waitingFor = () => {
@@ -62,20 +61,18 @@ export const syncRows = (narrow) => {
   }
   let next = list.firstChild;
   for (const item of shown) {
-    const row = rows.get(keyOf(item)) ?? makeRow();
-    added ||= !rows.has(keyOf(item));
-    rows.set(keyOf(item), row);
+    const key = keyOf(item);
+    const row = rows.get(key) ?? makeRow();
+    added ||= !rows.has(key);
+    rows.set(key, row);
     fillRow(row, item);
     if (row === next) next = next.nextSibling;
     else list.insertBefore(row, next);
   }
-  grow(narrow);
+  // It never shrinks: what is below must not jump.
+  tallest = Math.min(narrow ? 9 : 16, Math.max(tallest, shown.length));
+  scroll.style.height = `calc(${tallest} * var(--row) + 8px)`;
   if (added && atEnd) scroll.scrollTop = scroll.scrollHeight;
   $('empty').hidden = shown.length > 0;
   return added || removed;
-};
-/** It never shrinks: what is below must not jump. @type {T.Grow} */
-export const grow = (narrow) => {
-  tallest = Math.min(narrow ? 9 : 16, Math.max(tallest, shown.length));
-  $('scroll').style.height = `calc(${tallest} * var(--row) + 8px)`;
 };

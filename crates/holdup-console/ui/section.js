@@ -4,5 +4,5 @@ export { clearCard, judge, makeCard, running, setRunning } from './cards.js';
 export { setChart } from './charts.js';
 export { $, all, bullets, el, setData, setText } from './dom.js';
 export { count, humanDuration } from './duration.js';
-export { model, onLane, onServer, onSnapshot, serverNow } from './live.js';
+export { model, onLane, onMessage, onServer, serverNow } from './live.js';
 export { blank } from './model.js';

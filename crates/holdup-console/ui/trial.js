@@ -1,7 +1,7 @@
 // @ts-check
 // What the page shows of a probe. No DOM.
 import { humanDuration } from './duration.js';
-import { blank, isError, wordOf } from './model.js';
+import { isError, wordOf } from './model.js';
 
 /** @type {Record<string, string>} */
 const phases = {
@@ -24,27 +24,25 @@ export const stepOf = ({ state, step, steps, phase, requests }) => {
   return `${step} of ${steps}: ${(phases[phase] ?? phase).replace('N', `${requests}`)}`;
 };
 /** When its first request was sent, on its own clock. @type {T.Begun} */
-export const begun = (probe) => Math.min(...probe.lanes.map((lane) => lane.asked_ms));
+export const begun = (probe) => Math.min(...probe.lanes.map((lane) => lane.requested_ms));
 /** Its requests, from when the first was sent. @type {T.BarsOf} */
 export const barsOf = (probe, color) =>
   probe.lanes.map((lane) => {
+    const start = begun(probe);
     /** @type {T.After} */
-    const after = (t) => (t === null ? null : t - begun(probe));
-    const first = after(lane.first_byte_ms);
-    const finished = lane.ended_ms !== null && !lane.failure;
-    const gone = lane.failure || probe.state !== 'running';
-    const over = lane.ended_ms ?? (gone ? probe.now_ms : null);
+    const after = (t) => (t === null ? null : t - start);
+    const over = lane.ended_ms ?? (probe.state === 'running' ? null : probe.now_ms);
     const bar = {
-      ...blank,
-      asked: after(lane.asked_ms),
-      opened: first,
-      answered: first,
+      asked_ms: after(lane.requested_ms),
+      opened_ms: after(lane.first_byte_ms),
+      answered_ms: after(lane.first_byte_ms),
       status: lane.status,
-      ended: after(over),
-      finished,
-      chunks: lane.chunks.map((chunk) => Number(after(chunk.at_ms))),
+      chunks_ms: lane.chunks_ms.map((t) => t - start),
+      finished_ms: after(lane.finished_ms),
+      ended_ms: after(over),
       color,
     };
-    const took = finished && !isError(bar) && humanDuration(Number(over) - lane.asked_ms);
-    return { ...bar, text: took || wordOf(bar), title: `${lane.label} ${lane.failure ?? ''}` };
+    const took = lane.finished_ms !== null && humanDuration(lane.finished_ms - lane.requested_ms);
+    const text = took && !isError(bar) ? took : wordOf(bar);
+    return { ...bar, text, title: `${lane.label} ${lane.error ?? ''}` };
   });

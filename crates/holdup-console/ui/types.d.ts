@@ -7,17 +7,18 @@ declare namespace T {
     version: string;
     now_ms: number;
     /** Where a browser finds the app. */
-    app_url?: string | null;
-    limits?: Partial<Limits>;
+    app_url: string | null;
+    /** What to try first. */
+    intro: { sentence: string; commands: string[] } | null;
+    limits: Limits;
     buttons: Button[];
     workers: (Load & { held: Hold | null })[];
-    lanes: SentLane[];
-    waiting: SentUnread[];
+    lanes: OpenLane[];
+    waiting: { peer: string; since_ms: number }[];
     holds: Hold[];
     totals: Totals;
     probe: Probe | null;
   }
-
   /** What the server keeps and sends at most. */
   interface Limits {
     /** Chunks of a lane. */
@@ -25,22 +26,20 @@ declare namespace T {
     lanes: number;
     /** Holds that are over. */
     holds: number;
+    /** The most requests of a probe. */
+    requests: number | null;
     /** How often news is sent. */
     beat_ms: number;
     /** How often the time is sent when there is no news. */
     heartbeat_ms: number;
-    /** The most requests of a probe. */
-    requests: number | null;
   }
-
   interface Button {
     number: number;
     label: string;
     path: string;
     code: string | null;
-    parameters?: Parameter[];
+    parameters: Parameter[];
   }
-
   /** A query parameter that the person at the page sets. */
   interface Parameter {
     name: string;
@@ -49,52 +48,22 @@ declare namespace T {
     min: number | string;
     max: number | string;
     default: number | string;
-    suggestions?: (number | string)[];
+    suggestions: (number | string)[];
   }
-
   interface Load {
     worker: number;
     open: number;
   }
-
-  /** A lane in the snapshot has `opened_ms`, one that has just been opened `at_ms`. */
-  interface SentLane {
+  /** A request that a worker has read. In the snapshot it has the times of a bar, too. */
+  interface OpenLane extends Partial<Bar> {
     lane: number;
     worker: number;
     method: string;
     route: string;
     path: string;
-    waited_ms?: number | null;
-    opened_ms?: number;
-    at_ms?: number;
-    answered_ms?: number | null;
-    status?: number | null;
-    chunks?: number[];
-    ended_ms?: number | null;
-    finished?: boolean | null;
+    waited_ms: number | null;
+    opened_ms: number;
   }
-
-  interface SentUnread {
-    peer: string;
-    since_ms: number;
-  }
-
-  interface Culprit {
-    method: string;
-    route: string;
-    part: string;
-    /** Its lane; not there where several requests are summed up. */
-    lane?: number | null;
-  }
-
-  interface Line {
-    function: string;
-    file: string | null;
-    line: number | null;
-    called: string | null;
-    samples: number;
-  }
-
   interface Hold {
     kind: string;
     worker: number;
@@ -107,19 +76,23 @@ declare namespace T {
     stack?: string[];
     sentence: string;
   }
-
-  interface Totals {
-    open: number;
-    finished: number;
-    unfinished: number;
-    chunks: number;
-    lost: number;
-    hidden: number;
-    waiting: number;
+  interface Culprit {
+    method: string;
+    route: string;
+    part: string;
+    /** Its lane; not there where several requests are summed up. */
+    lane?: number | null;
   }
-
+  interface Line {
+    function: string;
+    file: string | null;
+    line: number | null;
+    called: string | null;
+    samples: number;
+  }
+  /** Open, finished, unfinished, chunks, lost, hidden, waiting. */
+  type Totals = Record<string, number>;
   interface Probe {
-    event?: 'probe';
     id: number;
     button: number;
     requests: number;
@@ -127,41 +100,42 @@ declare namespace T {
     phase: string;
     step: number;
     steps: number;
+    /** On the clock of its lanes. */
     now_ms: number;
     lanes: ProbeLane[];
-    verdict: Verdict | null;
+    findings: Findings | null;
+    /** Why it failed. */
     detail: string | null;
   }
-
   interface ProbeLane {
     label: string;
-    asked_ms: number;
+    requested_ms: number;
     first_byte_ms: number | null;
-    chunks: { at_ms: number }[];
+    chunks_ms: number[];
+    finished_ms: number | null;
     ended_ms: number | null;
     status: number | null;
-    failure: string | null;
+    error: string | null;
   }
-
-  interface Verdict {
-    kind: string;
+  interface Findings {
+    verdict: string;
     sentence: string;
     evidence: string[];
-    delivery: string;
-    identical: string | null;
+    delivery_sentence: string;
+    identical: { sentence: string } | null;
     advice: string[];
   }
-
   type Message =
     | Snapshot
-    | (SentLane & { event: 'opened'; at_ms: number })
-    | { event: 'answered'; lane: number; at_ms: number; status: number }
-    | { event: 'chunks'; lane: number; at_ms: number[]; count: number; bytes: number }
-    | { event: 'ended'; lane: number; at_ms: number; finished: boolean }
+    | (OpenLane & { event: 'opened' })
+    | { event: 'answered'; lane: number; answered_ms: number; status: number }
+    | { event: 'chunks'; lane: number; chunks_ms: number[] }
+    | { event: 'ended'; lane: number; ended_ms: number; finished_ms: number | null }
     | { event: 'dropped'; lanes: number[] }
     | { event: 'held'; hold: Hold }
     | { event: 'released'; hold: Hold }
-    | { event: 'waiting'; waiting: SentUnread[] }
+    | { event: 'withdrawn'; hold: Hold }
+    | { event: 'waiting'; waiting: { peer: string; since_ms: number }[] }
     | (Probe & { event: 'probe' })
     | { event: 'now'; now_ms: number; totals: Totals; workers: Load[] }
     | { event: 'behind'; detail: string };
@@ -170,34 +144,25 @@ declare namespace T {
 
   /** What can be drawn as a bar. A time is null before it has come. */
   interface Bar {
-    asked: number | null;
-    opened: number | null;
-    answered: number | null;
+    asked_ms: number | null;
+    opened_ms: number | null;
+    answered_ms: number | null;
     status: number | null;
-    chunks: number[];
-    ended: number | null;
-    finished: boolean | null;
+    chunks_ms: number[];
+    /** Null when it was cut off. */
+    finished_ms: number | null;
+    ended_ms: number | null;
     color: number;
   }
-
-  /** A request that a worker has read. */
-  interface Lane extends Bar {
-    id: number;
-    worker: number;
-    method: string;
-    route: string;
-    path: string;
+  interface Lane extends Bar, Omit<OpenLane, keyof Bar> {
+    opened_ms: number;
     /** What its query says of `x`. */
     x: string | null;
-    waited: number | null;
-    opened: number;
   }
-
   /** A connection that no worker has read yet. */
   interface Unread extends Bar {
     peer: string;
   }
-
   interface Worker {
     open: number;
     held: Hold | null;
@@ -245,6 +210,8 @@ declare namespace T {
   interface ProbeCard extends Card {
     button: Button;
     stop: HTMLButtonElement;
+    /** The fields of its button's parameters. */
+    inputs: (Parameter & { input: HTMLInputElement })[];
     probe: number | null;
   }
 
@@ -263,8 +230,8 @@ declare namespace T {
   interface Model {
     /** Empty before the first snapshot. */
     version: string;
-    /** Where a browser finds the app. */
-    appUrl: string | null;
+    app_url: Snapshot['app_url'];
+    intro: Snapshot['intro'];
     limits: Limits;
     buttons: Button[];
     workers: Map<number, Worker>;
@@ -302,7 +269,6 @@ declare namespace T {
     redraw: boolean;
     drawnAt: number;
   }
-  type State = 'live' | 'reconnecting' | 'behind';
   type Ctx = CanvasRenderingContext2D;
   type Scale = (t: number) => number;
 
@@ -318,7 +284,7 @@ declare namespace T {
   ) => Made<K>;
   type Bullets = (kind: string, lines: string[]) => HTMLElement;
   type SetText = (node: Element, text: string) => void;
-  type SetData = (node: HTMLElement, name: string, value: unknown) => void;
+  type SetData = (node: Element, name: string, value: unknown) => void;
   type SetLength = (list: Element, length: number, make: () => Element) => void;
   // duration
   type HumanDuration = (ms: number) => string;
@@ -335,10 +301,10 @@ declare namespace T {
   // hold
   type HoldEnd = (hold: Hold, now: number) => number;
   type OfHold = (hold: Hold) => string;
-  type More = (list: unknown[]) => string;
+  type AndMore = (list: unknown[]) => string;
   type Where = (hold: { lines?: Line[] }) => string;
-  type MayBe = (lane: Lane, hold: Hold) => boolean;
-  type CameOn = (lane: Lane, from: number, to: number) => boolean;
+  type MayHold = (lane: Lane, hold: Hold) => boolean;
+  type HadItsTurn = (lane: Lane, piece: HeldUp) => boolean;
   /** When the lane was open while others held its worker, the earliest first; no two overlap. */
   type HeldUpPieces = (lane: Lane, holds: Hold[], now: number) => HeldUp[];
   type IsHeldUp = (pieces: HeldUp[], lane: Lane) => boolean;
@@ -347,17 +313,22 @@ declare namespace T {
   type OfBar = (bar: Bar) => string;
   type IsError = (bar: Bar) => boolean;
   type ColorOf = (model: Model, route: string) => number;
-  type Held = (model: Model) => { worker: number; held: Hold }[];
-  type LaneOf = (model: Model, lane: SentLane) => Lane;
-  type Change = (model: Model, id: number, fields: (lane: Lane) => Partial<Lane>) => Lane[];
-  type EndHolds = (model: Model, which: (hold: Hold) => boolean) => void;
-  /** Returns whether it is a new one. */
-  type Remember = (model: Model, hold: Hold) => boolean;
+  type HeldWorkers = (model: Model) => { worker: number; held: Hold }[];
+  type Open = (model: Model, lane: OpenLane) => Lane;
+  type Change = (
+    model: Model,
+    message: Partial<Lane> & { event: string; lane: number },
+  ) => Lane[] | undefined;
+  /** `held` is what the worker is held by then. */
+  type Remember = (model: Model, hold: Hold, held: Hold | null) => boolean;
   type Say = (model: Model, hold: Hold, what: string) => void;
-  type SetHeld = (model: Model, worker: number, held: Hold | null) => unknown;
+  type Of<K> = Omit<Extract<Message, { event: K }>, 'event'>;
   type Handlers = {
-    [K in Exclude<Message['event'], 'probe' | 'behind'>]: (model: Model, m: Extract<Message, { event: K }>) => Lane[] | void;
-  };
+    [K in Exclude<Message['event'], 'probe' | 'behind'>]: (
+      model: Model,
+      m: Extract<Message, { event: K }>,
+    ) => Lane[] | void;
+  } & { waiting: (model: Model, m: Of<'waiting'>) => void };
   type Apply = (model: Model, message: Message) => Lane[];
   // geometry
   /** From milliseconds to pixels. */
@@ -374,26 +345,15 @@ declare namespace T {
   type InView = (holds: Hold[], from: number, now: number) => Span[];
   /** Those that overlap as one. */
   type Together = (spans: Span[]) => Group[];
-  /** The first text that has room. */
-  type Fitting = (
-    texts: string[],
-    room: number,
-    width: (text: string) => number,
-  ) => string | undefined;
+  type Width = (text: string) => number;
   /** The seconds that a small chart shows. */
   type AxisLength = (longestMs: number) => number;
   // live
-  interface Hub {
-    messages: OfMessage[];
-    lanes: ((lane: Lane) => void)[];
-    states: SetState[];
-  }
+  type Callbacks = [OfMessage[], ((lane: Lane) => void)[]];
   type OfMessage = (message: Message) => void;
   type OnMessage = (callback: OfMessage) => unknown;
   type OnLane = (callback: (lane: Lane) => void) => unknown;
-  type OnState = (callback: SetState) => unknown;
-  type OnSnapshot = (callback: () => void) => void;
-  type SetState = (state: State, detail: string) => void;
+  type Connected = (state: 'live' | 'reconnecting' | 'behind', detail?: string) => void;
   // canvas
   interface Size {
     width: number;
@@ -415,23 +375,13 @@ declare namespace T {
   type DrawLines = (ctx: Ctx, width: number, dash: number[], pieces: number[][]) => void;
   // bar
   /** `y` is its middle. */
-  type DrawBar = (
-    ctx: Ctx,
-    bar: Bar,
-    y: number,
-    x: Scale,
-    now: number,
-    heldUp?: HeldUp[],
-  ) => void;
-  type Until = <E>(t: number | null, otherwise: E) => number | E;
-  type LeaveOut = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale) => void;
+  type DrawBar = (ctx: Ctx, bar: Bar, y: number, x: Scale, now: number, heldUp?: HeldUp[]) => void;
   type Hatch = (ctx: Ctx, left: number, right: number, y: number) => void;
   type LabelHeldUp = (ctx: Ctx, heldUp: HeldUp[], y: number, x: Scale, left: number) => void;
   // charts
   /** `name` is the class of its list. */
   type MakeChart = (name: string, what: string) => Chart;
   type SetChart = (chart: Chart, items: ChartItem[], now?: Chart['now']) => void;
-  type OfChart = (chart: Chart) => void;
   type DrawCharts = (t: number, rest: number) => void;
   // cards
   /** `list` is the class of the chart's list. */
@@ -446,36 +396,29 @@ declare namespace T {
     ...more: (string | Node)[]
   ) => void;
   type SetRunning = (card: Card | null) => void;
-  // parameters
-  type InputsOf = (button: Button) => (Parameter & { input: HTMLInputElement })[];
-  type OfButtons = (buttons: Button[]) => void;
-  type OfParameter = (parameter: Parameter) => void;
-  type AreValid = (button: Button) => boolean;
-  type Order = (button: Button) => Record<string, number | string>;
   // trial
   type StepOf = (probe: Probe) => string;
   type Begun = (probe: Probe) => number;
   type After = (t: number | null) => number | null;
   type BarsOf = (probe: Probe, color: number) => ChartItem[];
   // probe
+  type OfButtons = (buttons: Button[]) => void;
+  type FieldOf = (parameter: Parameter) => HTMLInputElement;
   type MakeProbeCard = (button: Button) => ProbeCard;
   type StartProbe = (card: ProbeCard) => Promise<void>;
   type Expect = (card: ProbeCard, id: number) => void;
   type OfProbe = (probe: Probe) => void;
-  type ShowVerdict = (card: ProbeCard, verdict: Verdict) => void;
+  type ShowFindings = (card: ProbeCard, findings: Findings) => void;
   // stack
-  type SetStack = (button: Element, hold: Hold | null) => void;
+  type SetStack = (button: Element, hold: Hold | null | undefined) => void;
   type ShowStack = (opener: HTMLElement) => void;
-  // workers
-  type KeepHeight = (narrow: MediaQueryList) => void;
   // rows, board
   type KeyOf = (item: Item) => string | number;
   type FillRow = (row: HTMLElement, item: Item) => void;
   /** Returns whether there are other rows than before. */
   type SyncRows = (narrow: boolean) => boolean;
-  type Grow = (narrow: boolean) => void;
-  type DrawAxis = (ctx: Ctx, left: number, right: number) => void;
+  /** `since`: how long ago it was drawn. */
+  type IsMoving = (since: number) => boolean;
   type DrawHold = (ctx: Ctx, left: number, right: number, group: Group) => void;
-  type StartBoard = (redraw: () => void) => void;
   type AtTime = (t: number) => void;
 }

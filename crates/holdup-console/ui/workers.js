@@ -1,63 +1,85 @@
 // @ts-check
-// A strip for each worker, and the last holds.
-import { $, el, setData, setLength, setText } from './dom.js';
+// Counts, a strip for each worker, the last holds and their stacks.
+import { $, all, bullets, el, setData, setLength, setText } from './dom.js';
 import { count, humanDuration } from './duration.js';
-import { culprit, heldHow, where } from './hold.js';
+import { culprit, where } from './hold.js';
 import { model, serverNow } from './live.js';
 import { heldWorkers } from './model.js';
-import { setStack, stackButton } from './stack.js';
 
+/** @type {WeakMap<Element, T.Hold | null | undefined>} */
+const holds = new WeakMap();
+
+const stackButton = () => {
+  const button = el('button.stack', { type: 'button', 'aria-haspopup': 'dialog' }, 'Stack');
+  button.onclick = () => show(button);
+  return button;
+};
+/** @type {T.SetStack} */
+const setStack = (button, hold) => {
+  holds.set(button, hold);
+  const gone = !hold?.stack?.length;
+  // It must not take the keyboard's place with it.
+  if (gone && document.activeElement === button) $('holds').focus();
+  button.toggleAttribute('hidden', gone);
+};
+/** @type {T.ShowStack} */
+const show = (opener) => {
+  const { sentence = '', lines = [], stack = [] } = holds.get(opener) ?? {};
+  const seen = lines.map((line) => `${count(line.samples, 'sample')} ${where({ lines: [line] })}`);
+  setText($('stack-of'), sentence);
+  $('stack-lines').replaceChildren(...bullets('ul', seen).children);
+  $('stack-frames').replaceChildren(...bullets('ol', stack).children);
+  $('stack-close').onclick = () => $('stack').close();
+  // The button that opened it may be gone.
+  $('stack').onclose = () => opener.hidden && $('holds').focus();
+  $('stack').showModal();
+};
+
+export const forgetHeight = () => ($('workers').style.minHeight = '');
 export const syncWorkers = () => {
   const list = $('workers');
-  if (list.children.length !== model.workers.size) list.style.minHeight = '';
+  if (list.children.length !== model.workers.size) forgetHeight();
   const make = () => el('li', {}, el('b'), el('strong'), el('span'), stackButton());
   setLength(list, model.workers.size, make);
   [...model.workers].forEach(([id, { open, held }], i) => {
-    const li = /** @type {HTMLElement} */ (list.children[i]);
+    const li = list.children[i];
     const [name, what, more, button] = li.children;
     setStack(button, held);
     setData(li, 'worker', id);
     setData(li, 'held', Boolean(held));
     setText(name, `worker ${id} · `);
-    setText(what, held ? whatHolds(held) : 'free');
-    const doing = held ? [held.activity, where(held)] : [];
-    const words = [...doing, `${open ? count(open, 'request') : 'no request'} open`];
-    if (held) words.push(unread());
+    const lasts = held ? humanDuration(serverNow() - held.started_ms) : '';
+    const how = held?.kind === 'starved' ? 'kept from its sockets' : 'held';
+    setText(what, held ? `${how} for ${lasts} by ${culprit(held)}` : 'free');
+    const requests = `${open ? count(open, 'request') : 'no request'} open`;
+    const words = held ? [held.activity, where(held), requests, unread()] : [requests];
     setText(more, `${words.map((s) => (s ? ` · ${s}` : '')).join('')} `);
   });
+  // A held worker takes more lines. They stay, or what is below would jump each time.
+  list.style.minHeight = `${list.offsetHeight}px`;
 };
-/** @type {T.OfHold} */
-const whatHolds = (hold) =>
-  `${heldHow(hold)} for ${humanDuration(serverNow() - hold.started_ms)} by ${culprit(hold)}`;
 // The kernel does not know for which worker they wait.
 const unread = () => {
   const { waiting } = model.totals;
   const whom = heldWorkers(model).length > 1 ? ' by this worker or another held one' : '';
-  const wait = count(waiting, 'connection waits', 'connections wait');
-  return waiting ? `${wait} to be read${whom}` : '';
+  return waiting && `${count(waiting, 'connection waits', 'connections wait')} to be read${whom}`;
 };
 
-export const syncHolds = () => {
+export const syncRest = () => {
+  const { over, totals, version, intro } = model;
   const list = $('holds');
   const make = () => el('li', {}, el('span'), stackButton());
-  setLength(list, Math.max(1, model.over.length), make);
+  setLength(list, Math.max(1, over.length), make);
   [...list.children].forEach(({ children: [text, button] }, i) => {
-    setText(text, model.over[i]?.sentence ?? 'none yet');
-    setStack(button, model.over[i] ?? null);
+    setText(text, over[i]?.sentence ?? 'none yet');
+    setStack(button, over[i]);
   });
-};
-
-/**
- * The strip of a held worker takes more lines. They stay, or what is below would jump each time; but
- * not where they are many.
- * @type {T.KeepHeight}
- */
-export const keepHeight = (narrow) => {
-  const list = $('workers');
-  let before = 0;
-  new ResizeObserver(() => {
-    const { offsetWidth: width, offsetHeight: height } = list;
-    list.style.minHeight = width === before && !narrow.matches ? `${height}px` : '';
-    before = width;
-  }).observe(list);
+  for (const dd of all('dd')) setText(dd, (totals[dd.id] ?? 0).toLocaleString('en'));
+  $('lost').parentElement?.toggleAttribute('hidden', !totals.lost);
+  $('hidden').hidden = !totals.hidden;
+  const hidden = count(totals.hidden, 'more open request is', 'more open requests are');
+  setText($('hidden'), `${hidden} not drawn.`);
+  setText($('version'), `holdup ${version}`);
+  setText($('how'), intro?.sentence ?? 'Send your app the same request twice, at once.');
+  setText($('curl'), intro?.commands.join('\n') ?? '');
 };

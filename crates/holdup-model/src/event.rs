@@ -64,13 +64,13 @@ pub enum Event {
     },
     /// A worker is held: published once, when the hold crosses the threshold. [`Released`](Self::Released)
     /// or [`Withdrawn`](Self::Withdrawn) follows, with the same `worker` and `started`, which identify a
-    /// hold. A worker may be in two at a time: one in which it looked at no socket, and within that one in
-    /// which it was blocked.
+    /// hold. A worker may be in two holds at a time: one in which it does not look at its sockets, and
+    /// within that one in which it is blocked.
     Held(Hold),
     /// A hold that was published as [`Held`](Self::Held) goes on: published some four times a second, and
     /// at once when what its thread is doing, or where, has changed.
     Updated(Hold),
-    /// A hold is over. One that was not sampled while it lasted has no [`Held`](Self::Held) before it.
+    /// A hold is over. One that ended before a sample was taken has no [`Held`](Self::Held) before it.
     Released(Hold),
     /// What was published as [`Held`](Self::Held) was not a hold: measured to its end, it did not reach the
     /// threshold, or another hold took its place. It is in no list of holds, and counts for nothing. The

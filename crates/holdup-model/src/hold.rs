@@ -219,4 +219,13 @@ mod tests {
             "something outside the watched requests holds worker 2 for 3.40 s so far"
         );
     }
+
+    #[test]
+    fn its_durations_are_written_as_all_others_are() {
+        let long = Duration::from_millis(61_500);
+        let hold = Hold::new(HoldKind::Blocked, 0, Duration::ZERO, long);
+        let duration = HumanDuration(long).to_string();
+        assert_eq!(duration, "61.5 s");
+        assert!(hold.to_string().contains(&format!(" for {duration} ")));
+    }
 }

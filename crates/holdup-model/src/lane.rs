@@ -57,6 +57,7 @@ pub struct Lane {
 
 /// A piece of the body, as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Chunk {
     /// When it arrived.
     pub at: Duration,

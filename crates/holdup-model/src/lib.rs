@@ -55,6 +55,7 @@ pub use line::{Line, LineSummary};
 
 /// The lanes of the requests that were asked together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Timeline {
     /// In the order in which they were asked.
     pub lanes: Vec<Lane>,

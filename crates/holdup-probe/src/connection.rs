@@ -4,12 +4,12 @@
 //! prober itself would be what serializes the requests.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::error::Error as _;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt as _;
@@ -24,11 +24,12 @@ use tokio::time::{Instant as Deadline, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
-use url::Url;
 
 use super::own_time::OwnTime;
+use super::question::Question;
 use super::request::{Message, Request};
-use super::{End, answer, dial, tls};
+use super::settings::End;
+use super::{answer, dial, tls};
 use holdup_model::{ClientTime, Failure, Lane, Timeline};
 use holdup_verdict::Platform;
 
@@ -43,39 +44,35 @@ const MAX_BUFFER: usize = 256 * 1024;
 
 /// How a server is reached: the same for all lanes, found out before the first is measured.
 #[derive(Clone)]
-pub(super) struct Route {
+pub(super) struct Endpoint {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) tls: Option<(TlsConnector, ServerName<'static>)>,
-}
-
-/// What one lane asks for.
-#[derive(Debug, Clone)]
-pub(super) struct Question {
-    pub(super) url: Url,
-    /// What takes the place of `{}` in a header or the body.
-    pub(super) label: String,
 }
 
 /// When an exchange is over that has not ended by itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
     pub(super) end: End,
 }
 
 /// Where a lane is recorded, and the clock it is recorded by.
 #[derive(Clone, Copy)]
-pub(super) struct Slot<'a> {
-    pub(super) timeline: &'a RefCell<Timeline>,
+pub(super) struct LaneRecorder<'a> {
+    pub(super) timeline: &'a Mutex<Timeline>,
     pub(super) place: usize,
     pub(super) clock: Instant,
     pub(super) own: &'a OwnTime,
 }
 
-impl Slot<'_> {
+impl LaneRecorder<'_> {
+    pub(super) fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        lock(self.timeline)
+    }
+
     fn record(&self, mark: impl FnOnce(&mut Lane, Duration)) {
         let now = self.clock.elapsed();
-        if let Some(lane) = self.timeline.borrow_mut().lanes.get_mut(self.place) {
+        if let Some(lane) = self.timeline().lanes.get_mut(self.place) {
             mark(lane, now);
         }
     }
@@ -85,7 +82,7 @@ impl Slot<'_> {
     }
 }
 
-/// What the look-ahead must know of an answer.
+/// What the warm-up must know of an answer.
 pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) peer: SocketAddr,
@@ -93,7 +90,7 @@ pub(super) struct Answer {
     late: Duration,
 }
 
-/// What the look-ahead must know of an answer's head.
+/// What the warm-up must know of an answer's head.
 pub(super) struct Head {
     /// Where it redirects to.
     pub(super) location: Option<String>,
@@ -118,83 +115,96 @@ impl Head {
 
 const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
+/// The lanes, also after a panic: they are data, and nothing of them is half done.
+pub(super) fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
+    timeline.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Asks for `question` and records what comes back when. `None` if it failed.
 pub(super) async fn ask(
-    route: &Route,
+    endpoint: &Endpoint,
     request: &Request,
     question: &Question,
     terms: Terms,
-    slot: Slot<'_>,
+    recorder: LaneRecorder<'_>,
 ) -> Option<Answer> {
     // Made before the clock starts.
     let request = match request.to(question) {
         Ok(request) => request,
         Err(failure) => {
-            slot.fail(failure);
+            recorder.fail(failure);
             return None;
         }
     };
-    slot.record(|lane, now| *lane = Lane::start(lane.label(), now));
-    let exchange = timeout(terms.patience, exchange(route, request, terms.end, slot));
-    match exchange.await.unwrap_or_else(|_| Err(timed_out(slot))) {
+    recorder.record(|lane, now| *lane = Lane::start(lane.label(), now));
+    let exchange = timeout(
+        terms.timeout,
+        exchange(endpoint, request, terms.end, recorder),
+    );
+    match exchange.await.unwrap_or_else(|_| Err(timed_out(recorder))) {
         Ok(answer) => {
             let own = ClientTime {
-                late_for_it: answer.late + slot.own.late_now(),
-                ..slot.own.so_far()
+                late_for_it: answer.late + recorder.own.late_now(),
+                ..recorder.own.so_far()
             };
-            slot.record(|lane, now| {
+            recorder.record(|lane, now| {
                 lane.record_client_time(own);
                 lane.finish(now);
             });
             Some(answer)
         }
         Err(failure) => {
-            slot.fail(failure);
+            recorder.fail(failure);
             None
         }
     }
 }
 
 /// An answer that goes on and on is another matter than one that does not come.
-fn timed_out(slot: Slot<'_>) -> Failure {
-    let timeline = slot.timeline.borrow();
-    match timeline.lanes.get(slot.place).map(Lane::chunk_count) {
+fn timed_out(recorder: LaneRecorder<'_>) -> Failure {
+    let timeline = recorder.timeline();
+    match timeline.lanes.get(recorder.place).map(Lane::chunk_count) {
         Some(chunks) if chunks > 1 => Failure::Endless { chunks },
         _ => Failure::TimedOut,
     }
 }
 
 async fn exchange(
-    route: &Route,
+    endpoint: &Endpoint,
     request: Message,
     end: End,
-    slot: Slot<'_>,
+    recorder: LaneRecorder<'_>,
 ) -> Result<Answer, Failure> {
     let io = |error: io::Error| failed(&error);
-    // The measured lanes have one address. The look-ahead may have several, and the first that
+    // The measured lanes have one address. The warm-up may have several, and the first that
     // answers is kept.
-    let stream = dial::first(&route.addresses).await.map_err(io)?;
-    slot.record(Lane::record_connect);
-    let mut late = slot.own.late_now();
+    let stream = dial::first(&endpoint.addresses).await.map_err(io)?;
+    recorder.record(Lane::record_connect);
+    let mut late = recorder.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
-    let head = match &route.tls {
-        None => speak(stream, request, end, slot).await?,
+    let head = match &endpoint.tls {
+        None => speak(stream, request, end, recorder).await?,
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            late += slot.own.late_now();
-            speak(stream.map_err(io)?, request, end, slot).await?
+            late += recorder.own.late_now();
+            speak(stream.map_err(io)?, request, end, recorder).await?
         }
     };
     Ok(Answer { head, peer, late })
 }
 
 /// Sends the request and reads the answer to its end.
-async fn speak<S>(stream: S, request: Message, end: End, slot: Slot<'_>) -> Result<Head, Failure>
+async fn speak<S>(
+    stream: S,
+    request: Message,
+    end: End,
+    recorder: LaneRecorder<'_>,
+) -> Result<Head, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let broken = |error: hyper::Error| broken(&error, slot);
+    let broken = |error: hyper::Error| broken(&error, recorder);
     let handshake = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD)
@@ -207,13 +217,13 @@ where
     let mut exchange = pin!(async {
         let response = response.await.map_err(broken)?;
         let status = response.status();
-        slot.record(|lane, now| lane.record_head(now, status.as_u16()));
+        recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
         if let Some(header) = answer::kept(response.headers()) {
-            slot.record(|lane, _| lane.record_cache_header(header));
+            recorder.record(|lane, _| lane.record_cache_header(header));
         }
         let websocket = answer::wants_websocket(&response);
         let head = Head::of(&response);
-        let names_it = read(response.into_body(), end, slot)
+        let names_it = read(response.into_body(), end, recorder)
             .await
             .map_err(broken)?;
         if websocket || (answer::may_want_websocket(status) && names_it) {
@@ -235,7 +245,11 @@ where
 
 /// Reads the body to its end or to what counts as one, and tells whether it begins with something
 /// about a websocket.
-async fn read(mut body: Incoming, end: End, slot: Slot<'_>) -> Result<bool, hyper::Error> {
+async fn read(
+    mut body: Incoming,
+    end: End,
+    recorder: LaneRecorder<'_>,
+) -> Result<bool, hyper::Error> {
     let mut chunks = 0;
     let mut deadline = None;
     let mut names_websocket = false;
@@ -253,7 +267,7 @@ async fn read(mut body: Incoming, end: End, slot: Slot<'_>) -> Result<bool, hype
         let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
             continue;
         };
-        slot.record(|lane, now| lane.record_chunk(now, data));
+        recorder.record(|lane, now| lane.record_chunk(now, data));
         if chunks == 0 {
             names_websocket = answer::names_websocket(data);
             deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
@@ -285,12 +299,11 @@ fn failed(error: &io::Error) -> Failure {
 }
 
 /// An error of HTTP in the timeline's terms.
-fn broken(error: &hyper::Error, slot: Slot<'_>) -> Failure {
-    let began = slot
-        .timeline
-        .borrow()
+fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
+    let began = recorder
+        .timeline()
         .lanes
-        .get(slot.place)
+        .get(recorder.place)
         .is_some_and(|lane| lane.status().is_some());
     let torn = if began {
         Failure::CutOff

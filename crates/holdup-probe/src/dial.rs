@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     async fn listening() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -92,7 +92,7 @@ mod tests {
         let (_listener, alive) = listening().await;
 
         let begun = Instant::now();
-        let stream = timeout(PATIENCE, first(&[dead, alive])).await;
+        let stream = timeout(TIMEOUT, first(&[dead, alive])).await;
         let stream = stream.expect("in time").expect("it answers");
         assert_eq!(stream.peer_addr().expect("it stands"), alive);
         assert!(begun.elapsed() >= NEXT_AFTER, "the first has had its time");

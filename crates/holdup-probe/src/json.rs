@@ -1,11 +1,11 @@
 //! A report as one JSON document; `schema/probe.schema.json` describes it.
 
 use serde::Serialize;
-use url::{Position, Url};
 
-use super::{Phase, Report};
+use super::Report;
 use holdup_model::Lane;
-use holdup_verdict::{Delivery, IdenticalKind, Kind, Verdict};
+use holdup_verdict::experiment::RoundKind;
+use holdup_verdict::{IdenticalKind, Kind, Verdict};
 
 /// The version of the document. A field that is added does not change it.
 const SCHEMA: u32 = 1;
@@ -58,10 +58,10 @@ impl Report {
     /// The report as it is published.
     pub fn document(&self) -> Document<'_> {
         let timelines = [
-            (Phase::Unique, &self.unique),
-            (Phase::Identical, &self.same),
+            (RoundKind::Unique, &self.unique),
+            (RoundKind::Identical, &self.same),
         ];
-        let mut phases = vec![self.round(Phase::Solo.to_string(), &self.alone)];
+        let mut phases = vec![self.round(RoundKind::Solo.to_string(), &self.alone)];
         if !self.rested.is_empty() {
             phases.push(self.round("rested".to_owned(), &self.rested));
         }
@@ -75,7 +75,7 @@ impl Report {
         Document {
             schema: SCHEMA,
             url: self.url.as_str(),
-            redirected_from: self.redirected_from.iter().map(Url::as_str).collect(),
+            redirected_from: self.redirected_from.iter().map(String::as_str).collect(),
             requests: self.requests,
             findings: self.findings(),
             phases,
@@ -86,30 +86,17 @@ impl Report {
     pub fn findings(&self) -> Findings {
         Findings {
             verdict: self.verdict.clone(),
-            delivery: match self.delivery {
-                Delivery::Streamed { .. } => Some("streamed"),
-                Delivery::Buffered { .. } => Some("buffered"),
-                Delivery::Single => Some("single"),
-                Delivery::Unknown => None,
-            },
+            delivery: self.delivery.name(),
             delivery_sentence: self.delivery.to_string(),
             identical: self.same_document(),
         }
     }
 
     fn same_document(&self) -> Option<Same> {
-        let (found, verdict) = self.identical.as_ref().zip(self.same_verdict.as_ref())?;
-        let kind = match found.kind {
-            // The pattern may be no staircase; that many waited is certain.
-            IdenticalKind::HeldUp => Kind::Limited,
-            IdenticalKind::Inconclusive => Kind::Inconclusive,
-            IdenticalKind::Same | IdenticalKind::Serialized | IdenticalKind::AnsweredOnce => {
-                verdict.kind
-            }
-        };
+        let found = self.identical.as_ref()?;
         Some(Same {
-            verdict: kind,
-            at_a_time: verdict.at_a_time.filter(|_| kind != Kind::Inconclusive),
+            verdict: found.ran,
+            at_a_time: found.at_a_time,
             answered_once: found.kind == IdenticalKind::AnsweredOnce,
             sentence: found.sentence.clone(),
         })
@@ -117,29 +104,12 @@ impl Report {
 
     fn round<'a>(&self, name: String, lanes: &'a [Lane]) -> Round<'a> {
         let row = |lane: &'a Lane| Row {
-            url: whole(&self.url, lane.label()),
+            url: self.origin.clone() + lane.label(),
             lane,
         };
         Round {
             name,
             lanes: lanes.iter().map(row).collect(),
         }
-    }
-}
-
-/// A lane's label is the path and the query of its URL. Not joined as a reference is: a path may
-/// begin with two slashes.
-fn whole(base: &Url, label: &str) -> String {
-    format!("{}{label}", &base[..Position::BeforePath])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lanes_url_is_whole_again() {
-        let base = Url::parse("https://[::1]:8443//a?b").expect("a URL");
-        assert_eq!(whole(&base, "//a?b&x=1"), "https://[::1]:8443//a?b&x=1");
     }
 }

@@ -1,8 +1,8 @@
 //! What the prober itself needs while lanes are going: how long it works, and how late it comes to it.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use holdup_model::ClientTime;
@@ -14,28 +14,43 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// A timer of the runtime may fire so much late by itself: it counts in milliseconds and rounds up.
 const TIMER: Duration = Duration::from_millis(2);
 
-/// Adds up, from its making on.
+/// Adds up, from its making on. Only one task uses it; the lock lets that task move between threads.
 #[derive(Debug)]
-pub(super) struct OwnTime {
-    busy: Cell<Duration>,
-    late: Cell<Duration>,
+pub(super) struct OwnTime(Mutex<Sums>);
+
+#[derive(Debug)]
+struct Sums {
+    busy: Duration,
+    late: Duration,
     /// By how much it is late for what it is at work on.
-    late_now: Cell<Duration>,
+    late_now: Duration,
     /// Since when it has been at work, while it is.
-    working: Cell<Option<Instant>>,
+    working: Option<Instant>,
     /// Since when it has had nothing to do, or has been kept from it.
-    waiting: Cell<Instant>,
+    waiting: Instant,
+}
+
+impl Sums {
+    /// How long it has been at work, up to now.
+    fn busy(&self) -> Duration {
+        let working = self.working.map(|since| since.elapsed());
+        self.busy + working.unwrap_or_default()
+    }
 }
 
 impl OwnTime {
     pub(super) fn new() -> Self {
-        Self {
-            busy: Cell::default(),
-            late: Cell::default(),
-            late_now: Cell::default(),
-            working: Cell::new(None),
-            waiting: Cell::new(Instant::now()),
-        }
+        Self(Mutex::new(Sums {
+            busy: Duration::ZERO,
+            late: Duration::ZERO,
+            late_now: Duration::ZERO,
+            working: None,
+            waiting: Instant::now(),
+        }))
+    }
+
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `work`, and counts as busy each time in which it has something to do. That is time on the
@@ -43,12 +58,13 @@ impl OwnTime {
     pub(super) async fn count<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|context| {
-            self.working.set(Some(Instant::now()));
+            self.sums().working = Some(Instant::now());
             let poll = work.as_mut().poll(context);
-            self.busy.set(self.so_far().busy);
-            self.late_now.set(Duration::ZERO);
-            self.working.set(None);
-            self.waiting.set(Instant::now());
+            let mut sums = self.sums();
+            sums.busy = sums.busy();
+            sums.late_now = Duration::ZERO;
+            sums.working = None;
+            sums.waiting = Instant::now();
             poll
         })
         .await
@@ -57,24 +73,25 @@ impl OwnTime {
     /// A timer that was `due` has fired. Late is the time after that in which the prober was neither
     /// at work nor had a reason to wait.
     pub(super) fn fired(&self, due: Instant) {
-        let began = self.working.get().unwrap_or_else(Instant::now);
-        let late = began.saturating_duration_since(due.max(self.waiting.get()));
+        let mut sums = self.sums();
+        let began = sums.working.unwrap_or_else(Instant::now);
+        let late = began.saturating_duration_since(due.max(sums.waiting));
         let late = late.saturating_sub(TIMER);
-        self.late.set(self.late.get() + late);
-        self.late_now.set(self.late_now.get().max(late));
+        sums.late += late;
+        sums.late_now = sums.late_now.max(late);
     }
 
     /// By how much the prober is late for what it sees now. Ask its timer before.
     pub(super) fn late_now(&self) -> Duration {
-        self.late_now.get()
+        self.sums().late_now
     }
 
     /// All so far. What only concerns one lane is for the lane to add.
     pub(super) fn so_far(&self) -> ClientTime {
-        let working = self.working.get().map(|since| since.elapsed());
+        let sums = self.sums();
         ClientTime {
-            busy: self.busy.get() + working.unwrap_or_default(),
-            late: self.late.get(),
+            busy: sums.busy(),
+            late: sums.late,
             late_for_it: Duration::ZERO,
         }
     }

@@ -9,7 +9,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Uri};
 use url::{Position, Url};
 
-use super::connection::Question;
+use super::question::Question;
 use super::template::Template;
 use holdup_model::Failure;
 
@@ -41,18 +41,22 @@ pub struct Request {
 
 /// A request that cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadRequest {
     /// Not a method.
-    #[error("the method {0:?} is none; allowed: a word such as GET, POST or HEAD (not CONNECT)")]
+    #[error(
+        "{0:?} is not an HTTP method that can be sent; use a word such as GET, POST or HEAD (CONNECT is \
+         not supported)"
+    )]
     Method(String),
     /// Not a header. What was given is not repeated: it may be a secret.
-    #[error("the header {name:?} cannot be sent; allowed: 'Name: value', visible characters")]
+    #[error("the header {name:?} cannot be sent; write it as 'Name: value', in visible characters")]
     Header {
         /// What stands before the colon.
         name: String,
     },
     /// A header that the prober sets.
-    #[error("the header {0} belongs to the connection and is the prober's to set")]
+    #[error("the header {0} belongs to the connection and cannot be changed: the prober sets it")]
     Ours(String),
 }
 

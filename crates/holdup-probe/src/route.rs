@@ -8,18 +8,19 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::{IpAddr, ServerName};
 use url::{Host, Url};
 
-use super::connection::Route;
-use super::{Target, tls};
+use super::connection::Endpoint;
+use super::target::Target;
+use super::tls;
 use holdup_model::Failure;
 
 /// Finds out how `target` is reached.
 pub(super) async fn find(
     target: &Target,
     insecure: bool,
-    patience: Duration,
-) -> Result<Route, Failure> {
-    let url = target.url();
-    let addresses = timeout(patience, addresses(url)).await;
+    longest: Duration,
+) -> Result<Endpoint, Failure> {
+    let url = target.parsed();
+    let addresses = timeout(longest, addresses(url)).await;
     let addresses = addresses.unwrap_or(Err(Failure::TimedOut))?;
     let tls = if target.is_tls() {
         let connector = tls::connector(insecure).map_err(Failure::Other)?;
@@ -27,7 +28,7 @@ pub(super) async fn find(
     } else {
         None
     };
-    Ok(Route { addresses, tls })
+    Ok(Endpoint { addresses, tls })
 }
 
 async fn addresses(url: &Url) -> Result<Vec<SocketAddr>, Failure> {
@@ -54,7 +55,7 @@ async fn addresses(url: &Url) -> Result<Vec<SocketAddr>, Failure> {
 fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
     match url.host().ok_or_else(nowhere)? {
         Host::Domain(name) => ServerName::try_from(name.to_owned())
-            .map_err(|_| Failure::Other(format!("no certificate can be for the name {name}"))),
+            .map_err(|_| Failure::Other(format!("{name} is not a valid TLS server name"))),
         Host::Ipv4(ip) => Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::V4(
             ip,
         )))),
@@ -65,5 +66,5 @@ fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
 }
 
 fn nowhere() -> Failure {
-    Failure::Other("the URL names no host".to_owned())
+    Failure::Other("the URL has no host".to_owned())
 }

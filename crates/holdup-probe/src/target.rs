@@ -22,17 +22,17 @@ pub struct Target {
 
 /// A URL that cannot be probed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BadUrl {
     /// It cannot be read.
     #[error(
-        "the URL {given:?} cannot be read: {cause}; allowed: a URL such as http://localhost:8080/path"
+        "the URL {given:?} cannot be read: {why}; use a URL such as http://localhost:8080/path"
     )]
     Unreadable {
         /// What was given.
         given: String,
         /// What is wrong with it.
-        #[source]
-        cause: url::ParseError,
+        why: String,
     },
     /// It is not of the web.
     #[error("the URL {given:?} has the scheme {scheme}; allowed: http, https")]
@@ -52,7 +52,10 @@ pub enum BadUrl {
         given: String,
     },
     /// It has a user name or a password, which would be shown wherever the URL is.
-    #[error("the URL has a user name or a password; give them as a header: -H 'Authorization: …'")]
+    #[error(
+        "the URL has a user name or a password, which would be shown with it; send them in an \
+         Authorization header instead"
+    )]
     Credentials,
 }
 
@@ -68,11 +71,10 @@ impl Target {
     /// use holdup_probe::Target;
     ///
     /// let target = Target::parse("localhost:8080/report?from=5#top")?;
-    /// assert_eq!(target.url().as_str(), "http://localhost:8080/report?from=5");
-    /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/report?from=5&x="));
+    /// assert_eq!(target.url(), "http://localhost:8080/report?from=5");
     ///
-    /// let target = Target::parse("localhost:8080/item/{}")?;
-    /// assert!(target.unique("1").as_str().starts_with("http://localhost:8080/item/"));
+    /// let error = Target::parse("ftp://localhost/").unwrap_err();
+    /// assert!(error.to_string().ends_with("has the scheme ftp; allowed: http, https"));
     /// # Ok::<_, holdup_probe::BadUrl>(())
     /// ```
     pub fn parse(given: &str) -> Result<Self, BadUrl> {
@@ -95,9 +97,9 @@ impl Target {
         let with = |label: &str| {
             let path = template.with(label);
             let whole = format!("{host}{}", String::from_utf8_lossy(&path));
-            Url::parse(&whole).map_err(|cause| BadUrl::Unreadable {
+            Url::parse(&whole).map_err(|error| BadUrl::Unreadable {
                 given: given.to_owned(),
-                cause,
+                why: error.to_string(),
             })
         };
         let mut target = Self::new(with("{}")?, token())?;
@@ -108,7 +110,7 @@ impl Target {
     }
 
     fn new(mut url: Url, token: String) -> Result<Self, BadUrl> {
-        if !is_web(&url) {
+        if !is_web(url.scheme()) {
             return Err(BadUrl::Scheme {
                 given: url.to_string(),
                 scheme: url.scheme().to_owned(),
@@ -132,10 +134,10 @@ impl Target {
     /// # Errors
     ///
     /// As for [`Target::parse`].
-    pub fn redirected(&self, from: &Url, location: &str) -> Result<Self, BadUrl> {
-        let unreadable = |cause| BadUrl::Unreadable {
+    pub(super) fn redirected(&self, from: &Url, location: &str) -> Result<Self, BadUrl> {
+        let unreadable = |error: url::ParseError| BadUrl::Unreadable {
             given: location.to_owned(),
-            cause,
+            why: error.to_string(),
         };
         let to = from.join(location).map_err(unreadable)?;
         let mut to = Self::new(to, self.token.clone())?;
@@ -177,25 +179,34 @@ impl Target {
         (pieces.len() > 1).then_some(pieces)
     }
 
-    /// The URL as it was given.
-    pub fn url(&self) -> &Url {
+    /// The URL as it was given, put straight.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    pub(super) fn parsed(&self) -> &Url {
         &self.url
     }
 
+    /// Scheme, host and port.
+    pub(super) fn origin(&self) -> &str {
+        &self.url[..Position::BeforePath]
+    }
+
     /// Whether it is to be asked over TLS.
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.url.scheme() == "https"
     }
 
     /// This run's name for one of its requests: `<token>-<label>`. The token is of this run, so that
     /// no cache has seen it before.
-    pub fn label(&self, label: impl fmt::Display) -> String {
+    pub(super) fn label(&self, label: impl fmt::Display) -> String {
         format!("{}-{label}", self.token)
     }
 
     /// The URL with the [label](Target::label) where `{}` stood in it. Without such a place the label
     /// is added to its query, as `x`, or by another name where `x` is taken.
-    pub fn unique(&self, label: impl fmt::Display) -> Url {
+    pub(super) fn unique(&self, label: impl fmt::Display) -> Url {
         let label = self.label(label);
         if self.template.is_some() {
             return self.filled(&label);
@@ -243,9 +254,9 @@ impl Target {
     }
 }
 
-/// Whether a URL is of the web: `http` or `https`.
-pub fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https")
+/// Whether a URL's scheme is one that can be probed: `http` or `https`, in lower case.
+pub fn is_web(scheme: &str) -> bool {
+    matches!(scheme, "http" | "https")
 }
 
 /// Four letters and digits, new each time: one in 1.7 million is short in a picture, and seldom met
@@ -317,7 +328,7 @@ mod tests {
             ("h//{}", "http://h//%7B%7D", "http://h//TOKEN-1"),
         ] {
             let target = Target::parse(url).expect(url);
-            assert_eq!(target.url().as_str(), shown, "{url}");
+            assert_eq!(target.url(), shown, "{url}");
             assert_eq!(unique(url), expected, "{url}");
         }
         for url in ["{}.h/", "http://{}", "h:{}/", "http://{}@h/{}"] {
@@ -350,6 +361,15 @@ mod tests {
     }
 
     #[test]
+    fn a_lanes_url_is_whole_again() {
+        let target = Target::parse("https://[::1]:8443//a?b").expect("a URL");
+        assert_eq!(
+            target.origin().to_owned() + "//a?b&x=1",
+            "https://[::1]:8443//a?b&x=1"
+        );
+    }
+
+    #[test]
     fn every_run_has_its_own_token() {
         let token = || Target::parse("h").expect("a URL").token;
         let one = token();
@@ -363,7 +383,7 @@ mod tests {
             ("ftp://h/", "the scheme ftp; allowed: http, https"),
             ("http://", "empty host"),
             ("http://h:99999/", "invalid port"),
-            ("http://user:secret@h/", "-H 'Authorization"),
+            ("http://user:secret@h/", "in an Authorization header"),
             ("", "cannot be read"),
         ] {
             let error = Target::parse(url).expect_err(url).to_string();

@@ -40,10 +40,19 @@ fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>,
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let known = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     known.build().map_err(|_| {
-        "no certificate can be verified, as this system has no root certificates (on Debian: \
-         apt-get install ca-certificates); --insecure does not verify"
-            .to_owned()
+        format!(
+            "{UNVERIFIED}, because this system has no root certificates (on Debian: apt-get install \
+             ca-certificates)"
+        )
     })
+}
+
+/// How a failure begins that accepting any certificate avoids.
+const UNVERIFIED: &str = "the certificate does not verify";
+
+/// Whether a failure's words are about a certificate that is not trusted.
+pub(super) fn is_about_trust(failure: &str) -> bool {
+    failure.starts_with(UNVERIFIED)
 }
 
 /// Why a handshake failed, in plain words.
@@ -68,10 +77,10 @@ pub(super) fn failure(error: &Error) -> String {
         CertificateError::Other(_) => "it is self-signed, or not issued for a server".to_owned(),
         other => other.to_string(),
     };
-    format!("the certificate does not verify: {cause} (--insecure accepts it)")
+    format!("{UNVERIFIED}: {cause}")
 }
 
-/// For `--insecure`: any certificate will do, as long as the server holds its key.
+/// Any certificate will do, as long as the server holds its key.
 #[derive(Debug)]
 struct Unverified(WebPkiSupportedAlgorithms);
 

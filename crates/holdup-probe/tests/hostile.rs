@@ -20,11 +20,9 @@ fn whatever_a_server_sends_the_probe_ends_in_its_time() {
         stream.write_all(&answer).ok();
     });
     let target = Target::parse(&address.to_string()).expect("a URL");
-    let settings = Settings {
-        requests: 2,
-        timeout: Some(Duration::from_millis(400)),
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    settings.requests = 2;
+    settings.timeout = Some(Duration::from_millis(400));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -18,7 +18,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(super) fn is_watch(&self) -> bool {
-        let by_name = |name: &String| path(name).starts_with(WATCH);
+        let by_name = |name: &String| WATCH.iter().any(|watch| path(name).starts_with(watch));
         let by_file = |file: &String| WATCH_FILES.iter().any(|part| file.contains(part));
         self.name.as_ref().is_some_and(by_name) || self.file.as_ref().is_some_and(by_file)
     }

@@ -60,9 +60,14 @@ pub(super) const NOT_THE_APPS_FILES: &[&str] = &[
     "/vendor/",
 ];
 
-/// holdup's own middleware, in names and in files.
-pub(super) const WATCH: &str = "holdup_watch::";
-pub(super) const WATCH_FILES: [&str; 2] = ["/holdup-watch/src/", "/holdup-watch-"];
+/// holdup's own middleware, and what it is built on, in names and in files.
+pub(super) const WATCH: [&str; 2] = ["holdup_watch::", "holdup_detect::"];
+pub(super) const WATCH_FILES: [&str; 4] = [
+    "/holdup-watch/src/",
+    "/holdup-watch-",
+    "/holdup-detect/src/",
+    "/holdup-detect-",
+];
 
 /// Functions of the standard library that only pass a call on, or are next to nothing.
 pub(super) const PASSED_ON: &[&str] = &[

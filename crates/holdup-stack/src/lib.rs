@@ -1,40 +1,55 @@
-//! Which line holds a worker: its stack, taken while it is held, and read on a thread outside.
+//! At which line of code a thread is: its stack, taken from outside while it goes on, and read elsewhere.
 //!
-//! `signal` has the thread note addresses, `names` finds the functions and lines that
-//! they stand for, `naming` what these are called, and [`reading`] the one that matters.
+//! [`start`] gets ready, once for the process. A thread whose stack is to be taken calls [`prepare_thread`];
+//! then any other may [`take`] it, by a signal. What the stack's addresses stand for is found out by
+//! [`Stack::reading`], which may take half a second the first time, so it is best called on a thread that has
+//! nothing else to do. Nothing is logged here.
+//!
+//! ```
+//! # #[cfg(all(target_os = "linux", target_env = "gnu"))]
+//! # fn main() {
+//! use std::sync::mpsc;
+//! use std::thread;
+//!
+//! holdup_stack::start();
+//! let (send, receive) = mpsc::channel();
+//! let (end, ends) = mpsc::channel::<()>();
+//! let worker = thread::spawn(move || {
+//!     holdup_stack::prepare_thread();
+//!     send.send(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()).unwrap();
+//!     ends.recv().unwrap_err();
+//! });
+//! let number = receive.recv().unwrap();
+//! if holdup_stack::is_on() {
+//!     match holdup_stack::take(number) {
+//!         Ok(stack) => println!("{:#?}", stack.reading().stack),
+//!         Err(error) => println!("{error}"),
+//!     }
+//! }
+//! drop(end);
+//! worker.join().unwrap();
+//! # }
+//! # #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+//! # fn main() {}
+//! ```
 
 mod frame;
 mod function;
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-#[path = "elsewhere.rs"]
-mod here;
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-#[path = "glibc/mod.rs"]
-mod here;
 mod known;
 mod naming;
 mod reading;
+mod sys;
 mod system;
 
+use std::error::Error;
+use std::fmt;
 use std::sync::OnceLock;
 
-use tracing::info;
-
-use self::here::{is_quick, prepare, read};
-pub use self::here::{rest, take};
 pub use self::naming::HANDLER;
 pub use self::reading::{Place, Reading};
 
-/// The variable that turns it off, by `0`.
-const VARIABLE: &str = "HOLDUP_LINES";
+/// The variables that turn it off, by `0`. The second is the name of the first before it was renamed.
+const VARIABLES: [&str; 2] = ["HOLDUP_STACKS", "HOLDUP_LINES"];
 
 /// A stack that was taken.
 #[derive(Debug)]
@@ -46,14 +61,14 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// What it says; found out the first time, which may take a moment.
+    /// What it says; found out the first time, which may take half a second.
     pub fn reading(&self) -> &Reading {
-        self.reading.get_or_init(|| read(&self.addresses))
+        self.reading.get_or_init(|| sys::read(&self.addresses))
     }
 
     /// Whether [`reading`](Self::reading) takes no longer than a moment.
     pub fn is_quick(&self) -> bool {
-        self.reading.get().is_some() || is_quick(&self.addresses)
+        self.reading.get().is_some() || sys::is_quick(&self.addresses)
     }
 
     /// What it says, if it has been found out already.
@@ -62,37 +77,89 @@ impl Stack {
     }
 }
 
-/// Why it is off, or nothing; empty before the start.
-static OFF: OnceLock<Option<String>> = OnceLock::new();
-
-/// Starts it, once for the process, and says whether it is on. Called by a monitor.
-pub fn start() {
-    OFF.get_or_init(|| {
-        let off = if is_unwanted() {
-            Some(format!("{VARIABLE} is 0"))
-        } else {
-            prepare().err()
-        };
-        match &off {
-            None => info!(target: "holdup", "lines: on"),
-            Some(why) => info!(target: "holdup", "lines: off: {why}"),
-        }
-        off
-    });
+/// Why no stack was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TakeError {
+    /// The thread is gone.
+    Gone,
+    /// The thread did not answer within 50 ms: the machine may be too busy to run it, or the thread cannot be
+    /// interrupted.
+    Silent,
+    /// The thread answered, but its stack cannot be walked.
+    Empty,
+    /// The program has a handler of its own for the signal: no more stacks will be taken.
+    SignalTaken,
 }
 
-/// Makes the calling thread one whose stack can be taken, if it is on. Called by a worker.
-pub fn prepare_thread() {
-    if !is_unwanted() {
-        self::here::prepare_thread();
+impl fmt::Display for TakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the thread is gone",
+            Self::Silent => "the thread did not answer in time",
+            Self::Empty => "the thread's stack cannot be walked",
+            Self::SignalTaken => "the program has taken SIGURG",
+        })
     }
 }
 
-fn is_unwanted() -> bool {
-    std::env::var(VARIABLE).is_ok_and(|value| value == "0")
+impl Error for TakeError {}
+
+/// Why it is off, or nothing; empty before the start.
+static OFF: OnceLock<Option<String>> = OnceLock::new();
+
+/// Gets ready to take stacks, once for the process. The call that does so returns whether it worked, or why
+/// not; later ones return nothing.
+pub fn start() -> Option<Result<(), &'static str>> {
+    let mut is_first = false;
+    let off = OFF.get_or_init(|| {
+        is_first = true;
+        match unwanted() {
+            Some(variable) => Some(format!("{variable} is 0")),
+            None => sys::prepare().err(),
+        }
+    });
+    let started = match off {
+        None => Ok(()),
+        Some(why) => Err(why.as_str()),
+    };
+    is_first.then_some(started)
 }
 
-/// Why it is off, if it is.
+/// Makes the calling thread one whose stack can be taken, unless it is off by its variable.
+pub fn prepare_thread() {
+    if unwanted().is_none() {
+        sys::prepare_thread();
+    }
+}
+
+/// Takes the stack of a thread of this process, by its number in the system. The thread is interrupted for it,
+/// for less than a millisecond.
+///
+/// # Errors
+///
+/// [`TakeError`] says why there is none. Before [`start`] there never is.
+pub fn take(thread: u32) -> Result<Stack, TakeError> {
+    sys::take(thread)
+}
+
+/// Lets go of the line tables, if they were not needed for ten seconds before `now` of the monotonic clock.
+pub fn rest(now: u64) {
+    sys::rest(now);
+}
+
+/// The variable that turns it off, if one does.
+fn unwanted() -> Option<&'static str> {
+    let is_off = |variable: &&str| std::env::var(variable).is_ok_and(|value| value == "0");
+    VARIABLES.into_iter().find(is_off)
+}
+
+/// Whether stacks can be taken: it was started, and nothing was in the way.
+pub fn is_on() -> bool {
+    OFF.get().is_some_and(Option::is_none)
+}
+
+/// Why it is off, if it was started and is.
 pub fn off() -> Option<&'static str> {
     OFF.get()?.as_deref()
 }

@@ -7,12 +7,9 @@ pub(crate) fn now() -> u64 {
 }
 
 /// The calling thread's number in the system.
-#[expect(clippy::unnecessary_wraps, reason = "`take` wants an Option")]
-pub(crate) fn thread_number() -> Option<u32> {
-    Some(
-        rustix::thread::gettid()
-            .as_raw_nonzero()
-            .get()
-            .unsigned_abs(),
-    )
+pub(crate) fn thread_number() -> u32 {
+    rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .unsigned_abs()
 }

@@ -1,6 +1,8 @@
 //! What to do about a verdict.
 
-use super::{Kind, Platform, Reason, Verdict};
+use super::platform::Platform;
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
 
 /// The three cures for a handler that blocks its event loop, usually the best first.
 const CURES: &str = "If the handler blocks its event loop, there are three cures: \
@@ -9,19 +11,28 @@ const CURES: &str = "If the handler blocks its event loop, there are three cures
     (3) the blocking call itself on a thread pool (in actix-web, web::block).";
 
 /// What a limit may be of.
-const MANY: &str = "Look for what there are so many of: workers, threads of a pool, database \
-    connections, cores. Each serves one request at a time, so each is blocked by it.";
+const MANY: &str = "Look for something of which there are this many: workers, threads of a pool, database \
+    connections, cores. Each of them serves one request at a time.";
+
+impl Verdict {
+    /// The same verdict with the advice that fits what the server is made of.
+    #[must_use]
+    pub fn advised_for(mut self, platform: Platform) -> Self {
+        self.advice = lines(&self, platform);
+        self
+    }
+}
 
 /// What to do, a line each.
 pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
     let lines: Vec<&str> = match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => Vec::new(),
         (Kind::Serialized, Some(Reason::Shared)) => vec![
-            "Asking at the same time gained nothing, so look for what all of them need and share: one \
-             core, an interpreter's lock, an event loop that its handlers hold in turns, a disk or a \
-             line that one request fills.",
-            "If the work computes, more processes or less work help; if it waits, look for what there \
-             is only one of.",
+            "Sending the requests at the same time gained nothing, so look for something that all of them \
+             share: one core, an interpreter's lock, an event loop that handlers block in turns, a disk or \
+             a network link that one request fills.",
+            "If the work computes, more processes or less work help. If it waits, look for something of \
+             which there is only one.",
         ],
         (Kind::Serialized, Some(Reason::LeftBehind { .. })) => vec![
             "Look for what the handler starts and does not wait for: a spawned task, a background \
@@ -35,38 +46,37 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
                 first.unwrap_or(CURES),
                 match first {
                     None => {
-                        "If it does not, look for what there is only one of: a worker, a thread, a \
-                         database connection, a lock (a session's, say), or a proxy or a limit on \
-                         the rate that lets one through."
+                        "If it does not, look for something of which there is only one: a worker, a \
+                         thread, a database connection, a lock (such as a session's), or a proxy or a \
+                         rate limit that lets one request through at a time."
                     }
                     Some(_) => {
-                        "Otherwise look for what there is only one of: a worker, a database \
-                         connection, or a proxy or a limit on the rate that lets one through."
+                        "Otherwise look for something of which there is only one: a worker, a database \
+                         connection, or a proxy or a rate limit that lets one request through at a time."
                     }
                 },
             ];
             if matches!(platform, Platform::Unknown | Platform::EventLoop) {
                 lines.push(
-                    "If there are several workers: where they accept from one socket, one of them \
-                     may get all connections that come together, and each is blocked by a handler \
-                     that blocks.",
+                    "If there are several workers that accept from one socket, one of them may get all \
+                     connections that come together, and a handler that blocks then holds up all of them.",
                 );
             }
             lines
         }
         (Kind::Limited, Some(Reason::Shared)) => vec![
-            "If the work computes, this is the number of cores that it gets: more of them help, or less \
-             work, or another machine. If it waits, all of it waits for something that gets slower when it is \
-             shared, such as a disk, a database or a line.",
+            "If the work computes, this is the number of cores that it gets: more cores help, or less work. \
+             If it waits, all of it waits for something that gets slower when it is shared, such as a \
+             disk, a database or a network link.",
         ],
         (Kind::Limited, Some(Reason::Rate { .. })) => vec![
-            "Look for a limit on the rate, in the application, a proxy or an API gateway: its burst \
-             is what went through together.",
-            "One worker of several looks the same if it happens to get all others: measure again.",
+            "Look for a rate limit in the application, a proxy or an API gateway: its burst is what went \
+             through together.",
+            "One worker of several looks the same if it happens to get all other requests: measure again.",
         ],
         (Kind::Limited, Some(Reason::OwnPace { .. })) => vec![
-            "A server that works on requests in batches looks so (its batch size is the number), and \
-             so does a pool with more threads than there are cores.",
+            "A server that processes requests in batches of this size looks like this, and so does a pool \
+             with more threads than there are cores.",
             platform.several_at_a_time().unwrap_or(MANY),
         ],
         (Kind::Limited, _) => match platform.several_at_a_time() {
@@ -82,51 +92,51 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
     match reason {
         Reason::Uneven | Reason::Shared | Reason::OwnPace { .. } => &[],
         Reason::Rate { .. } => &[
-            "Look for a limit on the rate, in the application, a proxy or an API gateway, and for a \
-             lock that is tried again at an interval.",
+            "Look for a rate limit in the application, a proxy or an API gateway, and for a lock that is \
+             retried at an interval.",
         ],
         Reason::LeftBehind { .. } => &[
             "Look for what the handler starts and does not wait for: a spawned task, a background \
              task, a job after the answer.",
         ],
-        Reason::TooFew => &["Ask for two or more at once."],
+        Reason::TooFew => &["Send two or more requests at once."],
         Reason::NoSolo => &["Measure a request alone first, once the server is warm."],
         Reason::Failed { alone: true, .. } => &[
-            "See that the server runs, and that it answers a single request to its end, within the \
-             time that is allowed.",
+            "Make sure that the server runs, and that it answers a single request completely within the \
+             time allowed.",
         ],
         Reason::Failed { .. } => &[
-            "See that one request alone is answered, then ask for fewer at once. If they timed \
-             out, they may have queued: allow more time.",
+            "Make sure that one request alone is answered, then send fewer at once. If they timed out, they \
+             may have been queued: allow more time.",
         ],
         Reason::Endless { .. } => &[
-            "Measure its beginning: end each request after its first chunks (--first N), or after \
-             some seconds of its body (--for 3s).",
+            "Measure its beginning: end each request after its first chunks, or after some seconds of its \
+             body.",
         ],
         Reason::WebSocket => &[
             "Probe a plain route of the same server: a handler that blocks its event loop blocks \
              the sockets on it as well.",
         ],
         Reason::ClientTooSlow { .. } => &[
-            "Use a route with a smaller answer, ask for fewer at once, or run the prober where it \
-             has a processor for itself.",
+            "Use a route with a smaller response, send fewer requests at once, or run the prober on a \
+             machine that is less busy.",
         ],
         Reason::Status {
             status: 500..,
             after: Some(_),
             ..
         } => &[
-            "Look for a pool of what those ran on that were answered well, such as database \
-             connections: the others waited for a free one until their time was up.",
-            "Ask for fewer at once to see the limit without the errors.",
+            "Look for a pool that the successful requests took something from, such as database connections: \
+             the others waited for a free one until they timed out.",
+            "Send fewer requests at once to see the limit without the errors.",
         ],
         Reason::Status { .. } => &[
-            "Use a route that answers well, and ask for fewer at once if it turns some away. A \
-             limit on the rate, a full queue or a log-in may be in front of it.",
+            "Use a route that succeeds, and send fewer requests at once if it turns some away. A rate limit, \
+             a full queue or a log-in may be in front of it.",
         ],
         Reason::TooShort => &[
-            "Use a slower route (50 ms or more is best; a parameter that makes it wait, or more \
-             data), or ask for more at once.",
+            "Use a slower route (50 ms or more is best; a parameter that makes it wait, or more data), or \
+             send more requests at once.",
         ],
         Reason::Kept { .. } => &[
             "Make the URLs differ where it matters to the server: put {} into the URL, a header or the \
@@ -140,26 +150,26 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
         ],
         Reason::NotAtOnce => &["Use a slower route, or a machine with less to do."],
         Reason::SlowConnects { .. } => &[
-            "The queue of new connections overflowed: ask for fewer at once, or raise the server's \
+            "The queue of new connections overflowed: send fewer requests at once, or raise the server's \
              backlog.",
         ],
         Reason::FasterThanAlone { .. } => &[
-            "A cache may have answered: use a URL that is new each time. Or the work itself varies: \
-             use a route where it does not.",
+            "A cache may have answered: use a URL that is new each time. Or the work itself varies: use a \
+             route where it does not.",
         ],
         Reason::Stragglers { .. } => &[
-            "Measure again. If it is always so many, and others each time, one worker among \
-             several may be held up by a blocking handler: a new connection is dealt to it all the \
-             same.",
-            "If a limit is just below that number, asking for twice as many at once will show it.",
+            "Measure again. If as many wait each time, but not always the same ones, a handler may be \
+             blocking one worker of several, which gets new connections all the same.",
+            "If the limit is just below that number, sending twice as many at once shows it.",
         ],
         Reason::WorseThanOneByOne => &[
-            "Not a queue alone: retries, a limit on the rate, a lock that is tried again, or a \
-             machine without room. Ask for fewer at once, and watch the server meanwhile.",
+            "A queue alone does not explain it: look for retries, a rate limit, a lock that is retried, or \
+             a machine without free memory or cores. Send fewer requests at once, and watch the server \
+             meanwhile.",
         ],
         Reason::Slowed => &[
-            "They share something, or something else held the server up for a moment. Measure \
-             again, and look at its cores meanwhile.",
+            "The requests share something, or something else held the server up for a moment. Measure again, \
+             and watch its cores meanwhile.",
         ],
         Reason::Differs { .. } => &[
             "Measure again when nothing else uses the server, with more at once. If it stays so, \
@@ -167,14 +177,14 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              at a time.",
         ],
         Reason::PartOneByOne { .. } => &[
-            "Look for a lock, a connection or a limit on the rate that is needed for a part of the \
-             work. With more at once, that part decides how long all take.",
+            "Look for a lock, a connection or a rate limit that part of the work needs. With more requests \
+             at once, that part decides how long all of them take.",
         ],
         Reason::Irregular => &[
             "Measure again when nothing else uses the server, with more at once.",
-            "If it stays so, look at the groups of the finishes: a pool that grows while it is used, \
-             tries that are repeated at an interval, batches, or work that goes on after the answer \
-             make such pictures, and so does work that varies.",
+            "If it stays so, look at the groups of finish times: they may come from a pool that grows while \
+             it is used, from retries at an interval, from batches, from work that goes on after the \
+             response, or from work that varies.",
         ],
     }
 }

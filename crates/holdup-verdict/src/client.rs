@@ -10,7 +10,9 @@
 
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict, wording};
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
+use super::wording;
 use holdup_model::{Lane, Timeline};
 
 /// Below this part of the solo time the client does not matter: a finish that moves by a tenth of a
@@ -95,7 +97,7 @@ fn too_slow(mut seen: Verdict, at_once: &Timeline) -> Verdict {
     seen.steps = Vec::new();
     seen.evidence
         .retain(|line| !line.starts_with(wording::STEPS));
-    seen.word();
+    seen.reword();
     seen
 }
 

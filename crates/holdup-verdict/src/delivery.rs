@@ -24,6 +24,7 @@ const BEFORE_BURST: f64 = 0.1;
 
 /// How an answer was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Delivery {
     /// Chunks came while the answer was still being made.
     Streamed {
@@ -42,10 +43,22 @@ pub enum Delivery {
         before: u64,
     },
     /// One chunk or none. A short answer looks like this, and so does a stream that something on
-    /// the way gathered into one piece.
+    /// the way held back until its end.
     Single,
-    /// Over too soon to tell, or not answered to the end.
+    /// Too fast to tell, or not answered to the end.
     Unknown,
+}
+
+impl Delivery {
+    /// The lower-case name; `None` when it is [unknown](Self::Unknown).
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Streamed { .. } => Some("streamed"),
+            Self::Buffered { .. } => Some("buffered"),
+            Self::Single => Some("single"),
+            Self::Unknown => None,
+        }
+    }
 }
 
 impl fmt::Display for Delivery {
@@ -79,14 +92,14 @@ impl fmt::Display for Delivery {
                     )?,
                 }
                 f.write_str(
-                    " in one burst. The handler blocks or makes everything before it sends, or a \
-                     proxy, a compression or a write buffer gathers the chunks.",
+                    " in one burst. The handler blocks, or builds the whole response before it sends any \
+                     of it, or a proxy, compression or a write buffer holds the chunks back.",
                 )
             }
             Self::Single => f.write_str(
-                "In one piece: a short answer, or a stream that something on the way gathered.",
+                "In one piece: a short response, or a stream that something on the way held back.",
             ),
-            Self::Unknown => f.write_str("Over too soon to tell whether it is streamed."),
+            Self::Unknown => f.write_str("Too fast to tell whether the response is streamed."),
         }
     }
 }

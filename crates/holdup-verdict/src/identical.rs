@@ -6,11 +6,12 @@
 //!
 //! That one answer was given to all cannot be read from their timing. Waiters may look again only
 //! now and then, requests that share one answer look concurrent, and equal bodies prove nothing
-//! where bodies are always equal. Asking once more is what tells.
+//! where bodies are always equal. Sending a request that was answered before once more is what tells.
 
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict, judge};
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Asked again, an answer that took at most this part of the solo time was kept somewhere.
@@ -25,6 +26,7 @@ const HELD_UP: f64 = 1.5;
 
 /// What requests for one and the same URL met with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdenticalKind {
     /// They ran as unique ones do.
     Same,
@@ -34,49 +36,92 @@ pub enum IdenticalKind {
     HeldUp,
     /// One answer was given to all, or kept for those who ask again.
     AnsweredOnce,
-    /// The measurement does not tell.
+    /// The measurement does not show it.
     Inconclusive,
 }
 
 /// How identical URLs fared, in a word and a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Identical {
     /// The finding.
     pub kind: IdenticalKind,
+    /// How the requests for one URL ran, as far as the finding allows a judgement.
+    pub ran: Kind,
+    /// How many of them ran at a time; `None` when inconclusive, or where they show no number.
+    pub at_a_time: Option<usize>,
     /// The finding and its evidence in words.
     pub sentence: String,
 }
 
 impl Identical {
-    /// Whether the chance by which connections fall on a server's workers could have made it:
-    /// unique ones on different workers, identical ones on the same. Compare again then.
-    pub fn is_doubtful(&self) -> bool {
+    fn new(kind: IdenticalKind, verdict: &Verdict, sentence: String) -> Self {
+        let ran = match kind {
+            // The pattern may be no staircase; that many waited is certain.
+            IdenticalKind::HeldUp => Kind::Limited,
+            IdenticalKind::Inconclusive => Kind::Inconclusive,
+            IdenticalKind::Same | IdenticalKind::Serialized | IdenticalKind::AnsweredOnce => {
+                verdict.kind
+            }
+        };
+        Self {
+            kind,
+            ran,
+            at_a_time: verdict.at_a_time.filter(|_| ran != Kind::Inconclusive),
+            sentence,
+        }
+    }
+
+    /// Whether chance may have caused this finding: new connections may fall on a server's workers so that
+    /// unique URLs meet different workers, and identical ones the same. Compare once more then, and
+    /// [confirm](Identical::confirm_with) it.
+    pub fn needs_confirmation(&self) -> bool {
         matches!(self.kind, IdenticalKind::Serialized | IdenticalKind::HeldUp)
     }
 
-    /// The finding when `again` compares the same URLs, measured once more: this one if that one
-    /// found that identical URLs wait, too, otherwise none.
+    /// The finding of two comparisons, of which `again` is the second: this one if that one found that
+    /// identical URLs wait, too, and otherwise an inconclusive one.
     #[must_use]
-    pub fn again(self, again: &Self) -> Self {
-        if !self.is_doubtful() || again.is_doubtful() {
+    pub fn confirm_with(self, again: &Self) -> Self {
+        if !self.needs_confirmation() || again.needs_confirmation() {
             return self;
         }
         Self {
             kind: IdenticalKind::Inconclusive,
-            sentence: "Identical URLs waited, but not when they were compared with unique ones \
-                       again: new connections may fall on the server's workers by chance."
+            ran: Kind::Inconclusive,
+            at_a_time: None,
+            sentence: "Identical URLs waited for each other, but not when they were compared with unique \
+                       URLs again: new connections may have fallen on the server's workers by chance."
                 .to_owned(),
         }
     }
 }
 
+/// Requests that were sent at once, and what they were judged to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The requests.
+    pub timeline: &'a Timeline,
+    /// What [`judge`](crate::judge) makes of them.
+    pub verdict: &'a Verdict,
+}
+
+/// A request that had been answered before, sent once more.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedAgain<'a> {
+    /// The first time.
+    pub first: &'a Lane,
+    /// The second time.
+    pub again: &'a Lane,
+}
+
 /// Compares `same`, requests for one URL at once, with `unique`, requests for unique URLs at once;
-/// both by `alone`. `again` is the URL of `same` asked once more when all of them had ended.
+/// both by `alone`. `asked_again` is a URL of one of them that was asked once more after it had been answered.
 ///
 /// ```
 /// use std::time::Duration;
 /// use holdup_model::{Lane, Timeline};
-/// use holdup_verdict::{IdenticalKind, identical};
+/// use holdup_verdict::{AskedAgain, IdenticalKind, Judged, identical, judge};
 ///
 /// let answered = |after: u64| {
 ///     let mut lane = Lane::start("/report", Duration::ZERO);
@@ -86,66 +131,73 @@ impl Identical {
 /// let alone = [answered(300), answered(301)];
 /// let unique = Timeline::from(vec![answered(302), answered(303), answered(304)]);
 /// let same = Timeline::from(vec![answered(302), answered(604), answered(906)]);
+/// let (unique_verdict, same_verdict) = (judge(&alone, &unique), judge(&alone, &same));
 ///
-/// let found = identical(&alone, &unique, &same, Some(&answered(300)));
+/// let found = identical(
+///     &alone,
+///     Judged { timeline: &unique, verdict: &unique_verdict },
+///     Judged { timeline: &same, verdict: &same_verdict },
+///     Some(AskedAgain { first: &same.lanes[0], again: &answered(300) }),
+/// );
 /// assert_eq!(found.kind, IdenticalKind::Serialized);
 /// ```
 pub fn identical(
     alone: &[Lane],
-    unique: &Timeline,
-    same: &Timeline,
-    again: Option<&Lane>,
+    unique: Judged<'_>,
+    same: Judged<'_>,
+    asked_again: Option<AskedAgain<'_>>,
 ) -> Identical {
-    let finding = |kind, sentence| Identical { kind, sentence };
-    if let Some(evidence) = again.and_then(|again| answered_once(alone, unique, same, again)) {
-        return finding(IdenticalKind::AnsweredOnce, evidence);
+    let (unique_verdict, same_verdict) = (unique.verdict, same.verdict);
+    let (unique, same) = (unique.timeline, same.timeline);
+    let evidence = asked_again.and_then(|again| answered_once(alone, unique, same, again));
+    if let Some(evidence) = evidence {
+        return Identical::new(IdenticalKind::AnsweredOnce, same_verdict, evidence);
     }
-    let (unique_verdict, same_verdict) = (judge(alone, unique), judge(alone, same));
     let (kind, sentence) = match (unique_verdict.kind, same_verdict.kind) {
         (Kind::Serialized, _) => (
             IdenticalKind::Inconclusive,
-            "Identical URLs were not compared: unique ones are serialized already.".to_owned(),
+            "Identical URLs were not compared, because unique ones are serialized already.".to_owned(),
         ),
         (Kind::Inconclusive, _) => (
             IdenticalKind::Inconclusive,
-            "Identical URLs cannot be compared: unique ones are inconclusive.".to_owned(),
+            "Identical URLs cannot be compared, because unique ones are inconclusive.".to_owned(),
         ),
         (_, Kind::Serialized) => (
             IdenticalKind::Serialized,
-            "Identical URLs ran one at a time, unique ones did not: a proxy, a CDN or the \
-             application locks by URL. This is no browser's doing; none was involved."
+            "Identical URLs ran one at a time, but unique ones did not: a proxy, a CDN or the \
+             application locks by URL. The browser is not the cause: this test does not use one."
                 .to_owned(),
         ),
         (Kind::Concurrent, Kind::Limited | Kind::Inconclusive) => {
-            match held_up(unique, same, &same_verdict) {
+            match held_up(unique, same, same_verdict) {
                 Some(sentence) => (IdenticalKind::HeldUp, sentence),
-                None => (IdenticalKind::Inconclusive, unclear(&same_verdict)),
+                None => (IdenticalKind::Inconclusive, unclear(same_verdict)),
             }
         }
-        (_, Kind::Inconclusive) => (IdenticalKind::Inconclusive, unclear(&same_verdict)),
-        (Kind::Limited, Kind::Limited) if narrower(&same_verdict, &unique_verdict) => (
+        (_, Kind::Inconclusive) => (IdenticalKind::Inconclusive, unclear(same_verdict)),
+        (Kind::Limited, Kind::Limited) if narrower(same_verdict, unique_verdict) => (
             IdenticalKind::HeldUp,
             format!(
-                "Identical URLs are held up: {} ran at a time, of unique ones {}. A proxy, a CDN \
-                 or the application locks by URL; no browser was involved.",
+                "Identical URLs are held up: {} ran at a time, but {} of the unique ones. A proxy, a CDN \
+                 or the application locks by URL. The browser is not the cause: this test does not use one.",
                 same_verdict.at_a_time.unwrap_or_default(),
                 unique_verdict.at_a_time.unwrap_or_default(),
             ),
         ),
-        (one, other) if one == other => (
+        (kind, same) if kind == same => (
             IdenticalKind::Same,
-            "Identical URLs ran as unique ones do: if two tabs of the same URL wait for each \
-             other, it is the browser that holds the second back."
+            "Identical URLs ran just as unique ones did. If two browser tabs of the same URL wait for each \
+             other, it is the browser that holds the second one back."
                 .to_owned(),
         ),
         (_, _) => (
             IdenticalKind::Inconclusive,
-            "Identical URLs were faster than unique ones: perhaps one answer served several, but \
-             nothing proves it."
+            "Identical URLs were faster than unique ones. One answer may have served several requests, \
+             but nothing proves it."
                 .to_owned(),
         ),
     };
-    finding(kind, sentence)
+    Identical::new(kind, same_verdict, sentence)
 }
 
 /// Half as many at a time, or fewer. Less of a difference may be chance: workers that accept
@@ -159,7 +211,10 @@ fn answered_once(
     alone: &[Lane],
     unique: &Timeline,
     same: &Timeline,
-    again: &Lane,
+    AskedAgain {
+        first: before,
+        again,
+    }: AskedAgain<'_>,
 ) -> Option<String> {
     let status = again.status();
     let answered = |lane: &Lane| lane.finished_at().is_some() && lane.status() == status;
@@ -175,29 +230,35 @@ fn answered_once(
     let mut unique_times = unique.lanes.iter().filter_map(Lane::duration);
     if kept(time) && !unique_times.any(kept) {
         return Some(format!(
-            "Identical URLs are answered from one answer that is kept, by a cache or the \
-             application: asked again, it came after {} instead of {}.",
+            "Identical URLs are answered from one answer that a cache or the application keeps: a URL \
+             that was asked before was answered after {} instead of {}.",
             HumanDuration(time),
             HumanDuration(solo),
         ));
     }
-    // Bodies that all differ, whenever unique URLs are asked together, do not become equal by
-    // chance or because a clock in them counts whole seconds.
+    (bodies_count(unique, same) && !before.same_body(again)).then(|| {
+        format!(
+            "Identical URLs are answered once for all: all {} answers had the same body, although the \
+             same URL asked at another time got another body.",
+            same.lanes.len(),
+        )
+    })
+}
+
+/// Whether it means something if a URL that is asked again gets another body. Bodies that all differ,
+/// whenever unique URLs are asked together, do not become equal by chance or because a clock in them
+/// counts whole seconds.
+pub(super) fn bodies_count(unique: &Timeline, same: &Timeline) -> bool {
     let differ = |place: usize, lane: &Lane| {
         let mut others = unique.lanes[place + 1..].iter();
         others.all(|other| !lane.same_body(other))
     };
     let mut lanes = unique.lanes.iter().enumerate();
     let all_differ = unique.lanes.len() > 1 && lanes.all(|(place, lane)| differ(place, lane));
-    let first = &same.lanes[0];
-    let one_body = same.lanes.iter().all(|lane| lane.same_body(first));
-    (all_differ && one_body && first.bytes() > 0 && !first.same_body(again)).then(|| {
-        format!(
-            "Identical URLs are answered once for all: all {} had the same body, though asking \
-             again gave another.",
-            same.lanes.len(),
-        )
-    })
+    let Some(first) = same.lanes.first().filter(|first| first.bytes() > 0) else {
+        return false;
+    };
+    all_differ && same.lanes.iter().all(|lane| lane.same_body(first))
 }
 
 /// Whether at least half of the requests for the same URL waited.
@@ -222,9 +283,10 @@ fn held_up(unique: &Timeline, same: &Timeline, verdict: &Verdict) -> Option<Stri
         .count();
     (answered && count * 2 >= same.lanes.len()).then(|| {
         format!(
-            "Identical URLs are held up: {count} of {} waited, though unique ones did not. A proxy \
-             or a CDN that asks once and then finds that it may not share the answer does this; \
-             so does a lock in the application. No browser was involved.",
+            "Identical URLs are held up: {count} of {} waited, although unique ones did not. A proxy \
+             or a CDN does this if it asks once and then finds that it may not share the answer, \
+             and so does a lock in the application. The browser is not the cause: this test does not \
+             use one.",
             same.lanes.len(),
         )
     })

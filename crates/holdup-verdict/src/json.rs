@@ -3,7 +3,7 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::Verdict;
+use super::verdict::Verdict;
 use holdup_model::millis::Millis;
 
 /// `verdict` is its kind, `reason` is in words, and times are in milliseconds. How many requests there
@@ -16,7 +16,7 @@ impl Serialize for Verdict {
         verdict.serialize_field("solo_ms", &self.solo.map(Millis))?;
         verdict.serialize_field("makespan_ms", &self.makespan.map(Millis))?;
         verdict.serialize_field("reason", &self.because())?;
-        verdict.serialize_field("speedup", &self.k)?;
+        verdict.serialize_field("speedup", &self.speedup)?;
         verdict.serialize_field("steps", &self.steps)?;
         verdict.serialize_field("sentence", &self.sentence)?;
         verdict.serialize_field("evidence", &self.evidence)?;

@@ -13,8 +13,12 @@
 
 use std::time::Duration;
 
+use super::confirm::LONGEST_PAUSE;
+use super::judge::conclude;
 use super::measures::{all_answered, same_status};
-use super::{Kind, LONGEST_PAUSE, Outcome, Reason, Verdict, conclude};
+use super::outcome::Outcome;
+use super::reason::Reason;
+use super::verdict::Verdict;
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// A request that takes this factor longer than another one, and [`LONGER_BY`] on top, waited for
@@ -61,19 +65,19 @@ impl LeftBehind {
     /// their answers, and a request that is faster meets nothing.
     pub const MOMENT: Duration = Duration::from_millis(20);
 
-    /// Whether a request `alone` took so much longer than `look_ahead`, the very first one, or than another
+    /// Whether a request `alone` took so much longer than `warm_up`, the very first one, or than another
     /// one that it may have waited for what one before it left behind. If so, how long to pause before
     /// others are asked, which [`LeftBehind::found`] compares.
-    pub fn suspected(look_ahead: &Lane, alone: &[Lane]) -> Option<Duration> {
+    pub fn suspected(warm_up: &Lane, alone: &[Lane]) -> Option<Duration> {
         let times = || alone.iter().filter_map(Lane::duration);
         let longest = times().max()?;
-        let shortest = times().chain(look_ahead.duration()).min()?;
+        let shortest = times().chain(warm_up.duration()).min()?;
         // What the last of them left, and what the one before it did if it was faster than that.
         let left = longest.saturating_mul(2);
         is_longer(longest, shortest).then(|| pause(left))?
     }
 
-    /// The same where those `alone` do not show it, as the look-ahead took long for a reason of its own:
+    /// The same where those `alone` do not show it, as the warm-up took long for a reason of its own:
     /// whether even the fastest of requests that were asked right after others took much longer than one
     /// alone, or all of them much longer than one after the other.
     pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
@@ -129,7 +133,7 @@ impl LeftBehind {
     }
 }
 
-fn is_longer(time: Duration, than: Duration) -> bool {
+pub(super) fn is_longer(time: Duration, than: Duration) -> bool {
     time.as_secs_f64() > than.as_secs_f64() * LONGER + LONGER_BY.as_secs_f64()
 }
 
@@ -197,22 +201,18 @@ pub fn judge_left_behind(
     if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
         return None;
     }
-    // A limit on the rate lets them through at the same distance, and nothing is left behind then.
+    // A rate limit lets them through at the same distance, and nothing is left behind then.
     let times = at_once.lanes.iter().filter_map(Lane::duration);
     let maybe_rate = is_longer(times.max()?, answer);
-    let outcome = Outcome {
-        kind: Kind::Serialized,
-        at_a_time: None,
-        steps: Vec::new(),
-        reason: Some(Reason::LeftBehind {
-            answer,
-            behind,
-            maybe_rate,
-        }),
+    let reason = Reason::LeftBehind {
+        answer,
+        behind,
+        maybe_rate,
     };
+    let outcome = Outcome::serialized(Vec::new(), Some(reason));
     Some(Verdict {
         solo: Some(answer),
-        k: None,
+        speedup: None,
         evidence: evidence(found, alone, at_once, next),
         ..conclude(alone, at_once, outcome)
     })
@@ -239,22 +239,22 @@ fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) 
 
 impl Verdict {
     /// The same verdict, where it is inconclusive since answers come too soon, with a better reason if
-    /// the look-ahead took long and those `alone` after it so much less that the server must have kept
+    /// the warm-up took long and those `alone` after it so much less that the server must have kept
     /// the answer, or have started something up for the first one.
     #[must_use]
-    pub fn or_kept(mut self, look_ahead: &Lane, alone: &[Lane]) -> Self {
-        if let Some(reason) = kept(look_ahead, alone)
+    pub fn or_kept(mut self, warm_up: &Lane, alone: &[Lane]) -> Self {
+        if let Some(reason) = kept(warm_up, alone)
             && self.reason == Some(Reason::TooShort)
         {
             self.reason = Some(reason);
-            self.word();
+            self.reword();
         }
         self
     }
 }
 
-fn kept(look_ahead: &Lane, alone: &[Lane]) -> Option<Reason> {
-    let first = look_ahead.duration()?;
+fn kept(warm_up: &Lane, alone: &[Lane]) -> Option<Reason> {
+    let first = warm_up.duration()?;
     let times = || alone.iter().filter_map(Lane::duration);
     let (later, longest) = (times().min()?, times().max()?);
     let kept = first >= KEPT_LEAST && longest <= first / 2 && is_longer(first, longest);
@@ -265,7 +265,7 @@ fn kept(look_ahead: &Lane, alone: &[Lane]) -> Option<Reason> {
 mod tests {
     use super::super::tests::{lanes, ms};
     use super::*;
-    use crate::judge;
+    use crate::{Kind, judge};
 
     fn at(asked: u64, after: u64) -> Lane {
         let mut lane = Lane::start("/", ms(asked));
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(LeftBehind::suspected(&one(1), &[absurd.clone()]), None);
         let never = LeftBehind::suspected_after(&lanes(&[1]), &vec![absurd; 2].into());
         assert_eq!(never, None);
-        // A cold start hides it from the look-ahead; the next round shows it.
+        // A cold start hides it from the warm-up; the next round shows it.
         let alone = lanes(&[301, 302]);
         let after = |times: &[u64]| LeftBehind::suspected_after(&alone, &lanes(times).into());
         assert!(after(&[1210, 1211, 1212, 1213]).is_some());
@@ -359,7 +359,7 @@ mod tests {
     fn only_one_at_a_time_can_be_read_from_the_request_after_all() {
         let alone = lanes(&[302, 302]);
         let together = || Timeline::from(vec![one(3); 8]);
-        // Each is blocked by the one before, or let through by a limit on the rate.
+        // Each is blocked by the one before, or let through by a rate limit.
         let stairs =
             || Timeline::from((0..8).map(|place| one(2 + 300 * place)).collect::<Vec<_>>());
         for (at_once, next, serialized) in [
@@ -381,7 +381,7 @@ mod tests {
                 (Kind::Serialized, Some(1))
             );
             assert!(!verdict.advice.is_empty());
-            let rate = verdict.sentence.contains("limit on the rate");
+            let rate = verdict.sentence.contains("rate limit");
             assert_eq!(rate, at_once == stairs(), "{}", verdict.sentence);
         }
     }

@@ -54,19 +54,17 @@ pub(super) struct Measures {
     pub(super) solo: Solo,
     /// What each request at once took, in seconds, the network's part taken off, shortest first.
     pub(super) times: Vec<f64>,
-    /// What makes these times doubtful.
-    pub(super) doubt: Option<Doubt>,
+    /// The times are complete, but not to be taken as they are, if some requests reached the server a
+    /// second after they were sent.
+    pub(super) slow_connects: Option<SlowConnects>,
 }
 
-/// Times that are complete, but not to be taken as they are.
+/// Requests whose first attempt to connect was dropped.
 #[derive(Debug)]
-pub(super) enum Doubt {
-    /// Some requests reached the server a second after they were asked.
-    SlowConnects {
-        count: usize,
-        /// The times of all others.
-        others: Vec<f64>,
-    },
+pub(super) struct SlowConnects {
+    pub(super) count: usize,
+    /// The times of all others, shortest first.
+    pub(super) others: Vec<f64>,
 }
 
 impl Measures {
@@ -115,7 +113,7 @@ impl Measures {
             connecting >= round_trip.saturating_add(SYN_RETRY)
         };
         let count = at_once.iter().filter(slow).count();
-        let doubt = (count > 0).then(|| Doubt::SlowConnects {
+        let slow_connects = (count > 0).then(|| SlowConnects {
             count,
             others: times(at_once.iter().filter(|lane| !slow(lane)), network),
         });
@@ -125,7 +123,7 @@ impl Measures {
                 high: work_high.as_secs_f64(),
             },
             times: times(at_once.iter(), network),
-            doubt,
+            slow_connects,
         })
     }
 }

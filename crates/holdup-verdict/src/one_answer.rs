@@ -12,8 +12,8 @@ pub fn one_answer(alone: &[Lane], unique: &Timeline) -> Option<String> {
     let kept = || lanes.iter().filter_map(Lane::cache_header);
     if let Some(header) = kept().next() {
         return Some(format!(
-            "{} of {} answers say that a cache gave them ({header}), though nobody can have asked for \
-             their URLs before: they may be one answer, given to all.",
+            "{} of {} answers say that they come from a cache ({header}), although nobody can have asked for \
+             their URLs before: one answer may have been given to all.",
             kept().count(),
             lanes.len(),
         ));
@@ -22,8 +22,8 @@ pub fn one_answer(alone: &[Lane], unique: &Timeline) -> Option<String> {
     let one_body = lanes.len() > 1 && lanes.iter().all(|lane| lane.same_body(first));
     let differs = |pair: &[Lane]| !pair[0].same_body(&pair[1]);
     (one_body && alone.windows(2).any(differs)).then(|| {
-        "All answers at once are the same to the byte, though those alone differed: they may be one \
-         answer, given to all, unless all that differs is the time of day."
+        "All concurrent answers are the same to the byte, although those to single requests differed: one \
+         answer may have been given to all, unless only the time of day differs."
             .to_owned()
     })
 }
@@ -42,7 +42,10 @@ mod tests {
     #[test]
     fn one_body_for_all_is_told_if_bodies_differ_at_all() {
         let one = told(["1", "2"], ["3", "3", "3"]).expect("it is told");
-        assert!(one.starts_with("All answers at once are the same"), "{one}");
+        assert!(
+            one.starts_with("All concurrent answers are the same"),
+            "{one}"
+        );
         assert_eq!(told(["1", "2"], ["3", "4", "5"]), None);
         assert_eq!(told(["1", "2"], ["3", "3", "4"]), None);
         assert_eq!(told(["same", "same"], ["same", "same", "same"]), None);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-/// Why the measurement does not tell, or what lies behind a limit that is not a plain queue.
+/// Why there is no verdict, or what lies behind a limit that is not a plain queue.
 ///
 /// [`Verdict::sentence`](super::Verdict::sentence) and
 /// [`Verdict::advice`](super::Verdict::advice) say it in words.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// With a limit: the steps are not equally wide, as when each worker has a line of its own and
-    /// requests are dealt out unevenly.
+    /// With a limit: the steps are not equally wide, as when each worker has a queue of its own and
+    /// requests are distributed unevenly.
     Uneven,
     /// With a limit: all finished together, slowed down in proportion, so they did run side by
     /// side, but shared what serves fewer: cores, for one. When serialized: together they took as
@@ -23,7 +23,7 @@ pub enum Reason {
         factor: f64,
     },
     /// So many went through together, and after them one (or a few) at a time, at a regular distance:
-    /// a limit on the rate, such as a token bucket.
+    /// a rate limit, such as a token bucket.
     Rate {
         /// How many went through together.
         burst: usize,
@@ -39,10 +39,10 @@ pub enum Reason {
         answer: Duration,
         /// How much longer the next request has to wait.
         behind: Duration,
-        /// Whether a limit on the rate, which lets one through at a time, would look the same.
+        /// Whether a rate limit, which lets one through at a time, would look the same.
         maybe_rate: bool,
     },
-    /// Fewer than two requests at once.
+    /// There were fewer than two requests at once.
     TooFew,
     /// Nothing was measured alone.
     NoSolo,
@@ -77,15 +77,15 @@ pub enum Reason {
         status: u16,
         /// Whether that was a request alone.
         alone: bool,
-        /// When all of them waited equally long, as for a free place in a pool: for how long.
+        /// For how long, if all of them waited equally long, as for a free place in a pool.
         after: Option<Duration>,
         /// How many of the others ran at a time, if they show it.
         well: Option<usize>,
     },
     /// Alone, a request is over so soon that one at a time would hardly differ from all at once.
     TooShort,
-    /// The very first request took long and the later ones are over too soon to tell: an answer is kept,
-    /// or the first one started something up.
+    /// The very first request took long and the later ones are too short to tell: an answer is cached, or the
+    /// first one started something up.
     Kept {
         /// What the first one took.
         first: Duration,
@@ -104,7 +104,7 @@ pub enum Reason {
         /// The longer one.
         high: Duration,
     },
-    /// The requests were not asked at the same time.
+    /// The requests did not start together.
     NotAtOnce,
     /// Connecting took so long that the first attempt must have been dropped.
     SlowConnects {
@@ -133,7 +133,7 @@ pub enum Reason {
     },
     /// The finishes fit no number at a time.
     Irregular,
-    /// Measured twice, it came out differently.
+    /// Two measurements differ.
     Differs {
         /// How many ran at a time at first.
         first: Option<usize>,

@@ -15,6 +15,7 @@
 mod batches;
 mod rates;
 
+use super::outcome::Outcome;
 use super::reason::Reason;
 use batches::batches;
 use rates::{rate_of, regular};
@@ -101,42 +102,15 @@ pub(super) struct Solo {
     pub(super) high: f64,
 }
 
-/// What the finishes look like.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shape {
-    /// All after one pace.
-    Together,
-    /// One after each pace.
-    OneByOne,
-    /// The same number, more than one, after each pace; the last step may have fewer.
-    Steps(Vec<usize>),
-    /// As many or fewer with each pace.
-    UnevenSteps(Vec<usize>),
-    /// The same number after each pace, which is longer than one alone takes by this factor.
-    Batches { steps: Vec<usize>, factor: f64 },
-    /// In batches, or all together, as late as if one after the other.
-    NothingGained,
-    /// So many together, and then the rest at a regular distance.
-    Rate {
-        burst: usize,
-        each: usize,
-        every: f64,
-    },
-    /// All together, as late as if so many cores did the work of all.
-    Shared(usize),
-    /// No shape that proves anything.
-    Unclear(Reason),
-}
-
-/// Reads the shape of at least two `times`, in seconds, shortest first.
-pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
+/// Reads at least two `times`, in seconds, shortest first.
+pub(super) fn read(times: &[f64], solo: Solo) -> Outcome {
     let n = times.len();
     let faster = times
         .iter()
         .filter(|time| **time < FASTER * solo.low)
         .count();
     if faster > 0 {
-        return Shape::Unclear(Reason::FasterThanAlone { count: faster });
+        return Outcome::inconclusive(Reason::FasterThanAlone { count: faster });
     }
     let fitting: Vec<_> = (1..=n)
         .filter(|at_a_time| {
@@ -146,25 +120,25 @@ pub(super) fn read(times: &[f64], solo: Solo) -> Shape {
         .collect();
     match fitting[..] {
         [] => {}
-        [1] => return Shape::OneByOne,
-        [all] if all == n => return Shape::Together,
+        [1] => return Outcome::one_by_one(n),
+        [all] if all == n => return Outcome::together(n),
         [at_a_time] => {
             let waited = n - at_a_time;
             if waited as f64 <= STRAGGLERS * n as f64 {
-                return Shape::Unclear(Reason::Stragglers { count: waited });
+                return Outcome::inconclusive(Reason::Stragglers { count: waited });
             }
             let mut steps = vec![at_a_time; n / at_a_time];
             steps.extend(Some(n % at_a_time).filter(|rest| *rest > 0));
-            return Shape::Steps(steps);
+            return Outcome::stairs(steps, None);
         }
-        _ => return Shape::Unclear(Reason::Irregular),
+        _ => return Outcome::inconclusive(Reason::Irregular),
     }
     uneven(times, solo)
         .or_else(|| batches(times, solo))
         .or_else(|| shared(times, solo))
         .or_else(|| regular(times, solo))
         .or_else(|| nothing_gained(times, solo))
-        .unwrap_or_else(|| Shape::Unclear(unclear(times, solo)))
+        .unwrap_or_else(|| Outcome::inconclusive(unclear(times, solo)))
 }
 
 /// Whether each of `times` is at the step that `turns` gives it, all steps one pace apart.
@@ -213,7 +187,7 @@ fn noise(pace: f64) -> f64 {
 
 /// Steps of different widths: each request waits in the line of the worker that got it. No step is
 /// wider than the one before, since a line that is served in step three was served in step two.
-fn uneven(times: &[f64], solo: Solo) -> Option<Shape> {
+fn uneven(times: &[f64], solo: Solo) -> Option<Outcome> {
     let first = times.partition_point(|time| *time <= times[0] * 1.5);
     let first = times[..first].iter().sum::<f64>() / first as f64;
     // The first step has the start's overhead in it; counted in every step, it would add up.
@@ -223,7 +197,7 @@ fn uneven(times: &[f64], solo: Solo) -> Option<Shape> {
 }
 
 /// The same, with steps of about this pace.
-fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
+fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Outcome> {
     let turns: Vec<_> = times
         .iter()
         .map(|time| (time / pace).round().max(1.0) as usize)
@@ -240,17 +214,13 @@ fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Shape> {
     let gapless = steps.iter().all(|step| *step > 0);
     let fits = stairs && gapless && proven && fits(times, &turns, solo);
     fits.then(|| match rate_of(&steps) {
-        Some(each) => Shape::Rate {
-            burst: steps[0],
-            each,
-            every: pace,
-        },
-        None => Shape::UnevenSteps(steps),
+        Some(each) => Outcome::rate(steps[0], each, pace),
+        None => Outcome::stairs(steps, Some(Reason::Uneven)),
     })
 }
 
 /// All slowed down alike, in proportion: they share what serves fewer.
-fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
+fn shared(times: &[f64], solo: Solo) -> Option<Outcome> {
     let (first, last) = (*times.first()?, *times.last()?);
     let gap = times
         .windows(2)
@@ -260,23 +230,20 @@ fn shared(times: &[f64], solo: Solo) -> Option<Shape> {
     let whole = share.round().max(1.0);
     let tolerance = (SHARE_TOLERANCE * whole).min(MAX_SHARE_TOLERANCE);
     let shared = together && whole <= MAX_SHARE && (share - whole).abs() <= tolerance;
-    shared.then_some(match whole as usize {
-        1 => Shape::NothingGained,
-        at_a_time => Shape::Shared(at_a_time),
-    })
+    shared.then(|| Outcome::shared(whole as usize))
 }
 
 /// In no order that a rule knows, and yet as late as one after the other: what they share is given to
 /// them in turns of uneven length, as an interpreter's lock is. By each finish no more can have been done
 /// than one at a time does.
-fn nothing_gained(times: &[f64], solo: Solo) -> Option<Shape> {
+fn nothing_gained(times: &[f64], solo: Solo) -> Option<Outcome> {
     let one_by_one = times.len() as f64 * f64::midpoint(solo.low, solo.high);
     let last = times.last()?;
     let whole = (last - one_by_one).abs() <= NOTHING_GAINED * one_by_one;
     let mut places = (1_u32..).zip(times);
     let in_turn =
         places.all(|(place, time)| *time >= f64::from(place) * solo.low * (1.0 - NOTHING_GAINED));
-    (times.len() >= MIN_GAINED && whole && in_turn).then_some(Shape::NothingGained)
+    (times.len() >= MIN_GAINED && whole && in_turn).then(Outcome::nothing_gained)
 }
 
 /// Why nothing fits.

@@ -2,14 +2,55 @@
 
 use std::time::Duration;
 
-use super::{Kind, Reason, Verdict, groups};
+use super::advice;
+use super::groups;
+use super::platform::Platform;
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// How the line of evidence begins that shows the steps.
 pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
 
+impl Verdict {
+    /// The [reason](Verdict::reason) in words, without a full stop.
+    pub fn because(&self) -> Option<String> {
+        let reason = self.reason.as_ref()?;
+        Some(because(reason, self))
+    }
+
+    /// The same verdict where a [failure](Reason::Failed) is the reason, with other words for how the request
+    /// failed: a program may know a remedy. Any other verdict stays as it is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use holdup_model::{Failure, Lane, Timeline};
+    /// use holdup_verdict::judge;
+    ///
+    /// let mut lane = Lane::start("/", Duration::ZERO);
+    /// lane.fail(Duration::from_millis(1), Failure::Refused);
+    /// let verdict = judge(&[lane], &Timeline::default());
+    /// let verdict = verdict.with_failure(|what| format!("{what} (is it running?)"));
+    /// assert!(verdict.sentence.ends_with(" (is it running?)."), "{}", verdict.sentence);
+    /// ```
+    #[must_use]
+    pub fn with_failure(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        if let Some(Reason::Failed { what, .. }) = &mut self.reason {
+            *what = words(what);
+            self.sentence = sentence(&self);
+        }
+        self
+    }
+
+    /// Puts the kind and the reason into words, anew where they have changed.
+    pub(super) fn reword(&mut self) {
+        self.sentence = sentence(self);
+        self.advice = advice::lines(self, Platform::Unknown);
+    }
+}
+
 /// The verdict in one sentence.
-pub(super) fn sentence(verdict: &Verdict) -> String {
+fn sentence(verdict: &Verdict) -> String {
     let n = verdict.lanes;
     let solo = HumanDuration(verdict.solo.unwrap_or_default());
     match (verdict.kind, &verdict.reason) {
@@ -19,7 +60,7 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
             solo,
         ),
         (Kind::Serialized, Some(Reason::Shared)) => format!(
-            "Serialized: together the {n} requests took {}, as long as one after the other, though \
+            "Serialized: the {n} requests together took {}, as long as one after the other, although \
              they did not end one by one.",
             HumanDuration(verdict.makespan.unwrap_or_default()),
         ),
@@ -33,27 +74,27 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
                 HumanDuration(pace),
                 match reason {
                     Some(Reason::OwnPace { factor }) =>
-                        format!(", {factor:.1} × as long as one takes alone"),
+                        format!(", {factor:.1} × as long as one request alone"),
                     _ => String::new(),
                 },
             )
         }
         (Kind::Limited, Some(Reason::Shared)) => format!(
-            "Limited: all {n} requests ran side by side, but shared what serves {} at a time.",
+            "Limited: all {n} requests ran side by side, but slowed down as if {} cores did the work.",
             verdict.at_a_time.unwrap_or_default(),
         ),
         (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
-            "Limited: of {n} requests, {burst} went through together, and then {each} every {}, as \
-             a limit on the rate does it.",
+            "Limited: {burst} of {n} requests went through together, and then {each} every {}, as with a \
+             rate limit.",
             HumanDuration(*every),
         ),
         (Kind::Limited, reason) => format!(
-            "Limited: of {n} requests, {} ran at a time{}.",
+            "Limited: at most {} of {n} requests ran at a time{}.",
             verdict.at_a_time.unwrap_or_default(),
             match reason {
-                Some(Reason::Uneven) => " at most, in lines of uneven length".to_owned(),
+                Some(Reason::Uneven) => ", in queues of uneven length".to_owned(),
                 Some(Reason::OwnPace { factor }) =>
-                    format!(", and each batch took {factor:.1} × as long as one takes alone"),
+                    format!(", and each batch took {factor:.1} × as long as one request alone"),
                 _ => String::new(),
             }
         ),
@@ -65,28 +106,28 @@ pub(super) fn sentence(verdict: &Verdict) -> String {
 }
 
 /// The reason of a verdict, without a full stop.
-pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
+fn because(reason: &Reason, verdict: &Verdict) -> String {
     let n = verdict.lanes;
     let solo = HumanDuration(verdict.solo.unwrap_or_default());
     let who = |count: &usize, alone: &bool| {
         if *alone {
-            "alone, a request".to_owned()
+            "the single (baseline) request".to_owned()
         } else {
-            format!("{count} of the requests at once")
+            format!("{count} of {n} concurrent requests")
         }
     };
     match reason {
-        Reason::Uneven => "the lines are of uneven length".to_owned(),
+        Reason::Uneven => "the queues are of uneven length".to_owned(),
         Reason::Shared => match verdict.kind {
             Kind::Serialized => "together they took as long as one after the other".to_owned(),
-            _ => "all ran side by side, but shared what serves fewer".to_owned(),
+            _ => "all ran side by side, but slowed down as if fewer cores did the work".to_owned(),
         },
         Reason::OwnPace { factor } => {
             format!("each batch takes {factor:.1} × as long as one request alone")
         }
         Reason::Rate { burst, each, every } => format!(
-            "{burst} of {n} went through at first, and then {each} every {}: a limit on the rate, or \
-             tries that are repeated at an interval",
+            "{burst} of {n} requests went through at first, and then {each} every {}, as with a rate \
+             limit, or with retries at an interval",
             HumanDuration(*every)
         ),
         Reason::LeftBehind {
@@ -94,18 +135,18 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
             behind,
             maybe_rate,
         } => left_behind(HumanDuration(*answer), HumanDuration(*behind), *maybe_rate),
-        Reason::TooFew => "it takes two requests at once to compare".to_owned(),
-        Reason::NoSolo => "nothing was measured alone".to_owned(),
+        Reason::TooFew => "at least two requests at once are needed to compare".to_owned(),
+        Reason::NoSolo => "no request was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
         Reason::Endless { chunks } => format!(
-            "it streams and does not end: {chunks} chunks came within the time that is allowed"
+            "the response is a stream without an end: {chunks} chunks came within the time allowed"
         ),
         Reason::WebSocket => {
-            "this is a websocket's route, and a websocket cannot be probed".to_owned()
+            "this is a WebSocket's route, and a WebSocket cannot be probed".to_owned()
         }
         Reason::ClientTooSlow { busy, late } => format!(
             "the prober itself was too slow to tell: it was at work for {} and kept from working \
-             for {}, and the requests may have ended late for no other reason",
+             for {}, and that alone may have made the requests end late",
             HumanDuration(*busy),
             HumanDuration(*late)
         ),
@@ -116,43 +157,47 @@ pub(super) fn because(reason: &Reason, verdict: &Verdict) -> String {
             after,
             well,
         } => who(count, alone) + &got(*status, *after, *well),
-        Reason::TooShort => format!("alone, a request takes only {solo}, too short to tell"),
+        Reason::TooShort => {
+            format!("a request alone takes only {solo}, which is too short to tell")
+        }
         Reason::Kept { first, later } => format!(
-            "the first request took {}, later ones {}: an answer is kept, whatever label the URL \
-             gets, or the first request started something up",
+            "the first request took {}, but later ones {}: either an answer is cached, whatever label the \
+             URL has, or the first request started something up",
             HumanDuration(*first),
             HumanDuration(*later)
         ),
         Reason::Distant { round_trip } => format!(
-            "of {solo} alone, most may be the network's, with {} a round trip",
+            "a request alone takes {solo}, most of which may be the network's: one round trip takes {}",
             HumanDuration(*round_trip)
         ),
         Reason::SoloVaries { low, high } => format!(
-            "alone, a request took {} and then {}",
+            "a request alone took {} one time and {} another",
             HumanDuration(*low.min(high)),
             HumanDuration(*high.max(low))
         ),
-        Reason::NotAtOnce => "the requests were not asked at the same time".to_owned(),
+        Reason::NotAtOnce => "the requests did not start together".to_owned(),
         Reason::SlowConnects { count } => format!(
-            "{count} of {n} connections took about a second or longer, so the server dropped the \
-             first attempt"
+            "{count} of {n} connections took about a second or longer to be accepted, so their first \
+             attempts must have been dropped"
         ),
         Reason::FasterThanAlone { count } => {
-            format!("{count} of {n} were answered much faster than alone")
+            format!("{count} of {n} requests were answered much faster than one alone")
         }
         Reason::Stragglers { count } => {
-            format!("{count} of {n} waited, the others were as fast as alone")
+            format!("{count} of {n} requests waited, while the others were as fast as one alone")
         }
         Reason::WorseThanOneByOne => {
-            "at once, they took longer than one after the other would".to_owned()
+            "the concurrent requests took longer than one after the other would have".to_owned()
         }
-        Reason::Slowed => "all were slowed down alike, and none waited for another".to_owned(),
+        Reason::Slowed => {
+            "all requests were slowed down alike, and none waited for another".to_owned()
+        }
         Reason::PartOneByOne { each } => format!(
-            "one finished every {}, while one alone takes {solo}: a part of the work is done one at a \
-             time, and the rest is not",
+            "one request finished every {}, while one alone takes {solo}: part of the work is done one \
+             at a time, and the rest is not",
             HumanDuration(*each)
         ),
-        Reason::Irregular => "the finishes fit no number at a time".to_owned(),
+        Reason::Irregular => "the finish times fit no number of requests at a time".to_owned(),
         Reason::Differs { first, again } => differs(*first, *again),
     }
 }
@@ -163,12 +208,12 @@ fn differs(first: Option<usize>, again: Option<usize>) -> String {
         None => "no clear number".to_owned(),
     };
     let started = if first.is_some() && first < again {
-        "; some of it may have been starting up"
+        "; part of the server may have been starting up"
     } else {
         ""
     };
     format!(
-        "measured twice, it came out differently: {}, then {}{started}",
+        "two measurements differ: first {}, then {}{started}",
         count(first),
         count(again)
     )
@@ -177,8 +222,8 @@ fn differs(first: Option<usize>, again: Option<usize>) -> String {
 fn left_behind(answer: HumanDuration, behind: HumanDuration, maybe_rate: bool) -> String {
     if maybe_rate {
         format!(
-            "each answer comes after {answer}, but the next ones wait {behind}: what a request leaves \
-             behind blocks them, or a limit on the rate lets one through at a time"
+            "each answer comes after {answer}, but the next ones wait {behind}: either what a request leaves \
+             behind blocks them, or a rate limit lets one through at a time"
         )
     } else {
         format!(
@@ -194,11 +239,11 @@ fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
         (500.., Some(after)) => {
             format!(" after {}, perhaps a pool's time-out", HumanDuration(after))
         }
-        (408 | 429 | 503, _) => ", turned away or queued for too long".to_owned(),
+        (408 | 429 | 503, _) => " (turned away, or queued for too long)".to_owned(),
         (400.., _) => String::new(),
         _ => ", unlike the others".to_owned(),
     };
-    let well = well.map(|well| format!("; those answered well ran {well} at a time"));
+    let well = well.map(|well| format!("; the successful ones ran {well} at a time"));
     format!(" got status {status}{why}{}", well.unwrap_or_default())
 }
 
@@ -216,9 +261,9 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
             HumanDuration(makespan)
         ));
     }
-    if let Some(k) = verdict.k {
+    if let Some(speedup) = verdict.speedup {
         lines.push(format!(
-            "k = {} × alone ÷ at once = {k:.2} ({} if concurrent, 1 if serialized)",
+            "k = {} × alone ÷ at once = {speedup:.2} ({} if concurrent, 1 if serialized)",
             verdict.lanes, verdict.lanes
         ));
     }

@@ -8,8 +8,8 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-use super::hold::Part;
-use super::request::Request;
+use holdup_detect::Request;
+use holdup_model::Part;
 
 /// A response's body, watched.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.body.is_some() {
-                let _piece = this.request.enter(Part::Body);
+                let _poll = this.request.enter(Part::Body);
                 this.body.set(None);
             }
         }
@@ -118,7 +118,7 @@ impl<B: MessageBody> Stream<B> {
         let Some(body) = this.body.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let piece = this.request.enter(Part::Body);
+        let poll = this.request.enter(Part::Body);
         let Poll::Ready(chunk) = body.poll_next(cx) else {
             this.request.waits();
             return Poll::Pending;
@@ -126,7 +126,7 @@ impl<B: MessageBody> Stream<B> {
         if chunk.is_none() {
             this.body.set(None);
         }
-        drop(piece);
+        drop(poll);
 
         match &chunk {
             Some(Ok(chunk)) => {

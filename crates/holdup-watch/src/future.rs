@@ -10,9 +10,8 @@ use actix_web::dev::ServiceResponse;
 use pin_project_lite::pin_project;
 
 use super::body::WatchedBody;
-use super::hold::Part;
-use super::recorder::Moment;
-use super::request::Request;
+use holdup_detect::Request;
+use holdup_model::Part;
 
 pin_project! {
     /// The rest of the app at work on one request.
@@ -29,7 +28,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() && let Some(request) = this.request {
-                let _piece = request.enter(Part::Future);
+                let _poll = request.enter(Part::Future);
                 this.future.set(None);
             }
         }
@@ -58,13 +57,13 @@ where
         else {
             panic!("polled after it was ready");
         };
-        let piece = request.enter(Part::Future);
+        let poll = request.enter(Part::Future);
         let Poll::Ready(result) = future.poll(cx) else {
             request.waits();
             return Poll::Pending;
         };
         this.future.set(None);
-        drop(piece);
+        drop(poll);
 
         let request = this.request.take();
         let Some(request) = request else {
@@ -73,12 +72,12 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 let status = response.status().as_u16();
-                request.record(|| Moment::Answered { status });
+                request.record_answer(status);
                 Ok(response.map_body(|_, body| WatchedBody::new(body, request)))
             }
             Err(error) => {
                 let status = error.as_response_error().status_code().as_u16();
-                request.record(|| Moment::Answered { status });
+                request.record_answer(status);
                 request.finish();
                 Err(error)
             }

@@ -80,7 +80,7 @@
 //!
 //! # Which line
 //!
-//! With the feature `lines` a hold also names the line of your code that it is at, and what that called
+//! With the feature `stacks` a hold also names the line of your code that it is at, and what that called
 //! ([`Hold::lines`], [`Hold::stack`]); [`Watch::assert_no_holds`] shows the whole stack:
 //!
 //! ```text
@@ -134,7 +134,7 @@
 //! - A handler for `SIGURG` that is there first is respected, and so is one that comes later: it is off
 //!   then.
 //!
-//! *How to turn it off* for one process: `HOLDUP_LINES=0` in its environment.
+//! *How to turn it off* for one process: `HOLDUP_STACKS=0` in its environment.
 //!
 //! # What it cannot see
 //!
@@ -164,213 +164,16 @@
 
 #![forbid(unsafe_code)]
 
-mod activity;
 mod body;
-mod figures;
 mod future;
-mod hold;
-#[cfg(feature = "stacks")]
-mod holder;
-mod monitor;
-mod oversleep;
-mod recorder;
-mod request;
 mod route;
-mod seen;
 mod service;
-mod shared;
-mod slot;
-mod sockets;
-#[cfg(feature = "stacks")]
-mod stacks;
-mod starved;
-mod stretch;
-mod system;
 pub mod testing;
-mod told;
-mod worker;
-
-use std::fmt::Write;
-use std::sync::Arc;
-use std::time::Duration;
+mod watch;
 
 pub use self::body::WatchedBody;
-pub use self::figures::Figures;
 pub use self::future::WatchedFuture;
-use self::hold::Recorded;
-pub use self::hold::THRESHOLD;
-pub use self::recorder::Subscription;
 pub use self::service::WatchedService;
-use self::shared::Shared;
+pub use self::watch::Watch;
+pub use holdup_detect::{Figures, LogLevel, Subscription, THRESHOLD, ThreadHealth, ThreadState};
 pub use holdup_model::{Activity, Culprit, Event, Hold, HoldKind, Line, Part, WorkerStatus};
-
-/// Middleware that sees which route holds which worker. See the [module](self) for how to use it.
-///
-/// Cheap to clone; clones share what they see.
-#[derive(Debug, Clone)]
-pub struct Watch(Arc<Shared>);
-
-impl Watch {
-    /// A watch with a threshold of 100 ms ([`THRESHOLD`]) that has seen nothing yet.
-    pub fn new() -> Self {
-        Self(Arc::new(Shared::new()))
-    }
-
-    /// Sets how long a worker has to be held to be reported, for all clones.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// let watch = holdup_watch::Watch::new().threshold(Duration::from_millis(250));
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// When it is under 10 ms: what a machine's scheduler does by itself would be reported.
-    #[must_use]
-    pub fn threshold(self, threshold: Duration) -> Self {
-        let least = Duration::from_millis(10);
-        assert!(
-            threshold >= least,
-            "threshold is {threshold:?}; allowed: at least {least:?}"
-        );
-        self.0.set_threshold(threshold);
-        self
-    }
-
-    /// Sets whether [`Event::Opened`] has paths with their query, which may hold secrets. It has
-    /// not, unless told.
-    #[must_use]
-    pub fn record_query(self, record: bool) -> Self {
-        self.0.set_record_query(record);
-        self
-    }
-
-    /// The holds that are over, the oldest first; the last thousand.
-    pub fn holds(&self) -> Vec<Hold> {
-        self.0.over()
-    }
-
-    /// The workers that are held at this moment. Works from any thread, best from one that is no
-    /// worker.
-    pub fn held_now(&self) -> Vec<Hold> {
-        self.0.held_now()
-    }
-
-    /// The workers that are there, by number.
-    pub fn workers(&self) -> Vec<WorkerStatus> {
-        self.0.workers()
-    }
-
-    /// The time since the watch was made: the clock of its holds and events.
-    pub fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    /// The least duration of a hold.
-    pub fn least_hold(&self) -> Duration {
-        Duration::from_nanos(self.0.threshold())
-    }
-
-    /// How many lanes were recorded so far.
-    pub fn lanes(&self) -> u64 {
-        self.0.recorder.lanes()
-    }
-
-    /// All calls and polls that were watched so far.
-    pub fn polls(&self) -> u64 {
-        self.0.polls()
-    }
-
-    /// Everything that is seen from now on: requests, their chunks and ends, holds. Lanes are
-    /// recorded only while a subscription exists.
-    pub fn subscribe(&self) -> Subscription {
-        self.0.recorder.subscribe()
-    }
-
-    /// The calling thread's number as a worker of this watch, the same as in [`Hold::worker`]; for
-    /// an app's factory, which runs on its worker. A thread has one from the first time it asks.
-    pub fn worker(&self) -> usize {
-        worker::number(&self.0)
-    }
-
-    /// Fails a test when a worker was held, with who held it and what to do.
-    ///
-    /// Time in which the machine may have run something else, or nothing, is taken off first, so that a busy
-    /// machine or a process that was stopped fails no test. On Linux it is known; elsewhere it is guessed from
-    /// how late the watch's own thread was.
-    ///
-    /// In the actix test harness, where the app runs on the test's own thread, two things count: one request
-    /// that takes the threshold, and whatever else takes it while a request waits for something, such as a
-    /// spawned task or an actor that its handler awaits. That requests follow each other, and what
-    /// goes on while none waits, is the test's doing. What is no request is seen from the next look of the
-    /// watch's thread on, so a quarter of the threshold may be missing from it (at most 25 ms; more on a
-    /// busy machine).
-    ///
-    /// # Panics
-    ///
-    /// When there was a hold, and when no poll was seen, which means that the watch does not wrap
-    /// the app under test.
-    #[track_caller]
-    pub fn assert_no_holds(&self) {
-        let polls = self.polls();
-        assert!(
-            polls > 0,
-            "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
-             wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
-        );
-        let own = worker::settle_own(&self.0);
-        let threshold = Duration::from_nanos(self.0.threshold());
-        let fails = |recorded: &Recorded| {
-            let busy = if own == Some(recorded.hold.worker) {
-                recorded.longest_alone()
-            } else {
-                recorded.hold.duration
-            };
-            busy.saturating_sub(recorded.lost.unwrap_or_default()) >= threshold
-        };
-        let failing = || {
-            let certain = self.0.certain().into_iter().filter(fails);
-            certain.map(|recorded| recorded.hold)
-        };
-        if failing().next().is_none() {
-            return;
-        }
-        self.0.catch_up();
-        let holds: Vec<_> = failing().collect();
-        if holds.is_empty() {
-            return;
-        }
-        let mut message = format!(
-            "assert_no_holds: a worker did not get back to its other work for {threshold:?} or \
-             more, {} of {polls} polls seen:\n",
-            holds.len()
-        );
-        for hold in &holds {
-            writeln!(message, "  {hold}").ok();
-            for function in &hold.stack {
-                writeln!(message, "    {function}").ok();
-            }
-        }
-        let outside = |hold: &Hold| own == Some(hold.worker) && hold.culprits.is_empty();
-        if holds.iter().any(outside) {
-            message.push_str(
-                "  Outside the watched requests is a spawned task or an actor, or the test itself, \
-                 while a request waited.\n",
-            );
-        }
-        #[cfg(feature = "stacks")]
-        if let Some(why) = holdup_stack::off() {
-            writeln!(message, "  No lines: {why}.").ok();
-        }
-        panic!(
-            "{message}Await an async equivalent of the blocking call, or move it off the worker \
-             with actix_web::web::block."
-        );
-    }
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self::new()
-    }
-}

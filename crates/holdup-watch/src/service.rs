@@ -9,13 +9,12 @@ use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 
-use super::Watch;
 use super::body::WatchedBody;
 use super::future::WatchedFuture;
-use super::hold::Part;
-use super::request::Request;
 use super::route::Paths;
-use super::worker::Worker;
+use super::watch::Watch;
+use holdup_detect::{Request, Worker};
+use holdup_model::Part;
 
 impl<S, B> Transform<S, ServiceRequest> for Watch
 where
@@ -29,8 +28,9 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let worker = Worker::current(&self.0);
-        worker.spawn_tasks();
+        let worker = self.detector().worker(|task| {
+            actix_web::rt::spawn(task);
+        });
         let paths = RefCell::default();
         ready(Ok(WatchedService {
             service,
@@ -62,10 +62,15 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let open = Request::open(&self.worker, &self.paths, &request);
-        let piece = open.enter(Part::Call);
+        let route = self.paths.borrow_mut().number(&request, &self.worker);
+        let open = Request::open(&self.worker, route, |with_query| {
+            let path = request.uri().path_and_query().filter(|_| with_query);
+            let path = path.map_or(request.path(), |path| path.as_str());
+            (path, request.peer_addr())
+        });
+        let call = open.enter(Part::Call);
         let future = self.service.call(request);
-        drop(piece);
+        drop(call);
         WatchedFuture::new(future, open)
     }
 }

@@ -1,7 +1,7 @@
 //! For tests in the actix test harness: do my handlers run in parallel?
 //!
-//! [`assert_concurrent`] asks one route for several requests at once and fails unless they ran at
-//! the same time. [`measure`] and [`race`] give what it rests on.
+//! [`assert_concurrent`] sends several requests for one route at once, and fails unless they ran at
+//! the same time. [`measure`] and [`race`] give the measurements that it is based on.
 //!
 //! The harness runs everything on the one thread of the test, as an actix worker runs all of its
 //! requests on one thread. So a handler, or a body, that blocks holds up all the others here just as
@@ -40,36 +40,31 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use holdup_model::{Failure, Lane, Timeline};
 use holdup_render::Style;
-use holdup_verdict::{Kind, Reason, Verdict, judge};
+use holdup_verdict::experiment::{Experiment, Policy, Step};
+use holdup_verdict::{Kind, Verdict};
 
 /// An answer that takes longer is given up, so that a stream without an end fails a test instead of
 /// hanging it. A handler that blocks cannot be given up before it comes back.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// From this solo time on, one measurement is enough: noise of some ten milliseconds is small
-/// against it, and tests should be quick.
-const LONG_SOLO: Duration = Duration::from_secs(1);
-
-/// What noise can have made is measured anew, in all so many times. On two cores with eight busy processes
-/// one measurement in nine was spoilt, so that three would still fail one healthy handler in a thousand.
-const MEASUREMENTS: usize = 5;
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
 /// What [`measure`] saw.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Measured {
-    /// One or two requests, each alone, after one that warmed up and was left out. Of several measurements
-    /// this is the last one, here and below.
+    /// One or two requests, each alone, after one that warmed up and is not included. Where all was measured
+    /// anew, this is from the last measurement, here and below.
     pub alone: Vec<Lane>,
-    /// The requests that were asked at the same time; the first time, if they were asked again.
+    /// The requests that were sent at the same time; the first time, if they were sent once more to confirm
+    /// the verdict.
     pub at_once: Timeline,
-    /// How many at a time they ran.
+    /// How many of them ran at a time.
     pub verdict: Verdict,
 }
 
@@ -101,11 +96,27 @@ where
     S::Error: Display,
     B: MessageBody,
 {
+    race_within(app, requests, TIMEOUT).await
+}
+
+/// The same, where an answer that takes longer than that is given up.
+async fn race_within<S, R, B>(
+    app: &S,
+    requests: impl IntoIterator<Item = R>,
+    longest: Duration,
+) -> Timeline
+where
+    S: Service<R, Response = ServiceResponse<B>>,
+    S::Error: Display,
+    B: MessageBody,
+{
     let requests: Vec<_> = requests.into_iter().collect();
     let start = Instant::now();
     let racing = requests.into_iter().enumerate();
     let mut racing: FuturesUnordered<_> = racing
-        .map(|(place, request)| async move { (place, run(app, request, place + 1, start).await) })
+        .map(|(place, request)| async move {
+            (place, run(app, request, place + 1, start, longest).await)
+        })
         .collect();
 
     let mut lanes = Vec::new();
@@ -118,14 +129,14 @@ where
 }
 
 /// One request, from `start` to its body's end.
-async fn run<S, R, B>(app: &S, request: R, number: usize, start: Instant) -> Lane
+async fn run<S, R, B>(app: &S, request: R, number: usize, start: Instant, longest: Duration) -> Lane
 where
     S: Service<R, Response = ServiceResponse<B>>,
     S::Error: Display,
     B: MessageBody,
 {
     let mut lane = Lane::start(format!("request {number}"), Duration::ZERO);
-    let ended = timeout(PATIENCE, answer(app, request, &mut lane, start)).await;
+    let ended = timeout(longest, answer(app, request, &mut lane, start)).await;
     match ended.unwrap_or(Err(Failure::TimedOut)) {
         Ok(()) => lane.finish(start.elapsed()),
         Err(failure) => lane.fail(start.elapsed(), failure),
@@ -156,10 +167,11 @@ where
     Ok(())
 }
 
-/// Measures how `app` runs `n` requests at once: one to warm up, one or two alone, then all `n`.
+/// Measures how `app` runs `n` requests at once, by the plan of an [`Experiment`]: one to warm up, one or two
+/// alone, then all `n`.
 ///
-/// If one pause of the machine can have made that verdict ([`Verdict::is_doubtful`]), all `n` are asked once
-/// more, and both have to say the same. If the verdict is then inconclusive because of noise, all but
+/// If a single pause of the machine can have caused that verdict ([`Verdict::needs_confirmation`]), all `n` are
+/// asked once more, and both have to agree. If the verdict is then inconclusive because of noise, all but
 /// the warming up is done anew, at most four times. So a handler is asked `n + 3` times on a quiet machine,
 /// and `10 n + 11` times at most.
 ///
@@ -200,58 +212,25 @@ where
     B: MessageBody,
 {
     let mut requests = (0..).map(request);
-    race(app, requests.by_ref().take(1)).await;
-    let mut measured = measure_once(app, &mut requests, n).await;
-    for _ in 1..MEASUREMENTS {
-        if !may_be_noise(&measured.verdict) {
-            break;
+    let mut experiment = Experiment::new(Policy::in_process(n));
+    loop {
+        let (pause, asked, longest) = match experiment.next() {
+            Step::Ask(round) => (round.pause, round.asks.len(), round.timeout),
+            Step::Done(findings) => {
+                let findings = (**findings).clone();
+                return Measured {
+                    alone: findings.alone,
+                    at_once: findings.unique.unwrap_or_default(),
+                    verdict: findings.verdict,
+                };
+            }
+        };
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
-        measured = measure_once(app, &mut requests, n).await;
+        let timeline = race_within(app, requests.by_ref().take(asked), longest).await;
+        experiment.feed(timeline.lanes);
     }
-    measured
-}
-
-async fn measure_once<S, R, B>(
-    app: &S,
-    requests: &mut impl Iterator<Item = R>,
-    n: usize,
-) -> Measured
-where
-    S: Service<R, Response = ServiceResponse<B>>,
-    S::Error: Display,
-    B: MessageBody,
-{
-    let mut some = |n| requests.by_ref().take(n).collect::<Vec<_>>();
-    let mut alone = race(app, some(1)).await.lanes;
-    if alone.iter().filter_map(Lane::duration).max() <= Some(LONG_SOLO) {
-        alone.extend(race(app, some(1)).await.lanes);
-    }
-    let at_once = race(app, some(n)).await;
-    let mut verdict = judge(&alone, &at_once);
-    if verdict.is_doubtful() {
-        let again = race(app, some(n)).await;
-        verdict = verdict.again(&judge(&alone, &again));
-    }
-    Measured {
-        alone,
-        at_once,
-        verdict,
-    }
-}
-
-/// Whether a quieter moment may tell: not when the handler is too fast, or answers with errors.
-fn may_be_noise(verdict: &Verdict) -> bool {
-    let certain = matches!(
-        verdict.reason,
-        Some(
-            Reason::Failed { .. }
-                | Reason::Status { .. }
-                | Reason::TooShort
-                | Reason::TooFew
-                | Reason::NoSolo
-        )
-    );
-    verdict.kind == Kind::Inconclusive && !certain
 }
 
 /// Asserts that `app` runs `n` requests at the same time.
@@ -261,8 +240,9 @@ fn may_be_noise(verdict: &Verdict) -> bool {
 ///
 /// # Panics
 ///
-/// The future panics unless the verdict is [`Kind::Concurrent`], so also if nothing can be told. The
-/// message names the line that called, shows the requests as lanes, and says what to do.
+/// The future panics if the verdict is anything but [`Kind::Concurrent`], including
+/// [`Kind::Inconclusive`]. The message names the line that called, shows the requests as lanes, and says what
+/// to do.
 #[track_caller]
 pub fn assert_concurrent<S, R, B>(
     app: &S,

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal};
 use std::thread;
 
 use holdup_model::{HumanDuration, Lane, Timeline};
-use holdup_probe::{Event, Outlook, Phase};
+use holdup_probe::Event;
 use holdup_render::Style;
+use holdup_verdict::experiment::{Round, RoundKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -47,7 +48,7 @@ impl Live {
             _ => LANES,
         };
         clear_when_stopped(bar.clone());
-        bar.set_message("looking ahead: one request, not measured");
+        bar.set_message("warming up: one request");
         Self(Some(View {
             bar,
             style: show::style(&stderr, color),
@@ -61,15 +62,15 @@ impl Live {
         match event {
             Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
             Event::LongStream { chunks } => view.bar.set_message(format!(
-                "it streams and does not end so far, {chunks} chunks; --first N or --for 3s measures \
+                "the response is still streaming after {chunks} chunks; --first N or --for 3s measures \
                  its beginning"
             )),
             Event::Pause(pause) => view.bar.set_message(format!(
-                "pausing for {}: requests may leave something behind",
+                "pausing for {}, so that nothing of the requests before is left",
                 HumanDuration(*pause)
             )),
-            Event::Phase(outlook) => {
-                view.heading = heading(outlook);
+            Event::Round(round) => {
+                view.heading = heading(round);
                 view.bar.set_message(view.heading.clone());
             }
             Event::Progress { timeline, now } => {
@@ -81,6 +82,7 @@ impl Live {
                 let picture = holdup_render::text(&Timeline::from(some), &style);
                 view.bar.set_message(format!("{}\n{picture}", view.heading));
             }
+            _ => {}
         }
     }
 }
@@ -113,22 +115,27 @@ fn clear_when_stopped(bar: ProgressBar) {
 }
 
 /// What begins, and how long it may take.
-fn heading(outlook: &Outlook) -> String {
-    let what = match outlook.phase {
-        Phase::Solo => "one request alone".to_owned(),
-        Phase::Unique => format!("{} at once, unique URLs", outlook.requests),
-        Phase::Identical => format!("{} at once, the same URL", outlook.requests),
+fn heading(round: &Round) -> String {
+    let requests = round.requests();
+    let beside = match round.asks.len() - requests {
+        0 => String::new(),
+        beside => format!(" ({beside} more beside them)"),
     };
-    match (outlook.phase, outlook.concurrent, outlook.serialized) {
-        (Phase::Solo, Some(solo), _) => format!("{what}: about {}", HumanDuration(solo)),
-        (_, Some(solo), Some(serialized)) if serialized <= outlook.timeout => format!(
+    let what = match round.kind {
+        RoundKind::Unique => format!("{requests} at once, unique URLs{beside}"),
+        RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
+        _ => "one request alone".to_owned(),
+    };
+    match (requests, round.concurrent, round.serialized) {
+        (1, Some(solo), _) => format!("{what}: about {}", HumanDuration(solo)),
+        (_, Some(solo), Some(serialized)) if serialized <= round.timeout => format!(
             "{what}: {} if concurrent, {} if serialized",
             HumanDuration(solo),
             HumanDuration(serialized),
         ),
         _ => format!(
             "{what}: up to {}, the time-out",
-            HumanDuration(outlook.timeout)
+            HumanDuration(round.timeout)
         ),
     }
 }

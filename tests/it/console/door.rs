@@ -139,7 +139,7 @@ fn another_sites_page_takes_no_readers_place() {
             "/state",
             "/trace.json",
             "/metrics",
-            "/page.js",
+            "/ui/main.js",
         ] {
             let (status, told) = asked(console, &image(site, path));
             assert_eq!(status, 403, "{site} {path}");

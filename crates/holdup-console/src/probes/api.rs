@@ -11,7 +11,7 @@ use super::order::Probes;
 use crate::guard;
 use holdup_http::problem::Problem;
 
-/// What has to be said of further paths.
+/// Further paths, as the list of all paths goes on.
 pub(crate) const PATHS: &str = ", /probe";
 
 /// The largest body that is read: an order is far smaller.

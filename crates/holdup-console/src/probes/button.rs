@@ -154,7 +154,7 @@ impl Button {
         Ok(())
     }
 
-    /// How long one request takes with these values, as far as the developer said.
+    /// How long one request takes with these values, if the developer gave that; otherwise zero.
     pub(super) fn expected(&self, values: &Values) -> Duration {
         let expects = self.expects.as_ref();
         expects.map_or(Duration::ZERO, |expects| expects(values))

@@ -12,16 +12,16 @@ mod order;
 #[cfg(feature = "probe")]
 mod parameter;
 #[cfg(feature = "probe")]
-mod trial;
+mod runner;
 
 #[cfg(not(feature = "probe"))]
-pub(crate) use self::none::{MOST_REQUESTS, PATHS, Probes, Published, Trial, configure};
+pub(crate) use self::none::{MOST_REQUESTS, PATHS, ProbeRun, Probes, Published, configure};
 #[cfg(feature = "probe")]
 pub(crate) use self::{
     api::{PATHS, configure},
     button::Published,
     order::{MOST_REQUESTS, Probes},
-    trial::Trial,
+    runner::ProbeRun,
 };
 #[cfg(feature = "probe")]
 pub use self::{

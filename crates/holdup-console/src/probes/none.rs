@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// What has to be said of further paths.
+/// Further paths, as the list of all paths goes on.
 pub(crate) const PATHS: &str = "";
 
 /// The most requests of a probe, if there are any.
@@ -18,18 +18,22 @@ pub(crate) enum Published {}
 
 /// A probe, as far as it has come.
 #[derive(Debug, Serialize)]
-pub(crate) enum Trial {}
+pub(crate) enum ProbeRun {}
 
 /// The probes of one console.
 #[derive(Debug)]
 pub(crate) struct Probes;
 
+#[expect(
+    clippy::unused_self,
+    reason = "the probes of the feature have the same methods"
+)]
 impl Probes {
     pub(crate) fn published(&self) -> Vec<Published> {
         Vec::new()
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Trial>> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
         watch::channel(None).1
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::button::{BadValue, Button, FEWEST, Published};
 use super::parameter::FIELDS;
-use super::trial::{Asked, Trial, Trials};
+use super::runner::{Asked, ProbeRun, Runner};
 use crate::error::StartError;
 use holdup_http::problem::Problem;
 use holdup_model::HumanDuration;
@@ -32,7 +32,7 @@ pub(crate) struct Probes {
     /// Where the app is. Without it there are no buttons.
     app: Option<Url>,
     buttons: Vec<Button>,
-    trials: Arc<Trials>,
+    runner: Arc<Runner>,
     /// The longest that the requests of one round may take, one after the other.
     longest_round: Duration,
 }
@@ -63,11 +63,11 @@ impl Probes {
             };
             button.check(app, longest_round).map_err(bad)?;
         }
-        let trials = Arc::new(Trials::new(longest_round.saturating_mul(ROUNDS)));
+        let runner = Arc::new(Runner::new(longest_round.saturating_mul(ROUNDS)));
         Ok(Self {
             app,
             buttons,
-            trials,
+            runner,
             longest_round,
         })
     }
@@ -81,13 +81,13 @@ impl Probes {
     }
 
     /// The latest probe, whenever there is news of it.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Trial>> {
-        self.trials.subscribe()
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
+        self.runner.subscribe()
     }
 
     /// Ends the one that is running.
     pub(crate) fn stop(&self) {
-        self.trials.stop();
+        self.runner.stop();
     }
 
     /// Starts what the order asks for, and returns its number.
@@ -97,7 +97,7 @@ impl Probes {
     /// When that is not allowed, or another one is running.
     pub(super) fn start(&self, order: &Order) -> Result<u64, Problem> {
         let (target, asked) = self.read(order)?;
-        self.trials.start(target, asked).map_err(|_busy| {
+        self.runner.start(target, asked).map_err(|_busy| {
             Problem::conflict(
                 "a probe is running; wait for it, or stop it with DELETE /probe".to_owned(),
             )

@@ -1,6 +1,7 @@
 //! A console for somebody's own app, as its readers meet it.
 
 mod door;
+mod options;
 mod own_app;
 mod page;
 mod stack;

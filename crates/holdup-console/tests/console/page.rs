@@ -34,7 +34,7 @@ async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
     browser.wait_for("[data-button='0'] button.run").await;
     assert_eq!(
         browser
-            .eval("document.querySelector('#browser').hidden")
+            .eval("document.querySelector('#browser, [src^=\"/section/\"]') === null")
             .await,
         true
     );

@@ -1,6 +1,6 @@
 //! Batches at a pace of their own.
 
-use super::{FASTER, PACE_DRIFT, SHARE_TOLERANCE, Shape, Solo, noise, pace};
+use super::{FASTER, Outcome, PACE_DRIFT, Reason, SHARE_TOLERANCE, Solo, noise, pace};
 
 /// How far a finish may be from the step of its batch, in paces. Tighter than for a queue at the pace of
 /// one alone, since here the pace itself is read from the finishes.
@@ -23,11 +23,11 @@ const NO_GAIN: f64 = 1.1;
 
 /// Batches of one size, at a pace of their own: a server that works on several requests together, or a
 /// pool with more threads than cores. The last batch may be smaller, and then also faster.
-pub(super) fn batches(times: &[f64], solo: Solo) -> Option<Shape> {
+pub(super) fn batches(times: &[f64], solo: Solo) -> Option<Outcome> {
     (1..=times.len() / 2).find_map(|width| batches_of(width, times, solo))
 }
 
-fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Shape> {
+fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Outcome> {
     let alone = f64::midpoint(solo.low, solo.high);
     let (full, rest) = times.split_at(times.len() - times.len() % width);
     let turns: Vec<_> = (0..full.len()).map(|place| place / width + 1).collect();
@@ -57,9 +57,9 @@ fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Shape> {
     }
     let gain = width as f64 / factor;
     if width > 1 && gain <= NO_GAIN {
-        return (gain >= 1.0 - SHARE_TOLERANCE).then_some(Shape::NothingGained);
+        return (gain >= 1.0 - SHARE_TOLERANCE).then(Outcome::nothing_gained);
     }
     let mut steps = vec![width; count];
     steps.extend(Some(rest.len()).filter(|rest| *rest > 0));
-    Some(Shape::Batches { steps, factor })
+    Some(Outcome::stairs(steps, Some(Reason::OwnPace { factor })))
 }

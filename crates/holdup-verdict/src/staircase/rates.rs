@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::{NOISE, PACE_DRIFT, Shape, Solo, noise, prompt};
-use crate::Reason;
+use super::{NOISE, Outcome, PACE_DRIFT, Reason, Solo, noise, prompt};
 
 /// The fewest steps that show a rate: so many in a row after the first, as wide and as far from each other.
 const MIN_RATE_STEPS: usize = 4;
@@ -29,9 +28,9 @@ pub(super) fn rate_of(steps: &[usize]) -> Option<usize> {
 }
 
 /// Some at once as fast as alone, and the others at a regular distance that is not the time of one
-/// alone: a limit on the rate if it is longer, a part of the work that is done one at a time if it is
+/// alone: a rate limit if it is longer, a part of the work that is done one at a time if it is
 /// shorter.
-pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Shape> {
+pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
     let burst = times.partition_point(|time| *time <= prompt(solo));
     let distances = |from: usize| {
         let some = times
@@ -48,23 +47,11 @@ pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Shape> {
         // Seen from far enough away, any spread is regular.
         let spread = times[times.len() - 1] - times[0] >= solo.high * MIN_PART;
         let each = Duration::from_secs_f64(every);
-        return spread.then_some(Shape::Unclear(Reason::PartOneByOne { each }));
+        return spread.then(|| Outcome::inconclusive(Reason::PartOneByOne { each }));
     }
     let every = distances(burst.checked_sub(1)?)?;
     if every < solo.high * PACE_DRIFT {
         return None;
     }
-    Some(if burst > 1 {
-        Shape::Rate {
-            burst,
-            each: 1,
-            every,
-        }
-    } else {
-        Shape::Unclear(Reason::Rate {
-            burst,
-            each: 1,
-            every: Duration::from_secs_f64(every),
-        })
-    })
+    Some(Outcome::rate(burst, 1, every))
 }

@@ -1,8 +1,33 @@
 //! What identical URLs can and cannot show.
 
 use super::{answered, lanes, with_body};
-use crate::{Identical, IdenticalKind, identical};
+use crate::{AskedAgain, Identical, IdenticalKind, Judged, judge};
 use holdup_model::{Lane, Timeline};
+
+/// The comparison, where `again` is the URL of the same ones once more.
+fn identical(
+    alone: &[Lane],
+    unique: &Timeline,
+    same: &Timeline,
+    again: Option<&Lane>,
+) -> Identical {
+    let (unique_verdict, same_verdict) = (judge(alone, unique), judge(alone, same));
+    crate::identical(
+        alone,
+        Judged {
+            timeline: unique,
+            verdict: &unique_verdict,
+        },
+        Judged {
+            timeline: same,
+            verdict: &same_verdict,
+        },
+        again.map(|again| AskedAgain {
+            first: &same.lanes[0],
+            again,
+        }),
+    )
+}
 
 /// Four unique URLs, each with a body of its own, all at the same time.
 fn unique() -> Timeline {
@@ -81,7 +106,7 @@ fn urls_that_wait_wait_again_or_it_was_chance() {
         (waited, went, Inconclusive),
         (went, waited, Same),
     ] {
-        let found = found(&first).again(&found(&again));
+        let found = found(&first).confirm_with(&found(&again));
         assert_eq!(found.kind, kind, "{first:?} {again:?}: {}", found.sentence);
     }
 }

@@ -1,7 +1,11 @@
 //! Made-up measurements, and simulated ones.
 
+mod dice;
+mod experiment;
+mod hurry;
 mod identical;
 mod rules;
+mod server;
 mod simulated;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{lanes, ms};
-use crate::{Kind, Reason, Verdict, delivery, identical, judge};
+use crate::{AskedAgain, Judged, Kind, Reason, Verdict, delivery, identical, judge};
 use holdup_model::{Failure, Lane, Timeline};
 
 fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
@@ -144,7 +144,7 @@ fn requests_that_share_cores_finish_together_and_are_limited() {
         assert_eq!(verdict.reason, Some(Reason::Shared));
         assert_eq!(verdict.at_a_time, Some(at_a_time));
         assert_eq!(verdict.steps, [0; 0], "they took no turns");
-        assert!(verdict.is_doubtful());
+        assert!(verdict.needs_confirmation());
     }
 }
 
@@ -157,7 +157,7 @@ fn batches_have_a_pace_of_their_own() {
             &[524, 531, 560, 569, 1063, 1075, 1090, 1103][..],
             4,
             &[4, 4][..],
-            "4 ran at a time, and each batch took 1.6 × as long as one takes alone",
+            "at most 4 of 8 requests ran at a time, and each batch took 1.6 × as long as one request alone",
         ),
         // Four threads on two cores.
         (
@@ -180,7 +180,7 @@ fn batches_have_a_pace_of_their_own() {
             &[500, 1005, 1500, 2010],
             1,
             &[1, 1, 1, 1],
-            "one finish every 502 ms, 1.7 × as long as one takes alone",
+            "one finish every 502 ms, 1.7 × as long as one request alone",
         ),
     ] {
         let verdict = judged(alone, at_once);
@@ -264,7 +264,7 @@ fn a_limit_on_the_rate_is_called_so() {
             reason
         );
         assert!(
-            verdict.sentence.contains("a limit on the rate"),
+            verdict.sentence.contains("a rate limit"),
             "{}",
             verdict.sentence
         );
@@ -277,8 +277,8 @@ fn a_limit_on_the_rate_is_called_so() {
     );
     // A bucket is empty after one round, and gets its tokens back in a pause.
     let verdict = judged(&[250, 251], &[250, 251, 252, 252, 500, 751, 1002, 1251]);
-    assert!(verdict.is_doubtful());
-    let pause = verdict.pause_before_again();
+    assert!(verdict.needs_confirmation());
+    let pause = verdict.pause_before_confirmation();
     assert!((ms(1000)..ms(2000)).contains(&pause), "{pause:?}");
     // Two workers of which one got two more.
     let verdict = judged(&[500, 502], &[500, 501, 1002, 1503]);
@@ -364,9 +364,9 @@ fn what_one_pause_can_make_is_measured_again() {
         (shared, &[280, 281, 282, 283], None),
     ] {
         let first = judged(alone, first);
-        assert!(first.is_doubtful(), "{first:#?}");
+        assert!(first.needs_confirmation(), "{first:#?}");
         let kind = first.kind;
-        let verdict = first.again(&judged(alone, again));
+        let verdict = first.confirm_with(&judged(alone, again));
         assert_eq!(verdict.at_a_time, at_a_time, "{verdict:#?}");
         let kind = if at_a_time.is_some() {
             kind
@@ -383,7 +383,7 @@ fn what_one_pause_can_make_is_measured_again() {
         (&[200][..], &[200, 201, 202][..]),
         (&[200], &[200, 401, 602]),
     ] {
-        assert!(!judged(alone, at_once).is_doubtful());
+        assert!(!judged(alone, at_once).needs_confirmation());
     }
 }
 
@@ -392,18 +392,18 @@ fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
     // Four warm instances, and four that start.
     let cold = judged(&[1200], &[1200, 1201, 1202, 1203, 2400, 2401, 2402, 2403]);
     assert_eq!((cold.kind, cold.at_a_time), (Kind::Limited, Some(4)));
-    assert!(cold.is_doubtful());
-    let verdict = cold.again(&judged(
+    assert!(cold.needs_confirmation());
+    let verdict = cold.confirm_with(&judged(
         &[1200],
         &[1200, 1201, 1202, 1203, 1200, 1201, 1202, 1203],
     ));
     assert_eq!(verdict.kind, Kind::Inconclusive);
     assert_eq!(
         verdict.sentence,
-        "Inconclusive: measured twice, it came out differently: 4 at a time, then 8 at a time; some \
-         of it may have been starting up."
+        "Inconclusive: two measurements differ: first 4 at a time, then 8 at a time; part of the server \
+         may have been starting up."
     );
-    assert!(judged(&[1000], &[1000, 2001]).is_doubtful());
+    assert!(judged(&[1000], &[1000, 2001]).needs_confirmation());
 }
 
 #[test]
@@ -415,16 +415,16 @@ fn errors_after_a_wait_are_a_pools_time_out_and_the_others_tell_how_large_it_is(
     let verdict = judge(&lanes(&[400, 401]), &at_once.into());
     assert_eq!(
         verdict.sentence,
-        "Inconclusive: 5 of the requests at once got status 500 after 502 ms, perhaps a pool's \
-         time-out; those answered well ran 3 at a time."
+        "Inconclusive: 5 of 8 concurrent requests got status 500 after 502 ms, perhaps a pool's \
+         time-out; the successful ones ran 3 at a time."
     );
 }
 
 #[test]
 fn failures_and_statuses_are_named() {
     for (status, words) in [
-        (404, "1 of the requests at once got status 404."),
-        (429, "got status 429, turned away or queued for too long."),
+        (404, "1 of 3 concurrent requests got status 404."),
+        (429, "got status 429 (turned away, or queued for too long)."),
         (302, "got status 302, unlike the others."),
     ] {
         let mut at_once = lanes(&[100, 200, 300]);
@@ -435,7 +435,7 @@ fn failures_and_statuses_are_named() {
     let mut alone = lanes(&[100, 100]);
     alone[0].fail(ms(60_000), Failure::TimedOut);
     let verdict = judge(&alone, &lanes(&[100, 100]).into());
-    let words = "Inconclusive: alone, a request failed: timed out.";
+    let words = "Inconclusive: the single (baseline) request failed: timed out.";
     assert_eq!(verdict.sentence, words);
     // It need not come to requests at once.
     let verdict = judge(&alone, &Timeline::default());
@@ -489,7 +489,7 @@ fn errors_that_waited_for_nothing_are_no_pools_time_out() {
     }
     let verdict = judge(&lanes(&[300, 301]), &at_once.into());
     let words =
-        "got status 503, turned away or queued for too long; those answered well ran 2 at a time";
+        "got status 503 (turned away, or queued for too long); the successful ones ran 2 at a time";
     assert!(verdict.sentence.contains(words), "{}", verdict.sentence);
 }
 
@@ -509,7 +509,16 @@ fn absurd_times_are_no_panic() {
             Kind::Inconclusive
         );
         let timeline = Timeline::from(at_once);
-        identical(&alone, &timeline, &timeline, alone.first());
+        let verdict = judge(&alone, &timeline);
+        let judged = Judged {
+            timeline: &timeline,
+            verdict: &verdict,
+        };
+        let again = AskedAgain {
+            first: &timeline.lanes[0],
+            again: &alone[0],
+        };
+        identical(&alone, judged, judged, Some(again));
         delivery(&alone[0]);
     }
 }
@@ -577,7 +586,10 @@ fn the_numbers_come_with_the_verdict_also_as_json() {
             "finishes, by steps of about one solo time: 3, 1",
         ]
     );
-    assert_eq!(verdict.sentence, "Limited: of 4 requests, 3 ran at a time.");
+    assert_eq!(
+        verdict.sentence,
+        "Limited: at most 3 of 4 requests ran at a time."
+    );
     let json = serde_json::to_value(&verdict).expect("JSON");
     assert_eq!(json["verdict"], "limited");
     assert_eq!(json["solo_ms"], 1000.0);

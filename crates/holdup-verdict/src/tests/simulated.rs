@@ -10,27 +10,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::dice::Dice;
 use crate::{Kind, LeftBehind, Reason, Rested, Verdict, judge, judge_left_behind};
 use holdup_model::{Failure, Lane, Timeline};
-
-/// Numbers that look random, from a seed that proptest chooses.
-struct Dice(u64);
-
-impl Dice {
-    /// Between 0 and 1.
-    fn roll(&mut self) -> f64 {
-        // The step and the mixing of SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) >> 40) as f64 / (1_u64 << 24) as f64
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.roll()
-    }
-}
 
 /// What requests meet with. Times in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -220,7 +202,7 @@ proptest! {
         let no_gain = slower * 1.3 >= width as f64;
         let serialized = no_gain && verdict.reason == Some(Reason::Shared);
         // One batch alone looks as cores do that all share: as many as did the work of all.
-        let share = verdict.k.unwrap_or_default();
+        let share = verdict.speedup.unwrap_or_default();
         let few = verdict.reason == Some(Reason::Shared)
             && n <= width
             && (verdict.at_a_time.unwrap_or_default() as f64 - share).abs() <= 0.5;
@@ -360,7 +342,7 @@ impl Loop<'_> {
         };
         let mut verdict = round()?;
         for _ in 1..LeftBehind::rounds(n) {
-            verdict = verdict.again(&round()?);
+            verdict = verdict.confirm_with(&round()?);
         }
         Some(verdict)
     }

@@ -1,0 +1,269 @@
+//! A probe of one of the app's own routes, started from the page: one at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::runtime;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use super::parameter::Values;
+use crate::lane::CHUNKS;
+use holdup_model::{HumanDuration, Lane, Timeline, millis};
+use holdup_probe::{Event, Findings, Report, Request, Settings, Target, probe};
+use holdup_verdict::experiment::RoundKind;
+
+/// The phases, with the one that warms up.
+const STEPS: u8 = 4;
+
+/// A probe, as far as it has come.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ProbeRun {
+    id: u64,
+    #[serde(flatten)]
+    asked: Asked,
+    state: State,
+    phase: &'static str,
+    step: u8,
+    steps: u8,
+    /// On its own clock, as its lanes are.
+    #[serde(rename = "now_ms", serialize_with = "millis::serialize")]
+    now: Duration,
+    #[serde(rename = "timeout_ms", serialize_with = "millis::serialize_option")]
+    timeout: Option<Duration>,
+    lanes: Vec<Lane>,
+    /// What was found, as `probe --json` has it.
+    findings: Option<Findings>,
+    /// Why it failed.
+    detail: Option<String>,
+    #[serde(skip)]
+    stop: Arc<Notify>,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Asked {
+    pub(super) button: usize,
+    pub(super) requests: usize,
+    /// Of the button's parameters.
+    pub(super) values: Values,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Running,
+    Done,
+    Failed,
+    Stopped,
+}
+
+/// Starts probes and knows the last one.
+#[derive(Debug)]
+pub(super) struct Runner {
+    latest: watch::Sender<Option<ProbeRun>>,
+    started: AtomicU64,
+    /// The longest that all rounds of a probe may take.
+    longest: Duration,
+}
+
+/// One is running already.
+#[derive(Debug)]
+pub(super) struct Busy;
+
+impl Runner {
+    pub(super) fn new(longest: Duration) -> Self {
+        Self {
+            latest: watch::Sender::new(None),
+            started: AtomicU64::new(0),
+            longest,
+        }
+    }
+
+    /// The latest, whenever there is news of it.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
+        self.latest.subscribe()
+    }
+
+    /// Measures on a thread of its own, and returns the run's number at once.
+    pub(super) fn start(self: &Arc<Self>, target: Target, asked: Asked) -> Result<u64, Busy> {
+        let id = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let requests = asked.requests;
+        let run = ProbeRun::new(id, asked);
+        let stop = Arc::clone(&run.stop);
+        let begun = self.latest.send_if_modified(|latest| {
+            if latest
+                .as_ref()
+                .is_some_and(|run| run.state == State::Running)
+            {
+                return false;
+            }
+            *latest = Some(run);
+            true
+        });
+        if !begun {
+            return Err(Busy);
+        }
+        let runner = Arc::clone(self);
+        let run = move || {
+            // After a panic, which the panic hook reports, the next one may start all the same.
+            let _guard = Unfinished(&runner, id);
+            runner.run(&target, requests, &stop);
+        };
+        let thread = thread::Builder::new()
+            .name("holdup-probe".to_owned())
+            .spawn(run);
+        if let Err(error) = thread {
+            self.end(State::Failed, Some(format!("no thread for it: {error}")));
+        }
+        Ok(id)
+    }
+
+    /// Ends the one that is running.
+    pub(super) fn stop(&self) {
+        if let Some(run) = &*self.latest.borrow() {
+            run.stop.notify_one();
+        }
+    }
+
+    fn run(&self, target: &Target, requests: usize, stop: &Notify) {
+        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let why = format!("no runtime for it: {error}");
+                return self.end(State::Failed, Some(why));
+            }
+        };
+        let mut settings = Settings::default();
+        settings.requests = requests;
+        let request = Request::default();
+        let mut observe = |event: Event<'_>| self.observe(&event);
+        let outcome = runtime.block_on(async {
+            let measured = probe(target, &request, settings, &mut observe);
+            tokio::select! {
+                measured = timeout(self.longest, measured) => Some(measured),
+                () = stop.notified() => None,
+            }
+        });
+        match outcome {
+            Some(Ok(report)) => self.update(|run| run.finish(&report)),
+            Some(Err(_)) => {
+                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
+                self.end(State::Failed, Some(why));
+            }
+            None => self.end(State::Stopped, None),
+        }
+        // A name that is still being looked up would be waited for otherwise.
+        runtime.shutdown_background();
+    }
+
+    fn observe(&self, event: &Event<'_>) {
+        self.update(|run| match event {
+            Event::Round(round) => {
+                (run.phase, run.step) = match round.kind {
+                    RoundKind::Unique => ("unique", 3),
+                    RoundKind::Identical => ("identical", 4),
+                    _ => ("solo", 2),
+                };
+                run.timeout = Some(round.timeout);
+                run.lanes.clear();
+            }
+            Event::Progress { timeline, now } => {
+                run.now = *now;
+                run.lanes = shown(&timeline.lanes);
+            }
+            _ => {}
+        });
+    }
+
+    fn update(&self, change: impl FnOnce(&mut ProbeRun)) {
+        self.latest.send_modify(|latest| {
+            if let Some(run) = latest {
+                change(run);
+            }
+        });
+    }
+
+    fn end(&self, state: State, detail: Option<String>) {
+        self.update(|run| (run.state, run.detail) = (state, detail));
+    }
+}
+
+/// When it is dropped, the run of that number has failed if it still runs.
+struct Unfinished<'a>(&'a Runner, u64);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        self.0.update(|run| {
+            if run.id == self.1 && run.state == State::Running {
+                let why = "internal error: the probe stopped unexpectedly".to_owned();
+                (run.state, run.detail) = (State::Failed, Some(why));
+            }
+        });
+    }
+}
+
+impl ProbeRun {
+    fn new(id: u64, asked: Asked) -> Self {
+        Self {
+            id,
+            asked,
+            state: State::Running,
+            phase: "warm-up",
+            step: 1,
+            steps: STEPS,
+            now: Duration::ZERO,
+            timeout: None,
+            lanes: Vec::new(),
+            findings: None,
+            detail: None,
+            stop: Arc::default(),
+        }
+    }
+
+    fn finish(&mut self, report: &Report) {
+        let alone = || Timeline::from(report.alone.clone());
+        let timeline = report.unique.clone().unwrap_or_else(alone);
+        self.state = State::Done;
+        self.now = timeline.end();
+        self.lanes = shown(&timeline.lanes);
+        self.findings = Some(report.findings());
+    }
+}
+
+/// The lanes, with no more chunks than are shown.
+fn shown(lanes: &[Lane]) -> Vec<Lane> {
+    let shown = |lane: &Lane| lane.with_newest_chunks(CHUNKS);
+    lanes.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_ends_leaves_the_next_alone() {
+        let run = |id| {
+            let asked = Asked {
+                button: 0,
+                requests: 2,
+                values: Values::default(),
+            };
+            Some(ProbeRun::new(id, asked))
+        };
+        let state = |runner: &Runner| runner.latest.borrow().as_ref().map(|run| run.state);
+        let runner = Runner::new(Duration::MAX);
+        runner.latest.send_replace(run(1));
+        let first = Unfinished(&runner, 1);
+        // Its result is published before its thread ends, and the next one is started at once.
+        runner.end(State::Done, None);
+        runner.latest.send_replace(run(2));
+        drop(first);
+        assert_eq!(state(&runner), Some(State::Running));
+        drop(Unfinished(&runner, 2));
+        assert_eq!(state(&runner), Some(State::Failed));
+    }
+}

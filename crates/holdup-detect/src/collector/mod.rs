@@ -1,0 +1,373 @@
+//! The thread that watches the workers from outside: it drains their queues, samples what they are in, asks
+//! for heartbeats, and sends what it found to others. It writes no log, looks up no names and calls nobody's
+//! code, so nothing keeps it from looking at the workers.
+
+mod activity;
+mod lock_holder;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Once, Weak};
+use std::thread;
+use std::time::Duration;
+
+use holdup_model::{Culprit, Event, Hold};
+
+use self::schedule::Schedule;
+use crate::clock::Clock;
+use crate::outlets::{Figure, LogEntry, Outlets};
+use crate::oversleep::Lateness;
+use crate::record::HoldId;
+use crate::shared::Shared;
+use crate::stack::{self, Missed, StackSample};
+use crate::worker_state::WorkerState;
+
+/// How often it looks: this many times in a threshold.
+const LOOKS: u64 = 4;
+
+/// How often at most, and at least: often enough for a page that is drawn live.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
+
+/// How often at most the metrics are told of polls alone.
+const FIGURES: Duration = Duration::from_millis(250);
+
+/// The longest that the end of a hold waits for the names of its stacks.
+const NAMES: Duration = Duration::from_secs(2);
+
+/// Runs until the watch and all its workers are gone.
+pub(crate) fn run(shared: &Weak<Shared>, outlets: &Outlets) {
+    let Some(mut collector) = shared.upgrade().map(|shared| Collector::new(&shared.clock)) else {
+        return;
+    };
+    while let Some(shared) = shared.upgrade() {
+        let is_busy = collector.look(&shared, outlets);
+        if is_busy {
+            let pause = Duration::from_nanos(shared.threshold() / LOOKS);
+            let pause = pause.clamp(PAUSE.0, PAUSE.1);
+            collector.lateness.pauses(&shared.oversleeps, pause);
+            drop(shared);
+            thread::park_timeout(pause);
+        } else {
+            collector.lateness.ignore(&shared.oversleeps);
+            drop(shared);
+            thread::park();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Collector {
+    /// The latest hold of each worker.
+    latest: HashMap<usize, Schedule>,
+    /// Holds that are over, and wait for the names of their stacks; with since when.
+    nameless: Vec<(Hold, Duration)>,
+    lateness: Lateness,
+    /// Whether a stack did not come in this look: to wait for another one would take too long.
+    has_missed: bool,
+    figures: Figures,
+}
+
+/// What the metrics were told.
+#[derive(Debug, Default)]
+struct Figures {
+    at: Duration,
+    polls: u64,
+    held: usize,
+    workers: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self {
+            latest: HashMap::new(),
+            nameless: Vec::new(),
+            lateness: Lateness::new(clock.clone()),
+            has_missed: false,
+            figures: Figures::default(),
+        }
+    }
+
+    /// One look at everything. False when there is nothing to look at.
+    pub(crate) fn look(&mut self, shared: &Shared, outlets: &Outlets) -> bool {
+        self.lateness.note(&shared.oversleeps);
+        self.has_missed = false;
+        let states = shared.workers.alive();
+        let mut held = 0;
+        for state in &states {
+            // Before the look, so that a busy period that begins during it is not taken for older.
+            let now = shared.clock.now();
+            let unanswered = state.ask_beat(now);
+            let ongoing = state.ongoing(now);
+            let since = ongoing.as_ref().map(|ongoing| ongoing.period.start);
+            state.sample(since.or(unanswered));
+            // A loop that has nothing to do looks at its sockets: no need to ask.
+            if ongoing.is_some() || unanswered.is_some() {
+                state.sockets.ask(state.thread);
+            }
+            // What is late by now cannot be in the hold, which is looked at as of before.
+            self.lateness.note(&shared.oversleeps);
+            if let Some(recorded) = shared.current(state, ongoing, unanswered, now) {
+                held += 1;
+                self.held(shared, outlets, state, recorded.hold);
+            }
+        }
+        self.latest
+            .retain(|worker, _| states.iter().any(|state| state.worker == *worker));
+        self.lateness.note(&shared.oversleeps);
+        self.take_closed(shared, outlets);
+        self.release_named(shared, outlets);
+        self.withdraw(shared, outlets, &states);
+        self.tell_figures(shared, outlets, held, states.len());
+        shared.lanes.drain(
+            |at| shared.since_origin(at),
+            |event| shared.events.publish(event),
+        );
+        !states.is_empty() || !shared.lasting().is_empty()
+    }
+
+    /// A worker is held.
+    fn held(&mut self, shared: &Shared, outlets: &Outlets, state: &WorkerState, mut hold: Hold) {
+        let id = HoldId::of(&hold);
+        let latest = self.latest.get(&id.worker);
+        if latest.is_none_or(|latest| latest.started < id.started) {
+            self.latest.insert(id.worker, Schedule::new(id.started));
+        }
+        // Its worker may show one that is over, or was cut off, for a moment longer.
+        let is_it = |latest: &&mut Schedule| latest.started == id.started && !latest.is_over();
+        let Some(latest) = self.latest.get_mut(&id.worker).filter(is_it) else {
+            return;
+        };
+        if let Some(activity) = activity::of(state.thread)
+            && shared.is_in(state, id)
+        {
+            shared.lasting().note(id, activity);
+        }
+        let deferred = latest.deferred.take();
+        let is_due = deferred.is_some() || latest.is_due(hold.duration);
+        let mut stack = deferred;
+        if stack.is_none() {
+            stack = self.take_stack(shared, outlets, state, &hold, is_due);
+            // Then it is announced at the next look, with the line of code.
+            let defers = |stack: &&Arc<StackSample>| !stack.is_known() && stack.is_quick();
+            if let Some(stack) = stack.as_ref().filter(defers).filter(|_| is_due) {
+                let latest = self.latest.get_mut(&id.worker);
+                latest.expect("it was there a moment ago").deferred = Some(Arc::clone(stack));
+                return;
+            }
+        }
+        shared.lasting().fill(&mut hold);
+        let stack = stack.filter(|_| is_due);
+        self.log(shared, outlets, &mut hold, is_due, stack.as_deref());
+        self.name_line(shared, outlets, state, &hold);
+        let mut lasting = shared.lasting();
+        if let Some(event) = lasting.event(&hold) {
+            if matches!(event, Event::Held(_)) {
+                outlets.callbacks.send(hold);
+            }
+            // While that is locked, so that a subscription that begins meanwhile gets it once.
+            shared.events.publish(event);
+        }
+    }
+
+    /// The stack of a held worker, if it is time for one, or `at_once`.
+    fn take_stack(
+        &mut self,
+        shared: &Shared,
+        outlets: &Outlets,
+        state: &WorkerState,
+        hold: &Hold,
+        at_once: bool,
+    ) -> Option<Arc<StackSample>> {
+        let stacks = &mut self.latest.get_mut(&hold.worker)?.stacks;
+        let is_time = stacks.is_time(hold.duration, at_once) && !self.has_missed;
+        if !is_time || !outlets.symbols.is_open() || !stack::is_on() {
+            return None;
+        }
+        // How long the thread takes to answer is no lateness of the collector's.
+        self.lateness.ignore(&shared.oversleeps);
+        let stack = match stack::take(state.thread) {
+            Ok(stack) => Arc::new(stack),
+            Err(missed) => {
+                self.has_missed = true;
+                stacks.miss(hold.duration);
+                if missed == Missed::SignalTaken {
+                    static LOGGED: Once = Once::new();
+                    LOGGED.call_once(|| {
+                        outlets.log.send(LogEntry::SignalTaken);
+                    });
+                }
+                return None;
+            }
+        };
+        stacks.take(hold.duration);
+        if !outlets.symbols.send(Arc::clone(&stack)) {
+            return None;
+        }
+        let id = HoldId::of(hold);
+        let at = shared.since_origin(stack.at());
+        shared.lasting().add_stack(id, at, &stack);
+        // Between the look and the stack the hold may have ended.
+        shared.is_in(state, id).then_some(stack)
+    }
+
+    /// Logs a hold that lasts, when it is due; with the line of code that it is at now, if that is known.
+    fn log(
+        &mut self,
+        shared: &Shared,
+        outlets: &Outlets,
+        hold: &mut Hold,
+        is_due: bool,
+        stack: Option<&StackSample>,
+    ) {
+        let Some(latest) = self.latest.get_mut(&hold.worker) else {
+            return;
+        };
+        if !is_due && latest.is_logged {
+            return;
+        }
+        latest.who = who(hold);
+        if shared.settings.allows(hold) {
+            return;
+        }
+        if let Some(line) = stack.and_then(|stack| stack.line(hold)) {
+            hold.lines = vec![line];
+        }
+        latest.is_logged = true;
+        latest.is_named |= !hold.lines.is_empty();
+        let lock_holder = lock_holder::of(shared, &self.latest, hold);
+        let hold = hold.clone();
+        outlets.log.send(LogEntry::Held { hold, lock_holder });
+    }
+
+    /// Logs at which line of code a worker is held, when no line of the log could so far.
+    fn name_line(&mut self, shared: &Shared, outlets: &Outlets, state: &WorkerState, hold: &Hold) {
+        let id = HoldId::of(hold);
+        let latest = self.latest.get_mut(&hold.worker);
+        let Some(latest) = latest.filter(|latest| latest.is_logged && !latest.is_named) else {
+            return;
+        };
+        let stack = shared.lasting().latest_stack(id);
+        let Some(line) = stack.and_then(|stack| stack.line(hold)) else {
+            return;
+        };
+        // If it is over, the line of its end names the code.
+        if !shared.is_in(state, id) {
+            return;
+        }
+        latest.is_named = true;
+        let who = latest.who.clone();
+        let mut hold = hold.clone();
+        hold.lines = vec![line];
+        let lock_holder = lock_holder::of(shared, &self.latest, &hold);
+        outlets.log.send(LogEntry::Named {
+            hold,
+            who,
+            lock_holder,
+        });
+    }
+
+    /// Takes the holds that have ended.
+    fn take_closed(&mut self, shared: &Shared, outlets: &Outlets) {
+        let judged = shared.memory.judge(
+            |record| shared.named(record),
+            |recorded| shared.judged(recorded),
+        );
+        let now = shared.elapsed();
+        let ended = judged.holds.iter().map(HoldId::of);
+        for id in ended.chain(judged.none.iter().copied()) {
+            // Its worker may show it for a moment longer.
+            let latest = self.latest.get(&id.worker);
+            if latest.is_none_or(|latest| latest.started <= id.started) {
+                self.latest.insert(id.worker, Schedule::over(id.started));
+            }
+        }
+        for id in judged.none {
+            let mut lasting = shared.lasting();
+            if let Some(hold) = lasting.remove(id) {
+                withdrawn(shared, outlets, hold);
+            }
+        }
+        for hold in judged.holds {
+            shared.lasting().ends(HoldId::of(&hold));
+            self.nameless.push((hold, now));
+        }
+    }
+
+    /// Publishes the holds that are over, once the names of their stacks are known; those of one worker in
+    /// the order in which they ended.
+    fn release_named(&mut self, shared: &Shared, outlets: &Outlets) {
+        let now = shared.elapsed();
+        let mut waiting = Vec::new();
+        for (hold, since) in mem::take(&mut self.nameless) {
+            let waits =
+                now.saturating_sub(since) < NAMES && !shared.lasting().are_names_known(&hold);
+            if waits || waiting.contains(&hold.worker) {
+                waiting.push(hold.worker);
+                self.nameless.push((hold, since));
+            } else {
+                released(shared, outlets, hold);
+            }
+        }
+    }
+
+    /// Withdraws the holds that are over, though nothing came of them.
+    fn withdraw(&mut self, shared: &Shared, outlets: &Outlets, states: &[Arc<WorkerState>]) {
+        let mut lasting = shared.lasting();
+        for hold in lasting.withdraw(|id| shared.is_any_in(states, id)) {
+            withdrawn(shared, outlets, hold);
+        }
+    }
+
+    fn tell_figures(&mut self, shared: &Shared, outlets: &Outlets, held: usize, workers: usize) {
+        let (polls, now) = (shared.workers.polls(), shared.elapsed());
+        let told = &self.figures;
+        let is_due = polls != told.polls && now.saturating_sub(told.at) >= FIGURES;
+        if is_due || (held, workers) != (told.held, told.workers) {
+            self.figures = Figures {
+                at: now,
+                polls,
+                held,
+                workers,
+            };
+            outlets.metrics.send(Figure::Workers {
+                polls,
+                held,
+                workers,
+            });
+        }
+    }
+}
+
+fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
+    shared.lasting().fill(&mut hold);
+    shared.memory.complete(&hold);
+    if !shared.settings.allows(&hold) {
+        let hold = hold.clone();
+        outlets.log.send(LogEntry::Released { hold });
+    }
+    outlets.metrics.send(Figure::Hold(hold.clone()));
+    outlets.callbacks.send(hold.clone());
+    let mut lasting = shared.lasting();
+    lasting.remove(HoldId::of(&hold));
+    shared.events.publish(Event::Released(hold));
+}
+
+/// Of a hold that was removed from those that last, which are still locked.
+fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
+    let id = HoldId::of(&hold);
+    outlets.log.send(LogEntry::Withdrawn { id });
+    shared.events.publish(Event::Withdrawn(hold));
+}
+
+/// Who holds the worker, in a few words.
+fn who(hold: &Hold) -> String {
+    let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
+    match hold.culprits.as_slice() {
+        [] => "something outside the watched requests".to_owned(),
+        [only] => name(only),
+        [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+    }
+}

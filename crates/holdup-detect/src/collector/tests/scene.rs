@@ -1,0 +1,290 @@
+//! A collector whose time the test decides, and workers that do what it says when it says so.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
+
+use holdup_model::{Event, Hold, Part};
+
+use crate::clock::{Clock, Time};
+use crate::collector::Collector;
+use crate::outlets::{Inlet, LogEntry, Outlets};
+use crate::request::Request;
+use crate::routes::Route;
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::sink::log::Log;
+use crate::subscription::Subscription;
+use crate::tasks::{self, Task};
+use crate::threads::{self, Threads};
+use crate::worker::Worker;
+
+pub(super) const MS: u64 = 1_000_000;
+
+/// Time that stands still unless the test has it pass.
+#[derive(Debug)]
+struct Stopped(AtomicU64);
+
+impl Time for Stopped {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+pub(super) struct Scene {
+    time: Arc<Stopped>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) collector: Collector,
+    pub(super) outlets: Outlets,
+    log: Inlet<LogEntry>,
+    subscription: Subscription,
+}
+
+impl Scene {
+    pub(super) fn new(change: impl Fn(&mut Settings)) -> Self {
+        // Not 0, which stands for no time.
+        let time = Arc::new(Stopped(AtomicU64::new(1_000 * MS)));
+        let clock = Clock::of(Arc::clone(&time) as Arc<dyn Time>);
+        let mut shared = Shared::new(clock.clone(), Threads::new(threads::system()));
+        change(&mut shared.settings);
+        let mut outlets = Outlets::default();
+        let log = outlets.log.open();
+        let subscription = shared.subscribe();
+        Self {
+            time,
+            shared: Arc::new(shared),
+            collector: Collector::new(&clock),
+            outlets,
+            log,
+            subscription,
+        }
+    }
+
+    /// One more worker; it waits for what it is to do.
+    pub(super) fn worker(&self) -> Remote {
+        let (commands, receives) = channel();
+        let (done, is_done) = channel();
+        let shared = Arc::clone(&self.shared);
+        let thread = thread::spawn(move || Loop::new(&shared).serve(&receives, &done));
+        let remote = Remote {
+            commands: Some(commands),
+            is_done,
+            thread: Some(thread),
+        };
+        remote.is_done.recv().expect("it runs");
+        remote
+    }
+
+    /// Milliseconds pass, and nobody looks.
+    pub(super) fn advance(&self, ms: u64) {
+        self.time.0.fetch_add(ms * MS, Ordering::SeqCst);
+    }
+
+    /// Milliseconds pass, and then the collector looks, as it meant to.
+    pub(super) fn pass(&mut self, ms: u64) {
+        self.pass_late(ms, 0);
+    }
+
+    /// The same, but the machine runs it that much later than it meant to.
+    pub(super) fn pass_late(&mut self, ms: u64, late: u64) {
+        let pause = Duration::from_millis(ms);
+        let lateness = &mut self.collector.lateness;
+        lateness.pauses(&self.shared.oversleeps, pause);
+        self.advance(ms + late);
+        self.look();
+    }
+
+    pub(super) fn look(&mut self) -> bool {
+        self.collector.look(&self.shared, &self.outlets)
+    }
+
+    /// The events about holds that are new.
+    pub(super) fn events(&mut self) -> Vec<Event> {
+        let events = std::iter::from_fn(|| self.subscription.try_next());
+        let is_of_a_hold = |event: &Event| kind(event).is_some();
+        events.filter(is_of_a_hold).collect()
+    }
+
+    pub(super) fn held_now(&self) -> Vec<(usize, u128, u128, bool)> {
+        self.shared.held_now().iter().map(in_ms).collect()
+    }
+
+    /// How many log entries there are.
+    pub(super) fn log_entries(&self) -> usize {
+        self.log.receiver.try_iter().count()
+    }
+
+    pub(super) fn write_log(&self, log: &mut Log) {
+        for entry in self.log.receiver.try_iter() {
+            log.write(entry, self.shared.elapsed());
+        }
+        assert_eq!(self.log.take_lost(), 0);
+    }
+}
+
+fn kind(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::Held(_) => Some("held"),
+        Event::Updated(_) => Some("updated"),
+        Event::Released(_) => Some("released"),
+        Event::Withdrawn(_) => Some("withdrawn"),
+        _ => None,
+    }
+}
+
+/// The names of events about holds.
+pub(super) fn kinds(events: &[Event]) -> Vec<&'static str> {
+    events.iter().filter_map(kind).collect()
+}
+
+/// A hold's worker, beginning, duration, and whether it lasts.
+pub(super) fn in_ms(hold: &Hold) -> (usize, u128, u128, bool) {
+    let (started, duration) = (hold.started.as_millis(), hold.duration.as_millis());
+    (hold.worker, started, duration, hold.ongoing)
+}
+
+/// What a worker is to do. It does it before the test goes on.
+enum Command {
+    /// A poll of that route's request begins, and lasts until `Leave`.
+    Enter(&'static str),
+    Leave,
+    /// The loop turns.
+    Iterate,
+}
+
+/// A worker from the test's side.
+pub(super) struct Remote {
+    commands: Option<Sender<Command>>,
+    is_done: Receiver<()>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Remote {
+    pub(super) fn enter(&self, route: &'static str) {
+        self.run(Command::Enter(route));
+    }
+
+    pub(super) fn leave(&self) {
+        self.run(Command::Leave);
+    }
+
+    pub(super) fn iterate(&self) {
+        self.run(Command::Iterate);
+    }
+
+    /// The worker is gone.
+    pub(super) fn ends(mut self) {
+        self.join();
+    }
+
+    fn run(&self, command: Command) {
+        let commands = self.commands.as_ref().expect("it has not ended");
+        commands.send(command).expect("it runs");
+        self.is_done.recv().expect("it runs");
+    }
+
+    fn join(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it did not panic");
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.join();
+        }
+    }
+}
+
+/// A worker's own side: it polls the tasks by hand.
+struct Loop {
+    worker: Rc<Worker>,
+    tasks: Vec<Task>,
+    requests: HashMap<&'static str, Rc<Request>>,
+}
+
+impl Loop {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let worker = Worker::current(shared);
+        let spawned = std::cell::RefCell::new(Vec::new());
+        tasks::spawn(&worker, |task| spawned.borrow_mut().push(task));
+        let mut tasks = spawned.into_inner();
+        // The one that takes bytes from a socket needs a real loop.
+        tasks.truncate(2);
+        let requests = HashMap::new();
+        Self {
+            worker,
+            tasks,
+            requests,
+        }
+    }
+
+    fn serve(mut self, commands: &Receiver<Command>, done: &Sender<()>) {
+        done.send(()).expect("the test waits");
+        while let Ok(command) = commands.recv() {
+            match command {
+                Command::Enter(route) => {
+                    let request = self.request(route);
+                    let poll = request.enter(Part::Future);
+                    done.send(()).expect("the test waits");
+                    let next = commands.recv();
+                    assert!(matches!(next, Ok(Command::Leave)), "it is in a poll");
+                    drop(poll);
+                }
+                Command::Leave => panic!("it is in no poll"),
+                Command::Iterate => {
+                    let mut context = Context::from_waker(Waker::noop());
+                    for task in &mut self.tasks {
+                        assert!(task.as_mut().poll(&mut context).is_pending());
+                    }
+                }
+            }
+            done.send(()).expect("the test waits");
+        }
+    }
+
+    fn request(&mut self, route: &'static str) -> Rc<Request> {
+        let number = self.worker.route_number(Route {
+            method: "GET",
+            pattern: route.to_owned(),
+        });
+        let open = || Rc::new(Request::open(&self.worker, number, |_| (route, None)));
+        Rc::clone(self.requests.entry(route).or_insert_with(open))
+    }
+}
+
+/// What is logged of holds meanwhile, by the calling thread.
+pub(super) fn logged(act: impl FnOnce()) -> Vec<String> {
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            log.write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    // While there is one subscriber alone, tracing asks that of whichever thread first comes to a log
+    // line whether it is wanted at all: another test's, which has none.
+    let _another = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, act);
+    let written = written.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = String::from_utf8_lossy(&written);
+    let of_holds = lines.lines().filter(|line| line.contains(" worker 0"));
+    of_holds.map(str::to_owned).collect()
+}

@@ -1,0 +1,225 @@
+//! The front of the crate: what a middleware holds.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use holdup_model::{Hold, WorkerStatus};
+
+use crate::clock::{Clock, Time};
+use crate::record::Recorded;
+use crate::settings::LogLevel;
+use crate::shared::Shared;
+use crate::subscription::Subscription;
+use crate::tasks::{self, Task};
+use crate::threads::{self, Spawner, ThreadHealth, Threads};
+use crate::worker::{self, Worker};
+use crate::{settings::Settings, stack, start};
+
+/// The longest that an assertion waits for the collector to have its turn.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// Why a setting cannot be changed.
+const SHARED: &str = "the watch has been cloned or is in use: change its settings before that, \
+                      as in Watch::new().threshold(…), because they hold for all clones";
+
+/// Detects which request blocks which worker. Cheap to clone; clones share what is recorded.
+#[derive(Debug, Clone)]
+pub struct Detector(Arc<Shared>);
+
+/// The holds on which a test fails.
+#[derive(Debug)]
+pub struct Failing {
+    /// They.
+    pub holds: Vec<Hold>,
+    /// The calling thread's number, if it is a worker itself, as in a test harness.
+    pub own_worker: Option<usize>,
+}
+
+impl Detector {
+    /// A detector that has recorded nothing yet.
+    pub fn new() -> Self {
+        Self::made_of(Clock::default(), threads::system())
+    }
+
+    /// One with a clock and threads of a test's own.
+    pub fn with(time: Arc<dyn Time>, spawner: Spawner) -> Self {
+        Self::made_of(Clock::of(time), spawner)
+    }
+
+    /// One whose threads are started by that.
+    pub fn with_spawner(spawner: Spawner) -> Self {
+        Self::made_of(Clock::default(), spawner)
+    }
+
+    fn made_of(clock: Clock, spawner: Spawner) -> Self {
+        Self(Arc::new(Shared::new(clock, Threads::new(spawner))))
+    }
+
+    /// # Panics
+    ///
+    /// When there are clones: the settings hold for all of them.
+    fn settings(&mut self) -> &mut Settings {
+        &mut Arc::get_mut(&mut self.0).expect(SHARED).settings
+    }
+
+    /// Sets how long a worker has to be blocked for a hold.
+    ///
+    /// # Panics
+    ///
+    /// When the detector was cloned, or is in use; so do all other settings.
+    pub fn set_threshold(&mut self, threshold: Duration) {
+        self.settings().threshold = threshold;
+    }
+
+    /// Sets whether recorded paths have their query.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_threshold`](Self::set_threshold).
+    pub fn set_record_query(&mut self, record: bool) {
+        self.settings().records_query = record;
+    }
+
+    /// Sets the level of the log's lines about holds; `None` for no log at all.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_threshold`](Self::set_threshold).
+    pub fn set_log_level(&mut self, level: Option<LogLevel>) {
+        self.settings().log = level;
+    }
+
+    /// Allows holds by a route, written as `GET /report`; false if that is not how a route is written.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_threshold`](Self::set_threshold).
+    pub fn allow(&mut self, route: &str, most: Duration) -> bool {
+        self.settings().allow(route, most)
+    }
+
+    /// Has each hold given to `callback`, when it crosses the threshold and when it is over.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_threshold`](Self::set_threshold).
+    pub fn on_hold(&mut self, callback: impl Fn(&Hold) + Send + Sync + 'static) {
+        self.settings().callbacks.push(Arc::new(callback));
+    }
+
+    /// The calling thread as a worker, whose loop runs what `spawn` is given. The first one starts the
+    /// collector.
+    pub fn worker(&self, spawn: impl Fn(Task)) -> Rc<Worker> {
+        let worker = Worker::current(&self.0);
+        start::start(&self.0);
+        tasks::spawn(&worker, spawn);
+        worker
+    }
+
+    /// The calling thread's number as a worker. A thread has one from the first time it asks.
+    pub fn worker_number(&self) -> usize {
+        worker::number(&self.0)
+    }
+
+    /// The holds that are over, the oldest first; the last thousand.
+    pub fn holds(&self) -> Vec<Hold> {
+        let holds = self.0.holds().into_iter();
+        holds.map(|recorded| recorded.hold).collect()
+    }
+
+    /// The workers that are held at this moment.
+    pub fn held_now(&self) -> Vec<Hold> {
+        self.0.held_now()
+    }
+
+    /// All live workers, ordered by number.
+    pub fn workers(&self) -> Vec<WorkerStatus> {
+        self.0.worker_statuses()
+    }
+
+    /// The time since the detector was made: the clock of its holds and events.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// The least duration of a hold.
+    pub fn threshold(&self) -> Duration {
+        self.0.settings.threshold
+    }
+
+    /// How many lanes were recorded so far.
+    pub fn lanes(&self) -> u64 {
+        self.0.lanes.opened()
+    }
+
+    /// All calls and polls so far.
+    pub fn polls(&self) -> u64 {
+        self.0.workers.polls()
+    }
+
+    /// What is published from now on.
+    pub fn subscribe(&self) -> Subscription {
+        self.0.subscribe()
+    }
+
+    /// How the threads are that do the work; none before the first worker.
+    pub fn health(&self) -> Vec<ThreadHealth> {
+        self.0.threads.health()
+    }
+
+    /// The holds on which a test fails: those that last the threshold when the time is taken off in which the
+    /// machine may have run something else, and that are not allowed. Waits up to some seconds until all is
+    /// known of them.
+    pub fn failing(&self) -> Failing {
+        let own_worker = worker::close_own(&self.0);
+        let threshold = self.threshold();
+        let fails = |recorded: &Recorded| {
+            let busy = if own_worker == Some(recorded.hold.worker) {
+                recorded.longest_alone()
+            } else {
+                recorded.hold.duration
+            };
+            busy.saturating_sub(recorded.lost.unwrap_or_default()) >= threshold
+                && !self.0.settings.allows(&recorded.hold)
+        };
+        let failing = || {
+            let holds = self.0.holds_including_open().into_iter();
+            let failing = holds.filter(fails).map(|recorded| recorded.hold);
+            failing.collect::<Vec<_>>()
+        };
+        let mut holds = failing();
+        if !holds.is_empty() {
+            self.catch_up();
+            holds = failing();
+        }
+        Failing { holds, own_worker }
+    }
+
+    /// Why holds have no lines of code, if that is so though they should.
+    pub fn why_no_lines(&self) -> Option<&'static str> {
+        stack::why_off()
+    }
+
+    /// Waits until the collector knows what it overslept so far, and has all names; not for long.
+    fn catch_up(&self) {
+        let now = self.0.clock.now();
+        let deadline = Instant::now() + CATCH_UP;
+        let is_done = || self.0.oversleeps.are_known(now) && self.0.memory.is_complete();
+        while self.0.collector.get().is_some() && !is_done() && Instant::now() < deadline {
+            self.0.wake_collector();
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "an assertion that is about to fail"
+            )]
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,72 @@
+//! Which request blocks which worker, for how long, and since when: stall detection without a web framework.
+//!
+//! A middleware holds a [`Detector`]. On each of its workers it asks for a [`Worker`], and for each request
+//! it opens a [`Request`], which it [enters](Request::enter) for as long as a call or a poll lasts. The rest
+//! goes on outside of the workers:
+//!
+//! ```text
+//! workers ── cells, queues ──▶ collector ──▶ bounded channels ──▶ log · metrics · callbacks · names of stacks
+//!                                        ├─▶ memory: the holds that are over
+//!                                        └─▶ subscriptions: what a console shows
+//! ```
+//!
+//! A worker writes atomics and bounded queues, and never waits. The collector drains, samples and asks for
+//! heartbeats; each of the others has a thread of its own. So a log that blocks, a callback that panics or a
+//! symbol table that takes half a second to read delays its own work alone. A thread that panics is started
+//! again, and [`Detector::health`] shows it.
+//!
+//! The modules, each built on those before it:
+//!
+//! - [`clock`], [`system`]: the time, replaceable; what the system reports of threads.
+//! - [`cell`], [`busy_period`], [`gap`], [`run_queue`], [`routes`], [`socket_beat`], [`worker_state`]: what a
+//!   worker shows to others.
+//! - [`record`], [`samples`], [`lasting`], [`memory`], [`lanes`], [`subscription`], [`oversleep`],
+//!   [`settings`], [`threads`]: what becomes of it, gathered in [`shared`].
+//! - [`worker`], [`request`], [`tasks`]: the worker's side. [`observe`], [`collector`]: the side of the others.
+//! - [`outlets`], [`sink`]: from the collector to the other threads. [`start`] starts them all.
+
+#![forbid(unsafe_code)]
+
+mod busy_period;
+mod cell;
+mod clock;
+mod collector;
+mod detector;
+mod gap;
+mod lanes;
+mod lasting;
+mod memory;
+mod observe;
+mod outlets;
+mod oversleep;
+mod record;
+mod request;
+mod routes;
+mod run_queue;
+mod samples;
+mod settings;
+mod shared;
+mod sink;
+mod socket_beat;
+#[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
+mod stack;
+mod start;
+mod subscription;
+mod sync;
+mod system;
+mod tasks;
+mod threads;
+mod worker;
+mod worker_state;
+mod workers;
+
+pub use self::clock::Time;
+pub use self::detector::{Detector, Failing};
+pub use self::request::{PollSpan, Request};
+pub use self::routes::Route;
+pub use self::settings::{LogLevel, THRESHOLD};
+pub use self::sink::metrics::Figures;
+pub use self::subscription::Subscription;
+pub use self::tasks::Task;
+pub use self::threads::{Spawner, ThreadHealth, ThreadState};
+pub use self::worker::Worker;

@@ -1,0 +1,149 @@
+//! The holds that are over: the last thousand.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crossbeam_queue::ArrayQueue;
+use holdup_model::Hold;
+
+use crate::record::{HoldId, HoldRecord, Recorded};
+
+/// The most holds that are kept; the oldest are forgotten first.
+const HOLDS: usize = 1000;
+
+/// The most holds that wait for the collector.
+const CLOSED: usize = 1024;
+
+/// Takes holds from the workers, who never wait, and keeps them.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    closed: ArrayQueue<HoldRecord>,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    recorded: Recorded,
+    stage: Stage,
+}
+
+/// How far a hold is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// It is not known yet what the collector overslept in it.
+    Closed,
+    /// It is a hold. What was sampled of it is still to come.
+    Judged,
+    /// It is published.
+    Complete,
+}
+
+/// What the collector takes from the memory.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// These are holds.
+    pub(crate) holds: Vec<Hold>,
+    /// These began as such, and are none.
+    pub(crate) none: Vec<HoldId>,
+}
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        Self {
+            closed: ArrayQueue::new(CLOSED),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Takes a hold that is over. The worker does not wait: when the queue is full, which takes a
+    /// thousand holds that nobody drained, the oldest is lost.
+    pub(crate) fn close(&self, record: HoldRecord) {
+        self.closed.force_push(record);
+    }
+
+    /// The holds that are over, the oldest first. `name` makes a hold of a record; `judge` has to find it one,
+    /// and `fill` adds what was sampled of it, unless that is done.
+    pub(crate) fn holds(
+        &self,
+        name: impl Fn(&HoldRecord) -> Recorded,
+        judge: impl Fn(Recorded) -> Option<Recorded>,
+        fill: impl Fn(&mut Hold),
+    ) -> Vec<Recorded> {
+        let kept = self.drain(name);
+        let holds = kept.iter().filter_map(|kept| {
+            let mut recorded = kept.recorded.clone();
+            if kept.stage == Stage::Closed {
+                recorded = judge(recorded)?;
+            }
+            if kept.stage < Stage::Complete {
+                fill(&mut recorded.hold);
+            }
+            Some(recorded)
+        });
+        holds.collect()
+    }
+
+    /// The holds that have ended since the last call. Only for the collector: from now on, what it overslept
+    /// in them is taken to be known.
+    pub(crate) fn judge(
+        &self,
+        name: impl Fn(&HoldRecord) -> Recorded,
+        judge: impl Fn(Recorded) -> Option<Recorded>,
+    ) -> Judged {
+        let mut judged = Judged::default();
+        let mut kept = self.drain(name);
+        kept.retain_mut(|kept| {
+            if kept.stage > Stage::Closed {
+                return true;
+            }
+            kept.stage = Stage::Judged;
+            if let Some(recorded) = judge(kept.recorded.clone()) {
+                judged.holds.push(recorded.hold.clone());
+                kept.recorded = recorded;
+                true
+            } else {
+                judged.none.push(HoldId::of(&kept.recorded.hold));
+                false
+            }
+        });
+        judged
+    }
+
+    /// A hold is complete, and about to be published.
+    pub(crate) fn complete(&self, hold: &Hold) {
+        let id = HoldId::of(hold);
+        let mut all = self.lock();
+        let kept = all.iter_mut().rev();
+        let mut same = kept
+            .filter(|kept| kept.stage == Stage::Judged && HoldId::of(&kept.recorded.hold) == id);
+        if let Some(kept) = same.next() {
+            kept.stage = Stage::Complete;
+            kept.recorded.hold = hold.clone();
+        }
+    }
+
+    /// Whether all holds that are over are complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        let all = self.lock();
+        self.closed.is_empty() && all.iter().all(|kept| kept.stage == Stage::Complete)
+    }
+
+    fn drain(&self, name: impl Fn(&HoldRecord) -> Recorded) -> MutexGuard<'_, VecDeque<Kept>> {
+        let mut kept = self.lock();
+        while let Some(record) = self.closed.pop() {
+            if kept.len() == HOLDS {
+                kept.pop_front();
+            }
+            kept.push_back(Kept {
+                recorded: name(&record),
+                stage: Stage::Closed,
+            });
+        }
+        kept
+    }
+
+    /// Held for moments only: names of routes are copied under it, and no symbols looked up.
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,140 @@
+//! Where the collector sends what it found: bounded channels to threads of their own. It never waits for
+//! any of them; what finds no room is counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use holdup_model::Hold;
+
+use crate::record::HoldId;
+use crate::stack::StackSample;
+
+/// The most that waits for one of the threads.
+const ROOM: usize = 1024;
+
+/// A line for the log.
+#[derive(Debug)]
+pub(crate) enum LogEntry {
+    /// A worker is held; who may have the lock that it waits for.
+    Held {
+        hold: Hold,
+        lock_holder: Option<String>,
+    },
+    /// The line of code at which a worker is held, which the line before could not name.
+    Named {
+        hold: Hold,
+        who: String,
+        lock_holder: Option<String>,
+    },
+    /// A hold is over.
+    Released { hold: Hold },
+    /// What was logged as held is no hold, and no other line of it follows.
+    Withdrawn { id: HoldId },
+    /// Whether stacks are taken, or why not.
+    Stacks(Result<(), &'static str>),
+    /// The program has taken the signal that stacks are taken with.
+    SignalTaken,
+    /// A thread of the watch panicked, and was started again.
+    Restarted { thread: &'static str },
+    /// Threads could not be started.
+    NoThreads(NoThreads),
+}
+
+/// Threads that could not be started.
+#[derive(Debug, Default)]
+pub(crate) struct NoThreads {
+    pub(crate) names: Vec<&'static str>,
+    /// Why the latest one could not.
+    pub(crate) error: String,
+}
+
+/// What changes in the metrics.
+#[derive(Debug)]
+pub(crate) enum Figure {
+    /// All polls so far, the workers that are held, and all workers.
+    Workers {
+        polls: u64,
+        held: usize,
+        workers: usize,
+    },
+    /// A hold is over.
+    Hold(Hold),
+}
+
+/// The near ends.
+#[derive(Debug, Default)]
+pub(crate) struct Outlets {
+    pub(crate) log: Outlet<LogEntry>,
+    pub(crate) metrics: Outlet<Figure>,
+    /// Holds for [`on_hold`](crate::Detector::on_hold).
+    pub(crate) callbacks: Outlet<Hold>,
+    /// Stacks whose names are to be looked up.
+    pub(crate) symbols: Outlet<Arc<StackSample>>,
+}
+
+/// A near end. What is sent while it is closed is dropped.
+#[derive(Debug)]
+pub(crate) struct Outlet<T> {
+    sender: Option<SyncSender<T>>,
+    lost: Arc<AtomicU64>,
+}
+
+/// A far end.
+#[derive(Debug)]
+pub(crate) struct Inlet<T> {
+    pub(crate) receiver: Receiver<T>,
+    lost: Arc<AtomicU64>,
+}
+
+impl<T> Inlet<T> {
+    /// How many found no room since the last call.
+    pub(crate) fn take_lost(&self) -> u64 {
+        self.lost.swap(0, Ordering::Relaxed)
+    }
+}
+
+impl<T> Outlet<T> {
+    pub(crate) fn open(&mut self) -> Inlet<T> {
+        let (sender, receiver) = sync_channel(ROOM);
+        self.sender = Some(sender);
+        Inlet {
+            receiver,
+            lost: Arc::clone(&self.lost),
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.sender.is_some()
+    }
+
+    /// Sends it, if there is room; whether there was.
+    pub(crate) fn send(&self, value: T) -> bool {
+        let Some(sender) = &self.sender else {
+            return false;
+        };
+        let is_sent = sender.try_send(value).is_ok();
+        if !is_sent {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        is_sent
+    }
+}
+
+impl<T> Clone for Outlet<T> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+            lost: Arc::clone(&self.lost),
+        }
+    }
+}
+
+impl<T> Default for Outlet<T> {
+    fn default() -> Self {
+        Self {
+            sender: None,
+            lost: Arc::default(),
+        }
+    }
+}

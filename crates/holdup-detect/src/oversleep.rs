@@ -1,0 +1,246 @@
+//! How long the thread outside overslept: in that time the machine, or this process, was kept from
+//! running, and no worker is to be blamed for it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::system;
+
+/// Every machine wakes a thread this late now and then, nanoseconds.
+const LEAST: u64 = 10_000_000;
+
+/// The most that are kept; the oldest are forgotten first.
+const KEPT: usize = 64;
+
+/// Some time in which the collector did nothing but pause, and look at workers, which takes no time to speak of.
+/// All times are nanoseconds of one clock.
+#[derive(Debug, Clone, Copy)]
+struct Stage {
+    from: u64,
+    /// When it should have ended.
+    due: u64,
+    /// When it did.
+    to: u64,
+    /// How much of it the collector was in the run queue.
+    queued: u64,
+}
+
+impl Stage {
+    fn late(&self) -> u64 {
+        self.to.saturating_sub(self.due)
+    }
+
+    fn is_late(&self) -> bool {
+        self.late() >= LEAST
+    }
+
+    /// How long the process may have been stopped, or the machine suspended. A thread that is ready is in the
+    /// run queue, so that is what it was late for another reason. It may have begun early.
+    fn stopped(&self) -> u64 {
+        if self.late().saturating_sub(self.queued) < LEAST {
+            return 0;
+        }
+        (self.to - self.from).saturating_sub(self.queued)
+    }
+
+    /// So much of this stage, but no more than of it is between those times.
+    fn within(&self, start: u64, end: u64, time: u64) -> u64 {
+        let common = end.min(self.to).saturating_sub(start.max(self.from));
+        time.min(common)
+    }
+}
+
+/// What the collector overslept, for all to read.
+#[derive(Debug, Default)]
+pub(crate) struct Oversleeps {
+    late: Mutex<VecDeque<Stage>>,
+    /// Since when its current stage lasts; 0 when it is in none.
+    since: AtomicU64,
+}
+
+impl Oversleeps {
+    fn ended(&self, stage: Stage) {
+        if stage.is_late() {
+            let mut late = self.lock();
+            if late.len() == KEPT {
+                late.pop_front();
+            }
+            late.push_back(stage);
+        }
+    }
+
+    /// Whether all that it overslept up to then is known.
+    pub(crate) fn are_known(&self, until: u64) -> bool {
+        let since = self.since.load(Ordering::Acquire);
+        since == 0 || since >= until
+    }
+
+    /// The most that the process may have been stopped, or the machine suspended, between those times.
+    pub(crate) fn stopped(&self, start: u64, end: u64) -> u64 {
+        let all = self.lock();
+        all.iter()
+            .map(|stage| stage.within(start, end, stage.stopped()))
+            .sum()
+    }
+
+    /// The most that a thread may have been kept from running between those times, of which nobody knows how
+    /// long it was in the run queue: as long as the collector was.
+    pub(crate) fn missed(&self, start: u64, end: u64) -> u64 {
+        let all = self.lock();
+        all.iter()
+            .map(|stage| stage.within(start, end, stage.stopped().max(stage.late())))
+            .sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Stage>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The collector's own side: it notes how late it is.
+#[derive(Debug, Default)]
+pub(crate) struct Lateness {
+    clock: Clock,
+    /// When the current stage began, and when it should end.
+    stage: Option<(u64, u64)>,
+    /// The thread's time in the run queue, at the latest when it began.
+    run_delay: Option<u64>,
+}
+
+impl Lateness {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
+    /// A stage is over, and another one begins, which should end at once.
+    pub(crate) fn note(&mut self, oversleeps: &Oversleeps) {
+        let now = self.clock.now();
+        if let Some((from, due)) = self.stage {
+            let mut stage = Stage {
+                from,
+                due,
+                to: now,
+                queued: 0,
+            };
+            if stage.is_late() {
+                let before = self.run_delay;
+                self.look_at_run_delay();
+                if let (Some(before), Some(delay)) = (before, self.run_delay) {
+                    stage.queued = delay.saturating_sub(before);
+                }
+            }
+            oversleeps.ended(stage);
+        } else {
+            self.look_at_run_delay();
+        }
+        self.begin(oversleeps, now, now);
+    }
+
+    /// A stage begins that should be over after `pause`.
+    pub(crate) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
+        self.note(oversleeps);
+        self.look_at_run_delay();
+        let now = self.clock.now();
+        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.begin(oversleeps, now, now.saturating_add(pause));
+    }
+
+    /// How long it takes from now on, up to the next note, tells nothing.
+    pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
+        self.stage = None;
+        oversleeps.since.store(0, Ordering::Release);
+    }
+
+    fn begin(&mut self, oversleeps: &Oversleeps, now: u64, due: u64) {
+        self.stage = Some((now, due));
+        oversleeps.since.store(now, Ordering::Release);
+    }
+
+    fn look_at_run_delay(&mut self) {
+        self.run_delay = self.clock.run_delay(system::thread_number());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    /// Oversleeps with pauses of 25 ms: (from ms, to ms, ms in the run queue).
+    fn oversleeps(pauses: &[(u64, u64, u64)]) -> Oversleeps {
+        let oversleeps = Oversleeps::default();
+        for &(from, to, queued) in pauses {
+            oversleeps.ended(Stage {
+                from: from * MS,
+                due: (from + 25) * MS,
+                to: to * MS,
+                queued: queued * MS,
+            });
+        }
+        oversleeps
+    }
+
+    #[test]
+    fn a_pause_in_time_is_none_and_one_in_the_run_queue_is_no_stop() {
+        let oversleeps = oversleeps(&[(0, 26, 0), (30, 64, 0), (100, 425, 299)]);
+        assert_eq!(oversleeps.stopped(0, 1000 * MS), 0);
+        assert_eq!(oversleeps.missed(0, 1000 * MS), 300 * MS);
+        assert_eq!(oversleeps.missed(200 * MS, 300 * MS), 100 * MS);
+    }
+
+    #[test]
+    fn a_stop_may_have_begun_with_the_pause_and_counts_as_far_as_the_hold_goes() {
+        let oversleeps = oversleeps(&[(100, 425, 5), (500, 1525, 0)]);
+        assert_eq!(oversleeps.stopped(0, 450 * MS), 320 * MS);
+        assert_eq!(oversleeps.stopped(400 * MS, 450 * MS), 25 * MS);
+        assert_eq!(oversleeps.stopped(430 * MS, 490 * MS), 0);
+        assert_eq!(oversleeps.stopped(0, 2000 * MS), 1345 * MS);
+    }
+
+    #[test]
+    fn what_was_overslept_is_known_when_the_stage_of_that_time_is_over() {
+        let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
+        assert!(oversleeps.are_known(u64::MAX), "no collector is there");
+        lateness.pauses(&oversleeps, Duration::from_millis(25));
+        let now = system::now() + 1;
+        assert!(oversleeps.are_known(now - 1000 * MS) && !oversleeps.are_known(now));
+        lateness.note(&oversleeps);
+        assert!(oversleeps.are_known(now) && !oversleeps.are_known(u64::MAX));
+        lateness.ignore(&oversleeps);
+        assert!(oversleeps.are_known(u64::MAX), "nothing more will be");
+    }
+
+    #[test]
+    fn a_sleep_is_a_stop_unless_it_is_ignored() {
+        let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
+        #[expect(clippy::disallowed_methods, reason = "it stands for a stop")]
+        let sleep = || thread::sleep(Duration::from_millis(60));
+        let start = system::now();
+        lateness.pauses(&oversleeps, Duration::from_millis(1));
+        sleep();
+        lateness.note(&oversleeps);
+        let first = system::now();
+        assert!(oversleeps.stopped(start, first) >= 50 * MS);
+        lateness.ignore(&oversleeps);
+        sleep();
+        lateness.note(&oversleeps);
+        assert_eq!(oversleeps.stopped(first, system::now()), 0);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let pauses: Vec<_> = (0..100).map(|n| (n * 100, n * 100 + 75, 0)).collect();
+        let oversleeps = oversleeps(&pauses);
+        assert_eq!(oversleeps.stopped(0, 3600 * MS), 0);
+        assert_eq!(oversleeps.stopped(3600 * MS, 3700 * MS), 75 * MS);
+    }
+}

@@ -1,0 +1,95 @@
+//! The routes of a worker: a small number on the hot path, a name when it is published.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
+
+/// The most routes that one worker tells apart. An app has fewer; the bound is against surprises.
+const ROUTES: usize = 512;
+
+/// A method and a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The method: one of the HTTP standard's, or `OTHER`, as clients can invent methods without end.
+    pub method: &'static str,
+    /// The pattern of its path, such as `/users/{id}`.
+    pub pattern: String,
+}
+
+/// One worker's routes: written by the worker alone, read by anybody, and nobody waits.
+#[derive(Debug)]
+pub(crate) struct Routes(Box<[OnceLock<Route>]>);
+
+impl Routes {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self((0..ROUTES).map(|_| OnceLock::new()).collect()))
+    }
+
+    /// The route of that number.
+    pub(crate) fn get(&self, number: NonZeroU32) -> Route {
+        let route = self
+            .0
+            .get(number.get() as usize - 1)
+            .and_then(OnceLock::get);
+        let other = || Route {
+            method: "OTHER",
+            pattern: "other routes".to_owned(),
+        };
+        route.cloned().unwrap_or_else(other)
+    }
+}
+
+/// Gives one worker's routes their numbers.
+#[derive(Debug)]
+pub(crate) struct Names {
+    routes: Arc<Routes>,
+    numbers: HashMap<Route, NonZeroU32>,
+}
+
+impl Names {
+    pub(crate) fn new(routes: Arc<Routes>) -> Self {
+        Self {
+            routes,
+            numbers: HashMap::new(),
+        }
+    }
+
+    /// The route's number, from 1.
+    pub(crate) fn number(&mut self, route: Route) -> NonZeroU32 {
+        if let Some(&number) = self.numbers.get(&route) {
+            return number;
+        }
+        let next = self.numbers.len();
+        // One past the last is the number of all the routes beyond the bound.
+        let number = u32::try_from(next.min(ROUTES)).unwrap_or(u32::MAX - 1);
+        let number = NonZeroU32::MIN.saturating_add(number);
+        if let Some(free) = self.routes.0.get(next) {
+            free.set(route.clone()).ok();
+            self.numbers.insert(route, number);
+        }
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_beyond_the_bound_share_a_name() {
+        let routes = Routes::new();
+        let mut names = Names::new(Arc::clone(&routes));
+        let route = |k: usize| Route {
+            method: "GET",
+            pattern: format!("/{k}"),
+        };
+        for k in 0..ROUTES + 10 {
+            let number = names.number(route(k));
+            assert_eq!(number.get() as usize, k.min(ROUTES) + 1);
+        }
+        let known = names.number(route(3));
+        assert_eq!(routes.get(known), route(3));
+        let beyond = names.number(route(ROUTES + 3));
+        assert_eq!(routes.get(beyond).pattern, "other routes");
+    }
+}

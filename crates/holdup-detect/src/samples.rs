@@ -1,0 +1,162 @@
+//! What was sampled of one hold while it lasted: what its thread was doing, and where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdup_model::{Activity, Hold, Line};
+
+use crate::stack::StackSample;
+
+/// The most stacks that are kept of one hold.
+pub(crate) const STACKS: usize = 100;
+
+#[derive(Debug, Default)]
+pub(crate) struct Samples {
+    activities: Vec<(Activity, u32)>,
+    latest: Option<Activity>,
+    /// With when they were taken, since the detector was made.
+    stacks: Vec<(Duration, Arc<StackSample>)>,
+}
+
+impl Samples {
+    /// The thread was doing that.
+    pub(crate) fn note(&mut self, activity: Activity) {
+        self.latest = Some(activity.clone());
+        let same = self
+            .activities
+            .iter_mut()
+            .find(|(other, _)| *other == activity);
+        match same {
+            Some((_, times)) => *times += 1,
+            None => self.activities.push((activity, 1)),
+        }
+    }
+
+    /// Its stack was taken, at that time since the detector was made.
+    pub(crate) fn add(&mut self, at: Duration, stack: &Arc<StackSample>) {
+        // Of a hold that lasts for hours the latest is worth more than the one before it.
+        self.stacks.truncate(STACKS - 1);
+        self.stacks.push((at, Arc::clone(stack)));
+    }
+
+    /// The latest stack.
+    pub(crate) fn latest_stack(&self) -> Option<&Arc<StackSample>> {
+        self.stacks.last().map(|(_, stack)| stack)
+    }
+
+    /// Whether the names of all stacks are known that were taken in this hold.
+    pub(crate) fn are_known(&self, hold: &Hold) -> bool {
+        self.stacks_in(hold).all(|stack| stack.is_known())
+    }
+
+    /// Puts into the hold what was sampled of it, with the names that are known by now.
+    pub(crate) fn fill(&self, hold: &mut Hold) {
+        let most = self.activities.iter().max_by_key(|(_, times)| *times);
+        hold.activity = if hold.ongoing {
+            self.latest.clone()
+        } else {
+            most.map(|(activity, _)| activity.clone())
+        };
+        self.fill_lines(hold);
+    }
+
+    fn fill_lines(&self, hold: &mut Hold) {
+        let known: Vec<_> = self
+            .stacks_in(hold)
+            .filter(|stack| stack.is_known())
+            .collect();
+        let mut lines: Vec<Line> = Vec::new();
+        let mut shown: Option<(u32, &Arc<StackSample>)> = None;
+        for stack in &known {
+            let Some(mut line) = stack.line(hold) else {
+                continue;
+            };
+            if let Some(same) = lines.iter_mut().find(|other| is_same(other, &line)) {
+                same.samples += 1;
+                line.samples = same.samples;
+            } else {
+                lines.push(line.clone());
+            }
+            // The stack that is shown is one of the most frequent line.
+            if shown.as_ref().is_none_or(|(most, _)| line.samples > *most) {
+                shown = Some((line.samples, stack));
+            }
+        }
+        lines.sort_by_key(|line| std::cmp::Reverse(line.samples));
+        let shown = shown.map(|(_, stack)| stack);
+        let shown = shown.or_else(|| known.first().copied());
+        hold.stack = shown.map(|stack| stack.functions()).unwrap_or_default();
+        hold.lines = lines;
+    }
+
+    /// The stacks that were taken while the hold lasted. One that lasts may have been measured before its
+    /// latest stack was taken.
+    fn stacks_in(&self, hold: &Hold) -> impl Iterator<Item = &Arc<StackSample>> {
+        let (from, to) = (hold.started, hold.started + hold.duration);
+        let lasts = hold.ongoing;
+        let within = move |(at, _): &&(Duration, _)| *at >= from && (lasts || *at <= to);
+        self.stacks.iter().filter(within).map(|(_, stack)| stack)
+    }
+}
+
+fn is_same(line: &Line, other: &Line) -> bool {
+    let key = |line: &Line| (line.line, line.file.clone(), line.called.clone());
+    line.function == other.function && key(line) == key(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_model::HoldKind;
+
+    use super::*;
+
+    fn hold(ongoing: bool) -> Hold {
+        let ms = Duration::from_millis;
+        let mut hold = Hold::new(HoldKind::Blocked, 1, ms(5), ms(300));
+        hold.ongoing = ongoing;
+        hold
+    }
+
+    fn activity(samples: &Samples, mut hold: Hold) -> Option<Activity> {
+        samples.fill(&mut hold);
+        hold.activity
+    }
+
+    #[test]
+    fn while_it_lasts_the_latest_activity_counts_and_at_the_end_the_most_frequent() {
+        let mut samples = Samples::default();
+        for activity in [Activity::Sleeping, Activity::Sleeping, Activity::Computing] {
+            samples.note(activity);
+        }
+        assert_eq!(activity(&samples, hold(true)), Some(Activity::Computing));
+        assert_eq!(activity(&samples, hold(false)), Some(Activity::Sleeping));
+        assert_eq!(activity(&Samples::default(), hold(false)), None);
+    }
+
+    #[cfg(all(feature = "stacks", target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn whoever_reads_a_hold_looks_up_no_names_and_finds_those_that_are_known() {
+        use crate::{stack, system};
+
+        stack::start();
+        stack::prepare_thread();
+        let stack = stack::take(system::thread_number()).expect("this thread's own");
+        let stack = Arc::new(stack);
+        let mut samples = Samples::default();
+        samples.add(Duration::from_millis(50), &stack);
+        for ongoing in [true, false] {
+            let mut hold = hold(ongoing);
+            samples.fill(&mut hold);
+            assert!(hold.stack.is_empty() && !stack.is_known());
+            assert!(!samples.are_known(&hold));
+        }
+        stack.look_up();
+        let mut over = hold(false);
+        samples.fill(&mut over);
+        assert!(!over.stack.is_empty() && samples.are_known(&over));
+        // One that ended before the stack was taken.
+        over.duration = Duration::from_millis(40);
+        samples.fill(&mut over);
+        assert!(over.stack.is_empty());
+    }
+}

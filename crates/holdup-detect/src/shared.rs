@@ -1,0 +1,154 @@
+//! What all clones of a watch share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::lanes::Lanes;
+use crate::lasting::Lasting;
+use crate::memory::Memory;
+use crate::oversleep::Oversleeps;
+use crate::record::{HoldId, HoldRecord, Recorded};
+use crate::settings::Settings;
+use crate::subscription::{Events, Subscription};
+use crate::threads::Threads;
+use crate::worker_state::WorkerState;
+use crate::workers::Workers;
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Tells detectors apart, for the threads that are workers of several.
+    pub(crate) number: u64,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    /// When the detector was made.
+    origin: u64,
+    pub(crate) workers: Workers,
+    pub(crate) memory: Memory,
+    lasting: Mutex<Lasting>,
+    pub(crate) lanes: Lanes,
+    pub(crate) events: Events,
+    pub(crate) oversleeps: Oversleeps,
+    pub(crate) threads: Threads,
+    /// The collector's thread, once it runs.
+    pub(crate) collector: OnceLock<Thread>,
+    /// Whether it was logged that the collector could not be started; locked while it is started.
+    pub(crate) starting: Mutex<bool>,
+}
+
+impl Shared {
+    pub(crate) fn new(clock: Clock, threads: Threads) -> Self {
+        static DETECTORS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            number: DETECTORS.fetch_add(1, Ordering::Relaxed),
+            settings: Settings::default(),
+            origin: clock.now(),
+            clock,
+            workers: Workers::default(),
+            memory: Memory::new(),
+            lasting: Mutex::default(),
+            lanes: Lanes::default(),
+            events: Events::default(),
+            oversleeps: Oversleeps::default(),
+            threads,
+            collector: OnceLock::new(),
+            starting: Mutex::default(),
+        }
+    }
+
+    /// The time of `now` since the detector was made.
+    pub(crate) fn since_origin(&self, now: u64) -> Duration {
+        Duration::from_nanos(now.saturating_sub(self.origin))
+    }
+
+    /// The time since the detector was made.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.since_origin(self.clock.now())
+    }
+
+    /// The same for a thread that is not to keep all this alive.
+    pub(crate) fn stopwatch(&self) -> impl Fn() -> Duration + Clone + Send + use<> {
+        let (clock, origin) = (self.clock.clone(), self.origin);
+        move || Duration::from_nanos(clock.now().saturating_sub(origin))
+    }
+
+    /// In nanoseconds.
+    #[inline]
+    pub(crate) fn threshold(&self) -> u64 {
+        nanoseconds(self.settings.threshold)
+    }
+
+    /// Held for moments only: neither names are looked up under it, nor anything written.
+    pub(crate) fn lasting(&self) -> MutexGuard<'_, Lasting> {
+        self.lasting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Events from now on, the holds that last first.
+    pub(crate) fn subscribe(&self) -> Subscription {
+        self.lanes.listen();
+        // While this is locked no hold is published.
+        let lasting = self.lasting();
+        self.events
+            .subscribe(lasting.events(), &self.lanes.listeners)
+    }
+
+    /// The holds that are over, the oldest first.
+    pub(crate) fn holds(&self) -> Vec<Recorded> {
+        self.memory.holds(
+            |record| self.named(record),
+            |recorded| self.judged(recorded),
+            |hold| self.lasting().fill(hold),
+        )
+    }
+
+    /// A record with its names.
+    pub(crate) fn named(&self, record: &HoldRecord) -> Recorded {
+        Recorded::of(record, self.since_origin(record.start))
+    }
+
+    /// The hold with what is known of the time in which the process was stopped; `None` when without that
+    /// time it is none, or when a starved one is none without the time in which the machine ran something
+    /// else.
+    pub(crate) fn judged(&self, recorded: Recorded) -> Option<Recorded> {
+        let start = self.origin + nanoseconds(recorded.hold.started);
+        let end = start + nanoseconds(recorded.hold.duration);
+        recorded.without(
+            Duration::from_nanos(self.oversleeps.stopped(start, end)),
+            Duration::from_nanos(self.oversleeps.missed(start, end)),
+            self.settings.threshold,
+        )
+    }
+
+    /// Whether a worker is still in that hold.
+    pub(crate) fn is_in(&self, state: &WorkerState, id: HoldId) -> bool {
+        state
+            .beginnings()
+            .any(|start| self.since_origin(start) == id.started)
+    }
+
+    /// The worker of that number, if it is there.
+    pub(crate) fn is_any_in(&self, states: &[Arc<WorkerState>], id: HoldId) -> bool {
+        let state = states.iter().find(|state| state.worker == id.worker);
+        state.is_some_and(|state| self.is_in(state, id))
+    }
+
+    /// Wakes the collector, if there is one.
+    pub(crate) fn wake_collector(&self) {
+        if let Some(collector) = self.collector.get() {
+            collector.unpark();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The collector finds nothing left to watch, and ends.
+        self.wake_collector();
+    }
+}
+
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,30 @@
+//! Looks up the names of stacks.
+
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use crate::outlets::{Inlet, LogEntry, Outlet};
+use crate::stack::{self, StackSample};
+use crate::system;
+
+/// A little longer than line tables are kept that nobody needs.
+const REST: Duration = Duration::from_secs(11);
+
+/// Gets ready to take stacks, and then looks up their names, until the watch is gone.
+pub(crate) fn run(stacks: &Inlet<Arc<StackSample>>, log: &Outlet<LogEntry>) {
+    if let Some(started) = stack::start() {
+        log.send(LogEntry::Stacks(started));
+    }
+    while let Ok(stack) = stacks.receiver.recv() {
+        stack.look_up();
+        // The line tables are in memory now.
+        loop {
+            match stacks.receiver.recv_timeout(REST) {
+                Ok(stack) => stack.look_up(),
+                Err(RecvTimeoutError::Timeout) => break stack::rest(system::now()),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Starts the threads of a watch: the collector first, as without it the others have nothing to do.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError};
+
+use crate::collector;
+use crate::outlets::{LogEntry, NoThreads, Outlet, Outlets};
+use crate::shared::Shared;
+use crate::sink::log::Log;
+use crate::sink::metrics::Figures;
+use crate::sink::{callbacks, log, metrics, symbols};
+use crate::threads::{CALLBACKS, COLLECTOR, LOG, METRICS, SYMBOLS};
+
+/// Starts them, unless they run. When there is no room for the collector it is tried again with the next
+/// worker.
+pub(crate) fn start(shared: &Arc<Shared>) {
+    let mut is_logged = shared
+        .starting
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if shared.collector.get().is_some() {
+        // It sleeps while there is no worker.
+        return shared.wake_collector();
+    }
+    let mut failed = NoThreads::default();
+    let log = start_all(shared, &mut failed);
+    if failed.names.is_empty() || *is_logged {
+        return;
+    }
+    *is_logged = true;
+    if let Some(log) = log.filter(|_| !failed.names.contains(&LOG)) {
+        log.send(LogEntry::NoThreads(failed));
+    } else if shared.settings.log.is_some() {
+        // There is no other thread for it. A panic in a subscriber is not to stop the app.
+        catch_unwind(AssertUnwindSafe(|| log::no_threads(&failed))).ok();
+    }
+}
+
+/// The way to the log, if there is one.
+fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogEntry>> {
+    let mut note = |name: &'static str, started: io::Result<_>| {
+        let started = started.map_err(|error| {
+            failed.names.push(name);
+            failed.error = error.to_string();
+        });
+        started.ok()
+    };
+    let (threads, settings) = (&shared.threads, &shared.settings);
+    let mut outlets = Outlets::default();
+    let log_entries = settings.log.map(|level| (level, outlets.log.open()));
+    let figures = outlets.metrics.open();
+    let holds = (!settings.callbacks.is_empty()).then(|| outlets.callbacks.open());
+    let stacks = cfg!(feature = "stacks").then(|| outlets.symbols.open());
+    let log = outlets.log.clone();
+
+    let (weak, to_log) = (Arc::downgrade(shared), log.clone());
+    let collector = threads.start(COLLECTOR, move |again| {
+        if again {
+            to_log.send(LogEntry::Restarted { thread: COLLECTOR });
+        }
+        collector::run(&weak, &outlets);
+    });
+    let collector = note(COLLECTOR, collector)?;
+    shared.collector.get_or_init(|| collector);
+
+    if let Some((level, entries)) = log_entries {
+        let mut log = Log::new(level);
+        let elapsed = shared.stopwatch();
+        let started = threads.start(LOG, move |again| {
+            if again {
+                log.write(LogEntry::Restarted { thread: LOG }, elapsed());
+            }
+            log::run(&entries, &mut log, &elapsed);
+        });
+        note(LOG, started);
+    }
+    let (to_log, mut known) = (log.clone(), None);
+    let started = threads.start(METRICS, move |again| {
+        if again {
+            to_log.send(LogEntry::Restarted { thread: METRICS });
+        }
+        metrics::run(&figures, known.get_or_insert_with(Figures::default));
+    });
+    note(METRICS, started);
+    if let Some(holds) = holds {
+        let to_log = log.clone();
+        let callbacks = settings.callbacks.clone();
+        let started = threads.start(CALLBACKS, move |again| {
+            if again {
+                to_log.send(LogEntry::Restarted { thread: CALLBACKS });
+            }
+            callbacks::run(&holds, &callbacks);
+        });
+        note(CALLBACKS, started);
+    }
+    if let Some(stacks) = stacks {
+        let to_log = log.clone();
+        let started = threads.start(SYMBOLS, move |again| {
+            if again {
+                to_log.send(LogEntry::Restarted { thread: SYMBOLS });
+            }
+            symbols::run(&stacks, &to_log);
+        });
+        note(SYMBOLS, started);
+    }
+    Some(log)
+}

@@ -1,0 +1,93 @@
+//! What the operating system tells: the time, and a thread's time on the CPU and in the queue.
+
+/// Nanoseconds of the monotonic clock.
+#[cfg(target_os = "linux")]
+pub(crate) fn now() -> u64 {
+    nanoseconds(rustix::time::clock_gettime(
+        rustix::time::ClockId::Monotonic,
+    ))
+}
+
+/// The same clock as of its last tick, 1 to 10 ms ago at most: a third of the cost. That pays, as
+/// it is asked four times a request.
+#[cfg(target_os = "linux")]
+#[inline]
+pub(crate) fn last_tick() -> u64 {
+    nanoseconds(rustix::time::clock_gettime(
+        rustix::time::ClockId::MonotonicCoarse,
+    ))
+}
+
+/// What happened when the last tick was at `tick` happened at this time at the latest.
+#[cfg(target_os = "linux")]
+pub(crate) fn at_the_latest(tick: u64) -> u64 {
+    use std::sync::OnceLock;
+    static TICK: OnceLock<u64> = OnceLock::new();
+    let resolution = || rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
+    tick + TICK.get_or_init(|| nanoseconds(resolution()))
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn nanoseconds(time: rustix::time::Timespec) -> u64 {
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn now() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(not(target_os = "linux"))]
+const TICK: u64 = 4_000_000;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn last_tick() -> u64 {
+    now() / TICK * TICK
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn at_the_latest(tick: u64) -> u64 {
+    tick + TICK
+}
+
+/// The calling thread's time on the CPU, in nanoseconds.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+#[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
+pub(crate) fn thread_cpu() -> Option<u64> {
+    Some(nanoseconds(rustix::time::clock_gettime(
+        rustix::time::ClockId::ThreadCPUTime,
+    )))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn thread_cpu() -> Option<u64> {
+    None
+}
+
+/// The calling thread's number in the system, by which others can ask for its figures.
+#[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
+pub(crate) fn thread_number() -> Option<u32> {
+    Some(
+        rustix::thread::gettid()
+            .as_raw_nonzero()
+            .get()
+            .unsigned_abs(),
+    )
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn thread_number() -> Option<u32> {
+    None
+}
+
+/// How long a thread of this process was ready to run but not running, in nanoseconds: the second
+/// number of `schedstat` (Linux, Documentation/scheduler/sched-stats.rst).
+pub(crate) fn run_delay(thread: Option<u32>) -> Option<u64> {
+    let path = format!("/proc/self/task/{}/schedstat", thread?);
+    let figures = std::fs::read_to_string(path).ok()?;
+    figures.split_ascii_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,157 @@
+//! The tasks on a worker that run between the others: one marks the next iteration of its loop, one answers
+//! the heartbeat, and one takes the bytes that are sent through its sockets.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use crate::worker::Worker;
+use crate::worker_state::WorkerState;
+
+/// A task for the worker's own loop.
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Spawns a worker's tasks, unless they run already.
+pub(crate) fn spawn(worker: &Rc<Worker>, spawn: impl Fn(Task)) {
+    if worker.marker.borrow().is_some() {
+        return;
+    }
+    *worker.marker.borrow_mut() = Some(Waker::noop().clone());
+    spawn(mark_iterations(Rc::downgrade(worker)));
+    worker.state.answer_beat();
+    let heartbeat = Heartbeat {
+        state: Arc::clone(&worker.state),
+        worker: Rc::downgrade(worker),
+    };
+    spawn(heartbeat.answer());
+    #[cfg(unix)]
+    spawn(take_bytes::task(worker));
+}
+
+fn mark_iterations(worker: Weak<Worker>) -> Task {
+    Box::pin(poll_fn(move |cx| {
+        let Some(worker) = worker.upgrade() else {
+            return Poll::Ready(());
+        };
+        worker.marker.borrow_mut().replace(cx.waker().clone());
+        worker.on_loop_iteration();
+        Poll::Pending
+    }))
+}
+
+/// What answers the collector as long as the loop turns.
+struct Heartbeat {
+    state: Arc<WorkerState>,
+    worker: Weak<Worker>,
+}
+
+impl Heartbeat {
+    fn answer(self) -> Task {
+        Box::pin(poll_fn(move |cx| {
+            self.state.beat.register(cx.waker());
+            let Some(worker) = self.worker.upgrade() else {
+                return Poll::Ready(());
+            };
+            worker.on_heartbeat();
+            Poll::Pending
+        }))
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.state.stop_beat();
+        if let Some(worker) = self.worker.upgrade() {
+            worker.on_loop_end();
+        }
+    }
+}
+
+#[cfg(unix)]
+mod take_bytes {
+    use std::future::poll_fn;
+    use std::io::ErrorKind;
+    use std::rc::{Rc, Weak};
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use tokio::net::UnixStream;
+
+    use crate::worker::Worker;
+    use crate::worker_state::WorkerState;
+
+    /// Where there is no socket to be had, there is only the first heartbeat.
+    pub(super) fn task(worker: &Rc<Worker>) -> super::Task {
+        let answers = Answers {
+            state: Arc::clone(&worker.state),
+            worker: Rc::downgrade(worker),
+        };
+        Box::pin(answers.run())
+    }
+
+    struct Answers {
+        state: Arc<WorkerState>,
+        worker: Weak<Worker>,
+    }
+
+    impl Answers {
+        async fn run(self) {
+            let sockets = &self.state.sockets;
+            let Ok(far) = sockets.far_end() else { return };
+            // A byte from a loop before may be there already: it is answered like any other.
+            sockets.answer();
+            let look = Waker::from(Arc::new(Look(Arc::clone(&self.state))));
+            poll_fn(|cx| {
+                sockets.task.register(cx.waker());
+                loop {
+                    let Some(worker) = self.worker.upgrade() else {
+                        return Poll::Ready(());
+                    };
+                    match far.poll_read_ready(&mut Context::from_waker(&look)) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Ok(())) if takes_all(&far) => {}
+                        Poll::Ready(_) => return Poll::Ready(()),
+                    }
+                    worker.on_sockets_looked_at();
+                    sockets.answer();
+                }
+            })
+            .await;
+        }
+    }
+
+    /// Takes what is there. False if nothing will come any more.
+    fn takes_all(far: &UnixStream) -> bool {
+        loop {
+            match far.try_read(&mut [0; 8]) {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    impl Drop for Answers {
+        fn drop(&mut self) {
+            self.state.sockets.stop();
+        }
+    }
+
+    /// Woken by the loop itself when it looks at its sockets. The task that it wakes in turn goes to
+    /// the end of the queue, and that wait is not to be counted.
+    struct Look(Arc<WorkerState>);
+
+    impl Wake for Look {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            let sockets = &self.0.sockets;
+            sockets.look();
+            sockets.task.wake();
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The threads of a watch: how they are started, kept running, and how they are.
+
+use std::fmt;
+use std::io;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// After a panic, so that a thread which panics each time does not take a core.
+const PAUSE_AFTER_PANIC: Duration = Duration::from_millis(100);
+
+/// The names of the threads, as the system shows them: it cuts off what is longer than 15 bytes.
+pub(crate) const COLLECTOR: &str = "holdup-watch";
+pub(crate) const LOG: &str = "holdup-log";
+pub(crate) const METRICS: &str = "holdup-metrics";
+pub(crate) const CALLBACKS: &str = "holdup-on-hold";
+pub(crate) const SYMBOLS: &str = "holdup-symbols";
+
+/// How one of a watch's threads is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThreadState {
+    /// It runs.
+    Running,
+    /// It panicked and was started again, so many times. What it was at is lost.
+    Restarted {
+        /// How many times.
+        times: u64,
+    },
+    /// It has ended, and nothing does its work.
+    Ended,
+    /// The system had no room for one more thread.
+    NotStarted,
+}
+
+impl fmt::Display for ThreadState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running => f.write_str("running"),
+            Self::Restarted { times: 1 } => f.write_str("running, restarted once after a panic"),
+            Self::Restarted { times } => {
+                write!(f, "running, restarted {times} times after a panic")
+            }
+            Self::Ended => f.write_str("ended"),
+            Self::NotStarted => f.write_str("not started: the system had no room for a thread"),
+        }
+    }
+}
+
+/// One of a watch's threads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadHealth {
+    /// Its name, as the system shows it.
+    pub name: &'static str,
+    /// How it is.
+    pub state: ThreadState,
+}
+
+impl ThreadHealth {
+    /// Whether it does its work.
+    pub fn is_ok(&self) -> bool {
+        matches!(
+            self.state,
+            ThreadState::Running | ThreadState::Restarted { .. }
+        )
+    }
+}
+
+/// Starts a thread of that name.
+pub type Spawner =
+    Arc<dyn Fn(&'static str, Box<dyn FnOnce() + Send>) -> io::Result<Thread> + Send + Sync>;
+
+/// The system's threads.
+pub(crate) fn system() -> Spawner {
+    Arc::new(|name, run| {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        Ok(thread.thread().clone())
+    })
+}
+
+pub(crate) struct Threads {
+    spawner: Spawner,
+    all: Mutex<Vec<Arc<Status>>>,
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.health()).finish()
+    }
+}
+
+#[derive(Debug)]
+struct Status {
+    name: &'static str,
+    runs: AtomicBool,
+    was_started: AtomicBool,
+    restarts: AtomicU64,
+}
+
+impl Status {
+    fn state(&self) -> ThreadState {
+        let restarts = self.restarts.load(Ordering::Relaxed);
+        if self.runs.load(Ordering::Relaxed) {
+            match restarts {
+                0 => ThreadState::Running,
+                times => ThreadState::Restarted { times },
+            }
+        } else if self.was_started.load(Ordering::Relaxed) {
+            ThreadState::Ended
+        } else {
+            ThreadState::NotStarted
+        }
+    }
+}
+
+impl Threads {
+    pub(crate) fn new(spawner: Spawner) -> Self {
+        Self {
+            spawner,
+            all: Mutex::default(),
+        }
+    }
+
+    /// Starts a thread that runs `body` until it returns, and again when it panics. The body gets whether it
+    /// is run again.
+    pub(crate) fn start(
+        &self,
+        name: &'static str,
+        mut body: impl FnMut(bool) + Send + 'static,
+    ) -> io::Result<Thread> {
+        let status = self.status(name);
+        let own = Arc::clone(&status);
+        let run = move || {
+            // Also when something comes through that is not caught below.
+            let ended = Ended(own);
+            let status = &ended.0;
+            loop {
+                let again = status.restarts.load(Ordering::Relaxed) > 0;
+                match catch_unwind(AssertUnwindSafe(|| body(again))) {
+                    Ok(()) => break,
+                    // To drop what it panicked with may panic, too.
+                    Err(payload) => mem::forget(payload),
+                }
+                status.restarts.fetch_add(1, Ordering::Relaxed);
+                thread::park_timeout(PAUSE_AFTER_PANIC);
+            }
+        };
+        status.runs.store(true, Ordering::Relaxed);
+        status.was_started.store(true, Ordering::Relaxed);
+        let started = (self.spawner)(name, Box::new(run));
+        if started.is_err() {
+            status.runs.store(false, Ordering::Relaxed);
+            status.was_started.store(false, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// How each thread is; none before the first worker.
+    pub(crate) fn health(&self) -> Vec<ThreadHealth> {
+        let health = |status: &Arc<Status>| ThreadHealth {
+            name: status.name,
+            state: status.state(),
+        };
+        self.lock().iter().map(health).collect()
+    }
+
+    fn status(&self, name: &'static str) -> Arc<Status> {
+        let mut all = self.lock();
+        if let Some(known) = all.iter().find(|status| status.name == name) {
+            return Arc::clone(known);
+        }
+        let status = Arc::new(Status {
+            name,
+            runs: AtomicBool::new(false),
+            was_started: AtomicBool::new(false),
+            restarts: AtomicU64::new(0),
+        });
+        all.push(Arc::clone(&status));
+        status
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Status>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Ended(Arc<Status>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.runs.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn states(threads: &Threads) -> Vec<(&'static str, ThreadState)> {
+        let health = threads.health().into_iter();
+        health.map(|thread| (thread.name, thread.state)).collect()
+    }
+
+    fn wait_until(is: impl Fn() -> bool) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        while !is() {
+            assert!(std::time::Instant::now() < deadline, "it never is");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_thread_that_panics_is_started_again_and_one_that_ends_is_said_to_have_ended() {
+        let threads = Threads::new(system());
+        let (send, receive) = mpsc::channel::<bool>();
+        let (seen, sees) = mpsc::channel();
+        let body = move |again: bool| {
+            while let Ok(panics) = receive.recv() {
+                seen.send(again).expect("the test waits");
+                assert!(!panics, "on purpose");
+            }
+        };
+        threads.start("one", body).expect("a thread");
+        let after = |panics| {
+            send.send(panics).expect("it runs");
+            sees.recv().expect("it runs")
+        };
+        assert!(!after(false));
+        assert_eq!(states(&threads), [("one", ThreadState::Running)]);
+        assert!(!after(true) && after(false) && after(true));
+        wait_until(|| states(&threads) == [("one", ThreadState::Restarted { times: 2 })]);
+        assert!(threads.health()[0].is_ok());
+        drop(send);
+        wait_until(|| states(&threads) == [("one", ThreadState::Ended)]);
+        assert!(!threads.health()[0].is_ok());
+    }
+
+    #[test]
+    fn without_room_for_a_thread_it_is_not_started_and_later_it_may_be() {
+        let full = Arc::new(AtomicBool::new(true));
+        let system = system();
+        let spawner = {
+            let full = Arc::clone(&full);
+            move |name, run| {
+                if full.load(Ordering::Relaxed) {
+                    return Err(io::Error::from(io::ErrorKind::WouldBlock));
+                }
+                system(name, run)
+            }
+        };
+        let threads = Threads::new(Arc::new(spawner));
+        threads.start("one", |_| ()).expect_err("no room");
+        assert_eq!(states(&threads), [("one", ThreadState::NotStarted)]);
+        full.store(false, Ordering::Relaxed);
+        threads.start("one", |_| ()).expect("room");
+        wait_until(|| states(&threads) == [("one", ThreadState::Ended)]);
+    }
+}

@@ -1,0 +1,251 @@
+//! One worker as others see it. The worker writes and never waits; anybody may read.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::task::AtomicWaker;
+use holdup_model::Part;
+
+use crate::busy_period::BusyPeriod;
+use crate::cell::Cell;
+use crate::clock::Clock;
+use crate::routes::Routes;
+use crate::run_queue::{Delay, Sample};
+use crate::socket_beat::SocketBeat;
+use crate::system;
+
+/// Instead of a time: the loop that would answer is gone.
+const NO_BEAT: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(crate) struct WorkerState {
+    pub(crate) worker: usize,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) thread: Option<u32>,
+    clock: Clock,
+    alive: AtomicBool,
+    cell: Cell,
+    open: AtomicUsize,
+    /// The busy period that waits for the next loop iteration, as of its latest poll or an earlier one.
+    pending: Mutex<BusyPeriod>,
+    /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
+    beat_asked: AtomicU64,
+    /// When what answers it had been woken. The collector may lose its turn between the two.
+    beat_sent: AtomicU64,
+    pub(crate) beat: AtomicWaker,
+    pub(crate) sockets: SocketBeat,
+    /// The thread's time in the run queue, at two times: from before the busy period that lasts, and at the
+    /// first sample in it; or at the latest two.
+    run_delays: Mutex<[Sample; 2]>,
+}
+
+/// A busy period that is not over, as read from outside.
+#[derive(Debug)]
+pub(crate) struct Ongoing {
+    pub(crate) period: BusyPeriod,
+    /// False when the last poll has ended and only the next loop iteration is missing.
+    pub(crate) in_poll: bool,
+}
+
+impl WorkerState {
+    /// For the calling thread.
+    pub(crate) fn new(worker: usize, clock: &Clock) -> Arc<Self> {
+        let thread = system::thread_number();
+        let run_delay = clock.run_delay(thread).unwrap_or(0);
+        let at = clock.now();
+        Arc::new(Self {
+            worker,
+            routes: Routes::new(),
+            thread,
+            clock: clock.clone(),
+            alive: AtomicBool::new(true),
+            cell: Cell::new(),
+            open: AtomicUsize::new(0),
+            pending: Mutex::new(BusyPeriod::default()),
+            beat_asked: AtomicU64::new(0),
+            beat_sent: AtomicU64::new(0),
+            beat: AtomicWaker::new(),
+            sockets: SocketBeat::new(clock.clone()),
+            run_delays: Mutex::new([Sample { at, run_delay }; 2]),
+        })
+    }
+
+    // The worker's side.
+
+    #[inline]
+    pub(crate) fn enter(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
+        let work = (u64::from(route.get()) << 8) | code(part);
+        self.cell.enter(work, request, since);
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, now: u64) {
+        self.cell.leave(now);
+    }
+
+    /// Shows the busy period that waits for the next loop iteration. Its polls are left out while somebody
+    /// reads earlier ones.
+    pub(crate) fn show_pending(&self, period: &BusyPeriod) {
+        if let Ok(mut pending) = self.pending.try_lock() {
+            pending.clone_from(period);
+        }
+        self.cell.set_pending(period.start, period.end);
+    }
+
+    /// The loop has turned.
+    pub(crate) fn clear_pending(&self) {
+        self.cell.clear_pending();
+    }
+
+    pub(crate) fn set_last_end(&self, now: u64) {
+        self.cell.set_last_end(now);
+    }
+
+    pub(crate) fn set_open(&self, open: usize) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
+    /// The heartbeat that was asked for, if one was, is answered.
+    pub(crate) fn answer_beat(&self) {
+        self.beat_asked.store(0, Ordering::Release);
+    }
+
+    /// From now on nothing answers.
+    pub(crate) fn stop_beat(&self) {
+        self.beat_asked.store(NO_BEAT, Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) {
+        self.alive.store(false, Ordering::Release);
+    }
+
+    /// How long the worker's thread was in the run queue in a busy period that began at `start` and
+    /// ends now; `None` when that is not known.
+    pub(crate) fn delay_since(&self, start: u64) -> Option<Delay> {
+        let samples = *self.run_delays.try_lock().ok()?;
+        Delay::between(start, &samples, self.clock.run_delay(self.thread)?)
+    }
+
+    // The others' side.
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.cell.polls()
+    }
+
+    pub(crate) fn last_end(&self) -> u64 {
+        self.cell.last_end()
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Asks for a heartbeat, unless the last one is still to come; then, [since when](Self::unanswered).
+    pub(crate) fn ask_beat(&self, now: u64) -> Option<u64> {
+        match self
+            .beat_asked
+            .compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => {
+                self.beat.wake();
+                self.beat_sent.store(self.clock.now(), Ordering::Release);
+                None
+            }
+            Err(_) => self.unanswered(),
+        }
+    }
+
+    /// Since when a heartbeat is asked for and not answered.
+    pub(crate) fn unanswered(&self) -> Option<u64> {
+        let asked = self.beat_asked.load(Ordering::Acquire);
+        if asked == 0 || asked == NO_BEAT {
+            return None;
+        }
+        let sent = self.beat_sent.load(Ordering::Acquire);
+        (sent >= asked).then_some(sent)
+    }
+
+    /// Notes the thread's time in the run queue, but keeps a note from before the busy period that
+    /// lasts since `start`.
+    pub(crate) fn sample(&self, start: Option<u64>) {
+        let Some(run_delay) = self.clock.run_delay(self.thread) else {
+            return;
+        };
+        // Only now: who reads it may lose its turn before.
+        let at = self.clock.now();
+        let mut samples = self
+            .run_delays
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if start.is_none_or(|start| start > samples[1].at) {
+            *samples = [samples[1], Sample { at, run_delay }];
+        }
+    }
+
+    /// When the holds began in which the worker may be now.
+    pub(crate) fn beginnings(&self) -> impl Iterator<Item = u64> {
+        let start = match self.ongoing(self.clock.now()) {
+            Some(ongoing) => Some(ongoing.period.start),
+            None => self.unanswered().map(|asked| asked.max(self.last_end())),
+        };
+        [start, self.sockets.unseen()].into_iter().flatten()
+    }
+
+    /// The busy period that is not over at `now`: a poll is in progress, or the loop has not
+    /// turned since. `None` when there is none, or when it changes too fast to be long.
+    pub(crate) fn ongoing(&self, now: u64) -> Option<Ongoing> {
+        let pending = || self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let (cell, pending) = self.cell.read(|| pending().clone())?;
+        if cell.work == 0 && cell.pending_start == 0 {
+            return None;
+        }
+        let since = self.clock.at_the_latest(cell.since).min(now);
+        let is_pending = cell.pending_start > 0;
+        let start = if is_pending {
+            cell.pending_start
+        } else {
+            since
+        };
+        let is_known = is_pending && pending.start == cell.pending_start;
+        let mut period = if is_known {
+            pending
+        } else {
+            BusyPeriod::between(start, start)
+        };
+        if is_pending {
+            period.end = period.end.max(cell.pending_end);
+        }
+        let route = u32::try_from(cell.work >> 8).ok();
+        if let Some(route) = route.and_then(NonZeroU32::new) {
+            let part = part(cell.work & 0xff);
+            period.add(cell.request, route, part, since, now.max(since));
+        }
+        Some(Ongoing {
+            period,
+            in_poll: cell.work > 0,
+        })
+    }
+}
+
+/// The number that stands for a part where only numbers have room.
+fn code(part: Part) -> u64 {
+    match part {
+        Part::Call => 0,
+        Part::Future => 1,
+        _ => 2,
+    }
+}
+
+/// The part that a number stands for.
+fn part(code: u64) -> Part {
+    match code {
+        0 => Part::Call,
+        1 => Part::Future,
+        _ => Part::Body,
+    }
+}

@@ -1,0 +1,99 @@
+//! The workers that are there.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::worker_state::WorkerState;
+
+#[derive(Debug, Default)]
+pub(crate) struct Workers {
+    numbers: AtomicUsize,
+    states: Mutex<Vec<Arc<WorkerState>>>,
+    /// The polls of the workers that are gone.
+    past_polls: AtomicU64,
+}
+
+impl Workers {
+    /// A number for one more worker.
+    pub(crate) fn next_number(&self) -> usize {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, state: &Arc<WorkerState>) {
+        self.lock().push(Arc::clone(state));
+    }
+
+    /// The workers that are there.
+    pub(crate) fn alive(&self) -> Vec<Arc<WorkerState>> {
+        self.only_alive().clone()
+    }
+
+    /// Those that are gone are forgotten, except for what they did.
+    fn only_alive(&self) -> MutexGuard<'_, Vec<Arc<WorkerState>>> {
+        let mut states = self.lock();
+        states.retain(|state| {
+            let alive = state.is_alive();
+            if !alive {
+                self.past_polls.fetch_add(state.polls(), Ordering::Relaxed);
+            }
+            alive
+        });
+        states
+    }
+
+    /// All polls of all workers so far.
+    pub(crate) fn polls(&self) -> u64 {
+        // Locked until both are read, or one that goes meanwhile would be counted twice.
+        let states = self.only_alive();
+        let now = states.iter().map(|state| state.polls()).sum::<u64>();
+        self.past_polls.load(Ordering::Relaxed) + now
+    }
+
+    /// A panic elsewhere leaves a list that is whole.
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<WorkerState>>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use crate::clock::Clock;
+
+    use super::*;
+
+    #[test]
+    fn polls_are_counted_once_while_workers_end() {
+        let (workers, over) = (Workers::default(), AtomicBool::new(false));
+        let clock = Clock::default();
+        let ends = || {
+            for worker in 0..20_000 {
+                let state = WorkerState::new(worker, &clock);
+                state.leave(1);
+                workers.add(&state);
+                state.end();
+            }
+            over.store(true, Ordering::Relaxed);
+        };
+        let most = thread::scope(|scope| {
+            scope.spawn(ends);
+            let counting = scope.spawn(|| {
+                let mut most = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let polls = workers.polls();
+                    assert!(polls >= most, "{polls} after {most}");
+                    most = polls;
+                }
+                most
+            });
+            while !counting.is_finished() {
+                workers.alive();
+            }
+            counting.join().expect("they only grow")
+        });
+        assert!(most <= 20_000, "{most}");
+        assert_eq!(workers.polls(), 20_000);
+    }
+}

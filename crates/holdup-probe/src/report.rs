@@ -1,0 +1,112 @@
+//! What a probe found, and what there is to add to it.
+
+use super::elsewhere;
+use super::settings::Settings;
+use super::target::Target;
+use super::tls;
+use holdup_model::{Failure, Lane, Timeline};
+use holdup_verdict::experiment::Findings;
+use holdup_verdict::{Delivery, Identical, Platform, Verdict, one_answer};
+
+/// What was measured, and what it means.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Report {
+    /// The URL that was measured: where the redirects led.
+    pub url: String,
+    /// The URLs that redirected there, in order.
+    pub redirected_from: Vec<String>,
+    /// Where `{}` was replaced by each request's own label, in words; empty if a query was added instead.
+    pub places: Vec<String>,
+    /// How many requests at once were asked for.
+    pub requests: usize,
+    /// The requests alone. The one that warmed up, if it failed, or if it was found to take no longer than
+    /// later ones.
+    pub alone: Vec<Lane>,
+    /// Requests after a pause, each with the one that was asked right after its answer, and those asked
+    /// right after requests at once: to see what requests leave behind. Empty unless it was suspected.
+    pub rested: Vec<Lane>,
+    /// The requests at once with unique URLs.
+    pub unique: Option<Timeline>,
+    /// The requests at once with the same URL.
+    pub same: Option<Timeline>,
+    /// How many of the unique ones ran at a time.
+    pub verdict: Verdict,
+    /// How the answer comes, when it is alone.
+    pub delivery: Delivery,
+    /// How identical URLs fared.
+    pub identical: Option<Identical>,
+    /// Scheme, host and port of the URL, before which nothing stands.
+    pub(super) origin: String,
+    /// The page that was measured, and the one that was asked for, if they are not the same.
+    elsewhere: Option<(String, String)>,
+}
+
+impl Report {
+    /// Whether redirects led to another page than the one that was asked for: a log-in, say. A slash
+    /// at the end, `https`, `www.` and the query make no other page.
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// Whether there is no verdict because the server's certificate does not verify;
+    /// [`Settings::insecure`] accepts any.
+    pub fn is_unverified(&self) -> bool {
+        let failures = self.alone.iter().filter_map(Lane::failure);
+        failures.into_iter().any(|failure| match failure {
+            Failure::Other(why) => tls::is_about_trust(why),
+            _ => false,
+        })
+    }
+
+    /// Adds to the verdict what its numbers do not say: that it is about another page, or about one answer
+    /// only.
+    fn add_notes(&mut self) {
+        let verdict = &mut self.verdict;
+        if let Some((measured, from)) = &self.elsewhere {
+            let sentence = verdict.sentence.trim_end_matches('.');
+            verdict.sentence =
+                format!("{sentence}, measured at {measured}, where {from} redirects.");
+        }
+        let unique = self.unique.as_ref();
+        if let Some(sentence) = unique.and_then(|unique| one_answer(&self.alone, unique)) {
+            verdict.evidence.push(sentence);
+            verdict.advice.push(
+                "Make sure that the server tells these requests apart: put {} into the part of the URL, \
+                 of a header or of the body by which it does."
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// The report of what was found at the end of these redirects.
+pub(super) fn of(
+    findings: Findings,
+    (redirected_from, target): (Vec<Target>, Target),
+    places: Vec<String>,
+    platform: Platform,
+    settings: Settings,
+) -> Report {
+    let from = redirected_from.first();
+    let mut report = Report {
+        url: target.url().to_owned(),
+        origin: target.origin().to_owned(),
+        elsewhere: from.and_then(|from| elsewhere::pages(from.parsed(), target.parsed())),
+        redirected_from: redirected_from
+            .iter()
+            .map(|from| from.url().to_owned())
+            .collect(),
+        places,
+        requests: settings.requests,
+        alone: findings.alone,
+        rested: findings.rested,
+        unique: findings.unique,
+        same: findings.same,
+        verdict: findings.verdict.advised_for(platform),
+        delivery: findings.delivery,
+        identical: findings.identical,
+    };
+    report.add_notes();
+    report
+}

@@ -1,0 +1,133 @@
+//! Sends the requests of a round, and records what comes back when.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::{unconstrained, yield_now};
+use tokio::time::{self, MissedTickBehavior, interval_at};
+
+use super::connection::{self, Answer, Endpoint, LaneRecorder, Terms};
+use super::event::{Event, Observer};
+use super::own_time::{OwnTime, TICK};
+use super::question::Question;
+use super::request::Request;
+use holdup_model::{Lane, Timeline};
+use holdup_verdict::experiment::{Ask, Round};
+
+/// So many requests are on their way before the next are begun. A connection stands when the runtime has
+/// heard of it, and a request that is asked waits for that until all others that are begun with it have
+/// tried to connect, too.
+const STARTED_TOGETHER: usize = 8;
+
+/// How often the lanes are published while they grow.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// An answer that is still coming after this time may be one without an end, and that is published.
+const LONG_STREAM: Duration = Duration::from_secs(10);
+
+/// Who is asked, and how: the same for all requests of a round.
+pub(super) struct Line<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) request: &'a Request,
+    pub(super) terms: Terms,
+    /// The lanes' clock.
+    pub(super) clock: Instant,
+}
+
+/// Asks one question for each of the round's asks, and gives their lanes, and what is known of the first
+/// one's answer.
+pub(super) async fn ask(
+    line: &Line<'_>,
+    round: &Round,
+    questions: &[Question],
+    observe: &mut Observer<'_>,
+) -> (Vec<Lane>, Option<Answer>) {
+    let begun = line.clock.elapsed();
+    let lanes = questions.iter().map(|question| {
+        let label = question.label_of_lane();
+        Lane::start(label, begun)
+    });
+    let timeline = Mutex::new(Timeline::from(lanes.collect::<Vec<_>>()));
+    let own = OwnTime::new();
+    let start = |place: usize| {
+        let recorder = LaneRecorder {
+            timeline: &timeline,
+            place,
+            clock: line.clock,
+            own: &own,
+        };
+        let question = &questions[place];
+        let asking = connection::ask(line.endpoint, line.request, question, line.terms, recorder);
+        async move { (place, asking.await) }
+    };
+    let is_now = |ask: &Ask| ask.after.is_zero();
+    let places = || 0..questions.len().min(round.asks.len());
+    let mut waiting = places()
+        .filter(|place| is_now(&round.asks[*place]))
+        .collect::<Vec<_>>()
+        .into_iter();
+    let mut later: Vec<_> = places()
+        .filter(|place| !is_now(&round.asks[*place]))
+        .collect();
+    let mut needed = places()
+        .filter(|place| !round.asks[*place].optional)
+        .count();
+    let mut over = None;
+    let mut first_answer = None;
+
+    let mut racing = FuturesUnordered::new();
+    let mut tick = interval_at(time::Instant::now() + TICK, TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut published = begun;
+    let mut long = false;
+    // All lanes are one task: the runtime's budget for a task would make them wait.
+    unconstrained(own.count(async {
+        loop {
+            racing.extend(waiting.by_ref().take(STARTED_TOGETHER).map(start));
+            let now = line.clock.elapsed();
+            let due = later.extract_if(.., |place| now >= begun + round.asks[*place].after);
+            racing.extend(due.map(start));
+            if needed == 0 {
+                let over = *over.get_or_insert(now + round.linger);
+                if now >= over || (racing.is_empty() && later.is_empty()) {
+                    break;
+                }
+            }
+            tokio::select! {
+                biased;
+                // First, so that what follows is known to be late if it is.
+                due = tick.tick() => {
+                    own.fired(due.into_std());
+                    let now = line.clock.elapsed();
+                    let timeline = &*connection::lock(&timeline);
+                    // Nothing is published while requests are sent.
+                    if round.kind.is_announced() {
+                        if waiting.len() == 0 && now >= published + BEAT {
+                            published = now;
+                            observe(Event::Progress { timeline, now });
+                        }
+                    } else if !long && now >= begun + LONG_STREAM {
+                        long = true;
+                        let chunks = timeline.lanes.first().map_or(0, Lane::chunk_count);
+                        if chunks > 1 {
+                            observe(Event::LongStream { chunks });
+                        }
+                    }
+                }
+                Some((place, answer)) = racing.next(), if !racing.is_empty() => {
+                    needed -= usize::from(!round.asks[place].optional);
+                    if place == 0 {
+                        first_answer = answer;
+                    }
+                }
+                () = yield_now(), if waiting.len() > 0 => {}
+            }
+        }
+    }))
+    .await;
+    drop(racing);
+    let timeline = std::mem::take(&mut *connection::lock(&timeline));
+    (timeline.lanes, first_answer)
+}

@@ -1,0 +1,201 @@
+//! Servers that take long: the warm-up measures, too.
+//!
+//! The plan in full asks a server alone before it asks for all at once, since a first request may take longer
+//! for a reason of its own. Where one request takes a second, nobody likes to wait for that. So all are asked
+//! right after the warm-up, and what they met with is believed if nothing else can explain it:
+//!
+//! - all at once took as long as the warm-up did, and the verdict is that they ran at the same time;
+//! - identical URLs took as long once more, although a [few requests](Beside) ran beside them.
+//!
+//! A first request that took longer for a reason of its own is not as long as later ones by chance. And if
+//! requests shared something, so that all took as much longer as the first one did, they would take longer
+//! still with more of them. In any other case the server is asked alone after all, and judged by that; or the
+//! whole plan begins anew if that request had to wait for those before it.
+
+use std::time::Duration;
+
+use super::findings::Findings;
+use super::plan::{Plan, Unique, is_well, shortest};
+use super::policy::LONG_SOLO;
+use super::round::{Ask, Round, RoundKind};
+use crate::confirm::LONGEST_PAUSE;
+use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, bodies_count, identical};
+use crate::judge::judge;
+use crate::left_behind::{LeftBehind, is_longer};
+use crate::reason::Reason;
+use crate::verdict::{Kind, Verdict};
+use holdup_model::{Lane, Timeline};
+
+/// Two rounds took as long if they differ by this part of the time at most …
+const AS_LONG: f64 = 0.03;
+
+/// … and this: the noise of one measurement.
+const AS_LONG_BY: Duration = Duration::from_millis(10);
+
+/// One request runs beside so many: with a quarter more of them, requests that share something enough to be
+/// judged wrongly take at least 3.5 % longer.
+const BESIDE: usize = 4;
+
+/// With more requests at once than this, a few more would be many: such servers are asked alone first.
+const MOST: usize = 32;
+
+/// The requests beside others are asked so much later, in parts of the solo time, so that they stand last in
+/// a queue if there is one.
+const LATER: u32 = 20;
+
+/// Where they are asked, nobody waits longer for one of them to begin, or for one that had to queue to end.
+const LATER_MOST: Duration = Duration::from_millis(250);
+
+/// Identical URLs, and a URL that was asked before once more.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) same: Timeline,
+    first: Option<Lane>,
+    again: Option<Lane>,
+}
+
+impl Beside {
+    /// How identical URLs fared.
+    pub(super) fn compare(
+        &self,
+        findings: &Findings,
+        unique: &Timeline,
+        verdict: &Verdict,
+    ) -> Identical {
+        let unique = Judged {
+            timeline: unique,
+            verdict: &findings.verdict,
+        };
+        let same = Judged {
+            timeline: &self.same,
+            verdict,
+        };
+        let asked_again = self.first.as_ref().zip(self.again.as_ref());
+        let asked_again = asked_again.map(|(first, again)| AskedAgain { first, again });
+        identical(&findings.alone, unique, same, asked_again)
+    }
+}
+
+impl Plan {
+    pub(super) fn may_be_early(&self) -> bool {
+        self.policy.early && self.policy.identical && self.policy.requests <= MOST
+    }
+
+    /// All that comes after a warm-up that took long.
+    pub(super) async fn early(&mut self, warm_up: &Lane) -> Findings {
+        let took = warm_up.duration();
+        let unique = self.unique(Duration::ZERO, took).await;
+        let mut findings = Findings::of(vec![warm_up.clone()]);
+        findings.verdict = judge(&findings.alone, &unique.timeline);
+        if let Some(Reason::Failed { alone: false, .. } | Reason::Status { alone: false, .. }) =
+            findings.verdict.reason
+        {
+            findings.unique = Some(unique.timeline);
+            return findings;
+        }
+        let mut beside = None;
+        let unique_took = typical(&unique.timeline);
+        if findings.verdict.kind == Kind::Concurrent && as_long(unique_took, took) {
+            let asked = self.beside(&unique, took).await;
+            let verdict = judge(&findings.alone, &asked.same);
+            let found = asked.compare(&findings, &unique.timeline, &verdict);
+            if found.kind == IdenticalKind::Same && as_long(typical(&asked.same), unique_took) {
+                findings.identical = Some(found);
+                findings.same = Some(asked.same);
+                findings.unique = Some(unique.timeline);
+                return findings;
+            }
+            beside = Some(asked);
+        }
+        let solo = self.solo(took).await;
+        if !is_well(&solo) || had_to_wait(&solo, warm_up) {
+            // What was asked so far may be why: the plan in full begins when nothing of it can be left. A
+            // rate limit gets back what it gives at first about as fast as it let the others through.
+            let left = solo.duration().unwrap_or_default().saturating_mul(2);
+            let recovers = findings.verdict.makespan.unwrap_or_default();
+            self.pause_before_next(left.max(recovers).min(LONGEST_PAUSE));
+            let again = self.warm_up().await;
+            let findings = self.in_full(&again).await;
+            let firsts = [warm_up, &again].into_iter().filter(|lane| is_well(lane));
+            let first = firsts.min_by_key(|lane| lane.duration());
+            return with_first(findings, first.unwrap_or(warm_up));
+        }
+        let mut alone = vec![solo];
+        if shortest(&alone) <= Some(LONG_SOLO) {
+            alone.push(self.solo(shortest(&alone)).await);
+        }
+        findings = Findings::of(alone);
+        if !findings.alone.iter().all(is_well) {
+            return findings;
+        }
+        let pause = LeftBehind::suspected(warm_up, &findings.alone);
+        if self.leaves_behind(pause, &mut findings).await {
+            return findings;
+        }
+        self.judged(warm_up, findings, unique, beside).await
+    }
+
+    /// Identical URLs, and beside them a few of the unique ones once more: one for each four.
+    pub(super) async fn beside(&mut self, unique: &Unique, solo: Option<Duration>) -> Beside {
+        let requests = self.policy.requests;
+        let later = (solo.unwrap_or_default() / LATER).min(LATER_MOST);
+        let name = format!("same{}", self.number("same"));
+        let mut asks = vec![Ask::now(&name); requests];
+        asks.extend((0..requests.div_ceil(BESIDE)).map(|place| Ask {
+            after: later,
+            optional: true,
+            ..Ask::now((unique.first + place).to_string())
+        }));
+        let round = self.round(RoundKind::Identical, asks, solo);
+        let linger = later * 2;
+        let mut lanes = self.ask(Round { linger, ..round }).await;
+        let mut again = lanes.split_off(requests).into_iter().next();
+        let same = Timeline::from(lanes);
+        let mut first = unique.timeline.lanes.first().cloned();
+        let left = again
+            .as_ref()
+            .is_some_and(|again| again.ended_at().is_none());
+        if left && bodies_count(&unique.timeline, &same) {
+            // It had to wait, so that its body is not known, and it means something.
+            again = Some(self.again(name).await);
+            first = same.lanes.first().cloned();
+        }
+        Beside { same, first, again }
+    }
+}
+
+/// Whether a request took so much longer than the first one that others must have been in its way.
+fn had_to_wait(solo: &Lane, warm_up: &Lane) -> bool {
+    solo.duration()
+        .zip(warm_up.duration())
+        .is_some_and(|(solo, warm_up)| is_longer(solo, warm_up))
+}
+
+/// Where requests alone still take much longer than a first one did, it is not known what a request
+/// takes, and nothing can be said of those at once.
+fn with_first(mut findings: Findings, first: &Lane) -> Findings {
+    let waited = findings.alone.iter().all(|lane| had_to_wait(lane, first));
+    if let Some(unique) = &findings.unique
+        && waited
+        && findings.verdict.kind != Kind::Serialized
+    {
+        findings.alone.insert(0, first.clone());
+        findings.verdict = judge(&findings.alone, unique);
+        (findings.identical, findings.same) = (None, None);
+    }
+    findings
+}
+
+/// What a request of the round took: the one in the middle.
+fn typical(round: &Timeline) -> Option<Duration> {
+    let mut times: Vec<_> = round.lanes.iter().filter_map(Lane::duration).collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+/// Whether two times are the same but for noise.
+fn as_long(one: Option<Duration>, other: Option<Duration>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| {
+        one.abs_diff(other) <= one.min(other).mul_f64(AS_LONG).saturating_add(AS_LONG_BY)
+    })
+}

@@ -1,0 +1,261 @@
+//! What an app holds of the watch: the middleware itself, its settings, and what it recorded.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use holdup_detect::{Detector, Failing, LogLevel, Subscription, ThreadHealth};
+use holdup_model::{Hold, WorkerStatus};
+
+/// The shortest threshold.
+const LEAST_THRESHOLD: Duration = Duration::from_millis(10);
+
+/// Middleware that records which route holds which worker. See the [crate](crate) for how to use it.
+///
+/// Cheap to clone; clones share what they record and their settings. So settings come first, chained to
+/// [`new`](Self::new):
+///
+/// ```
+/// use std::time::Duration;
+/// use holdup_watch::{LogLevel, Watch};
+///
+/// let watch = Watch::new()
+///     .threshold(Duration::from_millis(250))
+///     .allow("GET /report", Duration::from_secs(1))
+///     .log_level(Some(LogLevel::Info))
+///     .on_hold(|hold| eprintln!("{hold}"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Watch(Detector);
+
+impl Watch {
+    /// A watch with a threshold of 100 ms ([`THRESHOLD`](crate::THRESHOLD)) that has recorded nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn detector(&self) -> &Detector {
+        &self.0
+    }
+
+    /// Sets how long a worker has to be blocked for a hold.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let watch = holdup_watch::Watch::new().threshold(Duration::from_millis(250));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is under 10 ms: what a machine's scheduler does by itself would be reported. And when the
+    /// watch was cloned, as settings hold for all clones: change them first.
+    #[must_use]
+    pub fn threshold(mut self, threshold: Duration) -> Self {
+        assert!(
+            threshold >= LEAST_THRESHOLD,
+            "threshold is {threshold:?}; allowed: at least {LEAST_THRESHOLD:?}"
+        );
+        self.0.set_threshold(threshold);
+        self
+    }
+
+    /// Sets whether [`Event::Opened`](crate::Event::Opened) has paths with their query. Off by default:
+    /// queries may contain secrets.
+    ///
+    /// # Panics
+    ///
+    /// When the watch was cloned, as settings hold for all clones: change them first.
+    #[must_use]
+    pub fn record_query(mut self, record: bool) -> Self {
+        self.0.set_record_query(record);
+        self
+    }
+
+    /// Sets how severe the log's lines about holds are: warnings by default. `None` turns the log off.
+    ///
+    /// # Panics
+    ///
+    /// When the watch was cloned, as settings hold for all clones: change them first.
+    #[must_use]
+    pub fn log_level(mut self, level: Option<LogLevel>) -> Self {
+        self.0.set_log_level(level);
+        self
+    }
+
+    /// Allows a route, written as its method and pattern, to hold a worker for up to `most`.
+    ///
+    /// A hold is allowed when each of its culprits is of a route with an allowance, within that, and what
+    /// else happened in it is under the threshold. Then it is not logged, and
+    /// [`assert_no_holds`](Self::assert_no_holds) does not fail. It is still a hold: in
+    /// [`holds`](Self::holds), in the metrics, and published to subscriptions and
+    /// [`on_hold`](Self::on_hold).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let watch = holdup_watch::Watch::new().allow("GET /users/{id}", Duration::from_millis(200));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When `route` is not a method and a pattern with a space between. And when the watch was cloned, as
+    /// settings hold for all clones: change them first.
+    #[must_use]
+    pub fn allow(mut self, route: &str, most: Duration) -> Self {
+        assert!(
+            self.0.allow(route, most),
+            "the route is {route:?}; allowed: a method and a pattern, such as \"GET /users/{{id}}\""
+        );
+        self
+    }
+
+    /// Calls `callback` with each hold when it crosses the threshold ([`Hold::ongoing`] is true) and when it
+    /// is over, on a thread of its own. One that is over before it was sampled comes once.
+    ///
+    /// A callback that takes long delays other callbacks only; beyond a thousand holds that wait for it,
+    /// further ones are not passed on. When it panics, it is called again with the next hold, and
+    /// [`health`](Self::health) counts it.
+    ///
+    /// # Panics
+    ///
+    /// When the watch was cloned, as settings hold for all clones: change them first.
+    #[must_use]
+    pub fn on_hold(mut self, callback: impl Fn(&Hold) + Send + Sync + 'static) -> Self {
+        self.0.on_hold(callback);
+        self
+    }
+
+    /// The holds that are over, the oldest first; the last thousand. A hold has its
+    /// [lines](Hold::lines) as soon as they are looked up, which may be a moment later: whoever calls this
+    /// does not wait for it, and so may be a worker.
+    pub fn holds(&self) -> Vec<Hold> {
+        self.0.holds()
+    }
+
+    /// The workers that are held at this moment. Works from any thread, also from a worker.
+    pub fn held_now(&self) -> Vec<Hold> {
+        self.0.held_now()
+    }
+
+    /// All live workers, ordered by number.
+    pub fn workers(&self) -> Vec<WorkerStatus> {
+        self.0.workers()
+    }
+
+    /// The time since the watch was made: the clock of its holds and events.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// The least duration of a hold.
+    pub fn least_hold(&self) -> Duration {
+        self.0.threshold()
+    }
+
+    /// How many lanes were recorded so far.
+    pub fn lanes(&self) -> u64 {
+        self.0.lanes()
+    }
+
+    /// All calls and polls that were watched so far.
+    pub fn polls(&self) -> u64 {
+        self.0.polls()
+    }
+
+    /// Everything that is published from now on: requests, their chunks and ends, holds. The first events are
+    /// a [`Held`](crate::Event::Held) for each hold that lasts already. Lanes are recorded only while a
+    /// subscription exists.
+    pub fn subscribe(&self) -> Subscription {
+        self.0.subscribe()
+    }
+
+    /// How the watch's own threads are, by name: one that watches, one that writes the log, and so on. None
+    /// before the first worker.
+    ///
+    /// A thread that panics, as one that writes to a log may, is started again. Where the system has no room
+    /// for a thread the app is served all the same.
+    ///
+    /// ```
+    /// let watch = holdup_watch::Watch::new();
+    /// // …
+    /// let is_healthy = watch.health().iter().all(|thread| thread.is_ok());
+    /// ```
+    pub fn health(&self) -> Vec<ThreadHealth> {
+        self.0.health()
+    }
+
+    /// The calling thread's number as a worker of this watch, the same as in [`Hold::worker`]; for
+    /// an app's factory, which runs on its worker. A thread has one from the first time it asks.
+    pub fn worker(&self) -> usize {
+        self.0.worker_number()
+    }
+
+    /// Fails a test when a worker was held, with who held it and what to do.
+    ///
+    /// Time in which the machine may have run something else, or nothing, is taken off first, so that a busy
+    /// machine or a process that was stopped fails no test. On Linux it is known; elsewhere it is guessed from
+    /// how late the watch's own thread was.
+    ///
+    /// In the actix test harness, where the app runs on the test's own thread, two things count: one request
+    /// that takes the threshold, and whatever else takes it while a request waits for something, such as a
+    /// spawned task or an actor that its handler awaits. That requests follow each other, and what
+    /// goes on while none waits, is the test's doing. What is no request is detected from the next look of
+    /// the watch's thread on, so a quarter of the threshold may be missing from it (at most 25 ms; more on a
+    /// busy machine).
+    ///
+    /// # Panics
+    ///
+    /// When there was a hold that is not [allowed](Self::allow), and when no poll was recorded, which means
+    /// that the watch does not wrap the app under test.
+    #[track_caller]
+    pub fn assert_no_holds(&self) {
+        let polls = self.polls();
+        assert!(
+            polls > 0,
+            "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
+             wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
+        );
+        let failing = self.0.failing();
+        assert!(
+            failing.holds.is_empty(),
+            "{}",
+            self.message(&failing, polls)
+        );
+    }
+
+    fn message(&self, failing: &Failing, polls: u64) -> String {
+        let Failing { holds, own_worker } = failing;
+        let mut message = format!(
+            "assert_no_holds: a worker did not get back to its other work for {:?} or \
+             more, {} of {polls} polls seen:\n",
+            self.least_hold(),
+            holds.len()
+        );
+        for hold in holds {
+            writeln!(message, "  {hold}").ok();
+            for function in &hold.stack {
+                writeln!(message, "    {function}").ok();
+            }
+        }
+        let outside = |hold: &Hold| *own_worker == Some(hold.worker) && hold.culprits.is_empty();
+        if holds.iter().any(outside) {
+            message.push_str(
+                "  Outside the watched requests is a spawned task or an actor, or the test itself, \
+                 while a request waited.\n",
+            );
+        }
+        if let Some(why) = self.0.why_no_lines() {
+            writeln!(message, "  No lines: {why}.").ok();
+        }
+        message.push_str(
+            "Await an async equivalent of the blocking call, or move it off the worker \
+             with actix_web::web::block.",
+        );
+        message
+    }
+}
+
+/// For a detector with settings or threads of its own.
+impl From<Detector> for Watch {
+    fn from(detector: Detector) -> Self {
+        Self(detector)
+    }
+}

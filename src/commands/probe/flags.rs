@@ -1,0 +1,28 @@
+//! Names the flag where a flag is the remedy: the libraries know of none.
+
+use holdup_probe::{BadUrl, Report};
+use holdup_verdict::Reason;
+
+/// A URL that cannot be probed.
+pub(super) fn bad_url(error: BadUrl) -> String {
+    match error {
+        BadUrl::Credentials => format!("{error}: -H 'Authorization: …'"),
+        _ => error.to_string(),
+    }
+}
+
+/// The report with the flags that would have given a verdict.
+pub(super) fn named(mut report: Report) -> Report {
+    if report.is_unverified() {
+        let failure = |what: &str| format!("{what} (--insecure accepts it)");
+        report.verdict = report.verdict.with_failure(failure);
+    }
+    if let Some(Reason::Endless { .. }) = report.verdict.reason {
+        report.verdict.advice = vec![
+            "Measure its beginning: end each request after its first chunks (--first N), or after \
+             some seconds of its body (--for 3s)."
+                .to_owned(),
+        ];
+    }
+    report
+}

@@ -1,20 +1,31 @@
+# The packages without their code: what the dependencies are built from. cargo refuses a manifest that
+# names a bench, example or test without a file, and none of them is built here.
+FROM rust:1-bookworm AS manifests
+WORKDIR /holdup
+COPY Cargo.toml Cargo.lock ./
+COPY crates crates
+RUN find crates -type f ! -name Cargo.toml -delete \
+    && find . -name Cargo.toml -printf '%h\n' | while read -r package; do \
+        awk '/^\[/ { drop = /^\[\[(bench|example|test)\]\]/ } !drop' "$package/Cargo.toml" > kept \
+        && mv kept "$package/Cargo.toml" \
+        && mkdir -p "$package/src" \
+        && touch "$package/src/lib.rs" \
+        || exit 1; \
+    done \
+    && echo 'fn main() {}' > src/main.rs
+
+
 FROM rust:1-bookworm AS build
 WORKDIR /holdup
 
-# The dependencies alone, so that a change in src/ does not build them again. cargo refuses a
-# manifest that names a bench, example or test without a file, and none of them is built here.
-# What came of the stubs is removed: COPY keeps the sources' dates, which may be older than it,
-# and cargo would take it for up to date.
-COPY Cargo.toml Cargo.lock ./
-RUN awk '/^\[/ { drop = /^\[\[(bench|example|test)\]\]/ } !drop' Cargo.toml > kept \
-    && mv kept Cargo.toml \
-    && mkdir src \
-    && touch src/lib.rs \
-    && echo 'fn main() {}' > src/main.rs \
-    && cargo build --locked --release --bin holdup \
-    && cargo clean --locked --release --package holdup \
-    && rm -r src
+# The dependencies alone: while no manifest changes, this layer is kept. What came of the stubs is
+# removed: COPY keeps the sources' dates, which may be older than it, and cargo would take it for up to
+# date.
+COPY --from=manifests /holdup ./
+RUN cargo build --locked --release --bin holdup \
+    && cargo clean --locked --release --workspace
 
+COPY crates crates
 COPY src src
 RUN cargo build --locked --release --bin holdup
 

@@ -1,5 +1,8 @@
 //! A console for somebody's own app, as its readers meet it.
 
+// Its buttons.
+#![cfg(feature = "probe")]
+
 mod door;
 mod options;
 mod own_app;

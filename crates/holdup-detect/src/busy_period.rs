@@ -1,4 +1,4 @@
-//! The stretch that a worker is in, and who did what in it: pure accounting, no clock of its own.
+//! The busy period that a worker is in, and what each request did in it: pure accounting, no clock.
 
 use std::num::NonZeroU32;
 
@@ -7,7 +7,7 @@ use holdup_model::Part;
 /// Work that took less than this in a hold is not called a culprit, nanoseconds.
 const CULPRIT_LEAST: u64 = 1_000_000;
 
-/// The most requests' parts that are told apart in one stretch; beyond, the smallest are summed up
+/// The most requests' parts that are kept apart in one busy period; beyond, the smallest are summed up
 /// by route.
 const ENTRIES: usize = 32;
 
@@ -23,7 +23,7 @@ pub(crate) fn request_of_lane(lane: u64) -> u64 {
 }
 
 /// What one request did in one of its parts, or several of one route: a candidate for a
-/// [`Culprit`](super::Culprit).
+/// [`Culprit`](holdup_model::Culprit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// What tells the request from the others of its worker; 0 for several requests of one route.
@@ -61,22 +61,22 @@ impl Entry {
     }
 }
 
-/// A stretch that a worker is in: from a piece of work that took its time to the loop's next turn.
+/// Polls back to back: from one that took its time to the next iteration of the loop.
 /// All times are nanoseconds of one clock.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BusyPeriod {
-    /// When the first piece of work in it began.
+    /// When the first poll in it began.
     pub(crate) start: u64,
-    /// When the latest piece ended.
+    /// When the latest poll ended.
     pub(crate) end: u64,
     entries: Vec<Entry>,
     /// What did not find room among the entries, by route.
     rest: Vec<Entry>,
-    /// The time that its pieces took together.
+    /// The time that its polls took together.
     watched: u64,
     /// The time in which nothing watched went on, though a request waited for something.
     pub(crate) outside: u64,
-    /// The most requests that were open in it at the end of a piece.
+    /// The most requests that were open in it at the end of a poll.
     open: usize,
 }
 
@@ -101,7 +101,7 @@ impl BusyPeriod {
         self.open = 0;
     }
 
-    /// A piece of work that began at `since` ends.
+    /// A poll that began at `since` ends.
     pub(crate) fn add(
         &mut self,
         request: u64,
@@ -132,7 +132,7 @@ impl BusyPeriod {
         }
     }
 
-    /// Another stretch, which is over, goes on with this one, as far as it came after this one's end.
+    /// Another busy period, which is over, goes on with this one, as far as it came after this one's end.
     pub(crate) fn take_in(&mut self, other: &Self) {
         let mut before = self.end.saturating_sub(other.start);
         let after = other.end.saturating_sub(self.end.max(other.start));
@@ -188,7 +188,7 @@ impl BusyPeriod {
         self.open.saturating_sub(requests.len())
     }
 
-    /// Who is to blame for a hold as long as this stretch, the longest first. Nobody, when watched
+    /// Who is to blame for a hold as long as this period, the longest first. Nobody, when watched
     /// work was neither a hold by itself nor half of it.
     pub(crate) fn culprits(&self, threshold: u64) -> Vec<Entry> {
         let duration = self.end.saturating_sub(self.start);
@@ -218,40 +218,40 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// A stretch of pieces of (request, from ms, to ms).
-    fn stretch(pieces: impl IntoIterator<Item = (u64, u64, u64)>) -> BusyPeriod {
-        let mut stretch = BusyPeriod::default();
-        let mut pieces = pieces.into_iter().peekable();
-        stretch.begin(pieces.peek().expect("a piece").1 * MS);
-        for (request, from, to) in pieces {
-            stretch.add(request, NonZeroU32::MIN, Part::Future, from * MS, to * MS);
+    /// A busy period of polls of (request, from ms, to ms).
+    fn period(polls: impl IntoIterator<Item = (u64, u64, u64)>) -> BusyPeriod {
+        let mut period = BusyPeriod::default();
+        let mut polls = polls.into_iter().peekable();
+        period.begin(polls.peek().expect("a poll").1 * MS);
+        for (request, from, to) in polls {
+            period.add(request, NonZeroU32::MIN, Part::Future, from * MS, to * MS);
         }
-        stretch
+        period
     }
 
     #[test]
     fn back_to_back_polls_are_one_culprit() {
-        let stretch = stretch([(1, 10, 1010), (1, 1010, 2010), (1, 2010, 3010)]);
-        assert_eq!((stretch.start, stretch.end), (10 * MS, 3010 * MS));
-        let culprits = stretch.culprits(100 * MS);
+        let period = period([(1, 10, 1010), (1, 1010, 2010), (1, 2010, 3010)]);
+        assert_eq!((period.start, period.end), (10 * MS, 3010 * MS));
+        let culprits = period.culprits(100 * MS);
         assert_eq!(culprits.len(), 1);
         assert_eq!((culprits[0].polls, culprits[0].busy), (3, 3000 * MS));
     }
 
     #[test]
     fn ten_requests_of_one_turn_are_ten_culprits_and_the_others_wait() {
-        let mut stretch = stretch((0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)));
-        assert_eq!(stretch.end - stretch.start, 150 * MS);
-        stretch.note_open(12);
-        stretch.note_open(11);
-        let culprits = stretch.culprits(100 * MS);
-        assert_eq!((culprits.len(), stretch.waiting(&culprits)), (10, 2));
+        let mut period = period((0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)));
+        assert_eq!(period.end - period.start, 150 * MS);
+        period.note_open(12);
+        period.note_open(11);
+        let culprits = period.culprits(100 * MS);
+        assert_eq!((culprits.len(), period.waiting(&culprits)), (10, 2));
     }
 
     #[test]
     fn polls_of_one_request_between_others_are_counted_together_the_longest_first() {
         let culprits =
-            stretch([(1, 0, 20), (2, 20, 80), (1, 80, 90), (3, 90, 90)]).culprits(100 * MS);
+            period([(1, 0, 20), (2, 20, 80), (1, 80, 90), (3, 90, 90)]).culprits(100 * MS);
         let seen: Vec<_> = culprits
             .iter()
             .map(|c| (c.request, c.polls, c.busy / MS))
@@ -263,7 +263,7 @@ mod tests {
     fn a_culprit_is_found_among_more_requests_than_are_kept_apart() {
         let before = (0..200).map(|k| (k, 100, 100));
         let after = (200..400).map(|k| (k, 300, 300));
-        let culprits = stretch(before.chain([(777, 100, 300)]).chain(after)).culprits(100 * MS);
+        let culprits = period(before.chain([(777, 100, 300)]).chain(after)).culprits(100 * MS);
         assert_eq!(culprits.len(), 1, "{culprits:?}");
         assert_eq!(culprits[0].request, 777);
     }
@@ -271,28 +271,28 @@ mod tests {
     #[test]
     fn many_small_requests_of_one_route_are_one_culprit() {
         let culprits =
-            stretch((0..200).map(|k| (k + 1, 100 + 2 * k, 102 + 2 * k))).culprits(100 * MS);
+            period((0..200).map(|k| (k + 1, 100 + 2 * k, 102 + 2 * k))).culprits(100 * MS);
         assert_eq!(culprits.len(), 1, "{culprits:?}");
         assert_eq!((culprits[0].polls, culprits[0].busy), (200, 400 * MS));
     }
 
     #[test]
     fn a_culprit_has_its_lane_unless_it_has_none_or_is_several() {
-        let alone = stretch([(request_of_lane(7), 0, 90), (7, 90, 150)]).culprits(100 * MS);
+        let alone = period([(request_of_lane(7), 0, 90), (7, 90, 150)]).culprits(100 * MS);
         let lanes: Vec<_> = alone.iter().map(Entry::lane).collect();
         assert_eq!(lanes, [Some(7), None]);
         let many = (0..200).map(|k| (request_of_lane(k + 1), 2 * k, 2 * k + 2));
-        let many = stretch(many).culprits(100 * MS);
+        let many = period(many).culprits(100 * MS);
         assert_eq!((many.len(), many[0].lane()), (1, None));
     }
 
     #[test]
-    fn stretches_that_are_taken_in_count_from_its_start_and_none_twice() {
+    fn periods_that_are_taken_in_count_from_its_start_and_none_twice() {
         let mut gap = BusyPeriod::default();
         gap.begin(100 * MS);
-        gap.take_in(&stretch([(1, 90, 120), (2, 120, 130)]));
+        gap.take_in(&period([(1, 90, 120), (2, 120, 130)]));
         // By the clock's last tick it began before the one before was over.
-        gap.take_in(&stretch([(1, 127, 160)]));
+        gap.take_in(&period([(1, 127, 160)]));
         gap.take_in(&BusyPeriod::between(160 * MS, 190 * MS));
         assert_eq!((gap.start, gap.end), (100 * MS, 190 * MS));
         let culprits = gap.culprits(100 * MS);
@@ -304,12 +304,12 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_many_stretches_beyond_those_kept_apart_are_summed_up_by_route() {
+    fn requests_of_many_periods_beyond_those_kept_apart_are_summed_up_by_route() {
         let mut gap = BusyPeriod::default();
         gap.begin(0);
         for turn in 0..100 {
             let first = 100 * turn;
-            gap.take_in(&stretch(
+            gap.take_in(&period(
                 (0..50).map(|k| (first + k + 1, first + 2 * k, first + 2 * k + 2)),
             ));
         }
@@ -321,11 +321,11 @@ mod tests {
 
     #[test]
     fn nobody_is_blamed_for_what_was_not_watched() {
-        let mut kicked = stretch([(1, 100, 112)]);
+        let mut kicked = period([(1, 100, 112)]);
         kicked.end = 412 * MS;
         assert_eq!(kicked.culprits(100 * MS), []);
         // A hold by itself, whatever came after it.
-        let mut blocked = stretch([(1, 100, 212)]);
+        let mut blocked = period([(1, 100, 212)]);
         blocked.end = 612 * MS;
         assert_eq!(blocked.culprits(100 * MS).len(), 1);
     }

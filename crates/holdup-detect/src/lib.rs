@@ -15,15 +15,40 @@
 //! symbol table that takes half a second to read delays its own work alone. A thread that panics is started
 //! again, and [`Detector::health`] shows it.
 //!
+//! ```
+//! use std::time::Duration;
+//!
+//! use holdup_detect::{Detector, Request, Route};
+//! use holdup_model::Part;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let detector = Detector::new();
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+//! tokio::task::LocalSet::new().block_on(&runtime, async {
+//!     let worker = detector.worker(|task| drop(tokio::task::spawn_local(task)));
+//!     let (method, pattern) = ("GET", "/report".to_owned());
+//!     let route = worker.route_number(Route { method, pattern });
+//!
+//!     let request = Request::open(&worker, route, |_with_query| ("/report", None));
+//!     let poll = request.enter(Part::Future);
+//!     std::thread::sleep(Duration::from_millis(150));
+//!     drop(poll);
+//! });
+//! let holds = detector.failing().holds;
+//! assert_eq!(holds[0].culprits[0].route, "/report");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The modules, each built on those before it:
 //!
-//! - [`clock`], [`system`]: the time, replaceable; what the system reports of threads.
-//! - [`cell`], [`busy_period`], [`gap`], [`run_queue`], [`routes`], [`socket_beat`], [`worker_state`]: what a
+//! - `clock`, `system`: the time, replaceable; what the system reports of threads.
+//! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
 //!   worker shows to others.
-//! - [`record`], [`samples`], [`lasting`], [`memory`], [`lanes`], [`subscription`], [`oversleep`],
-//!   [`settings`], [`threads`]: what becomes of it, gathered in [`shared`].
-//! - [`worker`], [`places`], [`request`], [`tasks`]: the worker's side. [`observe`], [`collector`]: the side of the others.
-//! - [`outlets`], [`sink`]: from the collector to the other threads. [`start`] starts them all.
+//! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
+//!   `settings`, `threads`: what becomes of it, gathered in `shared`.
+//! - `worker`, `places`, `request`, `tasks`: the worker's side. `observe`, `collector`: the side of the others.
+//! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 
 #![forbid(unsafe_code)]
 

@@ -151,7 +151,7 @@ impl Lateness {
         self.begin(oversleeps, now, now.saturating_add(pause));
     }
 
-    /// How long it takes from now on, up to the next note, tells nothing.
+    /// How long it takes from now on, up to the next note, does not count.
     pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
         self.stage = None;
         oversleeps.since.store(0, Ordering::Release);

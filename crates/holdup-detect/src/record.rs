@@ -27,7 +27,7 @@ pub(crate) struct HoldRecord {
     pub(crate) ongoing: bool,
 }
 
-/// What tells holds apart.
+/// What identifies a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct HoldId {
     pub(crate) worker: usize,
@@ -82,7 +82,7 @@ impl Recorded {
     }
 
     /// The hold when the process was stopped for up to so long in it, and when the collector, which counts
-    /// where the system does not tell, was kept from running for so long; `None` when without that it is
+    /// where the system does not report it, was kept from running for so long; `None` when without that it is
     /// below the threshold.
     pub(crate) fn without(
         mut self,

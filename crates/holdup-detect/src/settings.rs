@@ -1,4 +1,4 @@
-//! What a watch can be told.
+//! The settings of a watch.
 
 use std::fmt;
 use std::sync::Arc;

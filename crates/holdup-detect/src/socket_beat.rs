@@ -1,11 +1,11 @@
 //! The second heartbeat, as others see it: a byte that comes to the worker through a socket.
 //!
-//! The first one is a task that is woken, so it tells only that the loop turns. tokio's loop looks at
+//! The first one is a task that is woken, so it shows only that the loop turns. tokio's loop looks at
 //! its sockets and timers when nothing is ready to run, and otherwise once in 61 polls. A task that
 //! wakes itself after each piece of its work is always ready: with pieces of 30 ms nobody's request
 //! is read for one or two seconds, though the loop turns after each piece.
 //!
-//! A timer would tell it too, but a pending one changes how a test's paused time advances.
+//! A timer would show it too, but a pending one changes how a test's paused time advances.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub(crate) struct SocketBeat {
     asked: AtomicU64,
     /// When the loop came by that byte; 0 when it has not yet.
     looked: AtomicU64,
-    /// The thread's time in the run queue when the byte was sent; [`UNKNOWN`] where nobody tells.
+    /// The thread's time in the run queue when the byte was sent; [`UNKNOWN`] where it is not known.
     run_delay: AtomicU64,
     /// What the worker did since, as of its latest turn or an earlier one.
     gap: Mutex<Gap>,

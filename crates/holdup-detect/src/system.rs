@@ -1,4 +1,4 @@
-//! What the operating system tells: the time, and a thread's time on the CPU and in the queue.
+//! What the operating system reports: the time, and a thread's time on the CPU and in the queue.
 
 /// Nanoseconds of the monotonic clock.
 #[cfg(target_os = "linux")]

@@ -20,8 +20,8 @@
 //! # }
 //! ```
 //!
-//! When a worker has been held for 100 ms, a thread outside says so, and once more when it is over (as
-//! [`tracing`] warnings with the target `holdup`). While it lasts it is said again after 1, 10 and 60
+//! When a worker has been held for 100 ms, a thread outside logs it, and once more when it is over: as
+//! `tracing` warnings with the target `holdup`. While it lasts it is logged again after 1, 10 and 60
 //! seconds and then every minute:
 //!
 //! ```text
@@ -29,8 +29,13 @@
 //! WARN holdup: GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (3.39 s of it computing), 4 other requests open
 //! ```
 //!
-//! [`Watch::held_now`] tells the same to your code, [`Watch::holds`] what is over. On Linux the first
-//! line also says what the thread is doing ([`Activity`]), such as `sleeping`.
+//! Of one route three holds are logged at once and then one a second. The others are counted: `…and 31 more
+//! holds by GET /report in the last 10 s`. [`Watch::log_level`] changes the level or turns the log off, and
+//! [`Watch::allow`] leaves out a route that may take longer.
+//!
+//! Your code gets the same from [`Watch::held_now`] while it lasts, from [`Watch::holds`] when it is over,
+//! from [`Watch::on_hold`] by a callback, and from [`Watch::subscribe`] event by event. On Linux the first
+//! line also has what the thread is doing ([`Activity`]), such as `sleeping`.
 //!
 //! # In a test
 //!
@@ -57,7 +62,7 @@
 //!
 //! # How to read a warning
 //!
-//! A **hold** is a stretch in which a worker never got back to its other work. Five polls of one
+//! A **hold** is a period in which a worker never got back to its other work. Five polls of one
 //! second back to back are one hold of five seconds, and ten requests that burn 15 ms each in one
 //! turn of the loop are one hold of 150 ms with ten culprits.
 //!
@@ -91,7 +96,7 @@
 //! and the line follows in a second one: `worker 2, held by GET /report, is at app::render (…)`.
 //!
 //! A hold may be in a library that the app mounts, such as `actix_files` on a slow disk. Then the
-//! library's function is named ([`Line::library`]), and the route tells where it is mounted.
+//! library's function is named ([`Line::library`]), and the route shows where it is mounted.
 //!
 //! A worker that waits for a lock may wait for another worker. When just one other held worker is further
 //! on in the very function that takes the lock, the warning adds: `the lock is perhaps held by GET /report
@@ -156,8 +161,14 @@
 //! Two looks at the clock for each poll, and four wake-ups in a threshold, forty a second, for the
 //! thread and for each worker. A worker that is at work at such a time is also sent a byte, through a
 //! pair of sockets that it has for that: three file descriptors. A worker never waits for a lock and
-//! writes no log lines. It allocates once for a streamed body, and for a path that it has not seen
-//! lately. The `metrics` figures are told by the thread.
+//! writes no log lines. It allocates once for a streamed body, and for a path that it has not met
+//! lately.
+//!
+//! A watch has up to five threads: one looks at the workers, and one each writes the log, updates the
+//! figures of the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up names of functions (with
+//! the feature `stacks`). A log that blocks or panics so delays or loses its own lines and nothing else.
+//! [`Watch::health`] shows how the threads are. Where the system has no room for them, the app is served all
+//! the same, and one warning is logged.
 //!
 //! For a handler that does nothing, which is the worst case, `cargo bench --bench cost` measured 4 %
 //! less throughput: two tenths of a microsecond a request.

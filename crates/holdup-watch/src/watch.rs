@@ -9,7 +9,7 @@ use holdup_model::{Hold, WorkerStatus};
 /// The shortest threshold.
 const LEAST_THRESHOLD: Duration = Duration::from_millis(10);
 
-/// Middleware that records which route holds which worker. See the [crate](crate) for how to use it.
+/// Middleware that records which route holds which worker. See the [crate] for how to use it.
 ///
 /// Cheap to clone; clones share what they record and their settings. So settings come first, chained to
 /// [`new`](Self::new):

@@ -1,9 +1,9 @@
-//! What kind of thing a thread is doing, as the kernel tells it without asking the thread.
+//! What kind of thing a thread is doing, as the kernel reports it without asking the thread.
 
 #[cfg(any(target_os = "linux", test))]
 use holdup_model::Activity;
 
-/// What a thread of this process is doing; `None` where the system does not tell.
+/// What a thread of this process is doing; `None` where the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn of(thread: Option<u32>) -> Option<Activity> {
     let folder = format!("/proc/self/task/{}", thread?);
@@ -125,7 +125,7 @@ fn activity(state: char, call: Option<Call>, target: impl Fn(u64) -> Option<Stri
     describe(state, call, known, target)
 }
 
-/// `target` tells what a file descriptor stands for.
+/// `target` finds what a file descriptor stands for.
 #[cfg(any(target_os = "linux", test))]
 fn describe(
     state: char,

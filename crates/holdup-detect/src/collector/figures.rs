@@ -1,13 +1,13 @@
-//! What the metrics are told, and how often.
+//! When the metrics' figures are sent on their way.
 
 use std::time::Duration;
 
 use crate::outlets::Figure;
 
-/// Polls alone are told no more often than this: a thread has to wake for it.
+/// A new number of polls alone is sent no more often than this, because a thread wakes up for it.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What they were told.
+/// The figures that were sent last.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     at: Duration,
@@ -17,7 +17,7 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// What to tell them now, if anything.
+    /// The figures, if they are to be sent now.
     pub(super) fn update(
         &mut self,
         polls: u64,
@@ -48,17 +48,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn polls_are_told_four_times_a_second_workers_at_once_and_nothing_when_nothing_happens() {
+    fn polls_are_sent_four_times_a_second_workers_at_once_and_nothing_when_nothing_happens() {
         let mut figures = Figures::default();
-        let mut told = Vec::new();
+        let mut sent = Vec::new();
         for look in 0..60 {
             // Polls in the first second, and a worker that is held at its end.
             let (polls, held) = (look.min(40), usize::from((38..50).contains(&look)));
             let now = Duration::from_millis(25 * look);
             if figures.update(polls, held, 1, now).is_some() {
-                told.push(look);
+                sent.push(look);
             }
         }
-        assert_eq!(told, [0, 10, 20, 30, 38, 48, 50]);
+        assert_eq!(sent, [0, 10, 20, 30, 38, 48, 50]);
     }
 }

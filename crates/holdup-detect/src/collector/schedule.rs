@@ -1,5 +1,5 @@
-//! When the hold that a worker is in is announced, and again, and when stacks of it are taken. Pure: it is
-//! told how long the hold has lasted.
+//! When the hold that a worker is in is announced, and again, and when stacks of it are taken. Pure: how
+//! long the hold has lasted is given.
 
 use std::sync::Arc;
 use std::time::Duration;

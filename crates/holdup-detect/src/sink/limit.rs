@@ -1,5 +1,5 @@
 //! How many holds of one route are logged: a few at once, then one a second; the others are counted. Pure:
-//! it is told the time.
+//! the time is given.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

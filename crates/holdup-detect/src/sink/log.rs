@@ -41,7 +41,7 @@ pub(crate) struct Log {
     limit: Limit,
 }
 
-/// A log line about holds, at the level that the watch was told.
+/// A log line about holds, at the level that the watch is set to.
 macro_rules! line {
     ($level:expr, $($line:tt)+) => {
         match $level {

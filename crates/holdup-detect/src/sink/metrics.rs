@@ -28,8 +28,8 @@ impl Default for Figures {
         describe_histogram!(HOLD_DURATION, Unit::Seconds, seconds);
         describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
         describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
-        let pieces = "Pieces of watched work: calls and polls";
-        describe_counter!(POLLS, Unit::Count, pieces);
+        let polls = "Calls and polls that were watched";
+        describe_counter!(POLLS, Unit::Count, polls);
         let holding = "Polls of the requests that held a worker, in their holds";
         describe_counter!(HOLDING_POLLS, Unit::Count, holding);
         Self { polls: 0 }

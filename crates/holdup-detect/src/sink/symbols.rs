@@ -8,7 +8,7 @@ use crate::outlets::{Inlet, LogEntry, Outlet};
 use crate::stack::{self, StackSample};
 use crate::system;
 
-/// A little longer than line tables are kept that nobody needs.
+/// A little longer than unused line tables are kept.
 const REST: Duration = Duration::from_secs(11);
 
 /// Gets ready to take stacks, and then looks up their names, until the watch is gone.

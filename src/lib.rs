@@ -1,25 +1,25 @@
 //! Why aren't my requests running in parallel, and what is holding them up?
 //!
-//! This is the service behind `holdup serve`. Four handlers stream the same countdown and differ only in
-//! how they wait. With two terminals you see which of them block everybody else.
+//! This is the lab behind `holdup serve`. Four handlers stream the same countdown and differ only in how
+//! they wait. Two terminals are enough to find out which of them blocks all other requests.
 //!
 //! Read it in this order:
 //!
 //! | module | what it is for |
 //! |---|---|
 //! | [`handlers`] | the lesson: a blocking handler and its three cures, side by side |
-//! | [`countdown`] | what the four share: the query, the ticks on schedule, the formats |
-//! | [`routes`] | every path, and what answers it |
+//! | [`countdown`] | what the four handlers share: the query, the schedule of ticks, the formats |
+//! | [`routes`] | each path, and what answers it |
 //! | [`serve`] | the server: bind, run, stop |
-//! | [`streams`] | the streams in flight: counted, bounded, logged |
+//! | [`streams`] | counts, bounds and logs the streams that are open |
 //! | [`limits`] | how many streams and connections the limit on open files allows |
-//! | [`problem`] | errors as clients see them |
+//! | [`problem`] | errors that a client can read |
 //! | [`lesson`] | the lines in which each handler differs, from its source |
 //! | [`experiment`] | what the lab adds to its console: its buttons, and "Is it the browser?" |
 //!
-//! The command line is the program's own: `main`, `cli`, `commands` and `logs`. What watches the workers,
-//! shows the page and probes other servers are crates of their own, in `crates/`: `holdup-watch`,
-//! `holdup-console` and `holdup-probe`.
+//! The command line is in the program's own modules: `main`, `cli`, `commands` and `logs`. The crates in
+//! `crates/` do the rest: `holdup-watch` watches the workers, `holdup-console` serves the live page, and
+//! `holdup-probe` probes other servers.
 
 #![forbid(unsafe_code)]
 

@@ -50,32 +50,32 @@ const COUNTDOWN = 'from=2&period=600ms';
 /** The events decide; time only gives up. */
 const PATIENCE = 30_000;
 
-const kept = 'This is the browser: the first answer might have been kept and served both.';
-const odd = 'No browser should do this. Is there a proxy?';
-const nothing = 'No answer to share: nothing to wait for.';
+const kept = 'The browser is the cause: it hoped to use the first answer for both.';
+const odd = 'No browser should hold these back. Look for a proxy between the browser and the lab.';
+const nothing = 'The two cannot share an answer, so the browser does not wait.';
 const [whole, stream] = ['coroutine?deliver=whole', 'coroutine?deliver=stream'];
 /** @type {Experiment[]} */
 const experiments = [
   {
     name: 'same-whole',
     title: 'The same URL twice',
-    about: 'The answer comes whole, at its end.',
+    about: 'Each answer is sent as a whole, when the countdown is over.',
     path: whole,
     held: kept,
-    free: 'This browser does not wait.',
+    free: 'This browser does not hold back the second request.',
   },
   {
     name: 'same-stream',
-    title: 'The same, streamed',
-    about: 'The answer’s headers come at once.',
+    title: 'The same URL, streamed',
+    about: 'The headers of each answer are sent at once.',
     path: stream,
     held: kept,
-    free: 'It was sent as soon as the first answer’s headers had come.',
+    free: 'The browser sent the second request when the headers of the first answer arrived.',
   },
   {
     name: 'unique',
     title: 'Unique URLs',
-    about: 'x=…-1 and x=…-2, else the same.',
+    about: 'The URLs end in x=…-1 and x=…-2.',
     path: whole,
     unique: true,
     held: odd,
@@ -83,8 +83,8 @@ const experiments = [
   },
   {
     name: 'no-store',
-    title: 'The same, no-store',
-    about: 'The page wants nothing kept.',
+    title: 'The same URL, no-store',
+    about: 'The page asks the browser to keep no answer.',
     path: whole,
     cache: 'no-store',
     held: odd,
@@ -92,16 +92,16 @@ const experiments = [
   },
   {
     name: 'blocking',
-    title: 'Unique, blocking',
-    about: 'No browser holds these back. The server might.',
+    title: 'Unique URLs, blocking',
+    about: 'No browser holds these back, but the server may.',
     path: 'blocking?deliver=whole',
     unique: true,
-    free: 'Another worker had time for it.',
+    free: 'Another worker was free for the second request.',
   },
   {
     name: 'eight',
     title: 'Eight streams',
-    about: 'Unique URLs: how many connections are there?',
+    about: 'Unique URLs: how many connections does the browser open?',
     path: stream,
     unique: true,
     n: 8,
@@ -159,8 +159,8 @@ async function runOne(e) {
     if (!response.ok) throw new Error();
   });
   draw(e, run);
-  const timer = setTimeout(end, PATIENCE, 'The server’s events did not come.');
-  Promise.all(fetches).catch(() => end('A request failed.'));
+  const timer = setTimeout(end, PATIENCE, 'The console did not report both requests in time. Run it again.');
+  Promise.all(fetches).catch(() => end('A request failed. Make sure that the lab still runs, and run it again.'));
   const failure = await ended;
   clearTimeout(timer);
   abort.abort();
@@ -222,16 +222,16 @@ function outcomeOfTwo({ name, held = '', free = '' }, run) {
   const late = second.opened_ms - first.opened_ms;
   const after = humanDuration(late);
   if (second.opened_ms < Number(first.ended_ms)) {
-    const sentence = `Not held back: the server read the second after ${after}.`;
+    const sentence = `Not held back: the server read the second request ${after} after the first.`;
     return ['free', '✓ not held back', sentence, free];
   }
   // It waited at a held worker: the browser had sent it.
   if (name === 'blocking' || Number(second.waited_ms) > late / 2) {
-    const sentence = `One after the other: the server. It read the second after ${after}.`;
-    const more = 'Both were sent at once, but the worker was held.';
+    const sentence = `The server is the cause: it read the second request ${after} after the first.`;
+    const more = 'The browser sent both at once, but the worker was blocked.';
     return ['serialized', '✕ one by one', sentence, more];
   }
-  return ['held', '◑ held back', `Held back until the first had ended: ${after}.`, held];
+  return ['held', '◑ held back', `Held back: the second request was sent when the first had ended, ${after} later.`, held];
 }
 
 /**
@@ -245,13 +245,13 @@ function outcomeOfMany({ card }, run) {
     lanes.filter((lane) => lane.opened_ms <= t && Number(lane.ended_ms) > t).length;
   const most = Math.max(...lanes.map((lane) => openAt(lane.opened_ms)));
   setData(card.node, 'at-once', most);
-  if (most === lanes.length) return ['free', '✓ all at once', `All ${most} at once.`, ''];
+  if (most === lanes.length) return ['free', '✓ all at once', `All ${most} requests ran at once.`, ''];
   const waited = humanDuration(lanes[most].opened_ms - run.asked[0]);
   return [
     'held',
     `◑ ${most} at a time`,
-    `${most} at a time; the ${most + 1}th waited ${waited}.`,
-    'This is the browser: the others waited for a free connection.',
+    `${most} requests ran at a time. The next one waited ${waited}.`,
+    'The browser is the cause: the others waited for a free connection.',
   ];
 }
 

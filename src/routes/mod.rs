@@ -74,11 +74,11 @@ async fn index(request: HttpRequest) -> HttpResponse {
     };
     let accept = Accept::parse(&request).unwrap_or(Accept(Vec::new()));
     let (content_type, text, live) = if accept.iter().any(html) {
-        let live = |url| format!("<p>See it live on <a href=\"{url}\">the console</a>.\n");
+        let live = |url| format!("<p>Watch it live on <a href=\"{url}\">the console</a>.\n");
         let text = include_str!("index.html");
         ("text/html; charset=utf-8", text, console.map(live))
     } else {
-        let live = |url| format!("\nSee it live, in a browser: {url}\n");
+        let live = |url| format!("\nWatch it live, in a browser: {url}\n");
         let text = include_str!("usage.txt");
         ("text/plain; charset=utf-8", text, console.map(live))
     };

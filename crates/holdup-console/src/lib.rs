@@ -1,5 +1,5 @@
-//! The console: a live page for a watched app, on a listener and a thread of its own, so that it
-//! answers while every worker of the app is blocked.
+//! A live page for a watched app: which request blocks which worker right now? It has a listener and a
+//! thread of its own, so it answers while every worker of the app is blocked.
 //!
 #![cfg_attr(feature = "probe", doc = "```no_run")]
 #![cfg_attr(not(feature = "probe"), doc = "```ignore")]
@@ -26,31 +26,31 @@
 //!
 //! | path | what it is |
 //! |---|---|
-//! | `/` | the page: requests as lanes against time, a strip for each worker, probes of the app |
-//! | `/events` | all of that as server-sent events: a snapshot, then what changes |
+//! | `/` | the page: a lane for each request, a strip for each worker, and buttons that probe the app |
+//! | `/events` | the page's data as server-sent events: a snapshot, then each change |
 //! | `/state` | the snapshot alone, as JSON |
 //! | `/trace.json` | the last minute as a trace for [Perfetto](https://ui.perfetto.dev) |
 //! | `/metrics` | figures for Prometheus |
-//! | `/healthz` | `ok`, or 503 when a thread of the watch does not run: see [below](#health) |
-//! | `POST /probe` | probes one of the routes that the developer named; `DELETE` stops it |
+//! | `/healthz` | `ok` while the watch's own threads run, and otherwise 503: see [below](#health) |
+//! | `POST /probe` | probes the route of one of the buttons; `DELETE` stops it |
 //!
 //! # Features
 //!
-//! - `probe` (off by default): `Builder::button`, for buttons that probe routes of the app. It brings an
-//!   HTTP client with TLS, `holdup-probe`. Without it the page only watches, and there is no `/probe`.
+//! - `probe` (off by default) adds `Builder::button`, for buttons that probe routes of the app, and the path
+//!   `/probe`. It brings the prober (`holdup-probe`) with its HTTP client and TLS.
 //!
 //! # More on the page
 //!
-//! A [`Section`] adds HTML and a script of the app's own to the page, and [`Builder::intro`] shows what to
-//! try first. How much a console keeps and serves is bounded: [`Builder::lanes`] and the methods after it
-//! set the bounds.
+//! A [`Section`] adds HTML and a script of the app's own to the page. [`Builder::intro`] sets what the page
+//! shows before there are requests. A console keeps and serves a bounded amount: [`Builder::lanes`] and the
+//! methods after it set the bounds.
 //!
 //! # Health
 //!
-//! `/healthz` answers `ok` while the threads of the watch run, whatever the app does: also while all of
-//! its workers are blocked. When one of them ended, or the system had no room for it, it answers 503 and
-//! lists them ([`Watch::health`](holdup_watch::Watch::health)): the app is served all the same, but something
-//! is not seen, not logged or not counted any more.
+//! `/healthz` answers `ok` while the watch's own threads run, even while all workers of the app are blocked.
+//! When one of these threads has ended, or the system had no room for it, `/healthz` answers 503 and lists
+//! them ([`Watch::health`](holdup_watch::Watch::health)). The app is served all the same, but the watch no
+//! longer observes, logs or counts everything.
 //!
 //! ```text
 //! [+]holdup-watch running
@@ -58,33 +58,36 @@
 //! healthz check failed
 //! ```
 //!
-//! So let it raise an alert, but do not have Kubernetes restart the app by it (`livenessProbe`). Whether the
-//! app itself is alive, only the app can answer.
+//! Use it for an alert, but not to restart the app (Kubernetes' `livenessProbe`): only the app can say
+//! whether the app is alive.
 //!
-//! # Who may look
+//! # Who can read it
 //!
-//! There is no password. On a loopback address only this machine reaches it. Elsewhere everybody
-//! who reaches the port sees routes, paths and client addresses; paths are without their query
+//! The console has no password. On a loopback address, only this machine reaches it. On any other address,
+//! everybody who reaches it can read routes, paths and client addresses. Paths come without their query
 //! unless [`Watch::record_query`](holdup_watch::Watch::record_query) includes it.
 //!
-//! Pages of other sites, open in the same browser, do not get in:
+//! Pages of other sites cannot read it, whatever address it listens on:
 //!
-//! - A site can have its own name lead to this machine (DNS rebinding). So a request is answered only
-//!   when its host is an IP address, `localhost`, a name that ends in `.localhost`, or one that
-//!   [`Builder::allow_host`] names; others get 403, and a request without a host gets 400.
-//! - A request that another site's page makes, as the browser reports it (`Sec-Fetch-Site`, `Origin`), gets
-//!   403, except for a link to `/`. The page could not read the answer, but it would take a reader's place.
-//! - Only the page itself can start a probe, one at a time, and of no other URL than the buttons'.
+//! - **Host names.** The console answers requests for an IP address, for `localhost`, for a name that ends
+//!   in `.localhost`, and for the names given to [`Builder::allow_host`]. Any other name gets 403, because
+//!   another site could make its own name point to this machine (DNS rebinding). A request without a host
+//!   gets 400.
+//! - **Requests from other sites.** If the browser says that another site made the request
+//!   (`Sec-Fetch-Site`, `Origin`), the console answers 403, except when it is a link to `/`. The other site
+//!   could not read the answer, but its requests would take the places of readers.
+//! - **Probes.** Only the console's own page can start one. One probe runs at a time, and only the URLs of
+//!   the buttons are probed.
 //!
 //! # What it costs
 //!
-//! While a console runs, requests are recorded as lanes; their chunks only while somebody looks.
-//! The newest hundred lanes are kept and sent, the others counted, and every reader gets the same
-//! bytes, so neither streams nor readers add up. A reader that stops reading costs its
-//! connection's buffers for half a minute.
+//! While a console runs, each request is recorded as a lane. Its chunks are recorded only while somebody
+//! reads the events. The newest hundred lanes are kept and sent; the others are counted. All readers get the
+//! same bytes, so the cost does not grow with the number of requests or readers. A reader that stops reading
+//! costs the buffers of its connection for half a minute; then it is cut off.
 //!
-//! On Linux, while a worker is held, the kernel's table of connections is read to find those that
-//! wait to be read. It takes up to a fifth of one core, on a thread of its own.
+//! On Linux, during a hold, the console reads the kernel's table of connections to find requests that the
+//! blocked worker has not read yet. This takes at most a fifth of one core, on a thread of its own.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -104,7 +104,7 @@ export const startBoard = () => {
     const paused = board.pausedAt === null;
     Object.assign(board, { pausedAt: paused ? viewNow() : null, redraw: true });
     $('pause').ariaPressed = `${paused}`;
-    setText($('pause'), paused ? 'Go on' : 'Pause');
+    setText($('pause'), paused ? 'Resume' : 'Pause');
     syncBoard();
   };
 };

@@ -45,7 +45,7 @@ export const setRunning = (card) => {
   running = card;
   for (const go of all('.run')) go.toggleAttribute('disabled', Boolean(card));
   for (const stop of all('.stop')) stop.hidden = stop !== card?.stop;
-  setText($('busy'), card ? `“${card.title}” is running: one at a time.` : '');
+  setText($('busy'), card ? `“${card.title}” is running. Only one runs at a time.` : '');
   // A button that goes away must not take the keyboard's place with it.
   if (card && focused === card.go) card.stop?.focus();
   if (before && focused === before.stop) before.go.focus();

@@ -5,10 +5,10 @@ import { isError, wordOf } from './model.js';
 
 /** @type {Record<string, string>} */
 const phases = {
-  'warm-up': 'one first, to warm up',
-  solo: 'alone, to know how long one takes',
-  unique: 'N at once, each with its own URL',
-  identical: 'N at once with one URL',
+  'warm-up': 'one request as a warm-up',
+  solo: 'one request alone, for the baseline',
+  unique: 'N requests at once, each with a URL of its own',
+  identical: 'N requests at once with the same URL',
 };
 /** @type {Record<string, string>} */
 export const badges = {

@@ -61,7 +61,7 @@ export const syncWorkers = () => {
 // The kernel does not know for which worker they wait.
 const unread = () => {
   const { waiting } = model.totals;
-  const whom = heldWorkers(model).length > 1 ? ' by this worker or another held one' : '';
+  const whom = heldWorkers(model).length > 1 ? ' by this worker or another one that is held' : '';
   return waiting && `${count(waiting, 'connection waits', 'connections wait')} to be read${whom}`;
 };
 
@@ -80,6 +80,6 @@ export const syncRest = () => {
   const hidden = count(totals.hidden, 'more open request is', 'more open requests are');
   setText($('hidden'), `${hidden} not drawn.`);
   setText($('version'), `holdup ${version}`);
-  setText($('how'), intro?.sentence ?? 'Send your app the same request twice, at once.');
+  setText($('how'), intro?.sentence ?? 'Send the same request to your app twice, at the same time.');
   setText($('curl'), intro?.commands.join('\n') ?? '');
 };

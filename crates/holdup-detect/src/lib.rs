@@ -1,8 +1,8 @@
-//! Which request blocks which worker, for how long, and since when: stall detection without a web framework.
+//! Which request blocks which worker, and for how long? This crate answers it without a web framework.
 //!
-//! A middleware holds a [`Detector`]. On each of its workers it asks for a [`Worker`], and for each request
-//! it opens a [`Request`], which it [enters](Request::enter) for as long as a call or a poll lasts. The rest
-//! goes on outside of the workers:
+//! A middleware has a [`Detector`]. On each worker, it asks the detector for a [`Worker`]. For each request,
+//! it opens a [`Request`], and [enters](Request::enter) it for each call and each poll. Everything else
+//! happens outside of the workers:
 //!
 //! ```text
 //! workers ── cells, queues ──▶ collector ──▶ bounded channels ──▶ log · metrics · callbacks · names of stacks
@@ -10,10 +10,10 @@
 //!                                        └─▶ subscriptions: what a console shows
 //! ```
 //!
-//! A worker writes atomics and bounded queues, and never waits. The collector drains, samples and asks for
-//! heartbeats; each of the others has a thread of its own. So a log that blocks, a callback that panics or a
-//! symbol table that takes half a second to read delays its own work alone. A thread that panics is started
-//! again, and [`Detector::health`] shows it.
+//! A worker writes atomics and bounded queues, and never waits. The collector drains the queues, takes
+//! samples and asks workers for heartbeats. The log, the metrics, the callbacks and the lookup of symbols have
+//! a thread each, so one that blocks or panics delays only its own work. A thread that panics is started
+//! again, and [`Detector::health`] shows that.
 //!
 //! ```
 //! use std::time::Duration;
@@ -40,7 +40,7 @@
 //! # }
 //! ```
 //!
-//! The modules, each built on those before it:
+//! The modules, each of which uses only those above it:
 //!
 //! - `clock`, `system`: the time, replaceable; what the system reports of threads.
 //! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a

@@ -1,15 +1,16 @@
-//! What holdup observes: requests as lanes on one clock, holds, and the words and JSON for both.
+//! What holdup observes: requests and holds, all on one clock, with their words and their JSON.
 //!
 //! Each fact has one type, from where it is recorded to where it is shown:
 //!
-//! - A request that a client sent is a [`Lane`]: when it was sent, when the answer began, when each
-//!   chunk arrived, when and how it ended. A [`Timeline`] is the lanes that were sent together.
-//! - What a watch inside of a server publishes is an [`Event`]. A period in which a worker was blocked is a
-//!   [`Hold`], with its [`Culprit`]s, its [`Line`]s and its [`Activity`].
-//! - A duration that a person reads is a [`HumanDuration`]. A time in JSON is a number of
+//! - A [`Lane`] is a request that a client sent: when it was sent, when the answer began, when each chunk
+//!   arrived, and when and how it ended. A [`Timeline`] is the lanes of requests that were sent together.
+//! - An [`Event`] is what a watch inside of a server publishes. A [`Hold`] is a period in which a worker was
+//!   blocked, with its [`Culprit`]s, its [`Line`]s and its [`Activity`].
+//! - A [`HumanDuration`] is a duration for people to read. A time in JSON is a number of
 //!   [milliseconds](millis), and its key ends in `_ms`.
 //!
-//! Every time is a [`Duration`] since one origin that the recorder chose; nothing here reads a clock.
+//! Every time is a [`Duration`] since an origin that the recorder chose. The crate does no I/O and reads no
+//! clock.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,15 +1,15 @@
 //! Sends several requests to a server at once, and judges how many of them ran at a time.
 //!
-//! [`probe`] measures any URL, in whatever language the server is written and behind any proxy. Which rounds of
-//! requests it sends is the plan of an [`experiment`](holdup_verdict::experiment): a warm-up, one request
-//! alone, `n` at once with unique URLs, and `n` at once with one URL.
+//! [`probe`] measures any URL: the server may be written in any language and stand behind any proxy. It
+//! sends the rounds of requests that an [`experiment`](holdup_verdict::experiment) plans: a warm-up, one
+//! request alone, `n` at once with unique URLs, and `n` at once with one URL.
 //!
-//! Each request's URL has a query of its own, unless `{}` in the URL, a header or the body says where
-//! requests differ. An answer without an end is measured with an [`End`].
+//! Each request's URL gets a query of its own. If the URL, a header or the body contains `{}`, each request
+//! gets a label of its own there instead. An [`End`] says when to count an answer as ended that has no end.
 //!
-//! Every request has a connection of its own, over HTTP/1.1, that is closed the moment the answer
-//! ends. Bodies are counted and hashed, not kept; heads, times and chunks are bounded, so a server
-//! that misbehaves costs the time-out and no more.
+//! Each request has a connection of its own, over HTTP/1.1, which is closed as soon as the answer ends. Bodies
+//! are counted and hashed, but not kept. Heads, times and chunks are bounded, so a server that misbehaves
+//! costs no more than the time-out.
 //!
 //! ```no_run
 //! use holdup_probe::{Request, Settings, Target, probe};
@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! It needs a tokio runtime with I/O and time, and one thread is enough.
+//! It needs a tokio runtime with I/O and time enabled; one thread is enough.
 
 #![forbid(unsafe_code)]
 

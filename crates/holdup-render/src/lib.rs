@@ -1,7 +1,8 @@
-//! Lanes as a picture: terminal [`text`](text()) and [`svg`](svg()).
+//! Draws requests against time, as [`text`](text()) for a terminal or as [`svg`](svg()).
 //!
-//! A lane a request, all on one axis of time: waiting for the first byte, the chunks as they
-//! arrived, the end. A server that takes one at a time shows as a staircase:
+//! Each request is a lane, and all lanes share one axis of time. A lane shows how long the request waited
+//! for the first byte, when each chunk arrived, and the end. A server that runs one request at a time makes
+//! a staircase:
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,9 +1,14 @@
-//! At which line of code a thread is: its stack, taken from outside while it goes on, and read elsewhere.
+//! At which line of code is that thread? This crate takes the stack of a thread from outside, and finds the
+//! functions and lines that it stands for.
 //!
-//! [`start`] gets ready, once for the process. A thread whose stack is to be taken calls [`prepare_thread`];
-//! then any other may [`take`] it, by a signal. What the stack's addresses stand for is found out by
-//! [`Stack::reading`], which may take half a second the first time, so it is best called on a thread that has
-//! nothing else to do. Nothing is logged here.
+//! 1. Call [`start`] once in the process.
+//! 2. Each thread whose stack is to be taken calls [`prepare_thread`].
+//! 3. Any other thread can then [`take`] its stack. A signal interrupts the thread for less than a
+//!    millisecond.
+//! 4. [`Stack::reading`] looks up the functions and lines. The first call may take half a second, so call it
+//!    on a thread that has nothing else to do.
+//!
+//! The crate writes no log; its errors say what is missing.
 //!
 //! ```
 //! # #[cfg(all(target_os = "linux", target_env = "gnu"))]

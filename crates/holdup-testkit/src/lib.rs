@@ -1,5 +1,4 @@
-//! What the tests of several of holdup's crates need: apps, servers, browsers and clients, each of a
-//! test's own.
+//! What the tests of holdup's crates share: apps, servers, browsers and clients. Each test starts its own.
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -1,13 +1,18 @@
-//! How many requests at a time: [`judge`] reads it from what was observed.
+//! How many of these requests ran at a time? [`judge`] decides it from when each of them ended.
 //!
-//! That requests overlap proves nothing: seen from a client, those that wait in line overlap too.
-//! Nor do early heads, since the bodies may still come one after the other. Two things together
-//! tell: **k**, n times the time one request takes alone over the time n took at once, and the
-//! **staircase** of the finish times. A server that takes three at a time finishes three requests
-//! after one solo time, three more after two, and so on. k alone understates that: four requests,
-//! three at a time, give k = 2; the steps say three, then one.
+//! Requests that overlap prove nothing: to a client, requests that wait in line overlap too. Early response
+//! heads prove nothing either, because the bodies may still come one after the other. Two measurements
+//! together decide:
 //!
-//! What the numbers do not settle is [`Kind::Inconclusive`], with the reason and what to do about
+//! - **k** is `n` times the time that one request takes alone, divided by the time that `n` requests took
+//!   at once. It is `n` if they ran at the same time, and 1 if they ran one at a time.
+//! - The **staircase** is how many requests finished in each step of one solo time. A server that runs three
+//!   at a time finishes three requests after one solo time, three more after two, and so on.
+//!
+//! k alone is too low when the last step is not full: four requests, three at a time, give k = 2. The steps
+//! are three and one.
+//!
+//! If the numbers do not decide, the verdict is [`Kind::Inconclusive`], with the reason and what to do about
 //! it, because a wrong verdict is worse than none.
 //!
 //! ```

@@ -167,7 +167,8 @@
 //! times per threshold, which is forty times a second. A worker that is busy at such a time is sent one byte
 //! through a pair of sockets of its own; each worker has three file descriptors for that. A worker never
 //! waits for a lock and never writes a log line. It allocates once for each streamed body, and once for a
-//! path that it has not met lately. //!
+//! path that it has not met lately.
+//!
 //! A watch has up to five threads. One looks at the workers. One each writes the log, records the figures of
 //! the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up the names of functions (with the
 //! feature `stacks`). A log that blocks or panics delays or loses its own lines and nothing else.

@@ -14,8 +14,8 @@
 
 use std::time::Duration;
 
+use super::asking::{Plan, Unique, is_well, shortest};
 use super::findings::Findings;
-use super::plan::{Plan, Unique, is_well, shortest};
 use super::policy::LONG_SOLO;
 use super::round::{Ask, Round, RoundKind};
 use crate::confirm::LONGEST_PAUSE;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::asking::Plan;
 use super::findings::Findings;
-use super::plan::Plan;
 use super::round::RoundKind;
 use crate::left_behind::{LeftBehind, Rested, judge_left_behind};
 use crate::verdict::Verdict;

@@ -64,6 +64,8 @@
 //! 3. one line in the plan where it is its turn, behind a switch in the [`Policy`];
 //! 4. a simulated server in `tests/experiment.rs` that it finds, and one that it must not be wrong about.
 
+mod asking;
+mod desk;
 mod early;
 mod findings;
 mod left_behind;
@@ -72,12 +74,13 @@ mod policy;
 mod round;
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use holdup_model::Lane;
+
+use desk::Desk;
 
 pub use findings::Findings;
 pub use policy::{LONG_SOLO, Policy};
@@ -110,13 +113,13 @@ impl Experiment {
     /// An experiment of which nothing has been asked yet.
     pub fn new(policy: Policy) -> Self {
         let desk = Desk::default();
-        let mut plan = Box::pin(plan::run(desk.clone(), policy));
-        let step = desk.step(plan.as_mut());
-        Self {
-            step: step.unwrap_or_else(|| Step::Done(Box::new(Findings::of(Vec::new())))),
-            plan,
+        let mut experiment = Self {
+            step: Step::Done(Box::new(Findings::of(Vec::new()))),
+            plan: Box::pin(plan::run(desk.clone(), policy)),
             desk,
-        }
+        };
+        experiment.go_on();
+        experiment
     }
 
     /// What to do next: the same until it has been [fed](Experiment::feed).
@@ -130,45 +133,22 @@ impl Experiment {
     /// nothing.
     pub fn feed(&mut self, lanes: Vec<Lane>) {
         if let Step::Ask(_) = self.step {
-            self.desk.lock().answered = Some(lanes);
-            if let Some(step) = self.desk.step(self.plan.as_mut()) {
-                self.step = step;
+            self.desk.answer(lanes);
+            self.go_on();
+        }
+    }
+
+    /// Lets the plan go on until it wants a round asked, or ends.
+    fn go_on(&mut self) {
+        // The plan waits for nothing that would wake it: only for what it is fed.
+        let plan = self.plan.as_mut();
+        match plan.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(findings) => self.step = Step::Done(Box::new(findings)),
+            Poll::Pending => {
+                if let Some(round) = self.desk.wanted() {
+                    self.step = Step::Ask(round);
+                }
             }
         }
-    }
-}
-
-/// Where the plan leaves the round that it wants asked, and finds what came of it.
-#[derive(Debug, Clone, Default)]
-struct Desk(Arc<Mutex<Papers>>);
-
-#[derive(Debug, Default)]
-struct Papers {
-    wanted: Option<Round>,
-    answered: Option<Vec<Lane>>,
-}
-
-impl Desk {
-    /// Lets the plan go on until it wants a round, or ends.
-    fn step(&self, plan: Pin<&mut (impl Future<Output = Findings> + ?Sized)>) -> Option<Step> {
-        // The plan waits for nothing that would wake it: only for what it is fed.
-        match plan.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(findings) => Some(Step::Done(Box::new(findings))),
-            Poll::Pending => self.lock().wanted.take().map(Step::Ask),
-        }
-    }
-
-    /// Has a round asked. This is all that a plan awaits.
-    async fn ask(&self, round: Round) -> Vec<Lane> {
-        self.lock().wanted = Some(round);
-        poll_fn(|_| match self.lock().answered.take() {
-            Some(lanes) => Poll::Ready(lanes),
-            None => Poll::Pending,
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Papers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

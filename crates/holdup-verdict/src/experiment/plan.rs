@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Desk;
+use super::asking::{Plan, Unique, is_long, is_well, shortest};
+use super::desk::Desk;
 use super::early::Beside;
 use super::findings::Findings;
-use super::policy::{LONG_SOLO, Policy};
-use super::round::{Ask, Round, RoundKind};
+use super::policy::Policy;
 use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
 use crate::judge::judge;
 use crate::left_behind::LeftBehind;
 use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
-use holdup_model::{Lane, Timeline};
+use holdup_model::Lane;
 
 /// How often identical URLs are compared again if they seem to wait. Two connections meet on one of
 /// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
@@ -58,36 +58,6 @@ fn may_be_noise(verdict: &Verdict) -> bool {
         )
     );
     verdict.kind == Kind::Inconclusive && !certain
-}
-
-/// Whether a request was answered, and not with an error.
-pub(super) fn is_well(lane: &Lane) -> bool {
-    lane.finished_at().is_some() && lane.status() < Some(400)
-}
-
-/// Whether it was answered well and took so long that one measurement of it is enough.
-pub(super) fn is_long(lane: &Lane) -> bool {
-    is_well(lane) && lane.duration() > Some(LONG_SOLO)
-}
-
-/// A round of unique URLs. Their names are numbers, one after the other.
-#[derive(Debug)]
-pub(super) struct Unique {
-    /// The number of the first.
-    pub(super) first: usize,
-    pub(super) timeline: Timeline,
-}
-
-/// How far the plan has come.
-pub(super) struct Plan {
-    desk: Desk,
-    pub(super) policy: Policy,
-    /// How many names there are with each prefix.
-    names: BTreeMap<&'static str, usize>,
-    /// A pause that is due before the next round.
-    pause: Duration,
-    /// The bound of the last round that had one of its own.
-    timeout: Duration,
 }
 
 impl Plan {
@@ -229,144 +199,4 @@ impl Plan {
         }
         found
     }
-
-    /// The first request of all.
-    pub(super) async fn warm_up(&mut self) -> Lane {
-        let name = match self.number("warm") {
-            0 => "warm".to_owned(),
-            again => format!("warm{again}"),
-        };
-        self.one(RoundKind::WarmUp, name, Duration::ZERO, None)
-            .await
-    }
-
-    /// One request alone, twice unless it takes long, or fails.
-    async fn solos(&mut self) -> Vec<Lane> {
-        let mut alone = vec![self.solo(None).await];
-        let first = alone[0].duration();
-        if first.is_some_and(|took| took <= LONG_SOLO)
-            || self.policy.despite_errors && first.is_none()
-        {
-            alone.push(self.solo(first).await);
-        }
-        alone
-    }
-
-    /// One request alone.
-    pub(super) async fn solo(&mut self, known: Option<Duration>) -> Lane {
-        let asks = vec![Ask::now(self.name("solo"))];
-        let round = self.round(RoundKind::Solo, asks, known);
-        self.ask(round).await.remove(0)
-    }
-
-    /// All at once, each with a URL of its own, which no other round has.
-    pub(super) async fn unique(&mut self, pause: Duration, solo: Option<Duration>) -> Unique {
-        let numbers: Vec<_> = (0..self.policy.requests)
-            .map(|_| self.number("") + 1)
-            .collect();
-        let asks = numbers.iter().map(|number| Ask::now(number.to_string()));
-        let round = self.round(RoundKind::Unique, asks.collect(), solo);
-        let lanes = self.ask(Round { pause, ..round }).await;
-        Unique {
-            first: numbers.first().copied().unwrap_or_default(),
-            timeline: lanes.into(),
-        }
-    }
-
-    /// All at once with one URL, which no other round has.
-    async fn identical(&mut self, solo: Option<Duration>) -> (Timeline, String) {
-        let name = format!("same{}", self.number("same"));
-        let asks = vec![Ask::now(&name); self.policy.requests];
-        let round = self.round(RoundKind::Identical, asks, solo);
-        (self.ask(round).await.into(), name)
-    }
-
-    /// A request a moment after others, to see what they left behind.
-    pub(super) async fn after(&mut self, prefix: &'static str) -> Lane {
-        let name = self.name(prefix);
-        self.one(
-            RoundKind::After,
-            name,
-            LeftBehind::MOMENT,
-            Some(self.timeout),
-        )
-        .await
-    }
-
-    /// A URL that has been asked, once more.
-    pub(super) async fn again(&mut self, name: String) -> Lane {
-        let timeout = Some(self.timeout);
-        self.one(RoundKind::After, name, Duration::ZERO, timeout)
-            .await
-    }
-
-    /// A name that there is not yet.
-    pub(super) fn name(&mut self, prefix: &'static str) -> String {
-        format!("{prefix}{}", self.number(prefix) + 1)
-    }
-
-    /// How many names of this prefix there were before.
-    pub(super) fn number(&mut self, prefix: &'static str) -> usize {
-        let count = self.names.entry(prefix).or_default();
-        *count += 1;
-        *count - 1
-    }
-
-    /// Has the next round begin after so long a pause at least.
-    pub(super) fn pause_before_next(&mut self, pause: Duration) {
-        self.pause = pause;
-    }
-
-    /// One request.
-    pub(super) async fn one(
-        &mut self,
-        kind: RoundKind,
-        name: String,
-        pause: Duration,
-        timeout: Option<Duration>,
-    ) -> Lane {
-        let round = Round {
-            kind,
-            pause,
-            asks: vec![Ask::now(name)],
-            concurrent: None,
-            serialized: None,
-            timeout: timeout.unwrap_or_else(|| self.policy.bound(None)),
-            linger: Duration::ZERO,
-        };
-        self.ask(round).await.remove(0)
-    }
-
-    /// A round of requests that take `solo` alone.
-    pub(super) fn round(&self, kind: RoundKind, asks: Vec<Ask>, solo: Option<Duration>) -> Round {
-        let times = asks.iter().filter(|ask| !ask.optional).count();
-        let times = u32::try_from(times).unwrap_or(u32::MAX);
-        let serialized = solo.map(|solo| solo.saturating_mul(times));
-        Round {
-            kind,
-            pause: Duration::ZERO,
-            asks,
-            concurrent: solo,
-            serialized,
-            timeout: self.policy.bound(serialized),
-            linger: Duration::ZERO,
-        }
-    }
-
-    /// Has a round asked: one lane for each of its requests.
-    pub(super) async fn ask(&mut self, mut round: Round) -> Vec<Lane> {
-        round.pause = round.pause.max(std::mem::take(&mut self.pause));
-        self.timeout = round.timeout;
-        let names: Vec<_> = round.asks.iter().map(|ask| ask.name.clone()).collect();
-        let mut lanes = self.desk.ask(round).await;
-        lanes.truncate(names.len());
-        let missing = names.into_iter().skip(lanes.len());
-        lanes.extend(missing.map(|name| Lane::start(name, Duration::ZERO)));
-        lanes
-    }
-}
-
-/// The shortest of the requests alone.
-pub(super) fn shortest(alone: &[Lane]) -> Option<Duration> {
-    alone.iter().filter_map(Lane::duration).min()
 }

@@ -109,6 +109,14 @@ impl Memory {
         judged
     }
 
+    /// The holds that were judged and are not complete, for a collector that takes over from one that
+    /// panicked.
+    pub(crate) fn incomplete(&self) -> Vec<Hold> {
+        let all = self.lock();
+        let judged = all.iter().filter(|kept| kept.stage == Stage::Judged);
+        judged.map(|kept| kept.recorded.hold.clone()).collect()
+    }
+
     /// A hold is complete, and about to be published.
     pub(crate) fn complete(&self, hold: &Hold) {
         let id = HoldId::of(hold);

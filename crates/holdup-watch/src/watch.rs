@@ -108,7 +108,8 @@ impl Watch {
     }
 
     /// Calls `callback` with each hold when it crosses the threshold ([`Hold::ongoing`] is true) and when it
-    /// is over, on a thread of its own. One that is over before it was sampled comes once.
+    /// is over, on a thread of its own. One that is over before it was sampled comes once; so does one that, measured
+    /// to its end, did not reach the threshold.
     ///
     /// A callback that takes long delays other callbacks only; beyond a thousand holds that wait for it,
     /// further ones are not passed on. When it panics, it is called again with the next hold, and

@@ -304,26 +304,29 @@ fn a_log_that_panics_loses_its_own_lines_and_nothing_else() {
 }
 
 #[test]
-fn a_callback_gets_each_hold_twice_and_one_that_panics_is_called_again() {
+fn a_callback_gets_the_end_of_each_hold_and_one_that_panics_is_called_again() {
     let _turn = turn(Mode::Keeps);
     let (send, receive) = mpsc::channel();
     let calls = AtomicUsize::new(0);
     let watch = Watch::new().on_hold(move |hold| {
-        assert!(calls.fetch_add(1, Ordering::SeqCst) > 0, "on purpose");
+        let is_first = hold.ongoing && calls.fetch_add(1, Ordering::SeqCst) == 0;
+        assert!(!is_first, "on purpose");
         send.send(hold.clone()).ok();
     });
     let served = serve(&watch, 1);
     for _ in 0..2 {
         served.get("/block/300");
     }
-    let mut seen = Vec::new();
-    while seen.len() < 3 {
+    // The first call was lost, and with it perhaps the beginning of a hold; the end of each comes, and once.
+    // A busy machine makes holds of its own, which have no culprits.
+    let mut ends = Vec::new();
+    while ends.len() < 2 {
         let hold: Hold = receive.recv_timeout(PATIENCE).expect("a hold");
-        if !hold.culprits.is_empty() {
-            seen.push(hold.ongoing);
+        if !hold.culprits.is_empty() && !hold.ongoing {
+            assert!(!ends.contains(&hold.started), "{hold}");
+            ends.push(hold.started);
         }
     }
-    assert_eq!(seen, [false, true, false], "the first call panicked");
     assert_eq!(
         state_of(&watch, "holdup-on-hold"),
         ThreadState::Restarted { times: 1 }

@@ -21,7 +21,6 @@ use holdup_model::{Event, Hold};
 use self::figures::Figures;
 use self::publish::{released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
-use crate::clock::Clock;
 use crate::outlets::{LogEntry, Outlets};
 use crate::oversleep::Lateness;
 use crate::record::HoldId;
@@ -40,7 +39,7 @@ const NAMES: Duration = Duration::from_secs(2);
 
 /// Runs until the watch and all its workers are gone.
 pub(crate) fn run(shared: &Weak<Shared>, outlets: &Outlets) {
-    let Some(mut collector) = shared.upgrade().map(|shared| Collector::new(&shared.clock)) else {
+    let Some(mut collector) = shared.upgrade().map(|shared| Collector::new(&shared)) else {
         return;
     };
     while let Some(shared) = shared.upgrade() {
@@ -72,11 +71,14 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    pub(crate) fn new(clock: &Clock) -> Self {
+    /// One that goes on where another one may have panicked.
+    pub(crate) fn new(shared: &Shared) -> Self {
+        let now = shared.elapsed();
+        let incomplete = shared.memory.incomplete().into_iter();
         Self {
             latest: HashMap::new(),
-            nameless: Vec::new(),
-            lateness: Lateness::new(clock.clone()),
+            nameless: incomplete.map(|hold| (hold, now)).collect(),
+            lateness: Lateness::new(shared.clock.clone()),
             has_missed: false,
             figures: Figures::default(),
         }

@@ -91,7 +91,7 @@ fn a_hold_that_lasts_is_logged_again_and_again_and_its_end_with_three_decimals()
             made_up.ends(kind, (start, 702_706_607));
             made_up.scene.write_log(&mut log);
         });
-        let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120.0 s"];
+        let expected = ["100 ms", "1.00 s", "10.0 s", "60.0 s", "120 s"];
         assert_eq!(logged.len(), expected.len() + 1, "{logged:#?}");
         for (line, duration) in logged.iter().zip(expected) {
             let text = format!("{words} {duration} so far");
@@ -383,4 +383,36 @@ fn an_allowed_hold_is_published_but_logged_only_when_it_takes_longer() {
         assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("held", "released"));
         assert_eq!(scene.log_entries(), logs, "{ms} ms");
     }
+}
+
+#[test]
+fn a_collector_that_takes_over_publishes_what_the_one_before_left_and_nothing_twice() {
+    let mut scene = Scene::new(|_| ());
+    let worker = scene.worker();
+    worker.enter("/report");
+    scene.pass(125);
+    worker.leave();
+    worker.iterate();
+    // It panics when it has taken the hold, and before it published the end.
+    let Scene {
+        collector,
+        shared,
+        outlets,
+        ..
+    } = &mut scene;
+    collector.take_closed(shared, outlets);
+    scene.collector = Collector::new(&scene.shared);
+    scene.pass(25);
+    worker.enter("/report");
+    scene.pass(125);
+    // And now while a hold lasts.
+    scene.collector = Collector::new(&scene.shared);
+    scene.pass(25);
+    worker.leave();
+    worker.iterate();
+    scene.pass(25);
+    let seen = kinds(&scene.events());
+    let without_updates: Vec<_> = seen.into_iter().filter(|kind| *kind != "updated").collect();
+    assert_eq!(without_updates, ["held", "released", "held", "released"]);
+    assert_eq!(scene.shared.holds().len(), 2);
 }

@@ -52,15 +52,15 @@ impl Scene {
         // Not 0, which stands for no time.
         let time = Arc::new(Stopped(AtomicU64::new(1_000 * MS)));
         let clock = Clock::of(Arc::clone(&time) as Arc<dyn Time>);
-        let mut shared = Shared::new(clock.clone(), Threads::new(threads::system()));
+        let mut shared = Shared::new(clock, Threads::new(threads::system()));
         change(&mut shared.settings);
         let mut outlets = Outlets::default();
         let log = outlets.log.open();
         let subscription = shared.subscribe();
         Self {
             time,
+            collector: Collector::new(&shared),
             shared: Arc::new(shared),
-            collector: Collector::new(&clock),
             outlets,
             log,
             subscription,

@@ -22,6 +22,7 @@ pub mod odd;
 pub mod paced;
 pub mod prometheus;
 pub mod schema;
+pub mod workers;
 
 use std::env;
 use std::path::PathBuf;

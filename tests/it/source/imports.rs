@@ -28,8 +28,14 @@ struct Lines {
     words: BTreeSet<String>,
 }
 
-/// Two files that import each other, with what each of them imports.
-pub(super) fn circles(root: &Path) -> Vec<String> {
+/// Two files that import each other, and the paths that each of them imports of the other.
+pub(super) struct Circle {
+    pub(super) files: [PathBuf; 2],
+    pub(super) imports: [Vec<String>; 2],
+}
+
+/// All the circles of the crate with this root.
+pub(super) fn circles(root: &Path) -> Vec<Circle> {
     let mut modules = BTreeMap::new();
     read(root, root.parent().expect("a folder"), vec![], &mut modules);
     let mut imports: BTreeMap<(&Path, &Path), BTreeSet<String>> = BTreeMap::new();
@@ -47,8 +53,11 @@ pub(super) fn circles(root: &Path) -> Vec<String> {
     }
     let both = imports.iter().filter_map(|((from, to), there)| {
         let back = imports.get(&(*to, *from))?;
-        let name = |file: &Path| file.display().to_string();
-        (from < to).then(|| format!("{} {there:?} <-> {} {back:?}", name(from), name(to)))
+        let list = |paths: &BTreeSet<String>| paths.iter().cloned().collect();
+        (from < to).then(|| Circle {
+            files: [from.to_path_buf(), to.to_path_buf()],
+            imports: [list(there), list(back)],
+        })
     });
     both.collect()
 }
@@ -334,8 +343,13 @@ mod tests {
             fs::write(file, text).expect("written");
         }
         let circles = circles(&folder.join("lib.rs"));
-        let shown = |circle: &String| circle.replace(&format!("{}/", folder.display()), "");
-        let shown = circles.iter().map(shown).collect();
+        let shown = circles.iter().map(|circle| {
+            let [one, other] = &circle.files;
+            let [there, back] = &circle.imports;
+            let name = |file: &Path| file.file_name().map(|name| name.display().to_string());
+            format!("{:?} {there:?} <-> {:?} {back:?}", name(one), name(other))
+        });
+        let shown = shown.collect();
         fs::remove_dir_all(&folder).expect("our own");
         shown
     }
@@ -351,7 +365,8 @@ mod tests {
                 ("c.rs", "// use crate::a;\nfn c() { \"crate::a::A\"; }"),
             ],
         );
-        let expected = r#"a.rs {"crate::b", "crate::b::B"} <-> b.rs {"super::a::A::new"}"#;
+        let expected =
+            r#"Some("a.rs") ["crate::b", "crate::b::B"] <-> Some("b.rs") ["super::a::A::new"]"#;
         assert_eq!(circles, [expected]);
     }
 
@@ -363,7 +378,7 @@ mod tests {
             ("b.rs", "use crate::Another;"),
         ];
         let circles = circles_of("exports", &files);
-        let expected = r#"a.rs {"crate::b"} <-> b.rs {"crate::Another"}"#;
+        let expected = r#"Some("a.rs") ["crate::b"] <-> Some("b.rs") ["crate::Another"]"#;
         assert_eq!(circles, [expected]);
     }
 

@@ -8,6 +8,7 @@ mod options;
 mod own_app;
 mod page;
 mod stack;
+mod workers;
 
 use std::net::SocketAddr;
 use std::time::Instant;

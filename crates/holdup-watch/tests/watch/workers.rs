@@ -1,53 +1,10 @@
 //! Apps with several workers: who is held, and who is not.
 
-use std::collections::BTreeMap;
-use std::net::TcpStream;
-
+use holdup_testkit::app::serve_on;
+use holdup_testkit::workers::Connection;
 use holdup_watch::Subscription;
 
-use holdup_testkit::app::serve_on;
-use holdup_testkit::client::Reply;
-
 use super::*;
-
-/// A connection that stays with its worker, and that worker's number.
-struct Connection {
-    worker: usize,
-    stream: TcpStream,
-}
-
-impl Connection {
-    /// Connects to each of the workers; in the order of their numbers.
-    fn to_each(served: &Served, workers: usize) -> Vec<Self> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut found = BTreeMap::new();
-        while found.len() < workers {
-            assert!(Instant::now() < deadline, "{:?}", found.keys());
-            // They are dealt out in turn.
-            let mut stream = connect(served.address);
-            let worker = ask(&mut stream, "/number").parse().expect("a number");
-            found.entry(worker).or_insert(stream);
-        }
-        let found = found.into_iter();
-        found
-            .map(|(worker, stream)| Self { worker, stream })
-            .collect()
-    }
-
-    fn get(&mut self, path: &str) -> String {
-        ask(&mut self.stream, path)
-    }
-}
-
-/// Asks on a connection that stays open.
-fn ask(stream: &mut TcpStream, path: &str) -> String {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    let same = stream.try_clone().expect("a descriptor");
-    let reply = Reply::read(same).expect("an answer");
-    assert_eq!(reply.status, 200, "{path}");
-    reply.body()
-}
 
 /// An app whose workers know their numbers, and block at `/gate/{id}` until the test lets them go.
 fn app(watch: &Watch, gate: &Gate, workers: usize) -> Served {
@@ -86,7 +43,7 @@ fn each_is_blamed_by_its_number(workers: usize) {
     let watch = Watch::new();
     let (gate, _entered) = Gate::new();
     let served = app(&watch, &gate, workers);
-    let mut connections = Connection::to_each(&served, workers);
+    let mut connections = Connection::to_each(served.address, workers);
     let numbers: Vec<_> = connections.iter().map(|one| one.worker).collect();
     assert_eq!(numbers, (0..workers).collect::<Vec<_>>());
     let all: Vec<_> = watch.workers().iter().map(|load| load.worker).collect();
@@ -122,7 +79,7 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
     let mut events = watch.subscribe();
     let (gate, entered) = Gate::new();
     let served = app(&watch, &gate, 4);
-    let mut connections = Connection::to_each(&served, 4);
+    let mut connections = Connection::to_each(served.address, 4);
 
     let closed = gate.lock.lock().expect("nobody panics with it");
     let clients: Vec<_> = [(3, "/other/3"), (1, "/gate/1")]
@@ -189,7 +146,7 @@ fn two_workers_of_two_are_held_at_once_by_one_request_each() {
     let watch = Watch::new();
     let (gate, entered) = Gate::new();
     let served = app(&watch, &gate, 2);
-    let mut connections = Connection::to_each(&served, 2);
+    let mut connections = Connection::to_each(served.address, 2);
 
     let closed = gate.lock.lock().expect("nobody panics with it");
     let clients: Vec<_> = connections
@@ -221,4 +178,83 @@ fn two_workers_of_two_are_held_at_once_by_one_request_each() {
     for worker in ["worker 0", "worker 1"] {
         assert!(message.contains(worker), "{message}");
     }
+}
+
+#[test]
+fn one_worker_of_two_is_held_and_the_other_one_is_free() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = app(&watch, &gate, 2);
+    let mut connections = Connection::to_each(served.address, 2);
+
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let mut blocked = connections.remove(1);
+    let client = thread::spawn(move || blocked.get("/gate/1"));
+    entered.recv().expect("the worker enters");
+    let now = held(&watch, 1);
+    let of: Vec<_> = now.iter().map(|hold| hold.worker).collect();
+    assert_eq!(of, [1], "{now:?}");
+    // Nobody waits for it: what is asked of the free worker is answered, again and again.
+    for _ in 0..20 {
+        assert_eq!(connections[0].get("/number"), "0");
+    }
+    let load = watch.workers();
+    let load: Vec<_> = load.iter().map(|load| (load.worker, load.open)).collect();
+    assert_eq!(load, [(0, 0), (1, 1)]);
+    // Long enough for a hold when the machine's part of it is taken off.
+    pause(LONG);
+    drop(closed);
+    assert_eq!(client.join().expect("an answer"), "done");
+
+    let holds = holds(&watch, 1);
+    let [hold] = holds.as_slice() else {
+        panic!("{holds:?}")
+    };
+    assert_eq!((hold.worker, hold.waiting), (1, 0), "{hold}");
+    assert_culprit(&hold.culprits[0], "/gate/{id}", Part::Future);
+    let message = failure(&watch);
+    assert!(message.contains("GET /gate/{id} (future, "), "{message}");
+    assert!(message.contains(" worker 1 "), "{message}");
+    assert!(!message.contains("GET /number"), "{message}");
+}
+
+fn what_awaits_holds_none_of(workers: usize) {
+    let watch = Watch::new();
+    let served = {
+        let watch = watch.clone();
+        serve_on(workers, move || {
+            let number = watch.worker();
+            App::new()
+                .route(
+                    "/number",
+                    web::get().to(move || async move { number.to_string() }),
+                )
+                .route("/healthy", web::get().to(healthy))
+                .wrap(watch.clone())
+        })
+    };
+    let clients: Vec<_> = Connection::to_each(served.address, workers)
+        .into_iter()
+        .flat_map(|mut connection| {
+            let address = served.address;
+            let kept = thread::spawn(move || (0..3).all(|_| connection.get("/healthy") == "done"));
+            let new = thread::spawn(move || get(address, "/healthy").body() == "done");
+            [kept, new]
+        })
+        .collect();
+    for client in clients {
+        assert!(client.join().expect("an answer"));
+    }
+    assert_eq!(watch.workers().len(), workers);
+    watch.assert_no_holds();
+}
+
+#[test]
+fn what_awaits_holds_none_of_two_workers() {
+    what_awaits_holds_none_of(2);
+}
+
+#[test]
+fn what_awaits_holds_none_of_four_workers() {
+    what_awaits_holds_none_of(4);
 }

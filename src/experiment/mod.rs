@@ -15,7 +15,8 @@ const PERIOD: &str = "period";
 /// The console, with all of that.
 pub fn added_to(console: Builder) -> Builder {
     let commands = [1, 2].map(|x| format!("curl -N '{{app}}/blocking?x={x}'"));
-    let sentence = "Run these in two terminals, one right after the other, or press a button below:";
+    let sentence =
+        "Run these in two terminals, one right after the other, or press a button below:";
     let console = console.intro(sentence, commands);
     let (html, script) = (include_str!("section.html"), include_str!("section.js"));
     let console = console.section(Section::new("browser", html, script).connects_to_app());

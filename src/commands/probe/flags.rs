@@ -19,8 +19,8 @@ pub(super) fn named(mut report: Report) -> Report {
     }
     if let Some(Reason::Endless { .. }) = report.verdict.reason {
         report.verdict.advice = vec![
-            "Measure its beginning: end each request after its first chunks (--first N), or after \
-             some seconds of its body (--for 3s)."
+            "Measure the beginning of the answer: count it as ended after its first chunks (--first N), \
+             or some seconds after its body began (--for 3s)."
                 .to_owned(),
         ];
     }

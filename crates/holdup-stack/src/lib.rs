@@ -8,7 +8,7 @@
 //! 4. [`Stack::reading`] looks up the functions and lines. The first call may take half a second, so call it
 //!    on a thread that has nothing else to do.
 //!
-//! The crate writes no log; its errors say what is missing.
+//! The crate writes no log. [`start`] returns why stacks cannot be taken, if that is so.
 //!
 //! ```
 //! # #[cfg(all(target_os = "linux", target_env = "gnu"))]

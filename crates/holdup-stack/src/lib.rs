@@ -100,7 +100,7 @@ pub enum TakeError {
 impl fmt::Display for TakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Gone => "the thread is gone",
+            Self::Gone => "the thread has ended",
             Self::Silent => "the thread did not answer in time",
             Self::Empty => "the thread's stack cannot be walked",
             Self::SignalTaken => "the program has taken SIGURG",

@@ -133,7 +133,7 @@ impl Trials {
         let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                let why = format!("no runtime for it: {error}");
+                let why = format!("the probe cannot start: {error}");
                 return self.end(State::Failed, Some(why));
             }
         };
@@ -151,7 +151,10 @@ impl Trials {
         match outcome {
             Some(Ok(report)) => self.update(|trial| trial.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
+                let why = format!(
+                    "the probe took longer than {:#}; use fewer requests at once",
+                    HumanDuration(self.longest)
+                );
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),
@@ -199,7 +202,7 @@ impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         self.0.update(|trial| {
             if trial.id == self.1 && trial.state == State::Running {
-                let why = "it ended before its time: a fault of the prober".to_owned();
+                let why = "the probe ended too early, which is a fault of the prober".to_owned();
                 (trial.state, trial.detail) = (State::Failed, Some(why));
             }
         });

@@ -28,9 +28,9 @@ impl Default for Figures {
         describe_histogram!(HOLD_DURATION, Unit::Seconds, seconds);
         describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
         describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
-        let pieces = "Pieces of watched work: calls and polls";
+        let pieces = "Calls and polls that were watched";
         describe_counter!(POLLS, Unit::Count, pieces);
-        let holding = "Polls of the requests that held a worker, in their holds";
+        let holding = "Polls of requests that held a worker, during their holds";
         describe_counter!(HOLDING_POLLS, Unit::Count, holding);
         Self { polls: 0 }
     }

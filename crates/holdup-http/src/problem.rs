@@ -82,7 +82,7 @@ impl Problem {
             "The body has an unknown field",
             StatusCode::BAD_REQUEST,
             format!(
-                "the field `{}`, which is {:?}, is unknown; allowed: {allowed}",
+                "unknown field `{}`, which is {:?}; allowed: {allowed}",
                 shortened(&field),
                 shortened(value)
             ),

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -30,33 +31,34 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the lab: four handlers that count down, one of them blocking
+    /// Run the lab: four handlers that count down, one of which blocks its worker
     Serve(Serve),
-    /// Measure whether a server runs requests at the same time
+    /// Measure how many requests a server runs at the same time
     #[command(after_help = PROBE_EXIT_CODES)]
     Probe(Probe),
 }
 
 const PROBE_EXIT_CODES: &str = "\
-Exit code: 0 concurrent, 1 serialized or limited, 3 inconclusive, 2 wrong usage.
-With --expect: 0 as expected, 1 not; 3 if redirects led to another page, such as a log-in.
+The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage.
+With --expect, it is 0 if that is the verdict, 1 if it is not, and 3 if redirects led to another page, such
+as a log-in.
 
-Each request gets a different label, so that no cache answers it. Put {} into the URL's path or query,
-into a header's value or into the body to say where the label belongs; without {}, it is added as a
-query. Write {{}} for a plain {}. In a JSON body, {} outside of a string stays an empty object.";
+Each request gets a label of its own, so that no cache answers it. Write {} where the label belongs: in the
+URL's path or query, in the value of a header, or in the body. Without {}, the label is added to the query.
+Write {{}} for a plain {}. In a JSON body, a {} outside of a string is an empty object and stays one.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Probe {
-    /// The URL to measure; http:// is assumed if it has no scheme. Each request gets a query of its own,
-    /// or a label of its own in place of {}
+    /// The URL to measure; http:// is assumed if it has no scheme. Each request gets a label of its own, in
+    /// its query or in the place of {}
     pub(crate) url: String,
 
-    /// How many requests at once
+    /// How many requests to send at once
     #[arg(short = 'n', long, value_name = "N", default_value = "4")]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
     pub(crate) requests: usize,
 
-    /// Print one JSON document instead of the picture and the words
+    /// Print the report as one JSON document, instead of the picture and the text
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -68,20 +70,20 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "VERDICT", value_parser = verdict())]
     pub(crate) expect: Option<Kind>,
 
-    /// Longest time for one request [default: 60s; for the concurrent rounds, long enough for all
-    /// requests in sequence, up to 10m]
+    /// Longest time for one request [default: 60s; for requests at once, long enough for all of them one
+    /// after the other, but at most 10m]
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Count an answer as ended after this many chunks of its body: for streams without an end
-    #[arg(long, value_name = "N")]
+    /// Count an answer as ended after this many chunks of its body, for a stream that has no end
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU64>)]
     pub(crate) first: Option<NonZeroU64>,
 
-    /// Count an answer as ended this long after its body began: for streams without an end
+    /// Count an answer as ended this long after its body began, for a stream that has no end
     #[arg(long = "for", value_name = "DURATION", value_parser = timeout)]
     pub(crate) lasting: Option<Duration>,
 
-    /// Method [default: GET, or POST with a body]
+    /// Method of the requests [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub(crate) method: Option<String>,
 
@@ -97,7 +99,7 @@ pub(crate) struct Probe {
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// Colours; auto: in a terminal, unless the variable `NO_COLOR` is set
+    /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
 }
@@ -116,9 +118,9 @@ pub(crate) struct Serve {
     #[arg(default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
 
-    /// Address and port of the console, a live page with figures for Prometheus (/metrics) that
-    /// no frozen worker freezes. It has no password: everybody who reaches this address may read
-    /// it, except the pages of other sites
+    /// Address and port of the console: a live page, and figures for Prometheus (/metrics). It keeps
+    /// answering while all workers are blocked. It has no password: everybody who reaches this address can
+    /// read it, except the pages of other sites
     #[arg(long, value_name = "ADDRESS", env = "HOLDUP_CONSOLE", value_parser = address)]
     #[arg(default_value = "127.0.0.1:8081")]
     console: SocketAddr,
@@ -127,13 +129,13 @@ pub(crate) struct Serve {
     #[arg(long, env = "HOLDUP_NO_CONSOLE")]
     no_console: bool,
 
-    /// Where browsers find the lab [default: the console's host, and the lab's port]
+    /// URL at which browsers find the lab [default: the console's host with the lab's port]
     #[arg(long, value_name = "URL", env = "HOLDUP_PUBLIC_URL", value_parser = web_url)]
     public_url: Option<Url>,
 
-    /// Also answer requests to the console under this host name; may be given several times. In the
-    /// variable, commas separate names. localhost, IP addresses and the host of --public-url are
-    /// always allowed. Any other name gets 403, because another site may have its name lead here
+    /// A further host name under which the console answers; may be given several times. In the variable,
+    /// commas separate names. localhost, IP addresses and the host of --public-url are always allowed. Any
+    /// other name gets 403, because another site could make its own name point to this machine
     #[arg(
         long,
         value_name = "NAME",
@@ -143,17 +145,19 @@ pub(crate) struct Serve {
     #[arg(value_parser = host_name)]
     allow_host: Vec<String>,
 
-    /// Worker threads. With more than one, two clients may land on different workers, and the
-    /// blocking handler looks harmless
+    /// Number of worker threads. With more than one, two requests may go to different workers, and then
+    /// neither blocks the other
     #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]
+    #[arg(value_parser = count::<NonZeroUsize>)]
     workers: NonZeroUsize,
 
-    /// Threads in each worker's pool for blocking calls [default: 512 divided by the cores]
-    #[arg(long, value_name = "N", env = "HOLDUP_POOL_THREADS")]
+    /// Threads in each worker's pool for blocking calls [default: 512 divided by the number of cores]
+    #[arg(long, value_name = "N", env = "HOLDUP_POOL_THREADS", value_parser = count::<NonZeroUsize>)]
     pool_threads: Option<NonZeroUsize>,
 
-    /// Most streams at once; one more gets 503 [default: what the limit on open files allows]
-    #[arg(long, value_name = "N", env = "HOLDUP_MAX_STREAMS")]
+    /// Most streams at once; one more gets 503 [default: as many as the limit on open files allows, at most
+    /// 25000]
+    #[arg(long, value_name = "N", env = "HOLDUP_MAX_STREAMS", value_parser = count::<NonZeroUsize>)]
     max_streams: Option<NonZeroUsize>,
 
     /// Longest countdown that a client may ask for
@@ -161,12 +165,12 @@ pub(crate) struct Serve {
     #[arg(default_value = "60s")]
     max_duration: Duration,
 
-    /// How long streams in flight may take to finish when the lab is told to stop
+    /// How long open streams may take to finish after SIGTERM or Ctrl-C; then they are cut off
     #[arg(long, value_name = "DURATION", env = "HOLDUP_GRACE", value_parser = duration)]
     #[arg(default_value = "10s")]
     grace: Duration,
 
-    /// How log lines are written to stderr
+    /// Format of the log, which goes to stderr
     #[arg(
         long,
         value_name = "FORMAT",
@@ -197,7 +201,7 @@ impl Serve {
 pub(crate) enum LogFormat {
     /// For people
     Text,
-    /// One JSON document a line
+    /// One JSON document per line
     Json,
 }
 
@@ -207,7 +211,7 @@ fn address(value: &str) -> Result<SocketAddr, String> {
     })?;
     addresses
         .next()
-        .ok_or_else(|| "the name has no address".to_owned())
+        .ok_or_else(|| "the name has no address; use an IP address".to_owned())
 }
 
 fn web_url(value: &str) -> Result<Url, String> {
@@ -216,10 +220,7 @@ fn web_url(value: &str) -> Result<Url, String> {
     if is_web(url.scheme()) {
         Ok(url)
     } else {
-        Err(format!(
-            "unsupported URL scheme {:?}; {allowed}",
-            url.scheme()
-        ))
+        Err(format!("the scheme is {:?}; {allowed}", url.scheme()))
     }
 }
 
@@ -233,9 +234,15 @@ fn verdict() -> impl clap::builder::TypedValueParser<Value = Kind> {
     })
 }
 
+/// A whole number that is not zero.
+fn count<T: FromStr>(value: &str) -> Result<T, String> {
+    let count = value.parse();
+    count.map_err(|_| "use a whole number, 1 or more".to_owned())
+}
+
 fn timeout(value: &str) -> Result<Duration, String> {
     match duration(value)? {
-        Duration::ZERO => Err("must be at least 1ms".to_owned()),
+        Duration::ZERO => Err("it is zero, but has to be at least 1ms".to_owned()),
         timeout => Ok(timeout),
     }
 }
@@ -247,7 +254,7 @@ fn duration(value: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(value)
         .map_err(|error| format!("{error}; use a duration such as 250ms, 1s or 2m"))?;
     if duration > DURATION_MAX {
-        return Err("must be at most 24h".to_owned());
+        return Err("it is too long; use at most 24h".to_owned());
     }
     Ok(duration)
 }

@@ -50,8 +50,8 @@ impl fmt::Display for Room {
         } = self;
         write!(
             f,
-            "with {open_files} open files allowed there is room for {possible}; raise the limit \
-             (ulimit -n) or ask for fewer"
+            "the limit of {open_files} open files leaves room for {possible}; raise that limit \
+             (ulimit -n), or ask for fewer"
         )
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn raise() -> usize {
         maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit on open files stays as it is");
+        tracing::warn!(%error, "cannot raise the limit on open files, so it stays as it is");
     }
     limits::open_files()
 }

@@ -104,9 +104,9 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
 fn code(report: &Report, expected: Option<Kind>) -> u8 {
     if expected.is_some() && report.is_elsewhere() {
         eprintln!(
-            "holdup: {} redirects to another page, {}, but --expect is about the page that was given. \
-             Give the URL of that other page, or send what keeps the server from redirecting (-H with a \
-             log-in's cookie, for example)",
+            "holdup: {} redirects to another page, {}, but --expect judges the page that was given. \
+             Give the URL of that other page, or send what keeps the server from redirecting (for \
+             example, the cookie of a log-in with -H)",
             report.redirected_from[0], report.url
         );
         return EXIT_INCONCLUSIVE;

@@ -8,6 +8,7 @@ use actix_rt::signal::unix::{SignalKind, signal};
 use actix_rt::{System, spawn};
 use holdup::limits::TooMany;
 use holdup::serve::{Lab, Settings, StartError, reachable};
+use holdup_console::StartError as ConsoleError;
 use tokio::sync::oneshot;
 
 use super::open_files;
@@ -46,6 +47,13 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
         StartError::Limits(TooMany { asked, room, .. }) => {
             format!("--max-streams is {asked}, but {room}").into()
         }
+        StartError::Bind { .. } => {
+            format!("{}; give another address with --bind", with_sources(&error)).into()
+        }
+        StartError::Console(ConsoleError::Bind { .. }) => {
+            let error = with_sources(&error);
+            format!("{error}; give another address with --console, or use --no-console").into()
+        }
         other => other.into(),
     }
 }
@@ -77,12 +85,15 @@ fn welcome(lab: &Lab, settings: &Settings) -> String {
     };
     let lab = format!("http://{}", reachable(lab.address()));
     let workers = match settings.workers.get() {
-        1 => "One worker, so that two requests meet on it. actix starts one per core, and then \
-              two\nclients may land on different ones and nothing looks held up (--workers N)."
-            .to_owned(),
+        1 => {
+            "The lab runs one worker, so that all requests share it. By default, actix starts one \
+              per core;\nthen two requests may go to different workers, and neither waits \
+              (--workers N)."
+                .to_owned()
+        }
         n => format!(
-            "{n} workers: up to {n} blocking requests run side by side, and the next one waits.\n\
-             With --workers 1, two are enough to see it."
+            "The lab runs {n} workers, so up to {n} blocking requests run side by side. With \
+             --workers 1,\nthe second one already waits."
         ),
     };
     format!(
@@ -91,10 +102,11 @@ fn welcome(lab: &Lab, settings: &Settings) -> String {
          {console}\
          {workers}\n\
          \n\
-         In two terminals, one right after the other:\n\
+         Run these in two terminals, one right after the other:\n\
          \n  curl -N '{lab}/blocking?x=1'\n  curl -N '{lab}/blocking?x=2'\n\
          \n\
-         Then the cures: /coroutine, /callback and /threadpool. {lab}/ tells more; Ctrl-C stops.\n"
+         Then try the cures: /coroutine, /callback and /threadpool. {lab}/ explains more.\n\
+         Ctrl-C stops the lab.\n"
     )
 }
 

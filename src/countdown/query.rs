@@ -115,7 +115,7 @@ fn set<T>(
     // Replacement characters in its place would be a value that the client did not send.
     let text = decoded(value).map_err(|_| bad(value, "percent-encoded UTF-8".to_owned()))?;
     if slot.is_some() {
-        return Err(bad(&text, "given once".to_owned()));
+        return Err(bad(&text, "one value, not several".to_owned()));
     }
     *slot = Some(parse(&text).map_err(|allowed| bad(&text, allowed))?);
     Ok(())

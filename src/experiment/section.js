@@ -52,6 +52,8 @@ const PATIENCE = 30_000;
 
 const kept = 'The browser is the cause: it hoped to use the first answer for both.';
 const odd = 'No browser should hold these back. Look for a proxy between the browser and the lab.';
+const silent = 'The console did not report the requests in time. Run it again.';
+const failed = 'A request failed. Make sure that the lab still runs, and run it again.';
 const nothing = 'The two cannot share an answer, so the browser does not wait.';
 const [whole, stream] = ['coroutine?deliver=whole', 'coroutine?deliver=stream'];
 /** @type {Experiment[]} */
@@ -159,8 +161,8 @@ async function runOne(e) {
     if (!response.ok) throw new Error();
   });
   draw(e, run);
-  const timer = setTimeout(end, PATIENCE, 'The console did not report both requests in time. Run it again.');
-  Promise.all(fetches).catch(() => end('A request failed. Make sure that the lab still runs, and run it again.'));
+  const timer = setTimeout(end, PATIENCE, silent);
+  Promise.all(fetches).catch(() => end(failed));
   const failure = await ended;
   clearTimeout(timer);
   abort.abort();
@@ -227,11 +229,12 @@ function outcomeOfTwo({ name, held = '', free = '' }, run) {
   }
   // It waited at a held worker: the browser had sent it.
   if (name === 'blocking' || Number(second.waited_ms) > late / 2) {
-    const sentence = `The server is the cause: it read the second request ${after} after the first.`;
+    const sentence = `The server is the cause: it read the second request after ${after}.`;
     const more = 'The browser sent both at once, but the worker was blocked.';
     return ['serialized', '✕ one by one', sentence, more];
   }
-  return ['held', '◑ held back', `Held back: the second request was sent when the first had ended, ${after} later.`, held];
+  const sentence = `Held back: the server read the second request ${after} after the first.`;
+  return ['held', '◑ held back', sentence, held];
 }
 
 /**

@@ -202,7 +202,7 @@ async fn from_times_period_is_bounded_and_a_parameter_is_given_once() {
     assert_eq!(status, StatusCode::OK);
     let (status, _, body) = get(&lab, "/coroutine?from=1&from=2", None).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(body.contains("given once"), "{body}");
+    assert!(body.contains("one value, not several"), "{body}");
 }
 
 #[actix_web::test]

@@ -124,8 +124,7 @@ fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
 
     let text = probe(&[&url, "-H", "X-Id: {}", "-n2"]);
     let text = String::from_utf8(text.stdout).expect("UTF-8");
-    let told =
-        "{} is each request's own label: in the URL's path, the URL's query, the header x-id.";
+    let told = "Each request has a label of its own in the place of {}: in the URL's path, the URL's query, the header x-id.";
     assert!(text.replace('\n', " ").contains(told), "{text}");
 }
 

@@ -96,7 +96,7 @@ fn an_end_that_comes_first_is_the_end() {
 #[test]
 fn an_end_that_is_none_is_wrong_usage() {
     for (arguments, told) in [
-        (&["localhost", "--first=0"][..], "zero"),
+        (&["localhost", "--first=0"][..], "1 or more"),
         (&["localhost", "--for=0s"], "at least 1ms"),
         (
             &["localhost", "--for=3s", "--timeout=2s"],

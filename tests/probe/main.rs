@@ -235,5 +235,5 @@ fn what_is_over_in_two_milliseconds_is_inconclusive() {
     let server = node();
     let document = expect(&url(&server, "/quick"), &[], "inconclusive", None);
     let reason = document["reason"].as_str().expect("a reason");
-    assert!(reason.contains("too short to tell"), "{reason}");
+    assert!(reason.contains("too short to judge"), "{reason}");
 }

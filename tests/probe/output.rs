@@ -112,8 +112,8 @@ fn the_limit_on_open_files_is_raised_and_more_than_it_allows_is_refused() {
     let output = limited(30, 116, &[&url, "-n101"]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
-    let told = "-n is 101, but with 116 open files allowed there is room for 100; raise the limit \
-                (ulimit -n) or ask for fewer";
+    let told = "-n is 101, but the limit of 116 open files leaves room for 100; raise that limit \
+                (ulimit -n), or ask for fewer";
     assert!(error.contains(told), "{error}");
     assert!(output.stdout.is_empty());
 }

@@ -17,7 +17,7 @@ pub enum StartError {
     },
     /// The app's URL, or the one by which browsers find it, cannot be used.
     #[error(
-        "the app's URL {given:?} cannot be used: {why}; allowed: such as http://127.0.0.1:8080"
+        "the app's URL {given:?} cannot be used: {why}; use a URL such as http://127.0.0.1:8080"
     )]
     App {
         /// What was given.
@@ -50,7 +50,9 @@ pub enum StartError {
         why: String,
     },
     /// Buttons, and no app to ask.
-    #[error("the console has buttons, but no app to ask; say where it is with Builder::app")]
+    #[error(
+        "the console has buttons, but no app to send requests to; set its URL with Builder::app"
+    )]
     NoApp,
     /// A bound is out of range.
     #[error("{option} is {given}; allowed: {allowed}")]
@@ -63,9 +65,9 @@ pub enum StartError {
         allowed: String,
     },
     /// The figures cannot be kept.
-    #[error("the console cannot keep figures")]
+    #[error("the console cannot record metrics")]
     Metrics(#[source] Box<dyn Error + Send + Sync>),
     /// The system has no thread for it.
-    #[error("the console's thread cannot start")]
+    #[error("the console's thread cannot be started")]
     Thread(#[source] io::Error),
 }

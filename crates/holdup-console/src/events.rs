@@ -21,7 +21,7 @@ pub(super) async fn events(
 ) -> Result<HttpResponse, Problem> {
     let most = site.most_readers;
     let reader = Reader::enter(&site.readers, most)
-        .ok_or_else(|| Problem::unavailable(format!("all {most} places for readers are taken")))?;
+        .ok_or_else(|| Problem::unavailable(format!("all {most} places for readers are taken; close another page of this console, and try again")))?;
     let app = site.app_url(&request);
     let (snapshot, news) = site.ask(|reply| Command::Join(app, reply)).await?;
     let first = VecDeque::from([Bytes::from_static(b"retry: 1000\n\n"), snapshot]);

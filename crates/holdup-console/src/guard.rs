@@ -25,8 +25,8 @@ pub(super) fn check_host(
         if !names.include(&host) {
             let name = host.to_string();
             return Err(Problem::forbidden(format!(
-                "{name} may be the name of another site that leads here; ask for localhost or an \
-                 IP address, or {}",
+                "another site could make its name {name} point to this machine; use localhost or an IP \
+                 address in the URL, or {}",
                 remedy(&name)
             )));
         }
@@ -41,7 +41,7 @@ pub(super) fn check_host(
 }
 
 fn no_host(given: &str) -> Problem {
-    let allowed = "a host name or an IP address, and perhaps a port, such as localhost:8081";
+    let allowed = "a host name or an IP address, with or without a port, such as localhost:8081";
     Problem::bad_header("Host", given, allowed.to_owned())
 }
 
@@ -98,7 +98,7 @@ pub(super) fn check_site(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn another_site() -> Problem {
-    let detail = "another site's page asks (Origin, Sec-Fetch-Site); only the console's own may";
+    let detail = "another site's page made this request (Origin, Sec-Fetch-Site); only the console's own page may";
     Problem::forbidden(detail.to_owned())
 }
 

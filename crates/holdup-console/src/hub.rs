@@ -88,11 +88,7 @@ impl Hub {
     /// Runs until nobody can ask any more.
     pub(super) async fn run(mut self) {
         let mut state = with_local_recorder(&self.recorder, || {
-            describe_counter!(
-                REQUESTS,
-                Unit::Count,
-                "Requests that came while the console ran"
-            );
+            describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             State {

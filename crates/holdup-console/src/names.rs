@@ -57,7 +57,7 @@ pub(super) fn read(host: &str) -> Option<Host> {
 pub fn host_name(given: &str) -> Result<String, String> {
     let host = read(given.trim()).map(|host| host.to_string());
     host.ok_or_else(|| {
-        "it is not a host name; allowed: such as console.example, without scheme, port, path or *"
+        "it is not a host name; use a name such as console.example, without scheme, port, path or *"
             .to_owned()
     })
 }
@@ -152,7 +152,7 @@ mod tests {
         ] {
             let error = host_name(bad).expect_err(bad);
             assert!(
-                error.contains("allowed: such as console.example"),
+                error.contains("use a name such as console.example"),
                 "{error}"
             );
         }

@@ -79,7 +79,7 @@ const start = async (card) => {
     if (response.ok) return expect(card, id);
     setText(card.problem, detail);
   } catch {
-    setText(card.problem, 'The console did not answer. Make sure that the program still runs.');
+    setText(card.problem, 'The console did not answer. Does the program still run?');
   }
   setRunning(null);
 };

@@ -7,8 +7,8 @@ import { isError, wordOf } from './model.js';
 const phases = {
   'warm-up': 'one request as a warm-up',
   solo: 'one request alone, for the baseline',
-  unique: 'N requests at once, each with a URL of its own',
-  identical: 'N requests at once with the same URL',
+  unique: 'N requests at once, unique URLs',
+  identical: 'N requests at once, the same URL',
 };
 /** @type {Record<string, string>} */
 export const badges = {

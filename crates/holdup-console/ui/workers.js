@@ -80,6 +80,6 @@ export const syncRest = () => {
   const hidden = count(totals.hidden, 'more open request is', 'more open requests are');
   setText($('hidden'), `${hidden} not drawn.`);
   setText($('version'), `holdup ${version}`);
-  setText($('how'), intro?.sentence ?? 'Send the same request to your app twice, at the same time.');
+  setText($('how'), intro?.sentence ?? 'Send two requests to your app at the same time.');
   setText($('curl'), intro?.commands.join('\n') ?? '');
 };

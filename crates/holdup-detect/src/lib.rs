@@ -42,12 +42,12 @@
 //!
 //! The modules, each of which uses only those above it:
 //!
-//! - `clock`, `system`: the time, replaceable; what the system reports of threads.
+//! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
 //! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
-//!   worker shows to others.
+//!   worker records.
 //! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
-//!   `settings`, `threads`: what becomes of it, gathered in `shared`.
-//! - `worker`, `places`, `request`, `tasks`: the worker's side. `observe`, `collector`: the side of the others.
+//!   `settings`, `threads`: what others make of these records, gathered in `shared`.
+//! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 
 #![forbid(unsafe_code)]

@@ -68,7 +68,7 @@ impl Problem {
         let parameter = parameter.into();
         Self::new(
             "urn:holdup:problem:bad-parameter",
-            "A query parameter is out of range or cannot be read",
+            "A parameter is out of range or cannot be read",
             StatusCode::BAD_REQUEST,
             format!("{parameter} is {:?}; allowed: {allowed}", shortened(value)),
         )
@@ -79,7 +79,7 @@ impl Problem {
     pub fn unknown_field(field: String, value: &str, allowed: String) -> Self {
         Self::new(
             "urn:holdup:problem:unknown-field",
-            "The body has a field that is not known",
+            "The body has an unknown field",
             StatusCode::BAD_REQUEST,
             format!(
                 "unknown field `{}`, which is {:?}; allowed: {allowed}",
@@ -107,7 +107,10 @@ impl Problem {
             "urn:holdup:problem:no-such-route",
             "There is nothing at this path",
             StatusCode::NOT_FOUND,
-            format!("{:?} is not a route; these are: {routes}", shortened(path)),
+            format!(
+                "{:?} is not a route; the routes are: {routes}",
+                shortened(path)
+            ),
         )
     }
 
@@ -170,7 +173,7 @@ impl Problem {
             "urn:holdup:problem:too-large",
             "The body is too large",
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body did not come whole, or has more than {most} bytes, the most allowed"),
+            format!("the body was cut off, or is larger than the {most} bytes that are allowed"),
         )
     }
 
@@ -178,7 +181,7 @@ impl Problem {
     pub fn unsupported_type(detail: String) -> Self {
         Self::new(
             "urn:holdup:problem:unsupported-type",
-            "The body's type is not read",
+            "The body's type is not supported",
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             detail,
         )
@@ -200,9 +203,11 @@ impl Problem {
     pub fn too_many_streams(max: usize) -> Self {
         let mut problem = Self::new(
             "urn:holdup:problem:too-many-streams",
-            "All places are taken",
+            "Too many streams are open",
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("{max} streams are open, the most allowed at once; try again when one ends"),
+            format!(
+                "{max} streams are open, and no more are allowed at once; try again when one has ended"
+            ),
         );
         problem.header = Some(("retry-after", "1"));
         problem

@@ -31,7 +31,7 @@ impl fmt::Display for Failure {
             Self::Endless { chunks } => {
                 return write!(f, "it streams and does not end: {chunks} chunks so far");
             }
-            Self::WebSocket => "it is a websocket's route",
+            Self::WebSocket => "it is the route of a websocket",
             Self::Refused => "connection refused",
             Self::Reset => "connection reset",
             Self::TimedOut => "timed out",

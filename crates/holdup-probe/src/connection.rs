@@ -291,9 +291,9 @@ fn failed(error: &io::Error) -> Failure {
         (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Failure::Reset,
         (io::ErrorKind::UnexpectedEof, _) => Failure::CutOff,
         (io::ErrorKind::TimedOut, _) => Failure::TimedOut,
-        _ if Errno::from_io_error(error) == Some(Errno::MFILE) => {
-            Failure::Other("the prober may not open more files (ulimit -n)".to_owned())
-        }
+        _ if Errno::from_io_error(error) == Some(Errno::MFILE) => Failure::Other(
+            "the prober may not open more files; raise the limit (ulimit -n)".to_owned(),
+        ),
         _ => Failure::Other(error.to_string()),
     }
 }
@@ -333,6 +333,9 @@ mod tests {
     fn the_limit_on_open_files_is_named() {
         let error = io::Error::from(Errno::MFILE);
         let words = failed(&error).to_string();
-        assert_eq!(words, "the prober may not open more files (ulimit -n)");
+        assert_eq!(
+            words,
+            "the prober may not open more files; raise the limit (ulimit -n)"
+        );
     }
 }

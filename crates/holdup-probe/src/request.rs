@@ -56,7 +56,9 @@ pub enum BadRequest {
         name: String,
     },
     /// A header that the prober sets.
-    #[error("the header {0} belongs to the connection and cannot be changed: the prober sets it")]
+    #[error(
+        "the header {0} cannot be changed, because the prober sets it for each connection; leave it out"
+    )]
     Ours(String),
 }
 

@@ -55,7 +55,7 @@ async fn addresses(url: &Url) -> Result<Vec<SocketAddr>, Failure> {
 fn server_name(url: &Url) -> Result<ServerName<'static>, Failure> {
     match url.host().ok_or_else(nowhere)? {
         Host::Domain(name) => ServerName::try_from(name.to_owned())
-            .map_err(|_| Failure::Other(format!("{name} is not a valid TLS server name"))),
+            .map_err(|_| Failure::Other(format!("{name} is not a valid server name for TLS"))),
         Host::Ipv4(ip) => Ok(ServerName::IpAddress(IpAddr::from(std::net::IpAddr::V4(
             ip,
         )))),

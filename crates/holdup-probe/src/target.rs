@@ -53,7 +53,7 @@ pub enum BadUrl {
     },
     /// It has a user name or a password, which would be shown wherever the URL is.
     #[error(
-        "the URL has a user name or a password, which would be shown with it; send them in an \
+        "the URL has a user name or a password, which would be printed with the URL; send them in an \
          Authorization header instead"
     )]
     Credentials,

@@ -29,8 +29,8 @@
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
 //!
-//! What was recorded out of order, such as a chunk after the end, is drawn at the nearest time that is
-//! in order.
+//! A time that was recorded out of order, such as that of a chunk after the end, is drawn at the nearest time
+//! that is in order.
 
 #![forbid(unsafe_code)]
 

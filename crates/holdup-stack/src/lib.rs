@@ -8,7 +8,7 @@
 //! 4. [`Stack::reading`] looks up the functions and lines. The first call may take half a second, so call it
 //!    on a thread that has nothing else to do.
 //!
-//! The crate writes no log; its errors say what is missing.
+//! The crate writes no log. [`start`] returns why stacks cannot be taken, if that is so.
 //!
 //! ```
 //! # #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -101,7 +101,7 @@ pub enum TakeError {
 impl fmt::Display for TakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Gone => "the thread is gone",
+            Self::Gone => "the thread has ended",
             Self::Silent => "the thread did not answer in time",
             Self::Empty => "the thread's stack cannot be walked",
             Self::SignalTaken => "the program has taken SIGURG",

@@ -31,7 +31,7 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
             "Sending the requests at the same time gained nothing, so look for something that all of them \
              share: one core, an interpreter's lock, an event loop that handlers block in turns, a disk or \
              a network link that one request fills.",
-            "If the work computes, more processes or less work help. If it waits, look for something of \
+            "If the work computes, use more processes or do less work. If it waits, look for something of \
              which there is only one.",
         ],
         (Kind::Serialized, Some(Reason::LeftBehind { .. })) => vec![
@@ -65,14 +65,15 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
             lines
         }
         (Kind::Limited, Some(Reason::Shared)) => vec![
-            "If the work computes, this is the number of cores that it gets: more cores help, or less work. \
-             If it waits, all of it waits for something that gets slower when it is shared, such as a \
-             disk, a database or a network link.",
+            "If the work computes, this is the number of cores that it gets: give it more cores, or less work. \
+             If it waits, look for something that gets slower when requests share it, such as a disk, a \
+             database or a network link.",
         ],
         (Kind::Limited, Some(Reason::Rate { .. })) => vec![
-            "Look for a rate limit in the application, a proxy or an API gateway: its burst is what went \
+            "Look for a rate limit in the application, a proxy or an API gateway. It lets a burst of this size \
              through together.",
-            "One worker of several looks the same if it happens to get all other requests: measure again.",
+            "If one of several workers happens to get all the other requests, the result looks the same. Measure \
+             again to rule this out.",
         ],
         (Kind::Limited, Some(Reason::OwnPace { .. })) => vec![
             "A server that processes requests in batches of this size looks like this, and so does a pool \
@@ -100,7 +101,7 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              task, a job after the answer.",
         ],
         Reason::TooFew => &["Send two or more requests at once."],
-        Reason::NoSolo => &["Measure a request alone first, once the server is warm."],
+        Reason::NoSolo => &["Measure one request alone first, when the server is warm."],
         Reason::Failed { alone: true, .. } => &[
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed.",
@@ -110,12 +111,12 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              may have been queued: allow more time.",
         ],
         Reason::Endless { .. } => &[
-            "Measure its beginning: end each request after its first chunks, or after some seconds of its \
-             body.",
+            "Measure the beginning of the answer: count it as ended after its first chunks, or some seconds after \
+             its body began.",
         ],
         Reason::WebSocket => &[
-            "Probe a plain route of the same server: a handler that blocks its event loop blocks \
-             the sockets on it as well.",
+            "Probe a plain route of the same server: a handler that blocks the event loop blocks the \
+             WebSockets on it as well.",
         ],
         Reason::ClientTooSlow { .. } => &[
             "Use a route with a smaller response, send fewer requests at once, or run the prober on a \
@@ -126,8 +127,8 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
             after: Some(_),
             ..
         } => &[
-            "Look for a pool that the successful requests took something from, such as database connections: \
-             the others waited for a free one until they timed out.",
+            "Look for a pool, such as one of database connections. The successful requests used all that it has, \
+             and the others waited for a free one until they timed out.",
             "Send fewer requests at once to see the limit without the errors.",
         ],
         Reason::Status { .. } => &[
@@ -135,32 +136,34 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              a full queue or a log-in may be in front of it.",
         ],
         Reason::TooShort => &[
-            "Use a slower route (50 ms or more is best; a parameter that makes it wait, or more data), or \
-             send more requests at once.",
+            "Use a route that takes 50 ms or more (a parameter may make it wait, or return more data), or send \
+             more requests at once.",
         ],
         Reason::Kept { .. } => &[
             "Make the URLs differ where it matters to the server: put {} into the URL, a header or the \
              body, and it is replaced by a label that is new for each request.",
-            "If the first request did start something up, use a slower route.",
+            "If the first request started something up, use a slower route.",
         ],
-        Reason::Distant { .. } => &["Measure from nearer, or use a slower route."],
+        Reason::Distant { .. } => &["Run the prober nearer to the server, or use a slower route."],
         Reason::SoloVaries { .. } => &[
             "Measure again when nothing else uses the server, or use a route whose work is always \
              the same.",
         ],
-        Reason::NotAtOnce => &["Use a slower route, or a machine with less to do."],
+        Reason::NotAtOnce => {
+            &["Use a slower route, or run the prober on a machine that is less busy."]
+        }
         Reason::SlowConnects { .. } => &[
             "The queue of new connections overflowed: send fewer requests at once, or raise the server's \
              backlog.",
         ],
         Reason::FasterThanAlone { .. } => &[
-            "A cache may have answered: use a URL that is new each time. Or the work itself varies: use a \
-             route where it does not.",
+            "A cache may have answered: use a URL that is new each time. Or the work varies: use a route whose \
+             work is always the same.",
         ],
         Reason::Stragglers { .. } => &[
             "Measure again. If as many wait each time, but not always the same ones, a handler may be \
              blocking one worker of several, which gets new connections all the same.",
-            "If the limit is just below that number, sending twice as many at once shows it.",
+            "A limit may be just below the number of requests: send twice as many at once to see it.",
         ],
         Reason::WorseThanOneByOne => &[
             "A queue alone does not explain it: look for retries, a rate limit, a lock that is retried, or \
@@ -172,17 +175,17 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
              and watch its cores meanwhile.",
         ],
         Reason::Differs { .. } => &[
-            "Measure again when nothing else uses the server, with more at once. If it stays so, \
-             new connections may fall on its workers by chance, and so does the number that runs \
-             at a time.",
+            "Measure again when nothing else uses the server, with more requests at once. If the results still \
+             differ, new connections may fall on its workers by chance, and then the number that runs at a \
+             time depends on chance, too.",
         ],
         Reason::PartOneByOne { .. } => &[
             "Look for a lock, a connection or a rate limit that part of the work needs. With more requests \
              at once, that part decides how long all of them take.",
         ],
         Reason::Irregular => &[
-            "Measure again when nothing else uses the server, with more at once.",
-            "If it stays so, look at the groups of finish times: they may come from a pool that grows while \
+            "Measure again when nothing else uses the server, with more requests at once.",
+            "If the pattern stays, look at the groups of finish times: they may come from a pool that grows while \
              it is used, from retries at an interval, from batches, from work that goes on after the \
              response, or from work that varies.",
         ],

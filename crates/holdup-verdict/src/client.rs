@@ -138,7 +138,7 @@ mod tests {
         ] {
             let verdict = judged(ends, busy);
             assert_eq!(verdict.kind, Kind::Inconclusive, "{ends:?} {verdict:#?}");
-            let told = "Inconclusive: the prober itself was too slow to tell: it was at work for ";
+            let told = "Inconclusive: the prober itself was too slow: it worked for ";
             assert!(verdict.sentence.starts_with(told), "{}", verdict.sentence);
             assert_eq!((verdict.at_a_time, verdict.steps.len()), (None, 0));
             assert_eq!(verdict.advice.len(), 1);

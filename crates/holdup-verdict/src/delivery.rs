@@ -97,9 +97,11 @@ impl fmt::Display for Delivery {
                 )
             }
             Self::Single => f.write_str(
-                "In one piece: a short response, or a stream that something on the way held back.",
+                "In one piece: the response is short, or something on the way held back a stream.",
             ),
-            Self::Unknown => f.write_str("Too fast to tell whether the response is streamed."),
+            Self::Unknown => {
+                f.write_str("The response was too short to show whether it is streamed.")
+            }
         }
     }
 }

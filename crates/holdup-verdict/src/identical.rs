@@ -90,9 +90,10 @@ impl Identical {
             kind: IdenticalKind::Inconclusive,
             ran: Kind::Inconclusive,
             at_a_time: None,
-            sentence: "Identical URLs waited for each other, but not when they were compared with unique \
-                       URLs again: new connections may have fallen on the server's workers by chance."
-                .to_owned(),
+            sentence:
+                "Identical URLs waited for each other, but not when this was measured again: new \
+                       connections may fall on the server's workers by chance."
+                    .to_owned(),
         }
     }
 }
@@ -230,16 +231,16 @@ fn answered_once(
     let mut unique_times = unique.lanes.iter().filter_map(Lane::duration);
     if kept(time) && !unique_times.any(kept) {
         return Some(format!(
-            "Identical URLs are answered from one answer that a cache or the application keeps: a URL \
-             that was asked before was answered after {} instead of {}.",
+            "Identical URLs get one answer that a cache or the application keeps: a request for the same \
+             URL took {} later, but {} at first.",
             HumanDuration(time),
             HumanDuration(solo),
         ));
     }
     (bodies_count(unique, same) && !before.same_body(again)).then(|| {
         format!(
-            "Identical URLs are answered once for all: all {} answers had the same body, although the \
-             same URL asked at another time got another body.",
+            "Identical URLs that are requested together get one answer: all {} answers had the same body, \
+             although a request for the same URL at another time got another body.",
             same.lanes.len(),
         )
     })

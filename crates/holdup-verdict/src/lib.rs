@@ -9,8 +9,8 @@
 //! - The **staircase** is how many requests finished in each step of one solo time. A server that runs three
 //!   at a time finishes three requests after one solo time, three more after two, and so on.
 //!
-//! k alone is too low when the last step is not full: four requests, three at a time, give k = 2. The steps
-//! are three and one.
+//! k alone can be too low, because the last step need not be full: four requests, three at a time, finish in
+//! two steps, three and one, so k is only 2.
 //!
 //! If the numbers do not decide, the verdict is [`Kind::Inconclusive`], with the reason and what to do about
 //! it, because a wrong verdict is worse than none.

@@ -10,7 +10,7 @@ use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// How the line of evidence begins that shows the steps.
-pub(super) const STEPS: &str = "finishes, by steps of about one solo time: ";
+pub(super) const STEPS: &str = "requests that finished in each step of one solo time: ";
 
 impl Verdict {
     /// The [reason](Verdict::reason) in words, without a full stop.
@@ -55,13 +55,13 @@ fn sentence(verdict: &Verdict) -> String {
     let solo = HumanDuration(verdict.solo.unwrap_or_default());
     match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => format!(
-            "Concurrent: all {n} requests ran at the same time, in {} instead of {} alone.",
+            "Concurrent: all {n} requests ran at the same time, in {}; one alone took {}.",
             HumanDuration(verdict.makespan.unwrap_or_default()),
             solo,
         ),
         (Kind::Serialized, Some(Reason::Shared)) => format!(
-            "Serialized: the {n} requests together took {}, as long as one after the other, although \
-             they did not end one by one.",
+            "Serialized: the {n} requests together took {}, as long as they would one after the other, \
+             although they did not end one by one.",
             HumanDuration(verdict.makespan.unwrap_or_default()),
         ),
         (Kind::Serialized, Some(Reason::LeftBehind { .. })) => {
@@ -119,7 +119,9 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
     match reason {
         Reason::Uneven => "the queues are of uneven length".to_owned(),
         Reason::Shared => match verdict.kind {
-            Kind::Serialized => "together they took as long as one after the other".to_owned(),
+            Kind::Serialized => {
+                "together they took as long as they would one after the other".to_owned()
+            }
             _ => "all ran side by side, but slowed down as if fewer cores did the work".to_owned(),
         },
         Reason::OwnPace { factor } => {
@@ -135,7 +137,9 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
             behind,
             maybe_rate,
         } => left_behind(HumanDuration(*answer), HumanDuration(*behind), *maybe_rate),
-        Reason::TooFew => "at least two requests at once are needed to compare".to_owned(),
+        Reason::TooFew => {
+            "there were fewer than two requests at once, so there is nothing to compare".to_owned()
+        }
         Reason::NoSolo => "no request was measured alone".to_owned(),
         Reason::Failed { count, what, alone } => format!("{} failed: {what}", who(count, alone)),
         Reason::Endless { chunks } => format!(
@@ -145,8 +149,8 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
             "this is a WebSocket's route, and a WebSocket cannot be probed".to_owned()
         }
         Reason::ClientTooSlow { busy, late } => format!(
-            "the prober itself was too slow to tell: it was at work for {} and kept from working \
-             for {}, and that alone may have made the requests end late",
+            "the prober itself was too slow: it worked for {} and was kept from working for {}, which \
+             alone may have made the requests end late",
             HumanDuration(*busy),
             HumanDuration(*late)
         ),
@@ -158,7 +162,7 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
             well,
         } => who(count, alone) + &got(*status, *after, *well),
         Reason::TooShort => {
-            format!("a request alone takes only {solo}, which is too short to tell")
+            format!("a request alone takes only {solo}, which is too short to judge")
         }
         Reason::Kept { first, later } => format!(
             "the first request took {}, but later ones {}: either an answer is cached, whatever label the \
@@ -284,7 +288,7 @@ pub(super) fn again(verdict: &Verdict) -> String {
         return format!("measured again: {last}");
     }
     let makespan = HumanDuration(verdict.makespan.unwrap_or_default());
-    let steps = steps(verdict).map(|steps| format!(", by steps: {steps}"));
+    let steps = steps(verdict).map(|steps| format!("; finished in each step: {steps}"));
     format!(
         "{} at once, measured again: {makespan}{}",
         verdict.lanes,

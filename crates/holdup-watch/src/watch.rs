@@ -211,8 +211,8 @@ impl Watch {
         let polls = self.polls();
         assert!(
             polls > 0,
-            "assert_no_holds: the watch saw no request, so this would prove nothing. Is the app \
-             wrapped in it (App::new().wrap(watch.clone())), and was a request made?"
+            "assert_no_holds: the watch observed no request, so it cannot show that nothing blocks. Wrap \
+             the app in it (App::new().wrap(watch.clone())), and send a request before this."
         );
         let failing = self.0.failing();
         assert!(
@@ -225,8 +225,7 @@ impl Watch {
     fn message(&self, failing: &Failing, polls: u64) -> String {
         let Failing { holds, own_worker } = failing;
         let mut message = format!(
-            "assert_no_holds: a worker did not get back to its other work for {:?} or \
-             more, {} of {polls} polls seen:\n",
+            "assert_no_holds: a worker was blocked for {:?} or more; holds: {}, polls: {polls}\n",
             self.least_hold(),
             holds.len()
         );
@@ -239,12 +238,12 @@ impl Watch {
         let outside = |hold: &Hold| *own_worker == Some(hold.worker) && hold.culprits.is_empty();
         if holds.iter().any(outside) {
             message.push_str(
-                "  Outside the watched requests is a spawned task or an actor, or the test itself, \
+                "  What is outside the watched requests is a spawned task, an actor, or the test itself \
                  while a request waited.\n",
             );
         }
         if let Some(why) = self.0.why_no_lines() {
-            writeln!(message, "  No lines: {why}.").ok();
+            writeln!(message, "  The lines are not known: {why}.").ok();
         }
         message.push_str(
             "Await an async equivalent of the blocking call, or move it off the worker \

@@ -51,7 +51,7 @@ async fn a_pool_of_two_is_limited_to_two_at_a_time() {
 async fn what_cannot_be_told_fails_too() {
     let app = App::new().route("/", web::get().to(HttpResponse::Ok));
     let app = init_service(app).await;
-    for (route, reason) in [("/", "too short to tell"), ("/missing", "got status 404")] {
+    for (route, reason) in [("/", "too short to judge"), ("/missing", "got status 404")] {
         let message = panic_of(assert_concurrent(&app, get(route), 4)).await;
         assert!(message.contains("actual: inconclusive\n"), "{message}");
         assert!(message.contains(reason), "{message}");

@@ -62,11 +62,11 @@ impl Live {
         match event {
             Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
             Event::LongStream { chunks } => view.bar.set_message(format!(
-                "the response is still streaming after {chunks} chunks; --first N or --for 3s measures \
+                "the response has not ended after {chunks} chunks; use --first N or --for 3s to measure \
                  its beginning"
             )),
             Event::Pause(pause) => view.bar.set_message(format!(
-                "pausing for {}, so that nothing of the requests before is left",
+                "pausing for {}, so that earlier requests leave nothing behind",
                 HumanDuration(*pause)
             )),
             Event::Round(round) => {

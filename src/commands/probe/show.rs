@@ -57,7 +57,8 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
     let _ = writeln!(text, "{}", report.url);
     if !report.places.is_empty() {
         let places = report.places.join(", ");
-        let line = format!("{{}} is each request's own label: in {places}.");
+        let line =
+            format!("Each request has a label of its own in the place of {{}}: in {places}.");
         fill(&mut text, &line, "", style.width);
     }
     text.push('\n');

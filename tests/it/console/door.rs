@@ -143,7 +143,10 @@ fn another_sites_page_takes_no_readers_place() {
         ] {
             let (status, told) = asked(console, &image(site, path));
             assert_eq!(status, 403, "{site} {path}");
-            assert!(told.starts_with("another site's page asks"), "{told}");
+            assert!(
+                told.starts_with("another site's page made this request"),
+                "{told}"
+            );
         }
         let link = image(site, "/")
             .replace("no-cors", "navigate")

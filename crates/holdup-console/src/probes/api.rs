@@ -45,7 +45,7 @@ async fn start(
         .get(header::CONTENT_TYPE)
         .is_some_and(json)
     {
-        let detail = "Content-Type is not application/json, the only one that is read";
+        let detail = "the body's Content-Type has to be application/json";
         return Err(Problem::unsupported_type(detail.to_owned()));
     }
     let body = body.map_err(|_| Problem::too_large(BODY))?;

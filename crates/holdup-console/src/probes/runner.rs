@@ -133,7 +133,7 @@ impl Runner {
         let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                let why = format!("no runtime for it: {error}");
+                let why = format!("the probe cannot start: {error}");
                 return self.end(State::Failed, Some(why));
             }
         };
@@ -151,7 +151,10 @@ impl Runner {
         match outcome {
             Some(Ok(report)) => self.update(|run| run.finish(&report)),
             Some(Err(_)) => {
-                let why = format!("it took longer than {:#}", HumanDuration(self.longest));
+                let why = format!(
+                    "the probe took longer than {:#}; use fewer requests at once",
+                    HumanDuration(self.longest)
+                );
                 self.end(State::Failed, Some(why));
             }
             None => self.end(State::Stopped, None),

@@ -60,7 +60,7 @@ test('an error is named', () => {
 });
 
 test('the step is said in words', () => {
-  assert.equal(stepOf(probe([])), '3 of 4: 2 requests at once, each with a URL of its own');
+  assert.equal(stepOf(probe([])), '3 of 4: 2 requests at once, unique URLs');
   assert.equal(stepOf(probe([], { phase: 'another' })), '3 of 4: another');
   assert.equal(stepOf(probe([], { state: 'stopped' })), 'Stopped.');
   assert.equal(stepOf(probe([], { state: 'done' })), '');

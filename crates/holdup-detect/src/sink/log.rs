@@ -145,7 +145,7 @@ pub(crate) fn no_threads(failed: &NoThreads) {
     let effect = if names.contains(&COLLECTOR) {
         "holds are neither logged nor published"
     } else {
-        "what these do is missing"
+        "part of the watch does not work"
     };
     warn!(
         target: "holdup",

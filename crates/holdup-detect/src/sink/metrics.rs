@@ -30,7 +30,7 @@ impl Default for Figures {
         describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");
         let polls = "Calls and polls that were watched";
         describe_counter!(POLLS, Unit::Count, polls);
-        let holding = "Polls of the requests that held a worker, in their holds";
+        let holding = "Polls of requests that held a worker, during their holds";
         describe_counter!(HOLDING_POLLS, Unit::Count, holding);
         Self { polls: 0 }
     }

@@ -583,7 +583,7 @@ fn the_numbers_come_with_the_verdict_also_as_json() {
             "alone: 1.00 s, 1.00 s",
             "4 at once: 2.00 s",
             "k = 4 × alone ÷ at once = 2.00 (4 if concurrent, 1 if serialized)",
-            "finishes, by steps of about one solo time: 3, 1",
+            "requests that finished in each step of one solo time: 3, 1",
         ]
     );
     assert_eq!(

@@ -39,7 +39,7 @@ fn a_handler_that_awaits_holds_nobody_and_a_watch_that_saw_nothing_fails_the_tes
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
     let message = failure(&watch);
-    assert!(message.contains("saw no request"), "{message}");
+    assert!(message.contains("observed no request"), "{message}");
 
     let clients: Vec<_> = (0..20)
         .map(|_| {

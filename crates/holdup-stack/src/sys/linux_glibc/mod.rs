@@ -57,7 +57,7 @@ pub(crate) fn prepare() -> Result<(), String> {
 /// Whether the unwinder that the program calls may be called in a signal handler.
 fn unwinder() -> Result<(), String> {
     for file in unwind::files() {
-        let file = file.ok_or("it is not known which library walks stacks")?;
+        let file = file.ok_or("the library that walks stacks cannot be found")?;
         takes_no_lock(&file)?;
     }
     Ok(())

@@ -46,9 +46,12 @@ async fn a_link_on_another_sites_page_leads_to_it() {
 #[tokio::test]
 async fn before_there_are_requests_it_shows_what_to_try() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
-    browser.wait_for("#empty #curl").await;
     let port = server.address.port();
     let commands = [1, 2].map(|x| format!("curl -N 'http://127.0.0.1:{port}/blocking?x={x}'"));
+    // It is written a frame after the page is live.
+    browser
+        .wait_until("document.querySelector('#curl').textContent !== ''")
+        .await;
     let shown = browser.text("#empty").await;
     for text in [&commands[0], &commands[1], "In two terminals"] {
         assert!(shown.contains(text), "{shown}");

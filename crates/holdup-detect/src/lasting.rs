@@ -47,7 +47,7 @@ impl Lasting {
         self.entry(id).samples.add(at, stack);
     }
 
-    /// The latest stack of a hold.
+    /// The latest stack of a hold whose names are known.
     pub(crate) fn latest_stack(&self, id: HoldId) -> Option<Arc<StackSample>> {
         self.get(id)?.samples.latest_stack().cloned()
     }

@@ -39,9 +39,10 @@ impl Samples {
         self.stacks.push((at, Arc::clone(stack)));
     }
 
-    /// The latest stack.
+    /// The latest stack whose names are known.
     pub(crate) fn latest_stack(&self) -> Option<&Arc<StackSample>> {
-        self.stacks.last().map(|(_, stack)| stack)
+        let stacks = self.stacks.iter().rev().map(|(_, stack)| stack);
+        stacks.into_iter().find(|stack| stack.is_known())
     }
 
     /// Whether the names of all stacks are known that were taken in this hold.

@@ -142,6 +142,8 @@ impl Collector {
         {
             shared.lasting().note(id, activity);
         }
+        // Before it is announced: the line about another worker may name it.
+        latest.who = who(&hold);
         let deferred = latest.deferred.take();
         let is_due = deferred.is_some() || latest.is_due(hold.duration);
         let mut stack = deferred;
@@ -225,7 +227,6 @@ impl Collector {
         if !is_due && latest.is_logged {
             return;
         }
-        latest.who = who(hold);
         if shared.settings.allows(hold) {
             return;
         }

@@ -86,9 +86,9 @@ fn welcome(lab: &Lab, settings: &Settings) -> String {
     let lab = format!("http://{}", reachable(lab.address()));
     let workers = match settings.workers.get() {
         1 => {
-            "The lab runs one worker, so that all requests share it. By default, actix starts one \
-              per core;\nthen two requests may go to different workers, and neither waits \
-              (--workers N)."
+            "The lab runs one worker, so that all requests share it (--workers N changes that).\n\
+             By default, actix starts one per core. Then two requests may go to different workers,\n\
+             and neither waits."
                 .to_owned()
         }
         n => format!(

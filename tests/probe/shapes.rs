@@ -146,7 +146,7 @@ fn batches_are_a_limit_at_a_pace_of_their_own() {
 fn one_actor_behind_all_requests_is_serialized_whenever_it_answers() {
     let server = shapes();
     let document = expect(&url(&server, "/actor"), &["-n8"], "serialized", Some(1));
-    let reason = "together they took as long as one after the other";
+    let reason = "together they took as long as they would one after the other";
     assert_eq!(document["reason"], reason);
 }
 

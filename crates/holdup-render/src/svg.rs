@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Axis, MAX_LABEL, outcome, shown_label, shown_outcome, widest};
+use super::axis::Axis;
+use super::label::{MAX_LABEL, outcome, shown_label, shown_outcome, widest};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Sizes in pixels. A README shows pictures some 800 wide; at half of that 14-pixel text is still

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::axis::Axis;
+use super::label::{MAX_LABEL, shown_label, shown_outcome, widest};
 use super::style::{Glyphs, Style};
-use super::{Axis, MAX_LABEL, shown_label, shown_outcome, widest};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.

@@ -46,13 +46,13 @@ mod naming;
 mod reading;
 mod sys;
 mod system;
+mod taken;
 
-use std::error::Error;
-use std::fmt;
 use std::sync::OnceLock;
 
 pub use self::naming::HANDLER;
 pub use self::reading::{Place, Reading};
+pub use self::taken::TakeError;
 
 /// The variables that turn it off, by `0`. The second is the name of the first before it was renamed.
 const VARIABLES: [&str; 2] = ["HOLDUP_STACKS", "HOLDUP_LINES"];
@@ -82,34 +82,6 @@ impl Stack {
         self.reading.get()
     }
 }
-
-/// Why no stack was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TakeError {
-    /// The thread is gone.
-    Gone,
-    /// The thread did not answer within 50 ms: the machine may be too busy to run it, or the thread cannot be
-    /// interrupted.
-    Silent,
-    /// The thread answered, but its stack cannot be walked.
-    Empty,
-    /// The program has a handler of its own for the signal: no more stacks will be taken.
-    SignalTaken,
-}
-
-impl fmt::Display for TakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gone => "the thread has ended",
-            Self::Silent => "the thread did not answer in time",
-            Self::Empty => "the thread's stack cannot be walked",
-            Self::SignalTaken => "the program has taken SIGURG",
-        })
-    }
-}
-
-impl Error for TakeError {}
 
 /// Why it is off, or nothing; empty before the start.
 static OFF: OnceLock<Option<String>> = OnceLock::new();
@@ -146,7 +118,12 @@ pub fn prepare_thread() {
 ///
 /// [`TakeError`] says why there is none. Before [`start`] there never is.
 pub fn take(thread: u32) -> Result<Stack, TakeError> {
-    sys::take(thread)
+    let taken = sys::take(thread)?;
+    Ok(Stack {
+        at: taken.at,
+        addresses: taken.addresses,
+        reading: OnceLock::new(),
+    })
 }
 
 /// Lets go of the line tables, if they were not needed for ten seconds before `now` of the monotonic clock.

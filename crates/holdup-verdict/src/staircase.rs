@@ -13,11 +13,14 @@
 )]
 
 mod batches;
+mod pace;
 mod rates;
 
 use super::outcome::Outcome;
 use super::reason::Reason;
 use batches::batches;
+pub(super) use pace::Solo;
+use pace::{FASTER, MAX_SHARE_TOLERANCE, NOISE, PACE_DRIFT, SHARE_TOLERANCE, noise, pace, prompt};
 use rates::{rate_of, regular};
 
 /// How far from its step a finish may be, in paces: on the first step, more on each further one (the
@@ -34,26 +37,13 @@ const FEW_TOLERANCE: f64 = 0.12;
 /// A few: at most this part of the requests, or a single one.
 const FEW: f64 = 1.0 / 3.0;
 
-/// Added to every tolerance, in seconds: a machine's own delays do not shrink with the pace. In
-/// paces, it never adds more than [`MAX_NOISE`].
-const NOISE: f64 = 0.010;
-const MAX_NOISE: f64 = 0.08;
-
 /// The same for all at once, where accepting so many connections at the same moment takes its time,
 /// too, and no steps can be mistaken.
 const MAX_CONCURRENT_NOISE: f64 = 0.15;
 
-/// The pace of a queue may differ from the solo time by this factor either way: several requests at
-/// once have caches to share and cores to fight for.
-const PACE_DRIFT: f64 = 1.35;
-
 /// All at once is concurrent if they took this factor of the solo time, on average, at most. Four
 /// requests that share three cores take 1.33.
 const CONCURRENT_DRIFT: f64 = 1.15;
-
-/// A time below this part of the solo time is an answer from somewhere else. Work that varies by a
-/// quarter does not come near it.
-const FASTER: f64 = 0.6;
 
 /// Up to this part of the requests waiting for one turn may be a line behind one frozen worker
 /// among many, and not a limit of all others together: one of eight says as little as two of 16.
@@ -62,10 +52,6 @@ const STRAGGLERS: f64 = 1.0 / 6.0;
 /// Without a fitting step, up to this part of the requests (or a single one) is called late. Of more,
 /// it is as fair to say that the others were early.
 const LATE: f64 = 0.25;
-
-/// Up to this factor of the solo time a request is as fast as alone: work that varies by a tenth
-/// either way, and a busy machine, stay within; half a turn of waiting does not.
-const PROMPT: f64 = 1.35;
 
 /// Requests that share finish together: within this part of the longest time. Work that varies by
 /// a tenth, and the turns a scheduler gives, stay within.
@@ -77,10 +63,6 @@ const NO_GAP: f64 = 0.12;
 
 /// Requests that share all take this factor of the solo time at least: three on two cores do.
 const SLOWED: f64 = 1.4;
-
-/// How far from a whole number the strength that they share may be, in parts of it and at most.
-const SHARE_TOLERANCE: f64 = 0.15;
-const MAX_SHARE_TOLERANCE: f64 = 0.25;
 
 /// The most that they can be seen to share. Hundreds of requests at once are slowed down by what
 /// accepting each of them takes, as if they shared so many cores.
@@ -94,13 +76,6 @@ const MIN_GAINED: usize = 3;
 
 /// Below this k, at once is worse than one by one: no way of taking turns explains it.
 const MIN_K: f64 = 0.7;
-
-/// What one request takes alone: the shorter and the longer measurement, in seconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Solo {
-    pub(super) low: f64,
-    pub(super) high: f64,
-}
 
 /// Reads at least two `times`, in seconds, shortest first.
 pub(super) fn read(times: &[f64], solo: Solo) -> Outcome {
@@ -167,22 +142,6 @@ fn fits(times: &[f64], turns: &[usize], solo: Solo) -> bool {
         };
         (time - turn * pace).abs() <= tolerance * pace + noise(pace)
     })
-}
-
-/// The pace that brings `turns` closest to `times` (least squares).
-fn pace(times: &[f64], turns: &[usize]) -> f64 {
-    let turns = || turns.iter().map(|turn| *turn as f64);
-    let both: f64 = times.iter().zip(turns()).map(|(t, turn)| t * turn).sum();
-    both / turns().map(|turn| turn * turn).sum::<f64>()
-}
-
-/// The longest that a request takes that did not wait.
-fn prompt(solo: Solo) -> f64 {
-    PROMPT * solo.high + noise(solo.high)
-}
-
-fn noise(pace: f64) -> f64 {
-    NOISE.min(MAX_NOISE * pace)
 }
 
 /// Steps of different widths: each request waits in the line of the worker that got it. No step is

@@ -29,6 +29,7 @@ struct Lines {
 }
 
 /// Two files that import each other, and the paths that each of them imports of the other.
+#[derive(Debug)]
 pub(super) struct Circle {
     pub(super) files: [PathBuf; 2],
     pub(super) imports: [Vec<String>; 2],

@@ -100,39 +100,6 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The pairs that still do, each to be removed. A new one fails the test, and so does one that is gone
-/// and still stands here.
-const STILL: &[(&str, &str)] = &[
-    (
-        "crates/holdup-render/src/lib.rs",
-        "crates/holdup-render/src/text.rs",
-    ),
-    (
-        "crates/holdup-stack/src/lib.rs",
-        "crates/holdup-stack/src/sys/unsupported.rs",
-    ),
-    (
-        "crates/holdup-stack/src/naming.rs",
-        "crates/holdup-stack/src/reading.rs",
-    ),
-    (
-        "crates/holdup-verdict/src/experiment/early.rs",
-        "crates/holdup-verdict/src/experiment/plan.rs",
-    ),
-    (
-        "crates/holdup-verdict/src/experiment/mod.rs",
-        "crates/holdup-verdict/src/experiment/plan.rs",
-    ),
-    (
-        "crates/holdup-verdict/src/staircase.rs",
-        "crates/holdup-verdict/src/staircase/batches.rs",
-    ),
-    (
-        "crates/holdup-verdict/src/staircase.rs",
-        "crates/holdup-verdict/src/staircase/rates.rs",
-    ),
-];
-
 #[test]
 fn no_two_files_of_a_crate_import_each_other() {
     let mut circles = Vec::new();
@@ -144,28 +111,7 @@ fn no_two_files_of_a_crate_import_each_other() {
             }
         }
     }
-    let within = |file: &Path| {
-        let file = file.strip_prefix(ROOT).expect("a file of the workspace");
-        file.display().to_string()
-    };
-    let mut still = STILL.to_vec();
-    let mut new = Vec::new();
-    for circle in circles {
-        let mut pair = [within(&circle.files[0]), within(&circle.files[1])];
-        pair.sort();
-        let known = still
-            .iter()
-            .position(|(one, other)| [one, other] == [&pair[0], &pair[1]]);
-        match known {
-            Some(known) => _ = still.remove(known),
-            None => new.push((pair, circle.imports)),
-        }
-    }
-    assert!(new.is_empty(), "they import each other: {new:#?}");
-    assert!(
-        still.is_empty(),
-        "these do no longer, remove them from the list: {still:#?}"
-    );
+    assert!(circles.is_empty(), "they import each other: {circles:#?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where no stack is taken.
 
 use crate::reading::{self, Reading};
-use crate::{Stack, TakeError};
+use crate::taken::{TakeError, Taken};
 
 pub(crate) fn prepare() -> Result<(), String> {
     Err("it needs Linux with glibc, on x86_64 or aarch64".to_owned())
@@ -9,7 +9,7 @@ pub(crate) fn prepare() -> Result<(), String> {
 
 pub(crate) fn prepare_thread() {}
 
-pub(crate) fn take(_: u32) -> Result<Stack, TakeError> {
+pub(crate) fn take(_: u32) -> Result<Taken, TakeError> {
     Err(TakeError::Gone)
 }
 

@@ -1,6 +1,8 @@
 //! Batches at a pace of their own.
 
-use super::{FASTER, Outcome, PACE_DRIFT, Reason, SHARE_TOLERANCE, Solo, noise, pace};
+use super::pace::{FASTER, PACE_DRIFT, SHARE_TOLERANCE, Solo, noise, pace};
+use crate::outcome::Outcome;
+use crate::reason::Reason;
 
 /// How far a finish may be from the step of its batch, in paces. Tighter than for a queue at the pace of
 /// one alone, since here the pace itself is read from the finishes.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{NOISE, Outcome, PACE_DRIFT, Reason, Solo, noise, prompt};
+use super::pace::{NOISE, PACE_DRIFT, Solo, noise, prompt};
+use crate::outcome::Outcome;
+use crate::reason::Reason;
 
 /// The fewest steps that show a rate: so many in a row after the first, as wide and as far from each other.
 const MIN_RATE_STEPS: usize = 4;

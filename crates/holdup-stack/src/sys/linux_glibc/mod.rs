@@ -21,13 +21,12 @@ mod unwind;
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
 pub(crate) use self::names::rest;
 use self::signal::Failure;
 use crate::reading::{self, Reading};
 use crate::system;
-use crate::{Stack, TakeError};
+use crate::taken::{TakeError, Taken};
 
 /// What libgcc looks up a frame's tables with where it does so without a lock: glibc has it since
 /// 2.35, and a libgcc that refers to it is not loaded without it.
@@ -85,13 +84,12 @@ fn takes_no_lock(library: &Path) -> Result<(), String> {
 }
 
 /// Takes the stack of a thread of this process.
-pub(crate) fn take(thread: u32) -> Result<Stack, TakeError> {
+pub(crate) fn take(thread: u32) -> Result<Taken, TakeError> {
     match signal::note(thread) {
         Ok(noted) if noted.addresses.is_empty() => Err(TakeError::Empty),
-        Ok(noted) => Ok(Stack {
+        Ok(noted) => Ok(Taken {
             at: noted.at,
             addresses: noted.addresses,
-            reading: OnceLock::new(),
         }),
         Err(Failure::Gone) => Err(TakeError::Gone),
         Err(Failure::Silent) => Err(TakeError::Silent),

@@ -20,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! When a worker has been blocked for 100 ms, a thread outside of the workers logs a warning: a [`tracing`]
+//! When a worker has been blocked for 100 ms, a thread outside of the workers logs a warning, a `tracing`
 //! event with the target `holdup`. It logs the hold again after 1, 10 and 60 seconds and then every minute,
 //! and once more when the hold is over:
 //!

@@ -1,10 +1,11 @@
-//! What kind of thing a thread is doing.
+//! What kind of work a thread is doing.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What a held worker's thread is doing. Serialized as in its sentence: `"waiting for a lock"`.
+/// What a held worker's thread is doing. It is serialized in the words that the log uses: `"waiting for a
+/// lock"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Activity {

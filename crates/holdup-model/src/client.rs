@@ -1,17 +1,17 @@
-//! What the one who records needs for itself.
+//! The time that the recording client spends on itself.
 
 use std::time::Duration;
 
-/// The client's own time while a lane was going. It does one thing at a time, for all lanes, so what
-/// a server sends meanwhile is seen late.
+/// The client's own time while a lane was going. The client does one thing at a time, for all lanes, so it
+/// reads late what a server sends meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientTime {
-    /// How long it was at work, on this lane and on all others.
+    /// How long the client was at work, on this lane and on all others.
     pub busy: Duration,
-    /// By how much its timers were late, all together: it was ready to run, and something else ran,
-    /// or it was stopped.
+    /// By how much the client's timers were late in total: it was ready to run while something else ran, or
+    /// the process was stopped.
     pub late: Duration,
-    /// The part of that after which it saw that the connection stood, and that the answer ended. A short
-    /// answer is late by no more.
+    /// The part of `late` that delayed noticing that the connection was established and that the response had
+    /// ended. A short response is recorded late by no more than this.
     pub late_for_it: Duration,
 }

@@ -15,12 +15,12 @@ pub struct Culprit {
     pub method: String,
     /// The pattern of its route, such as `/users/{id}`; `unmatched` where no route matched.
     pub route: String,
-    /// The number of its lane, as in [`Event::Opened`](super::Event::Opened). `None` where none was recorded,
-    /// because nobody was subscribed when the request came, and where several requests are summed up.
+    /// The number of its lane, as in [`Event::Opened`](super::Event::Opened). `None` if no lane was recorded,
+    /// because there was no subscription when the request came, and if several requests are summed up.
     pub lane: Option<u64>,
-    /// Which part of answering it.
+    /// The part of the request's processing that took the time.
     pub part: Part,
-    /// How many times that part was polled in this hold, from the first poll that took its time.
+    /// How many times that part was polled in this hold, counted from its first long poll.
     pub polls: u64,
     /// The time that those polls took together.
     #[serde(rename = "busy_ms", serialize_with = "millis::serialize")]
@@ -52,7 +52,7 @@ impl Part {
 }
 
 impl Culprit {
-    /// A request that took `busy` in one poll of that part.
+    /// A culprit that took `busy` in one poll of `part`.
     pub fn new(
         method: impl Into<String>,
         route: impl Into<String>,

@@ -1,12 +1,11 @@
-//! A length of time, as people read it.
+//! Durations for people to read.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Shows a length of time with two or three digits that matter, and its unit.
+/// Displays a duration with two or three significant digits and its unit.
 ///
-/// A duration that was set, such as a limit, reads better without the zeros at its end: `{:#}` leaves
-/// them out.
+/// A configured duration, such as a limit, reads better without trailing zeros: `{:#}` leaves them out.
 ///
 /// ```
 /// use std::time::Duration;
@@ -28,11 +27,10 @@ pub struct HumanDuration(pub Duration);
 
 impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // In whole numbers, and a half goes to the even neighbour: so it is the same in every language.
-        // The page of the console has the same function (ui/duration.js), and tests hold both to
-        // one table.
+        // Whole numbers, rounded half to even, give the same result in every language. The console's page has
+        // the same function (ui/duration.js), and tests check both against one table.
         let micros = rounded(self.0.as_nanos(), 1000);
-        // Each bound is where rounding would show one digit more.
+        // At each bound, rounding would add a digit.
         let decimals = match micros {
             0..=5 | 9_950..999_500 | 99_950_000.. => 0,
             995..9_950 | 9_995_000..99_950_000 => 1,
@@ -58,7 +56,7 @@ impl fmt::Display for HumanDuration {
     }
 }
 
-/// How many whole steps that is.
+/// The duration in whole steps, rounded half to even.
 fn rounded(length: u128, step: u128) -> u128 {
     let (steps, rest) = (length / step, length % step);
     let is_nearer_to_next = rest * 2 > step || rest * 2 == step && steps % 2 == 1;
@@ -72,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_duration_of_the_shared_table_reads_as_it_says() {
+    fn every_duration_in_the_shared_table_is_displayed_as_listed() {
         let table = include_str!("../tests/durations.json");
         let table: Vec<Value> = serde_json::from_str(table).expect("a list");
         assert!(table.len() > 30);
@@ -87,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn it_fills_a_column() {
+    fn the_text_is_padded_to_the_requested_width() {
         let duration = HumanDuration(Duration::from_millis(250));
         assert_eq!(format!("{duration:>8}|"), "  250 ms|");
     }
 
     #[test]
-    fn any_length_can_be_shown() {
+    fn the_longest_duration_can_be_displayed() {
         for longest in [Duration::MAX, Duration::from_nanos(u64::MAX)] {
             assert!(HumanDuration(longest).to_string().ends_with(" s"));
         }

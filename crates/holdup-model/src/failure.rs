@@ -2,24 +2,24 @@
 
 use std::fmt;
 
-/// Why a lane has no finish.
+/// Why a lane did not finish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// Nobody accepts connections there.
+    /// The connection was refused: nothing accepts connections at that address.
     Refused,
     /// The connection was torn down before the answer began or ended.
     Reset,
-    /// The prober's own patience ended.
+    /// The prober's time-out expired before the response began.
     TimedOut,
-    /// The answer began and stopped before its end.
+    /// The response began, but broke off before its end.
     CutOff,
-    /// The prober's own patience ended while the answer was still coming, piece by piece.
+    /// The prober's time-out expired while chunks of the response were still arriving.
     Endless {
-        /// How many pieces had come.
+        /// How many chunks had arrived.
         chunks: u64,
     },
-    /// The route is a websocket's, and answers nothing else.
+    /// The route accepts only websocket connections.
     WebSocket,
     /// Anything else, in a few words.
     Other(String),

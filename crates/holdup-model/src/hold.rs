@@ -13,7 +13,7 @@ use super::{Activity, Culprit, HumanDuration, Line, LineSummary, millis};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Hold {
-    /// What its other work was kept from. Serialized as `kind`, and `turns` beside it.
+    /// What the worker could not do meanwhile. It is serialized as `kind`, with `turns` beside it.
     #[serde(flatten)]
     pub kind: HoldKind,
     /// The worker, counted from 0.
@@ -25,58 +25,57 @@ pub struct Hold {
     /// clock too short, which is 1 to 10 ms.
     #[serde(rename = "duration_ms", serialize_with = "millis::serialize")]
     pub duration: Duration,
-    /// How much of it the worker's thread was computing. Close to `duration`: a long computation.
-    /// Close to nothing: it waited for something, such as a file, a lock or a sleep, or it was
-    /// [`descheduled`](Self::descheduled). `None` where the system does not provide it, and while
-    /// the hold lasts.
+    /// How much of it the worker's thread was computing. Close to `duration`: a long computation. Close to
+    /// zero: the thread waited for something, such as a file, a lock or a sleep, or it was
+    /// [`descheduled`](Self::descheduled). `None` where the system does not provide it, and while the hold
+    /// lasts.
     #[serde(rename = "cpu_ms", serialize_with = "millis::serialize_option")]
     pub cpu: Option<Duration>,
-    /// How much of it the thread was ready to run, but the system ran something else: no
-    /// handler's fault. `None` where the system does not provide it (Linux does), and while the
-    /// hold lasts.
+    /// For how much of it the thread was ready to run while the system ran something else. No handler is at
+    /// fault for that time. `None` where the system does not provide it (Linux does), and while the hold
+    /// lasts.
     #[serde(rename = "descheduled_ms", serialize_with = "millis::serialize_option")]
     pub descheduled: Option<Duration>,
-    /// Who held it, the longest first; requests that took less than a hundredth of it are summed up
-    /// by route. Empty when it was not the watched requests, but something such as a task that was
-    /// spawned on the worker: then nobody is blamed.
+    /// The requests that held the worker, the longest first; requests that took less than a hundredth of it
+    /// are summed up by route. Empty if something outside the watched requests held it, such as a task that
+    /// was spawned on the worker: then nobody is blamed.
     pub culprits: Vec<Culprit>,
-    /// The other requests of this worker that were open meanwhile. Those that it had no chance to
-    /// read are not known to it, and not counted.
+    /// The other requests of this worker that were open meanwhile. Requests that it had no chance to read are
+    /// unknown, and are not counted.
     pub waiting: usize,
     /// Whether the worker is still held.
     pub ongoing: bool,
-    /// What its thread is doing; of a hold that is over, what it was doing in most of the samples.
-    /// `None` where the system does not provide it (Linux does), and when no sample was taken in
-    /// time.
+    /// What its thread is doing; for a hold that is over, what it was doing in most of the samples. `None`
+    /// where the system does not provide it (Linux does), and if the hold ended before a sample was taken.
     pub activity: Option<Activity>,
-    /// Where in the app's own code it was, the most frequent line first; where none of that was on the
-    /// stack, in which [`library`](Line::library). Empty when no stack was taken.
+    /// The lines of the app's own code that the worker was at, the most frequent line first. If no code of
+    /// the app was on the stack, the line is in a [`library`](Line::library). Empty if no stack was taken.
     pub lines: Vec<Line>,
-    /// One of the stacks that were taken, of the most frequent line: functions, the innermost first,
-    /// without the server around the app.
+    /// One of the sampled stacks with the most frequent line: its functions, the innermost first, without the
+    /// server around the app.
     pub stack: Vec<String>,
 }
 
-/// What a worker did not get back to in a hold.
+/// What a worker could not do during a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum HoldKind {
-    /// To anything: its event loop did not turn, so nobody else had a turn.
+    /// It could do nothing else: its event loop made no iteration.
     Blocked,
-    /// To its sockets and timers: its loop turned, so what was ready had its turn, but no request was
-    /// read and no timer fired.
+    /// It could not serve its sockets and timers: its event loop ran the tasks that were ready, but read no
+    /// request and fired no timer.
     ///
-    /// tokio's loop looks at them when nothing is ready to run, and otherwise once in 61 polls. A
-    /// handler that wakes itself after each piece of its work is always ready. An upload that is
-    /// written to a slow disk as its chunks come is such a handler: each poll is short, and
-    /// together they hold up everybody else.
+    /// tokio's event loop checks sockets and timers when nothing is ready to run, and otherwise once in 61
+    /// polls. A handler that wakes itself after each slice of its work is always ready. So is an upload that
+    /// writes its chunks to a slow disk as they arrive: each poll is short, but together they hold up all
+    /// other requests.
     ///
-    /// Recorded on Unix only. Polls that end within a tick of the system's clock are missing among
-    /// the culprits' polls. Where the machine ran something else for so long that less than the
-    /// threshold is left, it is no hold.
+    /// Recorded on Unix only. The culprits' counts leave out polls that end within one tick of the system's
+    /// clock. Time in which the machine ran something else does not count: if less than the threshold is
+    /// left, there is no hold.
     Starved {
-        /// How many turns of the loop were seen in it. There may have been more.
+        /// How many loop iterations were counted in it. There may have been more.
         turns: u64,
     },
 }
@@ -111,8 +110,7 @@ impl Hold {
         }
     }
 
-    /// What is left of it when the time in which the system ran something else is taken away, where that
-    /// is known.
+    /// The duration without the time in which the system ran something else, where that time is known.
     #[must_use]
     pub fn own_duration(&self) -> Duration {
         self.duration
@@ -221,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn its_durations_are_written_as_all_others_are() {
+    fn its_durations_are_formatted_like_all_others() {
         let long = Duration::from_millis(61_500);
         let hold = Hold::new(HoldKind::Blocked, 0, Duration::ZERO, long);
         let duration = HumanDuration(long).to_string();

@@ -1,4 +1,4 @@
-//! One request, from asked to ended.
+//! One request, from when it was sent to when it ended.
 
 use std::hash::Hasher as _;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use twox_hash::XxHash64;
 use super::millis::Millis;
 use super::{ClientTime, Failure};
 
-/// The most chunks a lane keeps one by one; the rest are only counted. A picture has fewer
-/// columns than this, and a thousand lanes of an endless stream still fit in 24 MB.
+/// The most chunks a lane keeps one by one; the rest are only counted. A picture has fewer columns than this,
+/// and a thousand lanes of endless streams still fit in 24 MB.
 pub const MAX_CHUNKS: usize = 1024;
 
-/// One request: what was asked, and what came back when.
+/// One request: what was requested, and when each part of the response arrived.
 ///
-/// A lane that was neither [finished](Lane::finish) nor [failed](Lane::fail) is still going.
+/// A lane is ongoing until it has [finished](Lane::finish) or [failed](Lane::fail).
 ///
-/// Record in the order of events. The lane keeps what it is given: one that was recorded out of order
-/// is drawn and published as it is, and judged by its beginning and its end.
+/// Record events in the order in which they happen. The lane does not check the order: a lane that was
+/// recorded out of order is rendered and published as it is, and judged by its beginning and its end.
 ///
 /// As JSON, here and wherever else a lane is published, with all times in milliseconds or null:
 ///
@@ -48,14 +48,14 @@ pub struct Lane {
     status: Option<u16>,
     bytes: u64,
     failure: Option<Failure>,
-    /// Tells the bodies of one run apart, however they were cut into pieces. It need not withstand
-    /// anybody, and it must be fast: the prober digests the bodies of all lanes in one thread.
+    /// Distinguishes the bodies of one run, regardless of how they were split into chunks. The digest need
+    /// not resist attacks, but it must be fast: the prober computes it for all lanes on one thread.
     digest: XxHash64,
     client: ClientTime,
     cache_header: Option<String>,
 }
 
-/// A piece of the body, as it arrived.
+/// A chunk of the body, as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk {
@@ -66,7 +66,7 @@ pub struct Chunk {
 }
 
 impl Lane {
-    /// A request that was sent at `at`. The label says what was asked: a URL or a route.
+    /// A request that was sent at `at`. The label is what was requested: a URL or a route.
     pub fn start(label: impl Into<String>, at: Duration) -> Self {
         Self {
             label: label.into(),
@@ -86,25 +86,25 @@ impl Lane {
         }
     }
 
-    /// Names the lane anew, for a recorder that learns only later what it asked.
+    /// Replaces the label, for a recorder that learns only later what was requested.
     pub fn rename(&mut self, label: impl Into<String>) {
         self.label = label.into();
     }
 
-    /// Records that the TCP connection stands, before any TLS handshake: so `connected - requested` is
-    /// one round trip. A harness has no connection and records none.
+    /// Records that the TCP connection was established, before any TLS handshake, so `connected - requested`
+    /// is one round trip. A test harness has no connection and does not call this.
     pub fn record_connect(&mut self, at: Duration) {
         self.connected = Some(at);
     }
 
-    /// Records the head of the answer, with its HTTP status.
+    /// Records the head of the response, with its HTTP status.
     pub fn record_head(&mut self, at: Duration, status: u16) {
         self.first_byte.get_or_insert(at);
         self.status = Some(status);
     }
 
-    /// Records a piece of the body. From the [`MAX_CHUNKS`]-th on it is only counted. An empty
-    /// piece is no event.
+    /// Records a chunk of the body. After the first [`MAX_CHUNKS`], chunks are only counted. An empty chunk
+    /// is ignored.
     pub fn record_chunk(&mut self, at: Duration, data: &[u8]) {
         if data.is_empty() {
             return;
@@ -120,24 +120,24 @@ impl Lane {
         self.digest.write(data);
     }
 
-    /// Records that the answer is complete.
+    /// Records that the response is complete.
     pub fn finish(&mut self, at: Duration) {
         self.ended = Some(at);
     }
 
-    /// Records that there will be no (complete) answer, and why.
+    /// Records that there will be no complete response, and why.
     pub fn fail(&mut self, at: Duration, failure: Failure) {
         self.ended = Some(at);
         self.failure = Some(failure);
     }
 
-    /// Records what the client itself needed while the lane was going. A recorder that does not
-    /// measure itself records nothing.
+    /// Records the time that the client spent on itself while the lane was ongoing. A recorder that does not
+    /// measure its own time need not call this.
     pub fn record_client_time(&mut self, time: ClientTime) {
         self.client = time;
     }
 
-    /// Records that the answer says of itself that a cache gave it, and in which header.
+    /// Records that, by one of its headers, the response came from a cache, and which header that is.
     pub fn record_cache_header(&mut self, header: impl Into<String>) {
         self.cache_header = Some(header.into());
     }
@@ -152,37 +152,37 @@ impl Lane {
         self.requested
     }
 
-    /// When the connection stood.
+    /// When the connection was established.
     pub fn connected_at(&self) -> Option<Duration> {
         self.connected
     }
 
-    /// When the first byte of the answer arrived: its head, as a rule.
+    /// When the first byte of the response arrived, which usually is its head.
     pub fn first_byte_at(&self) -> Option<Duration> {
         self.first_byte
     }
 
-    /// The first [`MAX_CHUNKS`] pieces of the body.
+    /// The first [`MAX_CHUNKS`] chunks of the body.
     pub fn chunks(&self) -> &[Chunk] {
         &self.chunks
     }
 
-    /// How many pieces the body came in, kept or not.
+    /// How many chunks the body arrived in, including those that were only counted.
     pub fn chunk_count(&self) -> u64 {
         self.chunk_count
     }
 
-    /// When the last piece arrived, kept or not.
+    /// When the last chunk arrived, even if it was only counted.
     pub fn last_chunk_at(&self) -> Option<Duration> {
         self.last_chunk
     }
 
-    /// When the answer was complete; `None` while it is going and when it failed.
+    /// When the response was complete; `None` while the lane is ongoing and if it failed.
     pub fn finished_at(&self) -> Option<Duration> {
         self.ended.filter(|_| self.failure.is_none())
     }
 
-    /// When the lane ended, well or not; `None` while it is going.
+    /// When the lane finished or failed; `None` while it is ongoing.
     pub fn ended_at(&self) -> Option<Duration> {
         self.ended
     }
@@ -197,37 +197,37 @@ impl Lane {
         self.bytes
     }
 
-    /// Why there is no complete answer.
+    /// Why there is no complete response.
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
     }
 
-    /// From requested to finished; `None` while it is going and when it failed.
+    /// The time from requested to finished; `None` while the lane is ongoing and if it failed.
     pub fn duration(&self) -> Option<Duration> {
         Some(self.finished_at()?.saturating_sub(self.requested))
     }
 
-    /// From requested to connected.
+    /// The time from requested to connected.
     pub fn connecting(&self) -> Option<Duration> {
         Some(self.connected?.saturating_sub(self.requested))
     }
 
-    /// Whether both bodies have the same bytes, however they were cut into pieces.
+    /// Whether both bodies have the same bytes, regardless of how they were split into chunks.
     pub fn same_body(&self, other: &Self) -> bool {
         self.bytes == other.bytes && self.digest.finish() == other.digest.finish()
     }
 
-    /// What the client itself needed while the lane was going; zero where nobody measured it.
+    /// The time that the client spent on itself while the lane was ongoing; zero if it was not measured.
     pub fn client_time(&self) -> ClientTime {
         self.client
     }
 
-    /// The header by which the answer says that a cache gave it, if it does.
+    /// The header that shows that the response came from a cache, if there is one.
     pub fn cache_header(&self) -> Option<&str> {
         self.cache_header.as_deref()
     }
 
-    /// The same lane with only the newest of the chunks that it kept, for a picture that has no room
+    /// The same lane with only the `most` newest of the chunks that it kept, for a picture that has no room
     /// for more. [`chunk_count`](Self::chunk_count) still counts all.
     #[must_use]
     pub fn with_newest_chunks(&self, most: usize) -> Self {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_beyond_the_bound_are_counted_not_kept() {
+    fn chunks_beyond_the_limit_are_counted_but_not_kept() {
         let mut lane = Lane::start("/endless", ms(0));
         for at in 1..=2000 {
             lane.record_chunk(ms(at), b"ab");
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_the_same_however_they_were_cut() {
+    fn bodies_are_the_same_however_they_are_split_into_chunks() {
         let body = |pieces: &[&str]| {
             let mut lane = Lane::start("/", ms(0));
             for piece in pieces {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_chunks_are_a_part_of_all() {
+    fn the_newest_chunks_are_a_subset_of_all() {
         let mut lane = Lane::start("/", ms(0));
         for at in 1..=5 {
             lane.record_chunk(ms(at), b"ab");

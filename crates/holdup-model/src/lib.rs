@@ -1,4 +1,4 @@
-//! What holdup observes: requests and holds, all on one clock, with their words and their JSON.
+//! What holdup observes: requests and holds, all on one clock, with their text and their JSON.
 //!
 //! Each fact has one type, from where it is recorded to where it is shown:
 //!
@@ -54,11 +54,11 @@ pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use line::{Line, LineSummary};
 
-/// The lanes of the requests that were asked together.
+/// The lanes of the requests that were sent together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Timeline {
-    /// In the order in which they were asked.
+    /// The lanes, in the order in which their requests were sent.
     pub lanes: Vec<Lane>,
 }
 
@@ -69,15 +69,16 @@ impl From<Vec<Lane>> for Timeline {
 }
 
 impl Timeline {
-    /// From the first request asked to the last one finished; lanes that failed or are still going
-    /// have no finish and do not count. `None` when no lane has finished.
+    /// The time from the first request sent to the last one finished. Lanes that failed or are still ongoing
+    /// do not count. `None` when no lane has finished.
     pub fn makespan(&self) -> Option<Duration> {
         let first = self.lanes.iter().map(Lane::requested_at).min()?;
         let last = self.lanes.iter().filter_map(Lane::finished_at).max()?;
         Some(last.saturating_sub(first))
     }
 
-    /// The places, in [`Timeline::lanes`], of the lanes that have finished, first finisher first.
+    /// The indices, in [`Timeline::lanes`], of the lanes that have finished, in the order in which they
+    /// finished.
     pub fn finish_order(&self) -> Vec<usize> {
         let mut order: Vec<_> = self
             .lanes
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_makespan_runs_from_the_first_asked_to_the_last_finished() {
+    fn the_makespan_runs_from_the_first_request_sent_to_the_last_one_finished() {
         let timeline = Timeline::from(vec![
             lane(20, Some(400)),
             lane(10, Some(300)),

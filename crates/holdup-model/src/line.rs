@@ -5,15 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// The most functions that a sentence names.
+/// The most functions that one log line names.
 const NAMED: usize = 3;
 
 /// A line of the app's own code that held a worker, or of a library that the app mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Line {
-    /// The function, with its path: `app::report`. In an optimized build whose tables are only of lines
-    /// an inlined one may have less: `async fn`, or `the handler of GET /report`.
+    /// The function, with its path: `app::report`. In an optimized build with line tables only, an inlined
+    /// function may have less of a name: `async fn`, or `the handler of GET /report`.
     pub function: String,
     /// The source file; `None` where the program has no line tables.
     pub file: Option<String>,
@@ -21,15 +21,15 @@ pub struct Line {
     pub line: Option<u32>,
     /// What that line called, if anything: `std::thread::sleep`.
     pub called: Option<String>,
-    /// Whether it is a library's: then no code of the app's own was on the stack. The hold's route
-    /// shows where the app mounted it.
+    /// Whether the line is in a library: then no code of the app's own was on the stack. The hold's route
+    /// shows where the app mounted the library.
     pub library: bool,
-    /// How many of the stacks that were taken in the hold were at this line.
+    /// How many of the hold's sampled stacks were at this line.
     pub samples: u32,
 }
 
 impl Line {
-    /// A line in the app's own code of which only the function is known, sampled once.
+    /// A line in the app's own code that was sampled once, and whose function alone is known.
     pub fn new(function: impl Into<String>) -> Self {
         Self {
             function: function.into(),
@@ -53,9 +53,9 @@ impl fmt::Display for Line {
     }
 }
 
-/// Lines as a sentence names them: `at app::sort (src/main.rs:7) 43 %, app::sum (src/main.rs:9) 29 %`.
+/// Displays lines as part of a sentence: `at app::sort (src/main.rs:7) 43 %, app::sum (src/main.rs:9) 29 %`.
 ///
-/// Each function stands there once, with its most frequent line, and no more than three functions.
+/// Each function appears once, with its most frequent line. At most three functions are named.
 #[derive(Debug, Clone, Copy)]
 pub struct LineSummary<'a>(pub &'a [Line]);
 
@@ -84,8 +84,8 @@ impl fmt::Display for LineSummary<'_> {
 }
 
 impl<'a> LineSummary<'a> {
-    /// Each function's first line, which is its most frequent one, and the samples of all its lines;
-    /// the most frequent function first.
+    /// Each function's first line, which is its most frequent one, with the number of samples of all its
+    /// lines. The most frequent function comes first.
     fn functions(&self) -> Vec<(&'a Line, u32)> {
         let mut functions: Vec<(&Line, u32)> = Vec::new();
         for line in self.0 {
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holds_lines_are_named_by_share() {
+    fn a_holds_lines_are_listed_with_their_share_of_samples() {
         let line = |function: &str, line, called: Option<&str>, samples| Line {
             function: function.to_owned(),
             file: Some("src/main.rs".to_owned()),

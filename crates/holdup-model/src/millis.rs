@@ -1,8 +1,7 @@
 //! Times in JSON.
 //!
-//! Every time in a document of holdup is a number of milliseconds, to the microsecond, and its key
-//! ends in `_ms`. This module is public for the other crates of holdup, which write such documents
-//! too.
+//! Every time in holdup's JSON documents is a number of milliseconds, exact to the microsecond, and its key
+//! ends in `_ms`. This module is public because holdup's other crates write such documents too.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde::{Serialize, Serializer};
 pub struct Millis(pub Duration);
 
 impl Millis {
-    /// The number that is written: milliseconds with at most three decimals.
+    /// The serialized number: milliseconds with at most three decimals.
     pub fn number(self) -> f64 {
         (self.0.as_secs_f64() * 1e6).round() / 1e3
     }
@@ -34,7 +33,7 @@ pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok,
     Millis(*time).serialize(serializer)
 }
 
-/// For `#[serde(serialize_with)]` on a [`Duration`] that may be missing, which is null then.
+/// For `#[serde(serialize_with)]` on an optional [`Duration`]; `None` is serialized as null.
 ///
 /// # Errors
 ///

@@ -76,7 +76,7 @@ fn earliest(lane: &Lane, solo: Duration) -> Lane {
     earlier
 }
 
-/// Whether two verdicts have the same kind and number.
+/// Whether two verdicts have the same kind and number and, if inconclusive, the same kind of reason.
 fn same(one: &Verdict, other: &Verdict) -> bool {
     let kind = |verdict: &Verdict| verdict.reason.as_ref().map(std::mem::discriminant);
     let reason = one.kind != Kind::Inconclusive || kind(one) == kind(other);

@@ -1,4 +1,4 @@
-//! What to do about a verdict.
+//! The advice that accompanies a verdict.
 
 use super::platform::Platform;
 use super::reason::Reason;
@@ -10,12 +10,12 @@ const CURES: &str = "If the handler blocks its event loop, there are three cures
     (2) a callback-based equivalent, adapted into a future that the handler awaits; \
     (3) the blocking call itself on a thread pool (in actix-web, web::block).";
 
-/// What a limit may be of.
+/// Advice for a limit whose cause is unknown.
 const MANY: &str = "Look for something of which there are this many: workers, threads of a pool, database \
     connections, cores. Each of them serves one request at a time.";
 
 impl Verdict {
-    /// The same verdict with the advice that fits what the server is made of.
+    /// Returns the same verdict with advice that fits the server's platform.
     #[must_use]
     pub fn advised_for(mut self, platform: Platform) -> Self {
         self.advice = lines(&self, platform);
@@ -23,7 +23,7 @@ impl Verdict {
     }
 }
 
-/// What to do, a line each.
+/// The advice, one line per item.
 pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
     let lines: Vec<&str> = match (verdict.kind, &verdict.reason) {
         (Kind::Concurrent, _) => Vec::new(),

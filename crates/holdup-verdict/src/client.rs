@@ -1,12 +1,13 @@
-//! Whether the client itself could have made what was seen.
+//! Whether the client itself could have caused what was measured.
 //!
-//! It reads all answers in one thread. While it is at work on one of them, or is kept from working,
-//! the others' ends are seen late, and where a socket is full, their servers wait as well. So without
-//! the client a request would have ended at the time that was recorded, or up to the client's own
-//! [time](holdup_model::ClientTime) earlier; hardly before one that is alone.
+//! The client reads all answers in one thread. While it works on one of them, or is kept from working, it
+//! records the ends of the others late. If a socket's buffer is full, its server has to wait as well. So with
+//! an infinitely fast client, a request would have ended at the recorded time, or earlier by at most the
+//! client's own [time](holdup_model::ClientTime), but hardly faster than a request alone.
 //!
-//! A verdict that both of these ends give does not depend on the client, however busy it was. One
-//! that only the later gives is none. *Concurrent* stands always: being late makes nobody early.
+//! If the recorded times and the earliest possible times give the same verdict, it does not depend on the
+//! client, however busy the client was. If only the recorded times give it, the result is inconclusive. A
+//! *concurrent* verdict always stands, because a slow client cannot make a request end early.
 
 use std::time::Duration;
 
@@ -19,12 +20,12 @@ use holdup_model::{Lane, Timeline};
 /// step stays on its step.
 const NEGLIGIBLE: f64 = 0.1;
 
-/// What a socket surely holds until it is read. An answer that fits is sent to its end, however late
-/// the client is; a longer one waits for the client again and again.
+/// The number of bytes that any socket's buffer can hold. A server can send an answer of this size to its
+/// end, however late the client reads it; a longer answer waits for the client repeatedly.
 const SOCKET: u64 = 64 * 1024;
 
-/// `seen`, if the client could not have made it; otherwise inconclusive. `judge` judges requests at
-/// once as `seen` was judged.
+/// Returns `seen` if the client could not have caused it, and an inconclusive verdict otherwise. `judge`
+/// judges concurrent requests in the way that produced `seen`.
 pub(super) fn check(
     seen: Verdict,
     at_once: &Timeline,
@@ -48,7 +49,7 @@ pub(super) fn check(
     too_slow(seen, at_once)
 }
 
-/// By how much the client may have made this lane late.
+/// The longest delay that the client may have added to this lane.
 fn delay(lane: &Lane) -> Duration {
     let time = lane.client_time();
     time.busy.saturating_add(if lane.bytes() > SOCKET {
@@ -75,7 +76,7 @@ fn earliest(lane: &Lane, solo: Duration) -> Lane {
     earlier
 }
 
-/// Whether two verdicts say the same.
+/// Whether two verdicts have the same kind and number and, if inconclusive, the same kind of reason.
 fn same(one: &Verdict, other: &Verdict) -> bool {
     let kind = |verdict: &Verdict| verdict.reason.as_ref().map(std::mem::discriminant);
     let reason = one.kind != Kind::Inconclusive || kind(one) == kind(other);
@@ -121,16 +122,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_can_have_made_is_inconclusive_and_says_so() {
+    fn a_verdict_that_a_slow_client_could_cause_is_inconclusive() {
         for (ends, busy) in [
             // As slow as the client reads: it looks shared, limited, serialized, slowed.
             (&[900, 905, 910, 915][..], &[850, 850, 850, 850][..]),
             (&[300, 302, 600, 602], &[20, 20, 310, 310]),
             (&[300, 600, 900, 1200], &[10, 300, 600, 900]),
             (&[450, 450, 450, 450], &[200, 200, 200, 200]),
-            // Two at a time, and the client made it one.
+            // The server may run two at a time, and the client may have made it one.
             (&[300, 600, 900, 1200], &[300, 300, 600, 600]),
-            // It may have been three at a time.
+            // The server may have run three at a time.
             (
                 &[300, 300, 600, 600, 900, 900],
                 &[10, 10, 280, 280, 300, 300],
@@ -146,9 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn what_it_cannot_have_made_stands() {
+    fn a_verdict_that_a_slow_client_could_not_cause_stands() {
         for (ends, busy, kind, at_a_time) in [
-            // All ended after the time of one: however busy it was, nobody waited.
+            // All ended after the time of one request: no request waited, however busy the client was.
             (
                 &[310, 311, 312, 313][..],
                 &[280, 280, 280, 280][..],
@@ -179,13 +180,13 @@ mod tests {
             let found = (verdict.kind, verdict.at_a_time);
             assert_eq!(found, (kind, Some(at_a_time)), "{ends:?} {verdict:#?}");
         }
-        // Too long by itself to tell, whoever was busy.
+        // The times are inconclusive in themselves, whether or not the client was busy.
         let verdict = judged(&[300, 300, 300, 900], &[40, 40, 40, 40]);
         assert_eq!(verdict.reason, Some(Reason::Stragglers { count: 1 }));
     }
 
     #[test]
-    fn being_late_again_and_again_delays_only_what_no_socket_holds() {
+    fn repeated_lateness_delays_only_answers_that_exceed_a_socket_buffer() {
         let judged = |bytes: usize, late_for_it: u64| {
             let mut at_once = lanes(&[300, 600, 900, 1200]);
             for lane in &mut at_once {

@@ -1,4 +1,4 @@
-//! When a verdict has to be confirmed by a second measurement, and what both say together.
+//! When a verdict needs a second measurement, and the verdict of both together.
 
 use std::time::Duration;
 
@@ -6,21 +6,22 @@ use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 use super::wording;
 
-/// No pause between two rounds is longer: nobody waits that long without having asked for it.
+/// The longest pause between two rounds. Nobody should have to wait longer without having asked for it.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Verdict {
     /// Whether a single pause of the machine, or of the server, could have caused this verdict: the requests
-    /// that it hit are as late as if they had waited for a turn, and if it hit all, as if they shared
-    /// something. Instances of a server that were still starting look the same, however long a request takes.
-    /// Measure the requests once more then, and [confirm](Verdict::confirm_with) it.
+    /// that it hit are as late as if they had queued, and if it hit all of them, they are as late as if they
+    /// shared a resource. Instances of a server that were still starting cause the same pattern, however long
+    /// a request takes. In these cases, measure the requests once more and [confirm](Verdict::confirm_with)
+    /// the verdict.
     pub fn needs_confirmation(&self) -> bool {
         let doubted = matches!(self.reason, Some(Reason::Shared | Reason::Rate { .. }));
         self.steps.len() == 2 || doubted && self.kind != Kind::Inconclusive
     }
 
-    /// How long to wait before the requests are measured once more: a rate limit is used up after the
-    /// first measurement, and needs the time to get back what it gives at first.
+    /// How long to wait before measuring the requests once more. The first measurement uses up the burst of a
+    /// rate limit, which needs this time to recover.
     pub fn pause_before_confirmation(&self) -> Duration {
         match self.reason {
             Some(Reason::Rate { burst, every, .. }) => {
@@ -32,8 +33,8 @@ impl Verdict {
         }
     }
 
-    /// The verdict of two measurements of the same requests, of which `again` is the second: this one if both
-    /// agree, and otherwise an inconclusive one.
+    /// The verdict of two measurements of the same requests, where `again` is the verdict of the second. If
+    /// both agree, it is this one; otherwise it is inconclusive.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,39 +1,38 @@
-//! Whether an answer comes as it is made: streamed, or in one burst at the end.
+//! Whether an answer arrives while it is being produced (streamed) or in one burst at the end.
 
 use std::fmt;
 use std::time::Duration;
 
 use holdup_model::{HumanDuration, Lane};
 
-/// The shortest answer whose chunks are read. Within less, a network delivers a stream in one burst
-/// now and then.
+/// The shortest answer whose delivery is judged. A network sometimes delivers a shorter stream in one burst.
 const MIN_DURATION: Duration = Duration::from_millis(50);
 
-/// A burst: everything within this part of the duration, before its end. A stream of two chunks
-/// with its pauses between them, before and after, has its first after a third.
+/// The burst is whatever arrives in this last fraction of the duration. For comparison, a stream of two
+/// chunks with equal pauses before, between and after them has its first chunk after a third.
 const BURST: f64 = 0.1;
 
-/// Everything within this time is a burst, whatever the duration: a large answer takes as long to
-/// cross a network.
+/// The burst lasts at least this long, whatever the duration, because a large answer takes as long to cross a
+/// network.
 const BURST_TIME: Duration = Duration::from_millis(10);
 
-/// An answer is buffered if at most this part of its bytes came before the burst. A compression sends its
-/// header at once and keeps all else, and some servers send a comment first; a stream of two equal
-/// chunks has sent half.
+/// An answer is buffered if at most this part of its bytes came before the burst. A compressor sends its
+/// header at once and keeps everything else, and some servers send a comment first. By comparison, a stream
+/// of two equal chunks has sent half of its bytes before the last one.
 const BEFORE_BURST: f64 = 0.1;
 
 /// How an answer was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// Chunks came while the answer was still being made.
+    /// Chunks arrived while the answer was still being produced.
     Streamed {
         /// How many there were.
         chunks: u64,
-        /// When the first came, after asking.
+        /// How long after the request the first one arrived.
         first: Duration,
     },
-    /// Several chunks, and all or nearly all of their bytes in one burst at the end of a long wait.
+    /// There were several chunks, and all or nearly all of their bytes arrived in one burst at the end.
     Buffered {
         /// How many there were.
         chunks: u64,
@@ -42,10 +41,10 @@ pub enum Delivery {
         /// The bytes that came before the burst; at most a tenth of all.
         before: u64,
     },
-    /// One chunk or none. A short answer looks like this, and so does a stream that something on
-    /// the way held back until its end.
+    /// There was one chunk or none. The answer was short, or something on the way held a stream back until
+    /// its end.
     Single,
-    /// Too fast to tell, or not answered to the end.
+    /// The answer was too fast to judge, or did not end.
     Unknown,
 }
 
@@ -106,9 +105,10 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// Reads how `lane` was delivered; best from a request that was alone.
+/// Determines how the answer in `lane` was delivered. A request that was sent alone gives the clearest
+/// result.
 ///
-/// Only arrivals count, not the head: it may come early though the body does not.
+/// Only the body's chunks count. The head may arrive early although the body does not.
 ///
 /// ```
 /// use std::time::Duration;
@@ -142,7 +142,8 @@ pub fn delivery(lane: &Lane) -> Delivery {
     let begins = lane.chunks().iter().find(|chunk| chunk.at >= burst);
     #[expect(clippy::cast_precision_loss, reason = "a tenth need not be exact")]
     let few = before as f64 <= lane.bytes() as f64 * BEFORE_BURST;
-    // Where the chunks that are kept one by one all came before, nothing is known of the burst.
+    // A lane keeps only its first chunks one by one. If all of these came before the burst, nothing is known
+    // about the burst.
     match begins {
         Some(begins) if few => Delivery::Buffered {
             chunks,
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn arrivals_against_the_duration_tell_how_it_was_delivered() {
+    fn delivery_follows_from_arrival_times_relative_to_the_duration() {
         let ms = Duration::from_millis;
         let streamed = |chunks, first| Delivery::Streamed {
             chunks,
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_when_most_of_the_bytes_came() {
+    fn delivery_depends_on_when_most_bytes_arrive() {
         let ms = Duration::from_millis;
         let delivered = |chunks: &[(u64, usize)]| {
             let mut lane = Lane::start("/", ms(0));
@@ -210,7 +211,7 @@ mod tests {
             lane.finish(ms(3000));
             delivery(&lane)
         };
-        // A compression's header, and then all else.
+        // A compressor sends its header first, and everything else at the end.
         let gathered = delivered(&[(2, 10), (2990, 20_000), (2991, 15_000)]);
         let expected = Delivery::Buffered {
             chunks: 3,
@@ -224,7 +225,7 @@ mod tests {
                 .starts_with("Buffered: 10 bytes in the first 2.99 s, then all else in one burst."),
             "{words}"
         );
-        // In one piece at the end, too.
+        // The rest may also arrive as a single chunk.
         assert_eq!(
             delivered(&[(2, 10), (3000, 500)]),
             Delivery::Buffered {
@@ -245,7 +246,7 @@ mod tests {
                 "{streamed:?}: {kind:?}"
             );
         }
-        // More chunks than are kept: the rest is only counted.
+        // There are more chunks than a lane keeps; the others are only counted.
         let many: Vec<_> = (0..2000).map(|at| (at, 10)).collect();
         assert!(matches!(delivered(&many), Delivery::Streamed { .. }));
         let late: Vec<_> = (0..2000)

@@ -1,19 +1,19 @@
-//! The finishes by group, for people to see a pattern that no rule here knows.
+//! Groups of finish times, so that people can recognize a pattern that none of the rules covers.
 
 use std::time::Duration;
 
 use holdup_model::{HumanDuration, Lane, Timeline};
 
-/// Finishes that are further apart than this part of the solo time are two groups …
+/// Finishes belong to different groups if they are further apart than this fraction of the solo time …
 const APART: f64 = 0.15;
 
-/// … if they are further apart than this as well: the noise of one measurement.
+/// … and further apart than this, which is the noise of one measurement.
 const APART_BY: Duration = Duration::from_millis(20);
 
 /// The most groups that are listed.
 const LISTED: usize = 10;
 
-/// Such as "4 at 600 ms, 4 at 1.20 s"; `None` when nothing has finished.
+/// Lists the groups, for example "4 at 600 ms, 4 at 1.20 s". `None` if no request has finished.
 pub(super) fn listed(at_once: &Timeline, solo: Duration) -> Option<String> {
     let mut times: Vec<_> = at_once.lanes.iter().filter_map(Lane::duration).collect();
     times.sort_unstable();

@@ -1,12 +1,12 @@
-//! Requests for the very same URL at once, against requests for unique URLs.
+//! Compares concurrent requests for one URL with concurrent requests for unique URLs.
 //!
-//! A browser holds back the second of two tabs with the same URL. A prober is no browser, so if
-//! identical URLs are slower than unique ones here, something between is at work: a proxy, a CDN,
-//! the application. If they are not, two stuck tabs are the browser's doing.
+//! A browser holds back the second of two tabs with the same URL. The prober does not. So if identical URLs
+//! are slower than unique ones here, the cause is a proxy, a CDN or the application. If they are not, the
+//! browser is what holds back the second tab.
 //!
-//! That one answer was given to all cannot be read from their timing. Waiters may look again only
-//! now and then, requests that share one answer look concurrent, and equal bodies prove nothing
-//! where bodies are always equal. Sending a request that was answered before once more is what tells.
+//! Timing cannot show that all requests got one answer. Waiting requests may check for it only at intervals,
+//! requests that share one answer appear concurrent, and equal bodies prove nothing if bodies are always
+//! equal. Repeating a request that has been answered settles it.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
-/// Asked again, an answer that took at most this part of the solo time was kept somewhere.
+/// If a repeated request takes at most this fraction of the solo time, its answer was kept somewhere …
 const KEPT: f64 = 0.5;
 
-/// … if it is faster by this as well: the noise of one measurement.
+/// … provided that it is also faster by this, the noise of one measurement.
 const KEPT_BY: Duration = Duration::from_millis(20);
 
-/// Later than this factor of the solo time is held up. Two rounds take a factor of two, noise does
-/// not reach half way.
+/// A request that takes longer than this factor of the solo time was held up. Waiting for one other request
+/// means a factor of two, and noise does not reach half way to that.
 const HELD_UP: f64 = 1.5;
 
-/// What requests for one and the same URL met with.
+/// What happened to requests for the same URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdenticalKind {
-    /// They ran as unique ones do.
+    /// They ran as requests for unique URLs do.
     Same,
-    /// They ran one at a time, though unique ones do not.
+    /// They ran one at a time, although requests for unique URLs do not.
     Serialized,
-    /// At least half of them waited, though unique ones do not.
+    /// At least half of them waited, although requests for unique URLs do not.
     HeldUp,
-    /// One answer was given to all, or kept for those who ask again.
+    /// All got one answer, or a later request got an answer that was kept.
     AnsweredOnce,
     /// The measurement does not show it.
     Inconclusive,
 }
 
-/// How identical URLs fared, in a word and a sentence.
+/// What the comparison of identical URLs with unique ones found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identical {
@@ -48,7 +48,7 @@ pub struct Identical {
     pub kind: IdenticalKind,
     /// How the requests for one URL ran, as far as the finding allows a judgement.
     pub ran: Kind,
-    /// How many of them ran at a time; `None` when inconclusive, or where they show no number.
+    /// How many of them ran at a time. `None` if inconclusive, or if their times fit no number.
     pub at_a_time: Option<usize>,
     /// The finding and its evidence in words.
     pub sentence: String,
@@ -57,7 +57,7 @@ pub struct Identical {
 impl Identical {
     fn new(kind: IdenticalKind, verdict: &Verdict, sentence: String) -> Self {
         let ran = match kind {
-            // The pattern may be no staircase; that many waited is certain.
+            // The pattern need not be a staircase, but it is certain that many waited.
             IdenticalKind::HeldUp => Kind::Limited,
             IdenticalKind::Inconclusive => Kind::Inconclusive,
             IdenticalKind::Same | IdenticalKind::Serialized | IdenticalKind::AnsweredOnce => {
@@ -72,15 +72,15 @@ impl Identical {
         }
     }
 
-    /// Whether chance may have caused this finding: new connections may fall on a server's workers so that
-    /// unique URLs meet different workers, and identical ones the same. Compare once more then, and
-    /// [confirm](Identical::confirm_with) it.
+    /// Whether chance may have caused this finding: a server may happen to assign the connections for unique
+    /// URLs to different workers, and those for identical URLs to the same one. If so, compare once more and
+    /// [confirm](Identical::confirm_with) the finding.
     pub fn needs_confirmation(&self) -> bool {
         matches!(self.kind, IdenticalKind::Serialized | IdenticalKind::HeldUp)
     }
 
-    /// The finding of two comparisons, of which `again` is the second: this one if that one found that
-    /// identical URLs wait, too, and otherwise an inconclusive one.
+    /// The finding of two comparisons, where `again` is the second. If the second also found that identical
+    /// URLs wait, it is this one; otherwise it is inconclusive.
     #[must_use]
     pub fn confirm_with(self, again: &Self) -> Self {
         if !self.needs_confirmation() || again.needs_confirmation() {
@@ -98,12 +98,12 @@ impl Identical {
     }
 }
 
-/// Requests that were sent at once, and what they were judged to be.
+/// Requests that were sent at once, and the verdict on them.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
     /// The requests.
     pub timeline: &'a Timeline,
-    /// What [`judge`](crate::judge) makes of them.
+    /// The verdict that [`judge`](crate::judge) returns for them.
     pub verdict: &'a Verdict,
 }
 
@@ -116,8 +116,8 @@ pub struct AskedAgain<'a> {
     pub again: &'a Lane,
 }
 
-/// Compares `same`, requests for one URL at once, with `unique`, requests for unique URLs at once;
-/// both by `alone`. `asked_again` is a URL of one of them that was asked once more after it had been answered.
+/// Compares `same`, concurrent requests for one URL, with `unique`, concurrent requests for unique URLs. Both
+/// are measured against `alone`. `asked_again` is a request that was repeated after it had been answered.
 ///
 /// ```
 /// use std::time::Duration;
@@ -201,13 +201,13 @@ pub fn identical(
     Identical::new(kind, same_verdict, sentence)
 }
 
-/// Half as many at a time, or fewer. Less of a difference may be chance: workers that accept
-/// unevenly make the number differ from run to run.
+/// Whether at most half as many ran at a time. A smaller difference may be chance, because workers that
+/// accept unevenly make the number differ from run to run.
 fn narrower(same: &Verdict, unique: &Verdict) -> bool {
     same.at_a_time.map(|at_a_time| at_a_time * 2) <= unique.at_a_time
 }
 
-/// Evidence that one answer served all, or is kept.
+/// Looks for evidence that one answer served all requests, or that an answer is kept.
 fn answered_once(
     alone: &[Lane],
     unique: &Timeline,
@@ -227,7 +227,7 @@ fn answered_once(
     let solo = alone.iter().filter_map(Lane::duration).min()?;
     let kept = |time: Duration| time <= solo.mul_f64(KEPT) && time.saturating_add(KEPT_BY) <= solo;
     let time = again.duration()?;
-    // If a unique URL can be as fast, speed is no sign that an answer was kept.
+    // If a request for a unique URL can be as fast, speed does not show that an answer was kept.
     let mut unique_times = unique.lanes.iter().filter_map(Lane::duration);
     if kept(time) && !unique_times.any(kept) {
         return Some(format!(
@@ -246,9 +246,9 @@ fn answered_once(
     })
 }
 
-/// Whether it means something if a URL that is asked again gets another body. Bodies that all differ,
-/// whenever unique URLs are asked together, do not become equal by chance or because a clock in them
-/// counts whole seconds.
+/// Whether a different body for a repeated request is evidence. If concurrent requests for unique URLs all
+/// get different bodies, equal bodies are not due to chance, and not due to a clock in the body that counts
+/// whole seconds.
 pub(super) fn bodies_count(unique: &Timeline, same: &Timeline) -> bool {
     let differ = |place: usize, lane: &Lane| {
         let mut others = unique.lanes[place + 1..].iter();

@@ -11,19 +11,18 @@ use super::verdict::Verdict;
 use super::wording;
 use holdup_model::{Lane, Timeline};
 
-/// Judges `at_once`, the requests that were sent at the same time, by `alone`, the one or two that were
-/// sent with nothing else going on.
+/// Judges `at_once`, the requests that were sent at the same time, against `alone`, the one or two requests
+/// that were sent while no other was running.
 ///
-/// The verdict is inconclusive unless all requests, in both, were answered well. It is also inconclusive
-/// if the client itself may have made what was seen, where it recorded its own
-/// [time](Lane::client_time).
+/// The verdict is inconclusive unless all of these requests succeeded. It is also inconclusive if the lanes
+/// contain the client's own [time](Lane::client_time) and that time alone may explain the result.
 pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
     client::check(as_seen(alone, at_once), at_once, |lanes| {
         as_seen(alone, lanes)
     })
 }
 
-/// Judges what was recorded, as if the client had needed no time.
+/// Judges the recorded times as they are, as if the client had needed no time.
 fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     let measures = match Measures::take(alone, &at_once.lanes) {
         Ok(measures) => measures,
@@ -36,7 +35,8 @@ fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
             } = &mut reason
             {
                 *well = well_at_a_time(alone, at_once);
-                // Errors of handlers that fail when their work is done take as long as an answer.
+                // A handler that fails at the end of its work takes as long as one that succeeds, so such an
+                // error did not wait.
                 let solo = alone.iter().filter_map(Lane::duration).min();
                 *after = after.filter(|after| solo.is_some_and(|solo| is_another(*after, solo)));
             }
@@ -46,8 +46,8 @@ fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     let read = |times: &[f64]| staircase::read(times, measures.solo);
     let outcome = match &measures.slow_connects {
         None => read(&measures.times),
-        // A request that joined the line a second late can hide or fake a gap, but it cannot make the
-        // others finish one by one.
+        // A request that joined the queue a second late can hide or fake a gap between finishes, but it
+        // cannot make the others finish one by one.
         Some(SlowConnects { others, .. })
             if others.len() >= MIN_OTHERS
                 && [&measures.times, others]
@@ -63,7 +63,7 @@ fn as_seen(alone: &[Lane], at_once: &Timeline) -> Verdict {
     conclude(alone, at_once, outcome)
 }
 
-/// Whether two times are further apart than noise makes them.
+/// Whether two times differ by more than noise.
 fn is_another(time: Duration, than: Duration) -> bool {
     time.abs_diff(than).as_secs_f64() > time.max(than).as_secs_f64() * ANOTHER
 }
@@ -71,7 +71,7 @@ fn is_another(time: Duration, than: Duration) -> bool {
 /// Two times that differ by less than this part of the longer one may be the same.
 const ANOTHER: f64 = 0.15;
 
-/// How many of those at once that were answered well ran at a time, when others were not.
+/// How many of the successful concurrent requests ran at a time, if others failed.
 fn well_at_a_time(alone: &[Lane], at_once: &Timeline) -> Option<usize> {
     let expected = alone.iter().find_map(Lane::status);
     let well = |lane: &&Lane| !measures::is_odd(lane, expected);
@@ -80,8 +80,8 @@ fn well_at_a_time(alone: &[Lane], at_once: &Timeline) -> Option<usize> {
     staircase::read(&measures.times, measures.solo).at_a_time
 }
 
-/// The fewest requests with a timely connection that show a staircase on their own: two finishes
-/// have one distance, which may be chance.
+/// The fewest requests with a timely connection that show a staircase on their own. Two finishes have only
+/// one distance between them, which may be chance.
 const MIN_OTHERS: usize = 3;
 
 /// Adds the numbers and the words.

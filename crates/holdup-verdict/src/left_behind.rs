@@ -1,15 +1,15 @@
-//! What a request leaves behind: a handler that answers at once and then blocks its event loop, by a
-//! task that it started, holds up the requests after it.
+//! What a request leaves behind: a handler may answer at once and then block its event loop with a task that
+//! it started, which holds up the requests after it.
 //!
-//! Requests that follow each other without a pause hide it. The one alone waits for what the one before
-//! it left, and requests at once all wait for the same and are answered together, as if they ran at
-//! the same time. Only a request after a pause shows how soon the answer really comes, and only the one
-//! that is asked *after* requests at once shows how long all that they left behind takes.
+//! Requests that follow each other without a pause hide it. A request alone waits for what the one before it
+//! left behind. Concurrent requests all wait for the same work and are answered together, as if they ran at
+//! the same time. Only a request after a pause shows how soon the answer really arrives, and only a request
+//! *after* concurrent ones shows how long all that they left behind takes.
 //!
-//! Work that varies looks alike now and then. So nothing is found unless two pairs of requests after a
-//! pause agree, and nothing is judged unless all that was left behind, twice, takes as long as one after
-//! the other. How many run at a time, if it is more than one, cannot be read: the request that is asked
-//! afterwards meets one of several event loops only.
+//! Work that varies sometimes causes the same pattern. So there is a finding only if two pairs of requests
+//! after a pause agree, and a verdict only if all that was left behind takes as long as one after the other
+//! in two rounds. If more than one run at a time, their number cannot be determined, because the request that
+//! is sent afterwards meets only one of several event loops.
 
 use std::time::Duration;
 
@@ -25,35 +25,35 @@ use holdup_model::{HumanDuration, Lane, Timeline};
 /// something.
 const LONGER: f64 = 1.35;
 
-/// See [`LONGER`]. A busy machine delays a single request by as much.
+/// See [`LONGER`]. A busy machine may delay a single request by this much.
 const LONGER_BY: Duration = Duration::from_millis(20);
 
-/// What two pairs saw left behind may differ by this part of the longer time.
+/// What two pairs found to be left behind may differ by this fraction of the longer time.
 const AGREE: f64 = 0.25;
 
-/// What all requests left behind takes as long as one after the other if it is this close to it, in parts
-/// of it.
+/// What all requests left behind counts as done one after the other if its total time is this close to
+/// theirs, as a fraction of it.
 const ONE_AT_A_TIME: f64 = 0.15;
 
-/// The pause before a request that is to find nothing left, in times of what may be left.
+/// The pause before a request that must find nothing left behind, as a multiple of what may be left.
 const PAUSE: f64 = 4.0 / 3.0;
 
-/// From so many requests at once on, two rounds that agree are enough.
+/// With this many concurrent requests or more, two rounds that agree are enough.
 const MANY: usize = 4;
 
-/// A first request that took less than this is not much of a wait, whatever the later ones take.
+/// If the first request took less than this, nothing was started up or cached, whatever the later ones take.
 const KEPT_LEAST: Duration = Duration::from_millis(50);
 
-/// A request after a pause, and the one that was asked [a moment](LeftBehind::MOMENT) after its answer.
+/// A request after a pause, and another one [a moment](LeftBehind::MOMENT) after its answer.
 #[derive(Debug, Clone)]
 pub struct Rested {
-    /// After a pause.
+    /// The request after a pause.
     pub first: Lane,
     /// After its answer.
     pub next: Lane,
 }
 
-/// How soon an answer comes, and how much longer the next request has to wait for it.
+/// How soon an answer arrives, and how much longer the next request has to wait for its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeftBehind {
     answer: Duration,
@@ -61,25 +61,26 @@ pub struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// The pause before a request that is to meet what others left behind: that may begin a moment after
-    /// their answers, and a request that is faster meets nothing.
+    /// The pause before a request that should meet what others left behind. That work may begin a moment
+    /// after their answers, and an earlier request would not meet it.
     pub const MOMENT: Duration = Duration::from_millis(20);
 
-    /// Whether a request `alone` took so much longer than `warm_up`, the very first one, or than another
-    /// one that it may have waited for what one before it left behind. If so, how long to pause before
-    /// others are asked, which [`LeftBehind::found`] compares.
+    /// Whether a request in `alone` took so much longer than another one, or than `warm_up`, the very first
+    /// one, that it may have waited for what an earlier request left behind. If so, returns how long to pause
+    /// before each pair of requests for [`LeftBehind::found`].
     pub fn suspected(warm_up: &Lane, alone: &[Lane]) -> Option<Duration> {
         let times = || alone.iter().filter_map(Lane::duration);
         let longest = times().max()?;
         let shortest = times().chain(warm_up.duration()).min()?;
-        // What the last of them left, and what the one before it did if it was faster than that.
+        // The last request left something behind, and so did the one before it if it answered before its own
+        // work was done.
         let left = longest.saturating_mul(2);
         is_longer(longest, shortest).then(|| pause(left))?
     }
 
-    /// The same where those `alone` do not show it, as the warm-up took long for a reason of its own:
-    /// whether even the fastest of requests that were asked right after others took much longer than one
-    /// alone, or all of them much longer than one after the other.
+    /// The same if the requests in `alone` do not show it because the warm-up took long for a reason of its
+    /// own. Checks whether even the fastest of the requests sent `right_after` others took much longer than
+    /// one alone, or all of them much longer than one after the other.
     pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
         let longest = alone.iter().filter_map(Lane::duration).max()?;
         let fastest = right_after.lanes.iter().filter_map(Lane::duration).min()?;
@@ -87,12 +88,12 @@ impl LeftBehind {
         let count = u32::try_from(right_after.lanes.len()).unwrap_or(u32::MAX);
         let one_by_one = longest.saturating_mul(count);
         let suspected = is_longer(fastest, longest) || is_longer(all, one_by_one);
-        // They leave behind about what they waited for.
+        // They leave behind about as much as they waited for.
         suspected.then(|| pause(all))?
     }
 
-    /// What two pairs of requests found after a pause, if they agree. Other statuses than those `alone`
-    /// got show nothing.
+    /// What two pairs of requests found after a pause, if they agree. Answers with a status other than that
+    /// of `alone` are not evidence.
     pub fn found(alone: &[Lane], pairs: &[Rested; 2]) -> Option<Self> {
         let [one, other] = pairs.each_ref().map(|pair| Self::of(alone, pair));
         let (one, other) = (one?, other?);
@@ -120,14 +121,14 @@ impl LeftBehind {
         })
     }
 
-    /// How long to pause until nothing of so many requests is left, if it is not too long.
+    /// How long to pause until nothing that `requests` requests left behind remains, up to a limit.
     pub fn pause(&self, requests: usize) -> Duration {
         let count = u32::try_from(requests).unwrap_or(u32::MAX);
         pause(self.behind.saturating_mul(count)).unwrap_or(LONGEST_PAUSE)
     }
 
-    /// How often it has to be measured with so many requests at once. Work that is done in one time or
-    /// twice that makes two requests, and one more, look alike too often.
+    /// How many rounds of this many concurrent requests have to agree. With few requests, work that sometimes
+    /// takes twice as long causes the same pattern too often.
     pub fn rounds(requests: usize) -> usize {
         if requests < MANY { 4 } else { 2 }
     }
@@ -137,7 +138,7 @@ pub(super) fn is_longer(time: Duration, than: Duration) -> bool {
     time.as_secs_f64() > than.as_secs_f64() * LONGER + LONGER_BY.as_secs_f64()
 }
 
-/// `None` if that would be too long: such servers are not looked at.
+/// `None` if the pause would be too long; such servers are not examined.
 fn pause(left: Duration) -> Option<Duration> {
     let seconds = left.as_secs_f64() * PAUSE + LONGER_BY.as_secs_f64();
     let pause = Duration::try_from_secs_f64(seconds).ok()?;
@@ -145,8 +146,8 @@ fn pause(left: Duration) -> Option<Duration> {
 }
 
 /// Judges by what is left behind: `at_once` were asked together after a [pause](LeftBehind::pause), and
-/// `next` [a moment](LeftBehind::MOMENT) after all of them were answered. `None` unless it took as long
-/// as one after the other. One pause of the machine can make it, so measure it [several
+/// `next` [a moment](LeftBehind::MOMENT) after all of them were answered. `None` unless what they left behind
+/// took as long as one after the other. A single pause of the machine can cause this, so measure [several
 /// times](LeftBehind::rounds).
 ///
 /// ```
@@ -188,8 +189,8 @@ pub fn judge_left_behind(
     same_status(alone, &at_once.lanes).ok()?;
     same_status(alone, std::slice::from_ref(next)).ok()?;
     let first = at_once.lanes.iter().map(Lane::requested_at).min()?;
-    // Two answers are in it as well: one of those at once, and the next one. The others are, too, where
-    // an answer is made on the event loop.
+    // This time includes two answers: one of the concurrent requests', and the next one's. If answers are
+    // produced on the event loop, it includes the others as well.
     let left = next
         .finished_at()?
         .saturating_sub(first)
@@ -201,7 +202,7 @@ pub fn judge_left_behind(
     if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
         return None;
     }
-    // A rate limit lets them through at the same distance, and nothing is left behind then.
+    // A rate limit lets requests through at the same interval without anything being left behind.
     let times = at_once.lanes.iter().filter_map(Lane::duration);
     let maybe_rate = is_longer(times.max()?, answer);
     let reason = Reason::LeftBehind {
@@ -238,9 +239,9 @@ fn evidence(found: LeftBehind, alone: &[Lane], at_once: &Timeline, next: &Lane) 
 }
 
 impl Verdict {
-    /// The same verdict, where it is inconclusive since answers come too soon, with a better reason if
-    /// the warm-up took long and those `alone` after it so much less that the server must have kept
-    /// the answer, or have started something up for the first one.
+    /// Gives a verdict that is inconclusive because answers arrive too soon a better reason, if there is one:
+    /// the warm-up took long, and the requests in `alone` so much less that the server must have kept the
+    /// answer, or started something up for the first request. Any other verdict is returned unchanged.
     #[must_use]
     pub fn or_kept(mut self, warm_up: &Lane, alone: &[Lane]) -> Self {
         if let Some(reason) = kept(warm_up, alone)
@@ -303,9 +304,9 @@ mod tests {
             (300, &[390, 310], false),
             (2, &[2, 18], false),
             (900, &[300, 301], false),
-            // One was faster than what it left, and the next one met both.
+            // One request was faster than what it left behind, and the next one met the work of both.
             (900, &[4, 602], true),
-            // Nobody waits minutes without having asked for it.
+            // The pause would take minutes, which nobody asked for.
             (1000, &[59_000], false),
         ] {
             let found = LeftBehind::suspected(&one(first), &lanes(alone));
@@ -323,7 +324,7 @@ mod tests {
         assert!(after(&[1210, 1211, 1212, 1213]).is_some());
         assert!(after(&[303, 604, 905, 1206]).is_none());
         assert!(after(&[303, 304, 305, 306]).is_none());
-        // So does a round where those alone were too fast to meet it.
+        // A round also shows it if the requests alone were too fast to meet it.
         let quick = LeftBehind::suspected_after(&lanes(&[1, 2]), &lanes(&[3, 4, 905, 1206]).into());
         assert!(quick.is_some());
     }
@@ -336,7 +337,7 @@ mod tests {
         };
         assert_eq!(left(), expected);
         for pairs in [
-            // As long after a pause.
+            // The request takes as long after a pause.
             [rested(301, 301), rested(301, 301)],
             // Another worker answers the next one.
             [rested(2, 282), rested(2, 2)],
@@ -349,14 +350,14 @@ mod tests {
             let found = LeftBehind::found(&lanes(&[301, 302]), &pairs);
             assert_eq!(found, None, "{pairs:?}");
         }
-        // An error that comes soon is no answer that comes soon.
+        // A fast error does not count as a fast answer.
         let mut pairs = [rested(2, 282), rested(2, 282)];
         pairs[1].first.record_head(ms(2), 503);
         assert_eq!(LeftBehind::found(&lanes(&[301, 302]), &pairs), None);
     }
 
     #[test]
-    fn only_one_at_a_time_can_be_read_from_the_request_after_all() {
+    fn the_request_after_all_shows_only_one_at_a_time() {
         let alone = lanes(&[302, 302]);
         let together = || Timeline::from(vec![one(3); 8]);
         // Each is blocked by the one before, or let through by a rate limit.
@@ -366,7 +367,7 @@ mod tests {
             (together(), at(23, 2381), true),
             (together(), at(23, 2100), true),
             (stairs(), at(2122, 282), true),
-            // Of two event loops it has met one.
+            // The request met one of two event loops.
             (together(), at(23, 1181), false),
             (together(), at(23, 281), false),
             (together(), at(23, 1800), false),
@@ -387,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_or_no_answer_is_no_verdict() {
+    fn an_error_or_a_missing_answer_gives_no_verdict() {
         let alone = lanes(&[302, 302]);
         let mut refused = vec![one(3); 4];
         refused[1].record_head(ms(3), 503);
@@ -404,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_request_much_longer_than_the_others_means_that_an_answer_is_kept() {
+    fn a_first_request_much_longer_than_the_others_suggests_a_kept_answer() {
         for (first, alone, is_kept) in [
             (1510, &[1, 2][..], true),
             (49, &[1, 2], false),
@@ -420,7 +421,7 @@ mod tests {
             assert_eq!(verdict.reason == Some(reason), is_kept, "{verdict:#?}");
             assert!(!verdict.advice.is_empty());
         }
-        // Whoever is slow enough to be judged is judged.
+        // A server that is slow enough is judged.
         let alone = lanes(&[1000, 1001]);
         let verdict = judge(&alone, &lanes(&[1000, 1001]).into());
         assert_eq!(verdict.clone().or_kept(&one(5000), &alone), verdict);

@@ -6,12 +6,12 @@ use super::reason::Reason;
 use super::staircase::Solo;
 use holdup_model::{Failure, Lane};
 
-/// The shortest solo time that is judged. Below, accepting connections and waking tasks take as
-/// long as the request itself.
+/// The shortest solo time that is judged. For shorter requests, accepting connections and waking tasks take
+/// as long as the request itself.
 const MIN_SOLO: Duration = Duration::from_millis(10);
 
-/// What one at a time must add to the makespan, at least. A busy machine keeps a thread waiting
-/// for some tens of milliseconds, which must not look like a step.
+/// The least time that running one at a time must add to the makespan. A busy machine keeps a thread waiting
+/// for some tens of milliseconds, which must not be mistaken for a step.
 const MIN_SPREAD: Duration = Duration::from_millis(50);
 
 /// Two solo times may differ by this factor. Beyond it, a step of one and a half of the shorter
@@ -24,38 +24,38 @@ const SOLO_NOISE: Duration = Duration::from_millis(10);
 /// Round trips that a request surely takes: one to connect, one to ask.
 const SURE_ROUND_TRIPS: u32 = 2;
 
-/// Round trips that it may take: two more for a TLS handshake.
+/// Round trips that a request may take: two more for a TLS handshake.
 const POSSIBLE_ROUND_TRIPS: u32 = 4;
 
-/// The part of the solo time that may be the network's. Above it, steps of the server's own time
-/// are too small to be told from noise on the whole.
+/// The largest fraction of the solo time that may be the network's. Above it, the server's own steps are too
+/// small to be distinguished from noise.
 const MAX_NETWORK_SHARE: f64 = 0.5;
 
-/// Requests are asked at once if all are asked within this part of the solo time: a quarter shifts
-/// a finish by less than half a step.
+/// Requests count as sent at once if all are sent within this fraction of the solo time. A quarter shifts a
+/// finish by less than half a step.
 const ASKED_WITHIN: f64 = 0.25;
 
-/// A connection that takes this much longer than one alone was dropped and tried again: the first
-/// retry of TCP comes after one second, timers are some percent early at most.
+/// If connecting takes this much longer than it does alone, the first attempt was dropped: TCP retries after
+/// one second, and timers are early by a few percent at most.
 const SYN_RETRY: Duration = Duration::from_millis(900);
 
-/// Errors that come sooner are given at once; later ones were waited for. Pools wait for tenths of a
-/// second at least before they give up.
+/// An error that arrives sooner was returned immediately; a later one may have waited. Pools wait for at
+/// least some tenths of a second before they give up.
 const MIN_WAIT: Duration = Duration::from_millis(100);
 
-/// Errors wait equally long if they differ by this part of the time: they were asked together, so one
-/// time-out ends them together.
+/// Errors count as having waited equally long if their times differ by at most this fraction. Requests that
+/// are sent together reach the same time-out together.
 const SAME_WAIT: f64 = 0.15;
 
 /// What the staircase is read from.
 #[derive(Debug)]
 pub(super) struct Measures {
-    /// What the server takes for one request, in seconds.
+    /// The time that the server needs for one request, in seconds.
     pub(super) solo: Solo,
-    /// What each request at once took, in seconds, the network's part taken off, shortest first.
+    /// The time of each concurrent request in seconds, without the network's part, shortest first.
     pub(super) times: Vec<f64>,
-    /// The times are complete, but not to be taken as they are, if some requests reached the server a
-    /// second after they were sent.
+    /// Set if some requests reached the server a second after they were sent. The times are complete then,
+    /// but they cannot be used as they are.
     pub(super) slow_connects: Option<SlowConnects>,
 }
 
@@ -128,7 +128,7 @@ impl Measures {
     }
 }
 
-/// What the server took for each, in seconds, shortest first.
+/// The server's time for each request, in seconds, shortest first.
 fn times<'a>(lanes: impl Iterator<Item = &'a Lane>, network: Duration) -> Vec<f64> {
     let mut times: Vec<_> = lanes
         .filter_map(Lane::duration)
@@ -158,8 +158,8 @@ pub(super) fn all_answered(lanes: &[Lane], alone: bool) -> Result<(), Reason> {
     })
 }
 
-/// Errors may come faster or slower than answers, and another status (a redirect to a log-in, say)
-/// is other work.
+/// Errors may come faster or slower than answers, and another status (a redirect to a log-in, say) means
+/// different work.
 pub(super) fn same_status(alone: &[Lane], at_once: &[Lane]) -> Result<(), Reason> {
     let expected = alone.iter().find_map(Lane::status);
     for (lanes, alone) in [(alone, true), (at_once, false)] {
@@ -183,8 +183,8 @@ pub(super) fn is_odd(lane: &Lane, expected: Option<u16>) -> bool {
         .is_some_and(|status| status >= 400 || expected.is_some_and(|expected| expected != status))
 }
 
-/// How long all of `odd` waited, if they are several, and all waited equally long, and not just for the
-/// network.
+/// How long the requests in `odd` waited, if there are several, all waited equally long, and the network does
+/// not account for it.
 fn waited(odd: &[&Lane]) -> Option<Duration> {
     let times = || odd.iter().filter_map(|lane| lane.duration());
     let (low, high) = (times().min()?, times().max()?);

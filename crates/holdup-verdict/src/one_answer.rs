@@ -1,12 +1,12 @@
-//! Requests with different URLs that one answer may have served.
+//! Detects that one answer may have served requests with different URLs.
 //!
-//! A cache, or a server that asks once for all who wait, may not look at the query. Then all requests
-//! at once are answered together, and it looks as if they had run at the same time.
+//! A cache, or a server that merges waiting requests into one, may ignore the query. All concurrent requests
+//! are then answered together, as if they had run at the same time.
 
 use holdup_model::{Lane, Timeline};
 
-/// Why the requests at once, with `unique` URLs, may have been served by one answer, in a sentence;
-/// none if nothing says so. `alone` are the requests that were asked one after the other.
+/// Returns a sentence that says why one answer may have served all of the concurrent requests in `unique`, or
+/// `None` if nothing suggests it. `alone` are the requests that were sent one after the other.
 pub fn one_answer(alone: &[Lane], unique: &Timeline) -> Option<String> {
     let lanes = &unique.lanes;
     let kept = || lanes.iter().filter_map(Lane::cache_header);
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn one_body_for_all_is_told_if_bodies_differ_at_all() {
+    fn one_body_for_all_is_reported_if_bodies_can_differ() {
         let one = told(["1", "2"], ["3", "3", "3"]).expect("it is told");
         assert!(
             one.starts_with("All concurrent answers are the same"),
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cache_says_is_told() {
+    fn a_cache_header_is_reported() {
         let alone = [with_body(300, "same"), with_body(300, "same")];
         let mut at_once = vec![with_body(300, "same"); 3];
         at_once[1].record_cache_header("Age: 12");

@@ -1,4 +1,4 @@
-//! A judgement without its numbers and words: what the staircase is read as.
+//! The result of reading the staircase: a verdict without its numbers and its words.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ impl Outcome {
         Self::serialized(vec![1; requests], None)
     }
 
-    /// In no order that proves anything, and yet as late as one after the other.
+    /// They finished in no particular order, but together took as long as one after the other.
     pub(super) fn nothing_gained() -> Self {
         Self::serialized(Vec::new(), Some(Reason::Shared))
     }
 
-    /// All finished together, as late as if so many cores had done the work of all.
+    /// All finished together, as late as if this many cores had done the work of all.
     pub(super) fn shared(at_a_time: usize) -> Self {
         match at_a_time {
             1 => Self::nothing_gained(),
@@ -42,8 +42,8 @@ impl Outcome {
         }
     }
 
-    /// More than one finished with each step; the first step has the most. With a reason if the steps are
-    /// no plain queue's.
+    /// More than one finished in each step, and the first step has the most. There is a reason if the steps
+    /// are not those of a plain queue.
     pub(super) fn stairs(steps: Vec<usize>, reason: Option<Reason>) -> Self {
         match steps.first() {
             None | Some(1) => Self::serialized(steps, reason),
@@ -51,7 +51,7 @@ impl Outcome {
         }
     }
 
-    /// So many finished together, and the others at a regular distance.
+    /// `burst` requests finished together, and the others at a regular interval.
     pub(super) fn rate(burst: usize, each: usize, every: f64) -> Self {
         let every = Duration::from_secs_f64(every);
         let reason = Reason::Rate { burst, each, every };

@@ -1,29 +1,28 @@
-//! What a server says that it is made of: what to look at first depends on it.
+//! The platform that a server names in its headers. The advice depends on it.
 
-/// How a server runs its requests, as far as its own headers tell.
+/// How a server runs its requests, as far as its headers show.
 ///
-/// It chooses the [advice](super::Verdict::advice) and nothing else: a header may be wrong, and a proxy
-/// may have written it.
+/// It only affects the [advice](super::Verdict::advice), because a header may be wrong, or come from a proxy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Platform {
-    /// The headers do not tell.
+    /// The headers do not show it.
     #[default]
     Unknown,
     /// All requests of a worker share one event loop: Node.js, Tornado, uvicorn.
     EventLoop,
     /// A process for each request: PHP.
     Php,
-    /// So many processes, and each serves one request at a time, as a rule: gunicorn, Passenger.
+    /// A fixed number of processes, each of which usually serves one request at a time: gunicorn, Passenger.
     Processes,
-    /// A thread for each request, as a rule: Java, .NET, Python's threaded servers.
+    /// Usually a thread for each request: Java, .NET, Python's threaded servers.
     Threads,
     /// A goroutine for each request: Go.
     Go,
 }
 
-/// Words of `Server` or `X-Powered-By`, in lower case. What names a language stands before what names a
-/// server, since Apache in front of PHP names both. What commonly is a proxy is not among them.
+/// Words of `Server` or `X-Powered-By`, in lower case. Names of languages come before names of servers,
+/// because Apache in front of PHP sends both. Servers that are commonly used as proxies are not listed.
 const KNOWN: &[(&str, Platform)] = &[
     ("php", Platform::Php),
     ("express", Platform::EventLoop),
@@ -75,7 +74,7 @@ impl Platform {
             .map_or(Self::Unknown, |known| known.1)
     }
 
-    /// What to look at when requests run one at a time; `None` for the cures of an event loop.
+    /// Advice for requests that run one at a time; `None` means the cures for a blocked event loop.
     pub(super) fn one_at_a_time(self) -> Option<&'static str> {
         match self {
             Self::Unknown | Self::EventLoop => None,
@@ -101,7 +100,7 @@ impl Platform {
         }
     }
 
-    /// What to look at when several run at a time, but not all.
+    /// Advice for requests of which several run at a time, but not all.
     pub(super) fn several_at_a_time(self) -> Option<&'static str> {
         match self {
             Self::Unknown | Self::EventLoop => None,
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_names_a_language_goes_before_what_names_a_server() {
+    fn a_language_takes_precedence_over_a_server() {
         for (headers, platform) in [
             (&["Werkzeug/3.0.1 Python/3.11.7"][..], Platform::Threads),
             (&["PHP/8.2.7", "Apache-Coyote/1.1"], Platform::Php),

@@ -1,10 +1,9 @@
-//! The staircase: how many at a time, read from how long each request took.
+//! The staircase: how many requests ran at a time, derived from how long each one took.
 //!
-//! A server that takes `c` at a time and `pace` for each finishes the first `c` after one pace, the
-//! next `c` after two, and so on. [`read`] looks for the one `c` that all finishes fit. If there is
-//! none, it looks for lines of different length, then for batches at a pace of their own, for a server
-//! that runs all at once with the strength of a few, for a regular rate, and at last for the reason why
-//! nothing fits.
+//! A server that takes `c` at a time and `pace` for each finishes the first `c` after one pace, the next `c`
+//! after two, and so on. [`read`] looks for the one `c` that all finishes fit. If there is none, it tries
+//! queues of different length, then batches at a pace of their own, a server that runs all at once but
+//! contends for a few cores, and a regular rate. If none of these fits, it looks for the reason.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -23,61 +22,63 @@ pub(super) use pace::Solo;
 use pace::{FASTER, MAX_SHARE_TOLERANCE, NOISE, PACE_DRIFT, SHARE_TOLERANCE, noise, pace, prompt};
 use rates::{rate_of, regular};
 
-/// How far from its step a finish may be, in paces: on the first step, more on each further one (the
-/// work before it may have been short or long, too), at most. Below half a pace, or a finish would
-/// fit two steps.
+/// How far from its step a finish may be, in paces: on the first step, what each further step adds (because
+/// the work before it varies, too), and at most. The maximum is below half a pace, so that no finish fits two
+/// steps.
 const TOLERANCE: f64 = 0.2;
 const TOLERANCE_A_STEP: f64 = 0.04;
 const MAX_TOLERANCE: f64 = 0.36;
 
-/// The tolerance when only a few waited. A request that waited for something else, a frozen
-/// worker say, is late by any time; only a close fit shows that it waited its turn.
+/// The tolerance if only a few waited. A request that waited for something else, such as a blocked worker,
+/// may be late by any amount; only a close fit shows that it queued.
 const FEW_TOLERANCE: f64 = 0.12;
 
 /// A few: at most this part of the requests, or a single one.
 const FEW: f64 = 1.0 / 3.0;
 
-/// The same for all at once, where accepting so many connections at the same moment takes its time,
-/// too, and no steps can be mistaken.
+/// The largest noise, in parts of the solo time, for requests that all run at once. It is larger than for a
+/// queue because accepting many connections at the same moment takes time, and because there are no steps to
+/// confuse.
 const MAX_CONCURRENT_NOISE: f64 = 0.15;
 
-/// All at once is concurrent if they took this factor of the solo time, on average, at most. Four
-/// requests that share three cores take 1.33.
+/// Requests are concurrent if they took at most this factor of the solo time on average. Four requests that
+/// share three cores take 1.33.
 const CONCURRENT_DRIFT: f64 = 1.15;
 
-/// Up to this part of the requests waiting for one turn may be a line behind one frozen worker
-/// among many, and not a limit of all others together: one of eight says as little as two of 16.
+/// If at most this fraction of the requests waited one step, they may have queued behind one blocked worker
+/// among many, which is not a limit. One of eight proves as little as two of 16.
 const STRAGGLERS: f64 = 1.0 / 6.0;
 
-/// Without a fitting step, up to this part of the requests (or a single one) is called late. Of more,
-/// it is as fair to say that the others were early.
+/// If no step fits, up to this fraction of the requests (or a single one) counts as late. If more are late,
+/// it is as plausible that the others were early.
 const LATE: f64 = 0.25;
 
-/// Requests that share finish together: within this part of the longest time. Work that varies by
-/// a tenth, and the turns a scheduler gives, stay within.
+/// Requests that share a resource finish together, within this fraction of the longest time. Work that varies
+/// by a tenth and the time slices of a scheduler stay below it …
 const TOGETHER: f64 = 0.25;
 
-/// … and no two that follow each other are further apart than this part of the longest time: then they
+/// … and no two successive finishes are further apart than this fraction of the longest time. Otherwise they
 /// are two groups, and the second one waited.
 const NO_GAP: f64 = 0.12;
 
-/// Requests that share all take this factor of the solo time at least: three on two cores do.
+/// Requests that share a resource take at least this factor of the solo time, as three on two cores do.
 const SLOWED: f64 = 1.4;
 
-/// The most that they can be seen to share. Hundreds of requests at once are slowed down by what
-/// accepting each of them takes, as if they shared so many cores.
+/// The largest number of cores that requests can be found to share. Hundreds of concurrent requests are
+/// slowed down by the cost of accepting each of them, as if they shared more cores than this.
 const MAX_SHARE: f64 = 16.0;
 
-/// How far from the time of one after the other the last finish may be, in parts of it, to be as late.
+/// How far the last finish may be from the time of all requests one after the other, as a fraction of it, to
+/// count as equally late.
 const NOTHING_GAINED: f64 = 0.08;
 
-/// The fewest requests of which that says anything: the second of two is as late by any pause.
+/// The fewest requests for which this is meaningful: a single pause can make the second of two as late.
 const MIN_GAINED: usize = 3;
 
-/// Below this k, at once is worse than one by one: no way of taking turns explains it.
+/// Below this k, the requests took longer together than one by one, which no queue explains.
 const MIN_K: f64 = 0.7;
 
-/// Reads at least two `times`, in seconds, shortest first.
+/// Reads the staircase from at least two `times`, in seconds, shortest first.
 pub(super) fn read(times: &[f64], solo: Solo) -> Outcome {
     let n = times.len();
     let faster = times
@@ -121,7 +122,7 @@ fn fits(times: &[f64], turns: &[usize], solo: Solo) -> bool {
     let pace = pace(times, turns);
     let waited = turns.iter().filter(|turn| **turn > 1).count();
     let slowest = if waited == 0 {
-        // Noise shortens nothing, so the lower measurement bounds from above.
+        // Noise only adds time, so the shorter measurement gives the upper bound.
         solo.low * CONCURRENT_DRIFT + NOISE.min(MAX_CONCURRENT_NOISE * solo.low)
     } else {
         solo.high * PACE_DRIFT
@@ -144,12 +145,12 @@ fn fits(times: &[f64], turns: &[usize], solo: Solo) -> bool {
     })
 }
 
-/// Steps of different widths: each request waits in the line of the worker that got it. No step is
-/// wider than the one before, since a line that is served in step three was served in step two.
+/// Steps of different widths: each request waits in the queue of the worker that got it. No step is wider
+/// than the one before, because a queue that is served in step three was also served in step two.
 fn uneven(times: &[f64], solo: Solo) -> Option<Outcome> {
     let first = times.partition_point(|time| *time <= times[0] * 1.5);
     let first = times[..first].iter().sum::<f64>() / first as f64;
-    // The first step has the start's overhead in it; counted in every step, it would add up.
+    // The first step includes the overhead of starting, which would add up if it were counted in every step.
     [first, solo.low]
         .into_iter()
         .find_map(|pace| uneven_at(pace, times, solo))
@@ -178,7 +179,8 @@ fn uneven_at(pace: f64, times: &[f64], solo: Solo) -> Option<Outcome> {
     })
 }
 
-/// All slowed down alike, in proportion: they share what serves fewer.
+/// Finds requests that were all slowed down in proportion, because they contend for something that serves
+/// fewer.
 fn shared(times: &[f64], solo: Solo) -> Option<Outcome> {
     let (first, last) = (*times.first()?, *times.last()?);
     let gap = times
@@ -192,9 +194,9 @@ fn shared(times: &[f64], solo: Solo) -> Option<Outcome> {
     shared.then(|| Outcome::shared(whole as usize))
 }
 
-/// In no order that a rule knows, and yet as late as one after the other: what they share is given to
-/// them in turns of uneven length, as an interpreter's lock is. By each finish no more can have been done
-/// than one at a time does.
+/// Finds requests that finish in no order that a rule describes, but take as long as one after the other.
+/// They share something that each holds for uneven periods, such as an interpreter's lock. At each finish, no
+/// more work may be done than one request at a time could have done.
 fn nothing_gained(times: &[f64], solo: Solo) -> Option<Outcome> {
     let one_by_one = times.len() as f64 * f64::midpoint(solo.low, solo.high);
     let last = times.last()?;
@@ -205,7 +207,7 @@ fn nothing_gained(times: &[f64], solo: Solo) -> Option<Outcome> {
     (times.len() >= MIN_GAINED && whole && in_turn).then(Outcome::nothing_gained)
 }
 
-/// Why nothing fits.
+/// The reason why nothing fits.
 fn unclear(times: &[f64], solo: Solo) -> Reason {
     let n = times.len();
     let (first, last) = (times[0], times[n - 1]);

@@ -1,4 +1,4 @@
-//! The verdict: what was found, with its numbers and its words.
+//! The verdict, with its numbers and its words.
 
 use std::fmt;
 use std::time::Duration;
@@ -45,20 +45,20 @@ pub struct Verdict {
     pub at_a_time: Option<usize>,
     /// How many requests were sent at once.
     pub lanes: usize,
-    /// What one request takes alone: the shorter of two measurements, as noise only ever adds.
+    /// What one request takes alone: the shorter of two measurements, because noise only adds time.
     pub solo: Option<Duration>,
     /// From the first of the requests at once sent to the last one finished.
     pub makespan: Option<Duration>,
     /// `lanes × solo ÷ makespan`: how many times faster all were together than one after the other.
     pub speedup: Option<f64>,
-    /// How many finished in each step of about one solo time; empty when no steps were seen.
+    /// How many finished in each step of about one solo time; empty if there were no steps.
     pub steps: Vec<usize>,
     /// What lies behind a limit that is not a plain queue, or why there is no verdict.
     pub reason: Option<Reason>,
     /// The verdict in one sentence.
     pub sentence: String,
-    /// The numbers it rests on, a line each.
+    /// The numbers that support it, one line each.
     pub evidence: Vec<String>,
-    /// What to do now, a line each.
+    /// What to do about it, one line each.
     pub advice: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The verdict in words: one sentence, and the numbers it rests on.
+//! The verdict in words: one sentence, and the numbers that support it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
-/// How the line of evidence begins that shows the steps.
+/// The beginning of the line of evidence that lists the steps.
 pub(super) const STEPS: &str = "requests that finished in each step of one solo time: ";
 
 impl Verdict {
@@ -19,8 +19,8 @@ impl Verdict {
         Some(because(reason, self))
     }
 
-    /// The same verdict where a [failure](Reason::Failed) is the reason, with other words for how the request
-    /// failed: a program may know a remedy. Any other verdict stays as it is.
+    /// Rewords how a request failed if a [failure](Reason::Failed) is the reason, so that a program can add a
+    /// remedy that it knows. Any other verdict is returned unchanged.
     ///
     /// ```
     /// use std::time::Duration;
@@ -42,7 +42,7 @@ impl Verdict {
         self
     }
 
-    /// Puts the kind and the reason into words, anew where they have changed.
+    /// Writes the sentence and the advice again, after the kind or the reason has changed.
     pub(super) fn reword(&mut self) {
         self.sentence = sentence(self);
         self.advice = advice::lines(self, Platform::Unknown);
@@ -237,7 +237,7 @@ fn left_behind(answer: HumanDuration, behind: HumanDuration, maybe_rate: bool) -
     }
 }
 
-/// What a status says, and what those without it did.
+/// The status in words, and how many of the successful requests ran at a time.
 fn got(status: u16, after: Option<Duration>, well: Option<usize>) -> String {
     let why = match (status, after) {
         (500.., Some(after)) => {
@@ -280,7 +280,7 @@ pub(super) fn evidence(verdict: &Verdict, alone: &[Lane], at_once: &Timeline) ->
     lines
 }
 
-/// The numbers of the same requests, measured once more.
+/// The numbers of the second measurement of the same requests.
 pub(super) fn again(verdict: &Verdict) -> String {
     if let (Some(Reason::LeftBehind { .. }), Some(last)) =
         (&verdict.reason, verdict.evidence.last())

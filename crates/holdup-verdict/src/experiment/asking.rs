@@ -1,4 +1,4 @@
-//! How a plan has its rounds asked, and where it keeps how far it has come.
+//! How a plan requests its rounds, and the state that it keeps between them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,15 +17,15 @@ pub(super) struct Unique {
     pub(super) timeline: Timeline,
 }
 
-/// How far the plan has come.
+/// The state of a plan.
 pub(super) struct Plan {
     pub(super) desk: Desk,
     pub(super) policy: Policy,
-    /// How many names there are with each prefix.
+    /// How many names with each prefix have been used.
     pub(super) names: BTreeMap<&'static str, usize>,
-    /// A pause that is due before the next round.
+    /// The pause before the next round.
     pub(super) pause: Duration,
-    /// The bound of the last round that had one of its own.
+    /// The time-out of the last round that had one of its own.
     pub(super) timeout: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Plan {
             .await
     }
 
-    /// One request alone, twice unless it takes long, or fails.
+    /// One request alone, and a second one unless the first takes long or fails.
     pub(super) async fn solos(&mut self) -> Vec<Lane> {
         let mut alone = vec![self.solo(None).await];
         let first = alone[0].duration();
@@ -93,14 +93,14 @@ impl Plan {
         .await
     }
 
-    /// A URL that has been asked, once more.
+    /// Repeats a request for a URL that has been requested before.
     pub(super) async fn again(&mut self, name: String) -> Lane {
         let timeout = Some(self.timeout);
         self.one(RoundKind::After, name, Duration::ZERO, timeout)
             .await
     }
 
-    /// A name that there is not yet.
+    /// A name that has not been used yet.
     pub(super) fn name(&mut self, prefix: &'static str) -> String {
         format!("{prefix}{}", self.number(prefix) + 1)
     }
@@ -112,7 +112,7 @@ impl Plan {
         *count - 1
     }
 
-    /// Has the next round begin after so long a pause at least.
+    /// Makes the next round begin after a pause of at least this length.
     pub(super) fn pause_before_next(&mut self, pause: Duration) {
         self.pause = pause;
     }
@@ -153,7 +153,7 @@ impl Plan {
         }
     }
 
-    /// Has a round asked: one lane for each of its requests.
+    /// Requests a round and returns one lane for each of its requests.
     pub(super) async fn ask(&mut self, mut round: Round) -> Vec<Lane> {
         round.pause = round.pause.max(std::mem::take(&mut self.pause));
         self.timeout = round.timeout;
@@ -171,7 +171,7 @@ pub(super) fn is_well(lane: &Lane) -> bool {
     lane.finished_at().is_some() && lane.status() < Some(400)
 }
 
-/// Whether it was answered well and took so long that one measurement of it is enough.
+/// Whether the request succeeded and took so long that one measurement is enough.
 pub(super) fn is_long(lane: &Lane) -> bool {
     is_well(lane) && lane.duration() > Some(LONG_SOLO)
 }

@@ -1,4 +1,4 @@
-//! Where a plan and its experiment meet.
+//! The exchange between a plan and its experiment.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::round::Round;
 use holdup_model::Lane;
 
-/// Where the plan leaves the round that it wants asked, and finds what came of it.
+/// Holds the round that the plan requests, and then the lanes that the round produced.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Desk(Arc<Mutex<Papers>>);
 
@@ -18,17 +18,17 @@ struct Papers {
 }
 
 impl Desk {
-    /// The next round that the plan wants asked, if it wants one.
+    /// Takes the round that the plan requests, if there is one.
     pub(super) fn wanted(&self) -> Option<Round> {
         self.lock().wanted.take()
     }
 
-    /// Leaves what came of it.
+    /// Stores the lanes of the round.
     pub(super) fn answer(&self, lanes: Vec<Lane>) {
         self.lock().answered = Some(lanes);
     }
 
-    /// Has a round asked. This is all that a plan awaits.
+    /// Requests a round. A plan awaits nothing else.
     pub(super) async fn ask(&self, round: Round) -> Vec<Lane> {
         self.lock().wanted = Some(round);
         poll_fn(|_| match self.lock().answered.take() {

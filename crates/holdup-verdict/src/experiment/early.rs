@@ -1,16 +1,16 @@
-//! Servers that take long: the warm-up measures, too.
+//! Servers that take long, for which the warm-up also serves as a measurement.
 //!
-//! The plan in full asks a server alone before it asks for all at once, since a first request may take longer
-//! for a reason of its own. Where one request takes a second, nobody likes to wait for that. So all are asked
-//! right after the warm-up, and what they met with is believed if nothing else can explain it:
+//! The full plan measures a request alone before all at once, because a first request may take longer for a
+//! reason of its own. If a request takes a second, the solo round makes people wait. So the concurrent
+//! requests are sent right after the warm-up, and their result is accepted if nothing else can explain it:
 //!
 //! - all at once took as long as the warm-up did, and the verdict is that they ran at the same time;
 //! - identical URLs took as long once more, although a [few requests](Beside) ran beside them.
 //!
-//! A first request that took longer for a reason of its own is not as long as later ones by chance. And if
-//! requests shared something, so that all took as much longer as the first one did, they would take longer
-//! still with more of them. In any other case the server is asked alone after all, and judged by that; or the
-//! whole plan begins anew if that request had to wait for those before it.
+//! A first request that took longer for a reason of its own is unlikely to match the later ones by chance. If
+//! requests shared something and took longer by just as much, more of them would take even longer. In any
+//! other case a request alone is measured after all, and the verdict is based on it. If that request had to
+//! wait for those before it, the full plan starts over.
 
 use std::time::Duration;
 
@@ -26,21 +26,21 @@ use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
 use holdup_model::{Lane, Timeline};
 
-/// Two rounds took as long if they differ by this part of the time at most …
+/// Two rounds took equally long if they differ by at most this fraction of the time …
 const AS_LONG: f64 = 0.03;
 
-/// … and this: the noise of one measurement.
+/// … and by at most this, the noise of one measurement.
 const AS_LONG_BY: Duration = Duration::from_millis(10);
 
-/// One request runs beside so many: with a quarter more of them, requests that share something enough to be
-/// judged wrongly take at least 3.5 % longer.
+/// One extra request runs beside this many: with a quarter more of them, requests that share something enough
+/// to be judged wrongly take at least 3.5 % longer.
 const BESIDE: usize = 4;
 
-/// With more requests at once than this, a few more would be many: such servers are asked alone first.
+/// With more concurrent requests than this, a few more would be too many, so the full plan is used.
 const MOST: usize = 32;
 
-/// The requests beside others are asked so much later, in parts of the solo time, so that they stand last in
-/// a queue if there is one.
+/// How much later the extra requests are sent, as a fraction of the solo time, so that they are last in a
+/// queue if there is one.
 const LATER: u32 = 20;
 
 /// Where they are asked, nobody waits longer for one of them to begin, or for one that had to queue to end.
@@ -55,7 +55,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// How identical URLs fared.
+    /// Compares the identical URLs with the unique ones.
     pub(super) fn compare(
         &self,
         findings: &Findings,
@@ -81,7 +81,7 @@ impl Plan {
         self.policy.early && self.policy.identical && self.policy.requests <= MOST
     }
 
-    /// All that comes after a warm-up that took long.
+    /// Runs all rounds after a warm-up that took long.
     pub(super) async fn early(&mut self, warm_up: &Lane) -> Findings {
         let took = warm_up.duration();
         let unique = self.unique(Duration::ZERO, took).await;
@@ -109,8 +109,8 @@ impl Plan {
         }
         let solo = self.solo(took).await;
         if !is_well(&solo) || had_to_wait(&solo, warm_up) {
-            // What was asked so far may be why: the plan in full begins when nothing of it can be left. A
-            // rate limit gets back what it gives at first about as fast as it let the others through.
+            // The requests so far may be the reason, so the full plan begins when nothing of them can be
+            // left. A rate limit recovers its burst about as fast as it let the other requests through.
             let left = solo.duration().unwrap_or_default().saturating_mul(2);
             let recovers = findings.verdict.makespan.unwrap_or_default();
             self.pause_before_next(left.max(recovers).min(LONGEST_PAUSE));
@@ -156,7 +156,7 @@ impl Plan {
             .as_ref()
             .is_some_and(|again| again.ended_at().is_none());
         if left && bodies_count(&unique.timeline, &same) {
-            // It had to wait, so that its body is not known, and it means something.
+            // The extra request had to wait, so its body is unknown, although bodies would be evidence.
             again = Some(self.again(name).await);
             first = same.lanes.first().cloned();
         }
@@ -164,15 +164,15 @@ impl Plan {
     }
 }
 
-/// Whether a request took so much longer than the first one that others must have been in its way.
+/// Whether a request took so much longer than the first one that others must have held it up.
 fn had_to_wait(solo: &Lane, warm_up: &Lane) -> bool {
     solo.duration()
         .zip(warm_up.duration())
         .is_some_and(|(solo, warm_up)| is_longer(solo, warm_up))
 }
 
-/// Where requests alone still take much longer than a first one did, it is not known what a request
-/// takes, and nothing can be said of those at once.
+/// If requests alone still take much longer than the first one did, it is unknown what a request takes, so
+/// the concurrent ones cannot be judged.
 fn with_first(mut findings: Findings, first: &Lane) -> Findings {
     let waited = findings.alone.iter().all(|lane| had_to_wait(lane, first));
     if let Some(unique) = &findings.unique
@@ -186,7 +186,7 @@ fn with_first(mut findings: Findings, first: &Lane) -> Findings {
     findings
 }
 
-/// What a request of the round took: the one in the middle.
+/// The median time of the round's requests.
 fn typical(round: &Timeline) -> Option<Duration> {
     let mut times: Vec<_> = round.lanes.iter().filter_map(Lane::duration).collect();
     times.sort_unstable();

@@ -6,15 +6,15 @@ use crate::judge::judge;
 use crate::verdict::Verdict;
 use holdup_model::{Lane, Timeline};
 
-/// What was measured in all rounds, and what it means.
+/// The measurements of all rounds, and the verdict.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Findings {
     /// The requests alone: one or two. The warm-up, if it failed, or if the rounds proved that it took no
     /// longer than later requests.
     pub alone: Vec<Lane>,
-    /// Requests after a pause, each with the one that was asked right after its answer, and those asked
-    /// right after requests at once: to see what requests leave behind. Empty unless it was suspected.
+    /// Requests that show what others leave behind: each request after a pause with the one sent right after
+    /// its answer, and those sent right after concurrent requests. Empty unless something was suspected.
     pub rested: Vec<Lane>,
     /// The requests at once with unique URLs; the first time, if they were asked again.
     pub unique: Option<Timeline>,
@@ -22,14 +22,14 @@ pub struct Findings {
     pub same: Option<Timeline>,
     /// How many of the unique ones ran at a time.
     pub verdict: Verdict,
-    /// How the answer comes, when it is alone.
+    /// How the answer to a request alone is delivered.
     pub delivery: Delivery,
-    /// How identical URLs fared. `None` where that was not asked.
+    /// The comparison of identical URLs with unique ones. `None` if it was not made.
     pub identical: Option<Identical>,
 }
 
 impl Findings {
-    /// What there is to say when only the requests alone are known.
+    /// The findings if only the solo requests are known.
     pub(super) fn of(alone: Vec<Lane>) -> Self {
         Self {
             verdict: judge(&alone, &Timeline::default()),

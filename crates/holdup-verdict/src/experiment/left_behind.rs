@@ -9,19 +9,19 @@ use crate::left_behind::{LeftBehind, Rested, judge_left_behind};
 use crate::verdict::Verdict;
 use holdup_model::{Lane, Timeline};
 
-/// How many pairs of requests are asked after a pause until two that follow each other agree. The first may
-/// still meet what those before left.
+/// How many pairs of requests are sent after a pause until two successive pairs agree. The first pair may
+/// still meet what earlier requests left behind.
 const RESTED: usize = 3;
 
 impl Plan {
-    /// Asks after pauses to see whether requests leave something behind that blocks the next ones one at a
-    /// time. If so, that is the verdict.
+    /// Sends requests after pauses to find out whether requests leave something behind that blocks the next
+    /// ones one at a time. If so, that becomes the verdict, and the result is true.
     pub(super) async fn leaves_behind(
         &mut self,
         pause: Option<Duration>,
         findings: &mut Findings,
     ) -> bool {
-        // Once is enough: it would find nothing again.
+        // One search is enough: a second one would find nothing either.
         let first = self.policy.left_behind && findings.rested.is_empty();
         let Some(pause) = pause.filter(|_| first) else {
             return false;
@@ -38,7 +38,7 @@ impl Plan {
             let verdict = judge_left_behind(found, &findings.alone, &at_once, &next);
             findings.rested.push(next);
             let Some(verdict) = verdict else {
-                // What comes next is to find nothing left.
+                // The next round must not meet anything that this one left behind.
                 self.pause_before_next(found.pause(requests + 1));
                 return false;
             };
@@ -54,7 +54,7 @@ impl Plan {
         true
     }
 
-    /// Pairs of requests, each pair after a pause, until two of them agree on what is left behind.
+    /// Sends pairs of requests, each pair after a pause, until two of them agree on what is left behind.
     async fn rested(&mut self, pause: Duration, findings: &mut Findings) -> Option<LeftBehind> {
         let mut last: Option<Rested> = None;
         for _ in 0..RESTED {

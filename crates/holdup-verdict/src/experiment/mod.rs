@@ -1,23 +1,23 @@
 //! The plan of an experiment: what to ask next, from what was measured so far.
 //!
-//! An [`Experiment`] does no I/O and reads no clock. Whoever sends the requests asks it for the
-//! [next](Experiment::next) [`Step`]: a [`Round`] of requests, or the [`Findings`]. What the requests of the
-//! round met with is [fed](Experiment::feed) to it. `holdup probe` and the assertions for tests are two such
-//! runners of one plan; they differ in their [`Policy`].
+//! An [`Experiment`] does no I/O and reads no clock. The runner, which sends the requests, takes the
+//! [next](Experiment::next) [`Step`] from it: a [`Round`] of requests, or the [`Findings`]. It then
+//! [feeds](Experiment::feed) the recorded lanes of the round back. `holdup probe` and the assertions for
+//! tests are two such runners of one plan; they differ in their [`Policy`].
 //!
 //! The plan, for a server outside ([`Policy::outside`]):
 //!
-//! 1. *warm-up*: one request, so that what starts at the first request has started;
+//! 1. *warm-up*: one request, so that anything that starts with the first request is already running;
 //! 2. *solo*: one request alone, twice, or once if it takes [long](LONG_SOLO);
-//! 3. *unique*: `n` requests at once, each with a URL that nobody has asked for before. Once more if the
-//!    verdict [needs it](crate::Verdict::needs_confirmation);
-//! 4. *identical*: `n` at once with one URL, and a URL that was asked before once more. Left out unless the
-//!    unique ones ran at least two at a time. Up to three further rounds of unique and identical ones if
-//!    identical URLs seem to wait for each other.
+//! 3. *unique*: `n` requests at once, each with a URL that nobody has requested before, and once more if the
+//!    verdict [needs confirmation](crate::Verdict::needs_confirmation);
+//! 4. *identical*: `n` at once with one URL, and then a request that repeats an earlier URL. This round is
+//!    left out unless at least two of the unique ones ran at a time. If identical URLs seem to wait for each
+//!    other, up to three further rounds of unique and identical ones follow.
 //!
-//! A server that takes long is not asked alone if the rounds together prove that it runs requests at the same
-//! time ([`Policy::early`]). If requests take much longer when others went right before, rounds after pauses show what
-//! those [leave behind](crate::judge_left_behind).
+//! The solo round is left out for a server that takes long if the other rounds prove that it runs requests at
+//! the same time ([`Policy::early`]). If requests take much longer right after others, rounds after pauses
+//! show what requests [leave behind](crate::judge_left_behind).
 //!
 //! ```
 //! use std::time::Duration;
@@ -57,12 +57,12 @@
 //! lanes. Nothing else is ever awaited: `async` only lets the compiler keep the place in the plan between two
 //! calls of [`Experiment::feed`]. So a new contrast is
 //!
-//! 1. a variant of [`RoundKind`], if runners or readers have to tell it apart. What is asked is said by the
-//!    [`Ask`]s: one for each request, with the name of its URL, and a delay where it is not sent at once;
+//! 1. a variant of [`RoundKind`], if runners or readers have to distinguish it. The round's [`Ask`]s describe
+//!    its requests: each has the name of a URL, and a delay if it is not sent at once;
 //! 2. a function of its own, in a file of its own, as in `left_behind.rs`, that asks its rounds, judges them,
 //!    and writes what it found into a new field of [`Findings`];
-//! 3. one line in the plan where it is its turn, behind a switch in the [`Policy`];
-//! 4. a simulated server in `tests/experiment.rs` that it finds, and one that it must not be wrong about.
+//! 3. one line at the right place in the plan, behind a switch in the [`Policy`];
+//! 4. in `tests/experiment.rs`, a simulated server that it must recognize, and one that it must not misjudge.
 
 mod asking;
 mod desk;
@@ -86,16 +86,16 @@ pub use findings::Findings;
 pub use policy::{LONG_SOLO, Policy};
 pub use round::{Ask, Round, RoundKind};
 
-/// What to do next. There is no other step, so that a runner need not know what to do about one.
+/// What to do next. The enum is exhaustive, so a runner can handle every step.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Ask this round, and [feed](Experiment::feed) what its requests met with.
+    /// Send the requests of this round, and [feed](Experiment::feed) their lanes.
     Ask(Round),
-    /// It is over.
+    /// The experiment is over.
     Done(Box<Findings>),
 }
 
-/// An experiment, from its first round to what it found. See the [module](self).
+/// An experiment, from its first round to its findings. See the [module](self).
 pub struct Experiment {
     step: Step,
     plan: Pin<Box<dyn Future<Output = Findings> + Send>>,
@@ -110,7 +110,7 @@ impl fmt::Debug for Experiment {
 }
 
 impl Experiment {
-    /// An experiment of which nothing has been asked yet.
+    /// Creates an experiment whose next step is its first round.
     pub fn new(policy: Policy) -> Self {
         let desk = Desk::default();
         let mut experiment = Self {
@@ -122,15 +122,14 @@ impl Experiment {
         experiment
     }
 
-    /// What to do next: the same until it has been [fed](Experiment::feed).
+    /// What to do next. The step stays the same until the experiment is [fed](Experiment::feed).
     pub fn next(&self) -> &Step {
         &self.step
     }
 
-    /// Goes on with what the requests of the round met with, one lane for each of the round's
-    /// [asks](Round::asks), in their order. A lane that has not ended stands for a request that was left.
-    /// Lanes that are missing at the end are requests that were not answered. After the last step, it does
-    /// nothing.
+    /// Continues with the lanes of the round: one for each of its [asks](Round::asks), in their order. A lane
+    /// that has not ended stands for a request that was abandoned. Lanes that are missing at the end count as
+    /// requests that were not answered. After the last step, this does nothing.
     pub fn feed(&mut self, lanes: Vec<Lane>) {
         if let Step::Ask(_) = self.step {
             self.desk.answer(lanes);
@@ -138,9 +137,9 @@ impl Experiment {
         }
     }
 
-    /// Lets the plan go on until it wants a round asked, or ends.
+    /// Runs the plan until it needs another round, or ends.
     fn go_on(&mut self) {
-        // The plan waits for nothing that would wake it: only for what it is fed.
+        // The plan only waits for lanes that are fed to it, so it needs no waker.
         let plan = self.plan.as_mut();
         match plan.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(findings) => self.step = Step::Done(Box::new(findings)),

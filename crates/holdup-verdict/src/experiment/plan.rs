@@ -15,8 +15,8 @@ use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
 use holdup_model::Lane;
 
-/// How often identical URLs are compared again if they seem to wait. Two connections meet on one of
-/// two workers every other time, so four comparisons of two each are chance in one of 256 runs.
+/// How often identical URLs are compared again if they seem to wait. Two connections share one of two workers
+/// half of the time, so the result of four comparisons of two requests each is chance in one of 256 runs.
 const COMPARED_AGAIN: usize = 3;
 
 /// The whole experiment.
@@ -45,7 +45,8 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
     findings
 }
 
-/// Whether a quieter moment may show more: not when the handler is too fast, or answers with errors.
+/// Whether measuring again at a quieter moment may help. It does not if the handler is too fast or answers
+/// with errors.
 fn may_be_noise(verdict: &Verdict) -> bool {
     let certain = matches!(
         verdict.reason,
@@ -61,7 +62,7 @@ fn may_be_noise(verdict: &Verdict) -> bool {
 }
 
 impl Plan {
-    /// All that comes after the warm-up.
+    /// Runs all rounds after the warm-up.
     pub(super) async fn in_full(&mut self, warm_up: &Lane) -> Findings {
         let mut findings = Findings::of(self.solos().await);
         if !self.policy.despite_errors && !findings.alone.iter().all(is_well) {
@@ -76,7 +77,8 @@ impl Plan {
         self.judged(warm_up, findings, unique, None).await
     }
 
-    /// All that comes after the first round of unique URLs; and identical ones, if they have been asked.
+    /// Runs all rounds after the first one of unique URLs, and after that of identical URLs if it took place
+    /// (`beside`).
     pub(super) async fn judged(
         &mut self,
         warm_up: &Lane,
@@ -111,7 +113,7 @@ impl Plan {
         findings
     }
 
-    /// Compares identical URLs with `unique` ones. Tells whether it was found instead that requests leave
+    /// Compares identical URLs with `unique` ones. Returns true if it found instead that requests leave
     /// something behind.
     async fn compared(
         &mut self,
@@ -132,7 +134,7 @@ impl Plan {
             }
             let verdict = judge(&findings.alone, &beside.same);
             let found = beside.compare(findings, &unique.timeline, &verdict);
-            // The requests beside it may be why there is no finding.
+            // The extra requests beside it may be the reason why there is no finding.
             if found.kind != IdenticalKind::Inconclusive {
                 findings.identical = Some(self.confirmed(found, &findings.alone, solo).await);
                 findings.same = Some(beside.same);
@@ -168,7 +170,7 @@ impl Plan {
         false
     }
 
-    /// Compares until it has shown that chance did it, or hardly can have.
+    /// Repeats the comparison until chance is either shown to be the cause or very unlikely to be it.
     async fn confirmed(
         &mut self,
         mut found: Identical,

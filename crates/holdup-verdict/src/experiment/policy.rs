@@ -1,28 +1,28 @@
-//! What kind of experiment it is.
+//! What an experiment measures, and its limits.
 
 use std::time::Duration;
 
 /// From this solo time on, one measurement is enough, and no more of them are made than needed: noise of some
-/// ten milliseconds is small against it, and nobody likes to wait. A timer of one second may fire a little
-/// before it.
+/// ten milliseconds is small by comparison, and further rounds would take long. It is just below one second
+/// because a timer of one second may fire a little early.
 pub const LONG_SOLO: Duration = Duration::from_millis(950);
 
-/// What a request may take unless told otherwise. Proxies commonly give up then, too.
+/// The default time-out of a request. Proxies commonly give up after the same time.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Requests at once may take so much of the time that one after the other would, and half as much
-/// again for what is irregular …
+/// Concurrent requests may take as long as they would one after the other, and half as much again because
+/// times vary …
 const AT_ONCE: f64 = 1.5;
 
-/// … but nobody waits longer than this without having asked for it.
+/// … but at most this long, because nobody should have to wait longer without having asked for it.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// How often what noise can have made is measured anew in a test, in all. On two cores with eight busy
+/// How many times a test measures in all, if noise may have spoilt the result. On two cores with eight busy
 /// processes one measurement in nine was spoilt, so that three would still fail one healthy handler in a
 /// thousand.
 const IN_PROCESS: usize = 5;
 
-/// What an experiment asks, and within which bounds.
+/// What an experiment measures, and within which limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[expect(
@@ -32,30 +32,31 @@ const IN_PROCESS: usize = 5;
 pub struct Policy {
     /// How many requests at once.
     pub requests: usize,
-    /// The longest that one request may take. `None` is a minute, and for requests at once longer, up to ten
-    /// minutes, if they need it to come one after the other: otherwise a slow server that serializes them
-    /// would be inconclusive.
+    /// The longest that one request may take. `None` means one minute. For concurrent requests it means as
+    /// long as they would need one after the other, up to ten minutes: otherwise the verdict on a slow server
+    /// that serializes them would be inconclusive.
     pub timeout: Option<Duration>,
-    /// By how much each request takes longer than that because its answer is only counted as ended so long
-    /// after its beginning.
+    /// How much longer each request may take because the measurement of its answer ends this long after the
+    /// answer began.
     pub lasting: Duration,
     /// Whether identical URLs are compared with unique ones.
     pub identical: bool,
     /// Whether to look for what requests leave behind that blocks the next ones.
     pub left_behind: bool,
-    /// Whether a server that takes [long](LONG_SOLO) may be judged without being asked alone, where the
-    /// rounds prove what it takes alone. It needs [identical](Policy::identical).
+    /// Whether a server that takes [long](LONG_SOLO) may be judged without a solo round, if the other rounds
+    /// prove what a request takes alone. This requires [identical](Policy::identical).
     pub early: bool,
-    /// How often all is measured, the warm-up aside, as long as noise may be why there is no verdict.
+    /// How often the whole plan, except for the warm-up, is run as long as noise may be the reason for an
+    /// inconclusive verdict.
     pub measurements: usize,
-    /// Whether to ask the requests at once even if those alone were not answered well: so that there is
-    /// something to show.
+    /// Whether to send the concurrent requests even if the solo ones failed, so that there is a picture to
+    /// show.
     pub despite_errors: bool,
 }
 
 impl Policy {
-    /// For a server that is asked over the network: identical URLs are compared, since a proxy or a cache may
-    /// be in front of it, and each round is made once, or once more to confirm it.
+    /// For a server that is measured over the network. Identical URLs are compared, because a proxy or a
+    /// cache may be in front of it. Each round is run once, or twice if it needs confirmation.
     pub fn outside(requests: usize) -> Self {
         Self {
             requests,
@@ -69,9 +70,9 @@ impl Policy {
         }
     }
 
-    /// For handlers that run in the process that asks, as in a test: nothing is between, so identical URLs are
-    /// not compared, and the test's machine is often busy, so what noise can have made is measured anew, at
-    /// most four times.
+    /// For handlers that run in the measuring process, as in a test. Nothing is between client and server, so
+    /// identical URLs are not compared. The machine that runs the test is often busy, so the measurement is
+    /// repeated up to four times if noise may have spoilt it.
     pub fn in_process(requests: usize) -> Self {
         Self {
             timeout: Some(TIMEOUT),
@@ -84,7 +85,8 @@ impl Policy {
         }
     }
 
-    /// The longest that one request may take where all of its round take so long one after the other.
+    /// The longest that one request may take, if all requests of its round take `serialized` one after the
+    /// other.
     pub(super) fn bound(&self, serialized: Option<Duration>) -> Duration {
         self.timeout.unwrap_or_else(|| {
             let needed = serialized.unwrap_or_default().min(LONGEST).mul_f64(AT_ONCE);

@@ -1,28 +1,28 @@
-//! Requests that are asked together.
+//! Requests that are sent together.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A round: what to ask next, when, and how long that takes.
+/// A round: which requests to send next, when, and how long they may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Round {
     /// What the round is for.
     pub kind: RoundKind,
-    /// Ask nothing for so long before.
+    /// How long to wait before the round, without sending anything.
     pub pause: Duration,
-    /// The requests, one for each entry. How many they are, and [how long](Round::timeout) they may take, is
-    /// what a runner announces.
+    /// The requests, one per entry. A runner announces how many there are and [how long](Round::timeout) they
+    /// may take.
     pub asks: Vec<Ask>,
     /// How long the round takes if its requests run at the same time; `None` while that is not known.
     pub concurrent: Option<Duration>,
     /// How long it takes if they run one after the other; `None` while that is not known.
     pub serialized: Option<Duration>,
-    /// The longest that one request may take, connecting included. A request that takes longer is given up,
+    /// The longest that one request may take, including connecting. A request that takes longer is abandoned
     /// and counts as failed.
     pub timeout: Duration,
-    /// When all other requests have ended, the [optional](Ask::optional) ones may go on for so long. Then
-    /// they are left: their lanes have no end.
+    /// How long the [optional](Ask::optional) requests may continue after all others have ended. After that
+    /// they are abandoned, and their lanes have no end.
     pub linger: Duration,
 }
 
@@ -37,12 +37,12 @@ impl Round {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ask {
-    /// Names the URL: the same name is the same URL, in the whole experiment, and another name is one that
-    /// has not been asked before.
+    /// The name of the URL. In the whole experiment, the same name means the same URL, and a new name means a
+    /// URL that has not been requested before.
     pub name: String,
-    /// So long after the round's first request.
+    /// How long after the round's first request to send it.
     pub after: Duration,
-    /// Whether the round is over without it.
+    /// Whether the round may end before this request does.
     pub optional: bool,
 }
 
@@ -61,14 +61,14 @@ impl Ask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RoundKind {
-    /// The first request of all. Whoever asks follows redirects here, and sends all later requests to where
-    /// they lead.
+    /// The first request of all. The runner follows its redirects, and sends all later requests to where they
+    /// lead.
     WarmUp,
     /// One request alone.
     Solo,
     /// One request after a pause.
     Rested,
-    /// One request that is asked right after others, or once more: to compare it with them.
+    /// One request that is sent right after others, or repeats one of them, to compare it with them.
     After,
     /// All at once, each with a URL of its own.
     Unique,
@@ -77,7 +77,7 @@ pub enum RoundKind {
 }
 
 impl RoundKind {
-    /// Whether it takes long enough to be worth announcing to people.
+    /// Whether the round takes long enough to be worth announcing.
     pub fn is_announced(self) -> bool {
         !matches!(self, Self::WarmUp | Self::After)
     }

@@ -4,23 +4,24 @@ use super::pace::{FASTER, PACE_DRIFT, SHARE_TOLERANCE, Solo, noise, pace};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 
-/// How far a finish may be from the step of its batch, in paces. Tighter than for a queue at the pace of
-/// one alone, since here the pace itself is read from the finishes.
+/// How far a finish may be from the step of its batch, in paces. This is tighter than for a queue at the pace
+/// of one alone, because here the pace itself is derived from the finishes.
 const BATCH_TOLERANCE: f64 = 0.12;
 
-/// The longest that a batch may take, in times of one alone. Four threads on one core take four, and
-/// whatever takes more is no batch that people would call one.
+/// The longest that a batch may take, in times of one alone. Four threads on one core take four, and a group
+/// that takes more than this is unlikely to be a batch.
 const MAX_BATCH: f64 = 8.0;
 
-/// The same for one request at a time: others that wait may slow it down, by spinning for a lock for
-/// example, but not by more.
+/// The same for one request at a time. Waiting requests may slow it down, for example by spinning on a lock,
+/// but not by more than this.
 const MAX_LONE_BATCH: f64 = 3.0;
 
-/// The fewest steps of one request at a pace of its own. Two have one distance, which may be chance.
+/// The fewest steps of one request that show a pace of their own. Two steps have only one distance between
+/// them, which may be chance.
 const MIN_LONE_STEPS: usize = 3;
 
-/// Batches at up to this k are no faster than one after the other: four threads that share one core
-/// end together, and nothing of them ran at the same time.
+/// Batches at up to this k are no faster than one after the other: four threads that share one core end
+/// together, although no two of them ran at the same time.
 const NO_GAIN: f64 = 1.1;
 
 /// Batches of one size, at a pace of their own: a server that works on several requests together, or a
@@ -53,7 +54,7 @@ fn batches_of(width: usize, times: &[f64], solo: Solo) -> Option<Outcome> {
     } else {
         MAX_BATCH
     };
-    // At the pace of one alone it is a queue, which has been looked for.
+    // At the pace of one alone it is a queue, which has been tried already.
     if !tight || !follows || pace <= solo.high * PACE_DRIFT || factor > most {
         return None;
     }

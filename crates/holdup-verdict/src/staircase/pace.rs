@@ -1,5 +1,5 @@
-//! What all readings of a staircase measure by: what one request takes alone, the pace of a queue, and
-//! how far from them a time may be.
+//! What all rules for staircases share: what one request takes alone, the pace of a queue, and the tolerances
+//! for both.
 
 /// Added to every tolerance, in seconds: a machine's own delays do not shrink with the pace. In
 /// paces, it never adds more than [`MAX_NOISE`].
@@ -10,15 +10,16 @@ pub(super) const MAX_NOISE: f64 = 0.08;
 /// once have caches to share and cores to fight for.
 pub(super) const PACE_DRIFT: f64 = 1.35;
 
-/// A time below this part of the solo time is an answer from somewhere else. Work that varies by a
-/// quarter does not come near it.
+/// An answer that takes less than this fraction of the solo time came from somewhere else. Work that varies
+/// by a quarter does not come near it.
 pub(super) const FASTER: f64 = 0.6;
 
-/// Up to this factor of the solo time a request is as fast as alone: work that varies by a tenth
-/// either way, and a busy machine, stay within; half a turn of waiting does not.
+/// Up to this factor of the solo time a request is as fast as alone: work that varies by a tenth either way
+/// and a busy machine stay below it; waiting half a step does not.
 pub(super) const PROMPT: f64 = 1.35;
 
-/// How far from a whole number the strength that they share may be, in parts of it and at most.
+/// How far the number of cores that requests share may be from a whole number: as a fraction of it, and at
+/// most.
 pub(super) const SHARE_TOLERANCE: f64 = 0.15;
 pub(super) const MAX_SHARE_TOLERANCE: f64 = 0.25;
 
@@ -36,7 +37,7 @@ pub(super) fn pace(times: &[f64], turns: &[usize]) -> f64 {
     both / turns().map(|turn| turn * turn).sum::<f64>()
 }
 
-/// The longest that a request takes that did not wait.
+/// The longest time of a request that did not wait.
 pub(super) fn prompt(solo: Solo) -> f64 {
     PROMPT * solo.high + noise(solo.high)
 }

@@ -1,4 +1,4 @@
-//! Limits on the rate, and what else ends at a regular distance.
+//! Rate limits, and other requests that finish at a regular interval.
 
 use std::time::Duration;
 
@@ -6,32 +6,34 @@ use super::pace::{NOISE, PACE_DRIFT, Solo, noise, prompt};
 use crate::outcome::Outcome;
 use crate::reason::Reason;
 
-/// The fewest steps that show a rate: so many in a row after the first, as wide and as far from each other.
+/// The fewest steps that show a rate: the steps after the first one that are equally wide and equally far
+/// apart.
 const MIN_RATE_STEPS: usize = 4;
 
-/// A rate gives each step at most one in this many of the first one: lines of four workers, dealt out
-/// by chance, leave one line alone for four steps once in fifty times.
+/// With a rate limit, each later step has at most one request for this many in the first. Otherwise chance is
+/// a likely cause: if requests are assigned to four workers at random, one queue is four steps longer than
+/// the others once in fifty times.
 const RATE_SHARE: usize = 4;
 
-/// How far from each other the distances of a rate may be, in parts of one.
+/// How much the intervals of a rate may differ, as a fraction of one interval.
 const RATE_TOLERANCE: f64 = 0.15;
 
-/// A part of the work is seen to be done one at a time if it spreads the finishes by this part of the
-/// solo time: work that varies by a quarter spreads them by half.
+/// Part of the work counts as done one at a time if the finishes are spread by this fraction of the solo
+/// time. Work that varies by a quarter spreads them by half of it.
 const MIN_PART: f64 = 0.75;
 
-/// How many come at a time after the first step, if the steps are a rate's.
+/// How many finish at a time after the first step, if the steps are those of a rate limit.
 pub(super) fn rate_of(steps: &[usize]) -> Option<usize> {
     let (burst, rest) = steps.split_first()?;
     let each = *rest.first()?;
-    // The last step may be what was left.
+    // The last step may be smaller, because it has the remaining requests.
     let even = rest[..rest.len() - 1].iter().all(|step| *step == each);
     (even && rest.len() >= MIN_RATE_STEPS && each * RATE_SHARE <= *burst).then_some(each)
 }
 
-/// Some at once as fast as alone, and the others at a regular distance that is not the time of one
-/// alone: a rate limit if it is longer, a part of the work that is done one at a time if it is
-/// shorter.
+/// Finds requests of which some were as fast as alone, and the others finished at a regular interval. If the
+/// interval is longer than the time of one alone, it is a rate limit; if it is shorter, part of the work is
+/// done one at a time.
 pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
     let burst = times.partition_point(|time| *time <= prompt(solo));
     let distances = |from: usize| {
@@ -46,7 +48,7 @@ pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
         (even && every > NOISE).then_some(every)
     };
     if let Some(every) = distances(0).filter(|every| *every < solo.low / PACE_DRIFT) {
-        // Seen from far enough away, any spread is regular.
+        // A spread that is small compared with the tolerance is always regular.
         let spread = times[times.len() - 1] - times[0] >= solo.high * MIN_PART;
         let each = Duration::from_secs_f64(every);
         return spread.then(|| Outcome::inconclusive(Reason::PartOneByOne { each }));

@@ -1,4 +1,4 @@
-//! `/healthz`: whether the watch still sees everything.
+//! `/healthz`: whether all threads of the watch run.
 
 use std::fmt::Write as _;
 
@@ -16,8 +16,8 @@ pub(super) async fn healthz(site: Data<Site>) -> HttpResponse {
         .body(text)
 }
 
-/// `ok` when all threads of the watch do their work. Otherwise each of them, in the form in which
-/// Kubernetes' own health checks list theirs.
+/// `ok` while all threads of the watch run. Otherwise the state of each thread, in the format of
+/// Kubernetes' own health checks.
 fn report(threads: &[ThreadHealth]) -> (StatusCode, String) {
     if threads.iter().all(ThreadHealth::is_ok) {
         return (StatusCode::OK, "ok\n".to_owned());

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_known_whichever_way_its_address_is_told() {
+    fn a_wait_is_found_by_either_form_of_its_address() {
         let ms = Duration::from_millis;
         for (kernel, app) in [
             ("127.0.0.1:50000", "127.0.0.1:50000"),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_are_counted_and_the_first_are_listed() {
+    fn all_waiting_connections_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
         let mut board = Board::new(0, LANES);
         let peers: Vec<_> = (1..=LANES + 50)
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_not_told_yet_is_not_hidden() {
+    fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
         let ms = Duration::from_millis;
         let mut board = Board::new(0, LANES);
         let hidden = |board: &mut Board, open, now| {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_from_when_it_began() {
+    fn requests_are_counted_from_the_start_of_the_console() {
         let mut board = Board::new(40, LANES);
         board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
         board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn another_sites_page_may_only_lead_to_the_consoles_own() {
+    fn another_sites_page_may_only_link_to_the_page() {
         let asked = |path: &str, headers: &[(&str, &str)]| {
             let mut request = TestRequest::with_uri(path).insert_header(("host", "localhost:8081"));
             for &header in headers {
@@ -186,7 +186,10 @@ mod tests {
                 assert!(!asked(path, &frame), "{other} {path}");
                 assert_eq!(asked(path, &link), path == "/", "{other} {path}");
             }
-            assert!(asked("/", &link[..2]), "before there was Sec-Fetch-Dest");
+            assert!(
+                asked("/", &link[..2]),
+                "a browser that does not send Sec-Fetch-Dest"
+            );
         }
         assert!(!asked("/events", &[("origin", "http://evil.example")]));
     }

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_thread_that_does_not_run_makes_it_fail_and_is_named() {
+    async fn a_thread_that_does_not_run_fails_the_check_and_is_named() {
         let detector = Detector::with_spawner(Arc::new(|name, run| {
             if name == "holdup-log" {
                 return Err(io::Error::other("no room"));
@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(
             report(&detector.health()),
             (StatusCode::OK, "ok\n".to_owned()),
-            "before the first worker there is nothing to do"
+            "no thread is needed before the first worker"
         );
         let _worker = detector.worker(|task| drop(actix_rt::spawn(task)));
         let (status, text) = report(&detector.health());

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_between_two_beats_is_sent_once_and_as_of_now() {
+    fn the_changes_between_two_batches_are_sent_once_in_their_latest_state() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         holds.lasts(blocked(1, 150, 100));
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_none_is_taken_back_and_in_no_list() {
+    fn a_withdrawn_hold_is_taken_back_and_in_no_list() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         assert_eq!(news(&mut holds), ["held 0 100.0"]);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_whose_end_may_be_lost_is_taken_back_and_comes_again_if_it_lasts() {
+    fn a_hold_whose_end_may_be_lost_is_taken_back_and_published_again_if_it_lasts() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         holds.lasts(blocked(1, 100, 100));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_ones_that_are_over_are_kept() {
+    fn only_the_latest_ended_holds_are_kept() {
         let mut holds = Holds::default();
         for n in 0..60 {
             holds.released(blocked(0, 1000 * n, 100));

@@ -115,7 +115,7 @@ mod tests {
         /// Iterations of the hub, each with the time since the last one, whether a worker is held,
         /// and how long a look takes that begins then.
         #[test]
-        fn looks_take_a_fifth_of_the_time_whenever_holds_begin_and_end(
+        fn looks_take_at_most_a_fifth_of_the_time(
             turns in prop::collection::vec((1_u64..200, any::<bool>(), 0_u64..3000), 1..200),
         ) {
             let mut budget = Budget::default();
@@ -131,7 +131,7 @@ mod tests {
                     (running, last) = (None, running);
                 }
                 if held && budget.begin(now) {
-                    prop_assert!(running.is_none(), "two at a time");
+                    prop_assert!(running.is_none(), "two looks run at the same time");
                     if let Some((began, took)) = last {
                         let pause = now.saturating_sub(began + took);
                         prop_assert!(pause >= took * 4 && pause >= ms(100), "{pause:?} {took:?}");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_that_nobody_waits_for_any_more_runs_alone_and_is_paid_for() {
+    async fn an_outdated_look_still_runs_alone_and_starts_the_pause() {
         let mut looks = Looks::default();
         let begun = Arc::new(AtomicUsize::new(0));
         let (go_on, stopped) = mpsc::channel::<()>();
@@ -168,12 +168,16 @@ mod tests {
 
         go_on.send(()).expect("it waits for this");
         while looks.running.is_some() {
-            assert_eq!(looks.ended(much_later), None, "of the hold before");
+            assert_eq!(
+                looks.ended(much_later),
+                None,
+                "the result belongs to the previous hold"
+            );
             tokio::task::yield_now().await;
         }
         assert_eq!(begun.load(Ordering::Relaxed), 1, "the second did not begin");
         try_to(&mut looks, much_later + ms(99));
-        assert!(looks.running.is_none(), "it is not paid for");
+        assert!(looks.running.is_none(), "the pause is not over");
         let paid = much_later + Duration::from_secs(3600);
         try_to(&mut looks, paid);
         let seen = loop {

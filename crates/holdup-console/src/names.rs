@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_this_machine_are_told_from_others() {
+    fn names_of_this_machine_are_allowed_and_others_are_not() {
         let mut names = Names::default();
         for name in [
             "Console.Example",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_name_is_not_allowed_as_one() {
+    fn an_invalid_host_name_cannot_be_allowed() {
         for bad in [
             "",
             " ",

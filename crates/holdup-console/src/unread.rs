@@ -144,7 +144,7 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn another_programs_connections_to_the_same_port_are_its_own() {
+    fn connections_to_another_program_on_the_same_port_are_left_out() {
         let table = "head
    0: 0100007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 11 1
    1: 0200007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 22 1
@@ -152,9 +152,17 @@ mod tests {
    3: 0200007F:1F90 0100007F:C002 01 0:5 00:00 0 0 0 0 1";
         assert_eq!(peers(table), ["127.0.0.1:49153"]);
         let all = table.replacen("0100007F", "00000000", 1);
-        assert_eq!(peers(&all), ["127.0.0.1:49153"], "ours listens everywhere");
+        assert_eq!(
+            peers(&all),
+            ["127.0.0.1:49153"],
+            "this program listens on all addresses"
+        );
         let all = table.replacen("0200007F", "00000000", 1);
-        assert_eq!(peers(&all), ["127.0.0.1:49153"], "the other does");
+        assert_eq!(
+            peers(&all),
+            ["127.0.0.1:49153"],
+            "the other program listens on all addresses"
+        );
     }
 
     /// The connections of a program whose only listener is the socket 11.
@@ -167,7 +175,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_the_table_is_it_is_read_or_left(
+        fn no_table_makes_the_parser_panic(
             table in "head\n([0-9A-F:. ]{0,90}\n){0,4}",
             port in proptest::num::u16::ANY,
         ) {
@@ -177,7 +185,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_connection_that_nobody_reads_is_found() {
+    fn a_connection_with_unread_bytes_is_found() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let mut client = TcpStream::connect(("127.0.0.1", port)).expect("a connection");

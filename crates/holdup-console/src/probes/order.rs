@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_the_parameter_what_came_and_what_is_allowed() {
+    fn a_problem_names_the_parameter_its_value_and_what_is_allowed() {
         let probes = probes(naps()).expect("a button");
         for (fields, told) in [
             (r#""times":0"#, r#"times is "0"; allowed: 1 to 20"#),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_that_makes_no_sense_is_refused_when_the_console_starts() {
+    fn a_button_that_cannot_be_used_is_refused_when_the_console_starts() {
         let integer = |name: &str| Button::new("/").parameter(Parameter::integer(name, 1..=5));
         let days = || Parameter::integer("days", 1..=5);
         for (button, told) in [

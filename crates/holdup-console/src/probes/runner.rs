@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_ends_leaves_the_next_alone() {
+    fn a_probe_that_ends_does_not_change_the_next_one() {
         let run = |id| {
             let asked = Asked {
                 button: 0,

@@ -1,14 +1,14 @@
-//! A small app of one's own, watched.
+//! A small app that uses the watch.
 //!
-//! `/report` reads a file and searches it on the worker, as happens easily; `/report/fixed` does
-//! the same on the pool; `/hello` is what everybody else wants.
+//! `/report` reads a file and searches it on the worker, an easy mistake. `/report/fixed` does the
+//! same on the thread pool. `/hello` is the fast route that suffers from the first one.
 //!
 //! ```console
 //! cargo run --example own_app
 //! curl localhost:8080/report & curl localhost:8080/hello    # hello waits for the report
 //! ```
 //!
-//! `cargo test --example own_app` shows how a test finds it.
+//! `cargo test --example own_app` shows how a test finds the blocking handler.
 
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use holdup_watch::Watch;
 
-/// Where the measurements are; made at the start, so that the example runs anywhere.
+/// The file of measurements. It is created at the start, so that the example runs anywhere.
 #[derive(Clone)]
 struct Measurements(std::path::PathBuf);
 
@@ -35,8 +35,8 @@ impl Measurements {
         Ok(Self(path))
     }
 
-    /// Reads all of the file and sorts it: real blocking work, some of it waiting for the disk,
-    /// most of it computing.
+    /// Reads and sorts the whole file: real blocking work, which waits for the disk a little and
+    /// computes most of the time.
     fn median(&self) -> io::Result<u64> {
         let file = io::BufReader::new(std::fs::File::open(&self.0)?);
         let mut values = Vec::new();
@@ -54,7 +54,7 @@ impl Measurements {
     }
 }
 
-/// Holds its worker until the report is done.
+/// Blocks its worker until the report is done.
 async fn report(measurements: Data<Measurements>) -> actix_web::Result<String> {
     let median = measurements.median().map_err(ErrorInternalServerError)?;
     Ok(format!("median {median}\n"))
@@ -84,7 +84,7 @@ fn routes(config: &mut ServiceConfig) {
 async fn main() -> io::Result<()> {
     let watch = Watch::new();
     let measurements = Data::new(Measurements::make()?);
-    // The warnings go to whatever tracing subscriber the app has; this one prints them.
+    // The warnings go to the app's tracing subscriber; this one prints them.
     tracing_subscriber::fmt().init();
     HttpServer::new(move || {
         App::new()
@@ -106,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    /// One request to `path`, and the watch that saw it. A report takes longer than this threshold
-    /// also where the machine is fast and the build is optimized.
+    /// Sends one request to `path`, and returns the watch that observed it. A report takes longer
+    /// than this threshold even in an optimized build on a fast machine.
     async fn watched(path: &str) -> Watch {
         let watch = Watch::new().threshold(Duration::from_millis(30));
         let measurements = Data::new(Measurements::make().expect("a place for files"));

@@ -1,8 +1,8 @@
 //! The lesson: one countdown, four ways to wait.
 //!
-//! Each handler is the same loop, and only the step after `yield` differs. That step decides
-//! whether the worker can serve anybody else meanwhile. The console shows it beside the handler's
-//! button: the lines between the marks `lesson:begin` and `lesson:end`.
+//! All handlers are the same loop; only the step after `yield` differs. That step decides whether
+//! the worker can serve other requests meanwhile. The console shows it beside the handler's button:
+//! the lines between the marks `lesson:begin` and `lesson:end`.
 
 use std::thread;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::countdown::Countdown;
 
-/// The bug: a blocking call never gives control back to the event loop.
+/// The bug: a blocking call does not give control back to the event loop until it returns.
 ///
-/// While it sleeps, its worker serves nobody: not the second client, not a health check.
-/// The sleep stands for anything slow: a query, a file, a lock, a long computation.
+/// During the sleep, its worker serves no other request: no second client, no health check. The
+/// sleep stands for anything slow: a query, a file, a lock, a long computation.
 #[expect(clippy::disallowed_methods, reason = "blocking is the lesson")]
 pub async fn blocking(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
@@ -30,7 +30,7 @@ pub async fn blocking(countdown: Countdown) -> HttpResponse {
     countdown.respond(ticking).await
 }
 
-/// Cure 1: the coroutine-friendly equivalent of the call. Usually the best.
+/// Cure 1: the coroutine-friendly equivalent of the call. This is usually the best cure.
 pub async fn coroutine(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
     let ticking = stream!(for tick in ticks {
@@ -56,8 +56,8 @@ pub async fn callback(countdown: Countdown) -> HttpResponse {
     countdown.respond(ticking).await
 }
 
-/// Cure 3: the blocking call itself, on a thread of the worker's pool. Works for any function,
-/// as many at a time as the pool has threads.
+/// Cure 3: the blocking call itself, on a thread of the worker's pool. This works for any function,
+/// for as many calls at a time as the pool has threads.
 #[expect(clippy::disallowed_methods, reason = "a pool thread may block")]
 pub async fn threadpool(countdown: Countdown) -> HttpResponse {
     let ticks = countdown.ticks();
@@ -71,8 +71,8 @@ pub async fn threadpool(countdown: Countdown) -> HttpResponse {
     countdown.respond(ticking).await
 }
 
-/// A callback API, as many libraries have one: runs `callback` on this worker's event loop after
-/// `delay`, and returns at once.
+/// A callback API like those of many libraries: returns at once, and runs `callback` on this
+/// worker's event loop after `delay`.
 fn call_later(delay: Duration, callback: impl FnOnce() + 'static) {
     actix_rt::spawn(async move {
         time::sleep(delay).await;

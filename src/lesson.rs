@@ -1,13 +1,13 @@
-//! How each handler waits, in the words of its own source.
+//! The lines in which each handler differs, cut from its own source.
 
-/// The handlers, as they were compiled. In each, two marks enclose the lesson.
+/// The source of the handlers, as compiled. In each handler, two marks enclose the lesson.
 const SOURCE: &str = include_str!("handlers.rs");
 
 const BEGIN: &str = "// lesson:begin";
 const END: &str = "// lesson:end";
 
-/// The lines in which the handler of that name differs from the others: what stands between its
-/// two marks. `None` if there is no such handler.
+/// The lines in which the handler of this name differs from the others: those between its two
+/// marks. `None` if there is no such handler.
 ///
 /// ```
 /// let step = holdup::lesson::step("blocking");

@@ -3,22 +3,23 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-/// What is kept free of the lab's connections, so that other listeners, the logs and the runtime
-/// still get a descriptor when the lab is full: a twentieth of all, and never fewer than this.
+/// File descriptors that the lab's connections leave free, so that other listeners, the logs and
+/// the runtime still get one when the lab is full: a twentieth of all, but at least this many.
 const RESERVE_MIN: usize = 40;
 
-/// Connections over the streams, so that a full lab can still say so: a sixteenth, at least this.
+/// Connections beyond the streams, so that a full lab can still answer 503: a sixteenth of the
+/// streams, but at least this many.
 const SPARE_MIN: usize = 8;
 
-/// The most streams unless asked for more: actix's own default for a worker's connections.
+/// The default for the most streams: actix's own default for the connections of a worker.
 const STREAMS_DEFAULT: usize = 25_000;
 
-/// Bounds for one lab.
+/// The limits of a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most streams at once.
+    /// The most simultaneous streams.
     pub streams: usize,
-    /// The most connections at once, more than streams.
+    /// The most simultaneous connections, which are more than the streams.
     pub connections: usize,
 }
 
@@ -27,18 +28,18 @@ pub struct Limits {
 #[error("max_streams is {asked}, but {room}")]
 #[non_exhaustive]
 pub struct TooMany {
-    /// How many were asked for.
+    /// The number of streams that was asked for.
     pub asked: usize,
-    /// How many there could be.
+    /// The number of streams that is possible.
     pub room: Room,
 }
 
-/// How many there is room for, and why. Its text includes the remedy.
+/// How many streams are possible, and why. The text includes the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// The limit on open files.
     pub open_files: usize,
-    /// What it leaves room for.
+    /// The number of streams that this limit allows.
     pub possible: usize,
 }
 
@@ -57,11 +58,12 @@ impl fmt::Display for Room {
 }
 
 impl Limits {
-    /// What fits into `open_files` descriptors: all that is asked for, or the default.
+    /// Computes the limits for `open_files` descriptors: all streams that are asked for, or the
+    /// default.
     ///
     /// # Errors
     ///
-    /// When more is asked for than fits.
+    /// Returns an error when more streams are asked for than fit.
     pub fn within(open_files: usize, asked: Option<NonZeroUsize>) -> Result<Self, TooMany> {
         let reserve = (open_files / 20).max(RESERVE_MIN);
         let connections = open_files.saturating_sub(reserve).max(SPARE_MIN + 1);
@@ -85,7 +87,7 @@ impl Limits {
     }
 }
 
-/// The limit on open files that is in force.
+/// The current limit on open files.
 pub fn open_files() -> usize {
     use rustix::process::{Resource, getrlimit};
 
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn hardly_any_files_still_leave_one_stream() {
+    fn even_very_few_files_leave_one_stream() {
         assert_eq!(within(10, None).map(|limits| limits.streams), Ok(1));
     }
 }

@@ -1,4 +1,4 @@
-//! Where log lines go: to stderr, from a thread of their own.
+//! Log lines go to stderr, from a separate thread.
 
 use std::io::{self, IsTerminal};
 
@@ -9,18 +9,18 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::LogFormat;
 
-/// Lines that may wait to be written: a few megabytes, while somebody pauses the terminal.
+/// The most lines that may be queued: a few megabytes, for a terminal that is paused.
 const QUEUED: usize = 16_384;
 
-/// Installs the log. What is still queued is written when the guard is dropped.
+/// Installs the log. Dropping the guard writes the lines that are still queued.
 ///
-/// A terminal that is paused would block whoever writes to it; here that is never a worker. When
-/// the queue is full, lines are lost rather than requests held up.
+/// A paused terminal blocks the thread that writes to it; here that is never a worker. When the
+/// queue is full, lines are lost rather than requests held up.
 pub(crate) fn init(format: LogFormat) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED)
         .finish(io::stderr());
-    // actix reports a client's broken request as an error of its own; it is none of the lab's.
+    // actix logs a malformed request as an error, but it is the client's error, not the lab's.
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("holdup", LevelFilter::INFO)

@@ -10,9 +10,9 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-/// Most of a stream's memory is its connection's two buffers, of which only the first bytes are
-/// ever used. This allocator keeps other things out of the rest of them, so that it stays unused,
-/// and gives back what has been free for a while; glibc's does neither.
+/// The memory of a stream is mostly the two buffers of its connection, of which only the first
+/// bytes are ever used. Unlike glibc's allocator, this one places nothing else in the rest, so the
+/// system never has to provide it, and returns memory that has been free for a while.
 #[cfg(all(feature = "jemalloc", target_os = "linux", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

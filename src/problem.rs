@@ -1,4 +1,4 @@
-//! Errors as the lab's clients see them.
+//! Errors, in the form that clients of the lab receive.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, ResponseError};
 
 use holdup_http::problem::Problem;
 
-/// A [`Problem`] that pages of any origin may read, as they may read a countdown: the console's page
-/// asks the lab, and is another origin.
+/// A [`Problem`] that pages of any origin may read. The console's page needs this: it sends
+/// requests to the lab, which is another origin.
 #[derive(Debug, Clone)]
 pub struct Readable(Problem);
 

@@ -1,4 +1,4 @@
-//! The server: bind, log the real address, run until it has to stop.
+//! The server: binds its address, logs it, and runs until it is stopped.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,56 +21,57 @@ use crate::streams::Streams;
 use holdup_console::Console;
 use holdup_watch::Watch;
 
-/// How long a client may take to send a request's head, on top of twice the longest countdown;
-/// then it gets 408.
+/// How long a client may take to send the head of a request, in addition to twice the longest
+/// countdown. After that it gets 408.
 ///
-/// actix counts this by a clock that stands still while the worker is held, and looks at the timer
-/// before it looks at what has arrived. With its default of 5 s, a request that waited behind a blocking
-/// countdown of five seconds would get 408 instead of its turn. Two of the longest countdowns, or
-/// many short ones, may go before.
+/// actix measures this with a clock that stands still while the worker is blocked, and checks the
+/// timer before it reads what has arrived. With its default of 5 s, a request that waited for a
+/// blocking countdown of five seconds would get 408 instead of its answer. There may be two of the
+/// longest countdowns, or many short ones, ahead of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an idle connection is kept for another request.
+/// How long an idle connection is kept open.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// How many connections may wait to be accepted. A burst of thousands is what the lab is for, and
-/// a connection that finds the queue full only tries again a second later.
+/// How many connections may wait to be accepted. Bursts of thousands are expected in the lab, and a
+/// client that finds the queue full tries again only after a second.
 const BACKLOG: u32 = 16_384;
 
-/// After the grace: the time for the workers that can still answer to end their streams. A worker
-/// that is stopping looks up once a second.
+/// The time after the grace in which workers that can still answer end their streams. A stopping
+/// worker checks its streams once a second.
 const CUT_OFF: Duration = Duration::from_millis(1500);
 
-/// The settings of a lab; those of `holdup serve`.
+/// The settings of a lab, which are also those of `holdup serve`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen; port 0 picks a free one.
+    /// The address to listen on. Port 0 picks a free port.
     pub bind: SocketAddr,
-    /// Worker threads.
+    /// The number of worker threads.
     pub workers: NonZeroUsize,
-    /// Threads in each worker's pool for blocking calls; `None` leaves it to actix (512 divided
-    /// by the cores).
+    /// The number of threads in each worker's pool for blocking calls. `None` uses actix's default
+    /// (512 divided by the number of cores).
     pub pool_threads: Option<NonZeroUsize>,
-    /// The most streams at once; `None` takes what the limit on open files allows.
+    /// The most simultaneous streams. `None` uses what the limit on open files allows.
     pub max_streams: Option<NonZeroUsize>,
     /// The longest countdown that a client may ask for.
     pub max_duration: Duration,
-    /// How long streams in flight may take to finish after a stop.
+    /// How long open streams may take to finish after a stop.
     pub grace: Duration,
-    /// Where the console listens; `None` for no console.
+    /// The address on which the console listens, or `None` for no console.
     pub console: Option<SocketAddr>,
-    /// Where browsers find the lab; `None` if it is at the console's host and the lab's port.
+    /// The URL at which browsers reach the lab. `None` if it is the console's host with the lab's
+    /// port.
     pub public_url: Option<Url>,
-    /// Host names under which the console answers, besides that of `public_url`, `localhost` and IP
-    /// addresses.
+    /// Further host names under which the console answers, besides that of `public_url`,
+    /// `localhost` and IP addresses.
     pub allow_hosts: Vec<String>,
-    /// What the console advises when it refuses a host name, with `{name}` in the place of the name;
-    /// `None` to name this setting.
+    /// The console's advice when it refuses a host name, for which `{name}` stands. `None` names
+    /// this setting.
     pub allow_host_advice: Option<String>,
 }
 
 impl Default for Settings {
-    /// As the command line's defaults, but on a free port of 127.0.0.1, and without a console.
+    /// The defaults of the command line, but on a free port of 127.0.0.1 and without a console.
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -91,18 +92,18 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address is taken, not ours, or not allowed.
+    /// The address is already in use, not one of this machine, or not permitted.
     #[error("cannot listen on {address}")]
     Bind {
-        /// The address asked for.
+        /// The address that was given.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// More streams than the limit on open files allows.
+    /// `max_streams` is more than the limit on open files allows.
     #[error(transparent)]
     Limits(#[from] limits::TooMany),
-    /// The console cannot start.
+    /// The console could not start.
     #[error(transparent)]
     Console(#[from] holdup_console::StartError),
 }
@@ -122,23 +123,23 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// When an address cannot be bound, or `max_streams` is over what the limit on open files
-    /// allows.
+    /// Returns an error when an address cannot be bound, or when `max_streams` is more than the
+    /// limit on open files allows.
     ///
     /// # Panics
     ///
-    /// When no actix or tokio runtime is running.
+    /// Panics when no actix or tokio runtime is running.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let Limits {
             streams,
             connections,
         } = Limits::within(limits::open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
-        // A countdown's query has no secrets, and its label distinguishes the requests.
+        // A countdown's query contains no secrets, and its label distinguishes the requests.
         let watch = Watch::new().record_query(true);
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let console_port = ConsolePort::default();
-        // Called on each worker.
+        // This closure is called on each worker.
         let app = {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
             let console_port = console_port.clone();
@@ -163,17 +164,19 @@ impl Lab {
             .max_connections((connections / workers).max(1))
             .client_request_timeout(request_timeout)
             .keep_alive(KEEP_ALIVE)
-            // Flush after every chunk. actix asks a body for more until it has to wait or 32 KiB
-            // are buffered, and a blocking body never has to wait: its ticks would all arrive at
-            // the end. This way each is sent when it happens, and the worker is held all the same.
+            // Flush after every chunk. actix polls a body until it is pending or 32 KiB are
+            // buffered, and a blocking body is never pending, so all of its ticks would arrive at
+            // the end. With this setting each tick is sent when it happens, while the worker stays
+            // blocked.
             .h1_write_buffer_size(1)
-            // The second of two small writes would wait for the client's receipt of the first,
-            // which comes 40 ms later: each answer's end, and ticks closer to each other than that.
+            // Without this (Nagle's algorithm), the second of two small writes waits for the client
+            // to acknowledge the first, which takes 40 ms. This affects the end of every answer,
+            // and ticks at shorter intervals.
             .tcp_nodelay(true)
-            // A client that closes its side has left: without this, its stream would go on until
-            // a write fails.
+            // Treat a client that closes its sending side as gone. Otherwise its stream would
+            // continue until a write fails.
             .h1_allow_half_closed(false)
-            // Stopping is up to `run_until`, which keeps to the grace in milliseconds.
+            // `run_until` handles the stop, because it keeps to the grace in milliseconds.
             .disable_signals()
             .shutdown_timeout(settings.grace.as_secs().saturating_add(60));
         if let Some(threads) = settings.pool_threads {
@@ -191,7 +194,7 @@ impl Lab {
             .console
             .map(|at| start_console(&watch, at, address, settings))
             .transpose()?;
-        // Where the lab's port is not what browsers use, the console's is not either.
+        // If browsers reach the lab on another port, they reach the console on another one, too.
         if let (Some(console), None) = (&console, &settings.public_url) {
             console_port.set(console.address().port());
         }
@@ -205,38 +208,38 @@ impl Lab {
         })
     }
 
-    /// The address it really listens on.
+    /// The address that the lab is bound to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The streams in flight, of all workers.
+    /// The open streams of all workers.
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
     }
 
-    /// What holds its workers.
+    /// The watch of the lab's workers.
     pub fn watch(&self) -> &Watch {
         &self.watch
     }
 
-    /// The address of its console, if it has one.
+    /// The console's address, if there is one.
     pub fn console(&self) -> Option<SocketAddr> {
         self.console.as_ref().map(Console::address)
     }
 
-    /// Serves until `stop` is ready, then lets the streams in flight finish for as long as the
-    /// grace allows, and cuts off the rest.
+    /// Serves until `stop` is ready. Then lets open streams finish within the grace, and cuts off
+    /// the rest.
     ///
     /// # Errors
     ///
-    /// When the server itself fails.
+    /// Returns an error when the server itself fails.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self {
             server,
             streams,
             grace,
-            // Kept until the end: it shows how the streams in flight end.
+            // The console is kept until the end, so that it shows how the open streams end.
             console,
             ..
         } = self;
@@ -248,7 +251,7 @@ impl Lab {
             Either::Right(((), server)) => server,
         };
 
-        // Its streams are nobody's: they need not use up the grace.
+        // Nobody needs the streams of a probe, so they are not given the grace.
         if let Some(console) = &console {
             console.stop_probe();
         }
@@ -263,8 +266,8 @@ impl Lab {
                 open = streams.open(),
                 "the grace is over: streams are cut off"
             );
-            // Dropping the server drops every worker's connections, except on a worker that is
-            // held and cannot be reached: the end of the process ends it.
+            // Dropping the server drops every worker's connections. A blocked worker does not react
+            // to that; it ends with the process.
             server.abort();
             let emptied = async {
                 while streams.open() > 0 {
@@ -278,7 +281,7 @@ impl Lab {
     }
 }
 
-/// A console for the lab that listens on `lab`.
+/// Creates the builder of a console for the lab that listens on `lab`.
 fn start_console(
     watch: &Watch,
     address: SocketAddr,
@@ -298,7 +301,7 @@ fn start_console(
     experiment::added_to(console).start()
 }
 
-/// An address that a client on this machine can use, where `address` may be "all of them".
+/// Converts `address` to one that a client on this machine can use, if it stands for all addresses.
 pub fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,11 +1,11 @@
-//! The streams in flight: counted in and out, bounded, and logged at both ends.
+//! The open streams: counted, bounded, and logged at their start and end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tracing::info;
 
-/// All the streams of one lab, shared by its workers.
+/// All streams of a lab, shared by its workers.
 #[derive(Debug)]
 pub struct Streams {
     max: usize,
@@ -15,7 +15,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Room for `max` streams at once.
+    /// Creates the streams of a lab, with places for `max` at once.
     pub fn new(max: usize) -> Self {
         Self {
             max,
@@ -30,17 +30,18 @@ impl Streams {
         self.max
     }
 
-    /// How many are open now.
+    /// How many streams are open.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// From now on, a stream that ends early was cut off by the shutdown, not left by its client.
+    /// Records that the lab is stopping. A stream that ends early from now on was cut off, not
+    /// abandoned by its client.
     pub fn cut_off(&self) {
         self.cut.store(true, Ordering::Relaxed);
     }
 
-    /// Counts a stream in; `None` when all places are taken.
+    /// Gives a new stream a place, or returns `None` when all places are taken.
     pub fn enter(self: &Arc<Self>, handler: &'static str, worker: usize) -> Option<Stream> {
         let more = |open| (open < self.max).then_some(open + 1);
         self.open
@@ -63,15 +64,15 @@ impl Streams {
 /// What distinguishes one stream from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// Counted from 1 since the lab started.
+    /// The stream's number since the lab started, counted from 1.
     pub number: u64,
     /// The handler's name.
     pub handler: &'static str,
-    /// The worker that runs it, counted from 0.
+    /// The worker that serves it, counted from 0.
     pub worker: usize,
 }
 
-/// One stream's place. Dropping it counts the stream out and logs how it ended.
+/// The place of a stream. Dropping it frees the place and logs how the stream ended.
 #[derive(Debug)]
 pub struct Stream {
     identity: Identity,
@@ -80,12 +81,12 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Number, handler and worker.
+    /// The stream's number, handler and worker.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// The last tick was handed over: the stream did not end early.
+    /// Records that the last tick was sent, so the stream did not end early.
     pub fn finish(&mut self) {
         self.finished = true;
     }

@@ -1,4 +1,4 @@
-//! What a server may answer to the prober: anything.
+//! The prober must cope with any answer of a server.
 #![no_main]
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use holdup_probe::{Request, Settings, Target, probe};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 
-/// A server on this machine that answers with the bytes that it is told.
+/// A server on this machine that answers with the given bytes.
 struct Odd {
     answer: Arc<Mutex<Vec<u8>>>,
     target: Target,
@@ -31,7 +31,8 @@ fn start() -> Odd {
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let answer = told.lock().expect("nobody panics with it").clone();
-            // The request's head comes in one piece; it may have hung up already.
+            // The request's head arrives in one piece. The prober may have closed the connection
+            // already.
             let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(&answer);
         }

@@ -1,4 +1,4 @@
-//! What a client of the lab may send: a query, and an `Accept` after the first zero byte.
+//! The lab must cope with any query, and with any `Accept`, which follows the first zero byte.
 #![no_main]
 
 use std::time::Duration;

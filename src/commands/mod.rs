@@ -1,4 +1,4 @@
-//! One module a subcommand: what it prints, and the exit code it ends with.
+//! A module for each subcommand: what it prints, and its exit code.
 
 mod open_files;
 pub(crate) mod probe;
@@ -6,7 +6,7 @@ pub(crate) mod serve;
 
 use std::io::{self, Write};
 
-/// Prints to stdout. A reader that has seen enough and closed the pipe is no error.
+/// Prints to stdout. It is not an error when the reader has closed the pipe.
 fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout

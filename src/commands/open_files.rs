@@ -1,13 +1,14 @@
-//! The process's limit on open files: each connection is one.
+//! The process's limit on open files. Each connection is an open file.
 
 use holdup::limits::{self, Room};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a probe has open beside a connection for each request: the terminal, what it waits with, what a
-/// name is looked up in, the picture's file, and what it got from who started it.
+/// The descriptors that a probe needs in addition to one for each request: the terminal, the
+/// runtime's, those of a name lookup, the picture's file, and those inherited from the parent
+/// process.
 const PROBE_OTHERS: usize = 16;
 
-/// Raises the soft limit to the hard one, and returns what is in force then.
+/// Raises the soft limit to the hard limit, and returns the limit then in force.
 pub(crate) fn raise() -> usize {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let raised = Rlimit {
@@ -20,11 +21,11 @@ pub(crate) fn raise() -> usize {
     limits::open_files()
 }
 
-/// Whether a probe can have a connection for each of so many requests.
+/// Checks that a probe can have a connection for each of this many requests.
 ///
 /// # Errors
 ///
-/// When it cannot: how many it could have.
+/// Returns a message with the possible number of requests when there are too few descriptors.
 pub(crate) fn check_requests(open_files: usize, requests: usize) -> Result<(), String> {
     let possible = open_files.saturating_sub(PROBE_OTHERS);
     if requests <= possible {

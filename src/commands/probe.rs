@@ -1,4 +1,4 @@
-//! `holdup probe`: measure a URL, show what was seen, and say what it means.
+//! `holdup probe`: measures a URL, and shows the requests and the verdict.
 
 mod flags;
 mod live;
@@ -18,7 +18,7 @@ use tokio::runtime;
 use super::open_files;
 use crate::cli::Probe;
 
-/// Serialized or limited; not as expected; or it could not be carried out.
+/// The exit code for serialized or limited requests, an unexpected verdict, or a probe that failed.
 const EXIT_NO: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 const EXIT_INCONCLUSIVE: u8 = 3;
@@ -81,7 +81,7 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Repor
     }));
     drop(live);
     let report = flags::named(report);
-    // A name that is still being looked up would be waited for otherwise.
+    // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();
 
     if let Some(file) = &options.svg {

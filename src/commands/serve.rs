@@ -15,11 +15,12 @@ use super::open_files;
 use crate::cli::Serve;
 use crate::logs;
 
-/// The exit code of a program that ctrl-C ended: 128 and the signal's number, as shells count.
+/// The exit code of a program that Ctrl-C ended: 128 plus the signal's number, the convention of
+/// shells.
 const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(options: &Serve) -> ExitCode {
-    // Dropped last, so that what was logged is written.
+    // This is dropped last, so that all queued lines are written.
     let _flush = logs::init(options.log_format);
     match System::new().block_on(serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -32,7 +33,8 @@ pub(crate) fn run(options: &Serve) -> ExitCode {
 
 async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
     let settings = options.settings();
-    // Before anything is served: as a container's first process there is no default action.
+    // Handle signals before anything is served: the first process of a container has no default
+    // action for them.
     let stop = stop_signal()?;
     open_files::raise();
     let lab = Lab::start(&settings).map_err(by_flag)?;
@@ -41,7 +43,7 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The error, by the flag that the user gave instead of the library's setting.
+/// The error in terms of the flag that the user gave, not of the library's setting.
 fn by_flag(error: StartError) -> Box<dyn Error> {
     match error {
         StartError::Limits(TooMany { asked, room, .. }) => {
@@ -58,7 +60,7 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
     }
 }
 
-/// Ready at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.
+/// Returns at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

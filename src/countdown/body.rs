@@ -1,4 +1,4 @@
-//! A countdown as a response body: one tick, one chunk.
+//! A countdown as a response body, with one chunk for each tick.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -15,17 +15,17 @@ use super::tick::Tick;
 use crate::streams;
 
 thread_local! {
-    /// Where a worker writes its next line. What is sent is copied out of it, with the length it
-    /// has: one allocation for each chunk, and no room kept in the thousands of streams.
+    /// The buffer in which a worker formats each line. The chunk is a copy of exactly the line's
+    /// length: one allocation for each chunk, and no spare capacity in thousands of streams.
     static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 pin_project! {
-    /// Writes each tick of `ticking` as it comes, then the last one, 0, when `ticking` has waited
-    /// for it and ends.
+    /// Sends each tick of `ticking` as it is yielded. When `ticking` ends, after the wait that
+    /// follows tick 1, sends the last tick, 0.
     ///
-    /// It holds the stream's place, so the place is free when the body is dropped: at its end, or
-    /// because the client left.
+    /// The body owns the stream's place. Dropping the body frees the place, both at the end of the
+    /// stream and when the client leaves.
     pub(super) struct Body<S> {
         #[pin]
         ticking: S,
@@ -37,9 +37,9 @@ pin_project! {
 }
 
 enum State {
-    /// The handler's loop runs; the tick that it made last.
+    /// The handler's loop is running. This is its latest tick.
     Counting(Option<Tick>),
-    /// The last tick is out.
+    /// The last tick was sent.
     Counted,
     Ended,
 }
@@ -106,7 +106,7 @@ impl<S: Stream<Item = Tick>> MessageBody for Body<S> {
     }
 }
 
-/// The answer to `HEAD`: the head of a body of this size, and nothing after it.
+/// The body of the answer to `HEAD`: it has a size but no content.
 pub(super) struct HeadOnly(pub(super) BodySize);
 
 impl MessageBody for HeadOnly {

@@ -1,4 +1,4 @@
-//! The three formats: which one a client gets, and how a tick is written in it.
+//! The three formats: how one is chosen for a client, and how ticks are written in it.
 
 use std::io::Write;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use holdup_http::problem::Problem;
 /// How ticks are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON document a line.
+    /// One JSON document per line.
     Ndjson,
-    /// One short sentence a line.
+    /// One short sentence per line.
     Text,
     /// Server-sent events, for a browser's `EventSource`.
     Sse,
 }
 
 impl Format {
-    /// All of them, the preferred one first.
+    /// All formats, the preferred one first.
     pub const ALL: [Self; 3] = [Self::Ndjson, Self::Text, Self::Sse];
 
-    /// As the query's `format` names it.
+    /// The format's name in the query.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The `Content-Type`. A browser's tab shows a text stream live only with its charset named.
+    /// The `Content-Type`. Browsers show a text stream live only if its charset is given.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Ndjson => "application/x-ndjson",
@@ -43,8 +43,8 @@ impl Format {
         }
     }
 
-    /// The types in `Accept` that this format answers. A tab asks for `text/html` and is served
-    /// plain text, which it shows line by line.
+    /// The types in `Accept` that this format satisfies. A browser's tab asks for `text/html` and
+    /// gets plain text, which it shows line by line.
     fn answers(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Ndjson => &[("application", "x-ndjson")],
@@ -53,14 +53,14 @@ impl Format {
         }
     }
 
-    /// The format that a request's `Accept` prefers: highest quality first, then the range that
-    /// names it most exactly, then the order of [`Format::ALL`].
+    /// Chooses the format for an `Accept` header: by quality, then by how exactly a range names the
+    /// type, then in the order of [`Format::ALL`].
     ///
     /// # Errors
     ///
-    /// 406 when `Accept` leaves none of them.
+    /// Returns 406 when `Accept` excludes all formats.
     pub fn negotiate(request: &HttpRequest) -> Result<Self, Problem> {
-        // An empty one says as little as none.
+        // An empty header is treated like a missing one.
         if request.headers().get_all(ACCEPT).all(HeaderValue::is_empty) {
             return Ok(Self::Ndjson);
         }
@@ -82,8 +82,9 @@ impl Format {
         })
     }
 
-    /// How much `accept` wants this format, and how exactly it says so (2 exact, 1 `type/*`, 0
-    /// `*/*`). RFC 9110: of the ranges that match a type, the most exact one counts.
+    /// The quality that `accept` gives this format, and how exactly it names it (2 exact, 1
+    /// `type/*`, 0 `*/*`). Of several ranges that match a type, the most exact one counts (RFC
+    /// 9110).
     fn rank(self, accept: &Accept) -> (Quality, u8) {
         let of_type = |&(kind, subtype): &(&str, &str)| {
             let ranges = accept.iter().filter_map(|range| {
@@ -106,7 +107,7 @@ impl Format {
             .unwrap_or((Quality::ZERO, 0))
     }
 
-    /// Writes one tick, a line or an event.
+    /// Writes one tick, as a line or an event.
     pub fn write_tick(self, to: &mut Vec<u8>, stream: &Identity, label: Option<&str>, tick: Tick) {
         let result = match self {
             Self::Ndjson => write_json(to, stream, label, tick).and_then(|()| to.write_all(b"\n")),
@@ -119,8 +120,8 @@ impl Format {
         debug_assert!(result.is_ok(), "writing to a Vec does not fail: {result:?}");
     }
 
-    /// What follows the last tick, if anything: an `EventSource` has to be told that this is the
-    /// end, or it reconnects.
+    /// What follows the last tick, if anything. An `EventSource` reconnects unless it receives an
+    /// event that marks the end.
     pub fn farewell(self) -> Option<&'static str> {
         match self {
             Self::Sse => Some("event: end\ndata: {\"remaining\":0}\n\n"),
@@ -129,8 +130,8 @@ impl Format {
     }
 }
 
-/// By hand, as it is what a server with thousands of streams does most: a quarter of a tick's own work
-/// otherwise.
+/// The line is written by hand because this is what a server with thousands of streams does most.
+/// With a serializer it would be a quarter of the work of a tick.
 fn write_json(
     to: &mut Vec<u8>,
     stream: &Identity,
@@ -140,7 +141,7 @@ fn write_json(
     let mut digits = itoa::Buffer::new();
     to.extend_from_slice(b"{\"remaining\":");
     to.extend_from_slice(digits.format(tick.remaining()).as_bytes());
-    // The handlers' names are their functions': nothing in them has to be escaped.
+    // The handlers' names are identifiers, so they need no escaping.
     to.extend_from_slice(b",\"handler\":\"");
     to.extend_from_slice(stream.handler.as_bytes());
     to.extend_from_slice(b"\",\"stream\":");
@@ -159,7 +160,7 @@ fn write_json(
     Ok(())
 }
 
-/// Milliseconds to one decimal: finer than the timers are.
+/// Milliseconds with one decimal, which is finer than the timers.
 fn write_ms(to: &mut Vec<u8>, duration: Duration) {
     let tenths = (duration.as_micros() + 50) / 100;
     let (whole, tenth) = ((tenths / 10) as u64, (tenths % 10) as u8);
@@ -179,7 +180,7 @@ fn write_text(
     let (remaining, elapsed) = (tick.remaining(), tick.elapsed().as_secs_f64());
     write!(to, "{handler} #{number}")?;
     if let Some(label) = label {
-        // A label with a line break in it must not look like a tick of its own.
+        // A label with a line break must not look like another tick.
         write!(to, " {label:?}")?;
     }
     writeln!(to, "  {remaining:>3}  after {elapsed:.3} s")
@@ -217,7 +218,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_accepted_it_is_a_format_or_says_what_there_is(accept in "[ -~]{0,120}") {
+        fn any_accept_header_gives_a_format_or_lists_what_is_available(accept in "[ -~]{0,120}") {
             let request = TestRequest::get().insert_header(("accept", accept));
             if let Err(problem) = Format::negotiate(&request.to_http_request()) {
                 prop_assert!(problem.to_string().contains("available: "), "{problem}");

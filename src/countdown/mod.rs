@@ -1,7 +1,7 @@
 //! What the four handlers share: the query, the ticks on schedule, the formats.
 //!
-//! A handler takes a [`Countdown`] and gives [`Countdown::respond`] its own loop over the
-//! [`Ticks`]; everything else about the response is the same for all of them.
+//! A handler takes a [`Countdown`] and passes [`Countdown::respond`] its own loop over the
+//! [`Ticks`]. Everything else about the response is the same for all handlers.
 
 mod body;
 mod format;
@@ -28,41 +28,42 @@ use crate::problem::Readable;
 use crate::streams::{self, Streams};
 use holdup_http::problem::Problem;
 
-/// What a worker's handlers need to know of the lab. Each worker has its own, as app data.
+/// What the handlers of a worker need to know about the lab. Each worker has its own, as app data.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// This worker's number, from 0.
+    /// The worker's number, counted from 0.
     pub worker: usize,
     /// The longest countdown that a client may ask for.
     pub max_duration: Duration,
-    /// The streams of all workers.
+    /// The open streams of all workers.
     pub streams: Arc<Streams>,
 }
 
-/// The handler's name, as its resource's app data.
+/// The handler's name, as app data of its resource.
 #[derive(Debug, Clone, Copy)]
 pub struct Handler(pub &'static str);
 
-/// A countdown that a client asked for: checked, and with a place among the open streams.
+/// A countdown that a client requested. Its query is valid, and it has a place among the open
+/// streams.
 ///
-/// As an extractor it answers 400, 406 or 503 by itself (see [`Problem`]), and counts the
-/// stream out when it is dropped.
+/// As an extractor it answers 400, 406 or 503 itself (see [`Problem`]). Dropping it frees its
+/// place.
 #[derive(Debug)]
 pub struct Countdown {
     query: Query,
     format: Format,
-    /// None for `HEAD`, which counts nothing.
+    /// `None` for `HEAD`, which needs no place.
     place: Option<streams::Stream>,
 }
 
 impl Countdown {
-    /// The ticks to go through, on schedule from the first one on.
+    /// The ticks to iterate over, on schedule from the first one.
     pub fn ticks(&self) -> Ticks {
         Ticks::new(self.query.from, self.query.period)
     }
 
-    /// The response that `ticking` makes: a loop over [`Countdown::ticks`] that yields each and
-    /// waits [`Tick::pause`] after it. The last tick, 0, is added when it ends.
+    /// Creates the response from `ticking`: a loop over [`Countdown::ticks`] that yields each tick
+    /// and then waits [`Tick::pause`]. The last tick, 0, is added when the loop ends.
     pub async fn respond(self, ticking: impl Stream<Item = Tick> + 'static) -> HttpResponse {
         let Self {
             query,
@@ -72,16 +73,16 @@ impl Countdown {
         let mut response = HttpResponse::Ok();
         response
             .insert_header((header::CONTENT_TYPE, format.content_type()))
-            // Without it, a browser waits for more bytes to guess the type by.
+            // Without this header, a browser waits for more bytes to guess the type.
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            // nginx would otherwise gather the whole response before it passes it on.
+            // Without this header, nginx buffers the whole response before it forwards it.
             .insert_header(("x-accel-buffering", "no"))
             .insert_header((header::CACHE_CONTROL, "no-store, no-transform"))
-            // The console is another origin. There is nothing secret in a countdown.
+            // The console is another origin and reads countdowns, which contain nothing secret.
             .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
 
         let Some(place) = place else {
-            // The length of a whole body is known only when it is there, so it is left out.
+            // The length of the whole body is not known before it is complete, so `HEAD` omits it.
             return response.body(HeadOnly(match query.deliver {
                 Deliver::Stream => BodySize::Stream,
                 Deliver::Whole => BodySize::None,

@@ -1,4 +1,4 @@
-//! What a client may ask for: the query, read and checked.
+//! The query of a countdown: parsed and validated.
 
 use std::str::Utf8Error;
 use std::time::Duration;
@@ -9,15 +9,17 @@ use super::format::Format;
 use holdup_http::problem::Problem;
 use holdup_model::HumanDuration;
 
-/// `from`, when the query does not say. The same five seconds as in Tornado's FAQ.
+/// The default of `from`: the five seconds of Tornado's FAQ.
 const FROM: u16 = 5;
 /// The largest `from`: ten minutes of one-second ticks.
 const FROM_MAX: u16 = 600;
-/// `period`, when the query does not say.
+/// The default of `period`.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The runtime's timers count in milliseconds; a shorter period could not be kept.
+/// The shortest period. The runtime's timers count whole milliseconds and could not keep a shorter
+/// one.
 const PERIOD_MIN: Duration = Duration::from_millis(1);
-/// A longer pause looks like a dead connection to proxies, which commonly give up after a minute.
+/// The longest period. Proxies take a longer pause for a dead connection; many give up after a
+/// minute.
 const PERIOD_MAX: Duration = Duration::from_secs(60);
 /// The longest label, in characters.
 const LABEL_MAX: usize = 64;
@@ -25,35 +27,35 @@ const LABEL_MAX: usize = 64;
 /// How a countdown is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deliver {
-    /// One chunk a tick, when it happens.
+    /// Each tick is sent as a chunk when it happens.
     Stream,
-    /// Everything in one response at the end, as the FAQ's own handlers answer.
+    /// Everything is sent in one response at the end, like the FAQ's own handlers.
     Whole,
 }
 
-/// A query that was read and found in range.
+/// A query with all values in range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// Counts from this down to 0.
+    /// The number of the first tick; the countdown ends at 0.
     pub from: u16,
-    /// Time between two ticks.
+    /// The time between two ticks.
     pub period: Duration,
-    /// As it happens, or all at the end.
+    /// Whether ticks are sent as they happen, or all at the end.
     pub deliver: Deliver,
-    /// The format asked for; `None` leaves it to `Accept`.
+    /// The requested format, or `None` to go by `Accept`.
     pub format: Option<Format>,
     /// The label that makes a URL unique, echoed in every tick.
     pub label: Option<String>,
 }
 
 impl Query {
-    /// Reads a query string. Parameters it does not know are ignored, as the trick of making a URL
-    /// unique needs.
+    /// Parses a query string. Unknown parameters are ignored, because they are used to make a URL
+    /// unique.
     ///
     /// # Errors
     ///
-    /// A [`Problem`] that names the first parameter that is out of range, cannot be read or is
-    /// given twice; and `from, period` when the countdown would take longer than `longest`.
+    /// Returns a [`Problem`] that names the first parameter that is out of range, malformed or
+    /// given twice, or `from, period` when the countdown would take longer than `longest`.
     pub fn parse(query: &str, longest: Duration) -> Result<Self, Problem> {
         let mut given = Given::default();
         for pair in query.split('&') {
@@ -64,7 +66,7 @@ impl Query {
                 Ok("deliver") => set(&mut given.deliver, "deliver", value, parse_deliver)?,
                 Ok("format") => set(&mut given.format, "format", value, parse_format)?,
                 Ok("x") => set(&mut given.label, "x", value, parse_label)?,
-                // A name that is not UTF-8 is unknown, too.
+                // A name that is not UTF-8 counts as unknown.
                 Ok(_) | Err(_) => {}
             }
         }
@@ -112,7 +114,7 @@ fn set<T>(
     parse: impl Fn(&str) -> Result<T, String>,
 ) -> Result<(), Problem> {
     let bad = |value: &str, allowed| Problem::bad_parameter(name, value, allowed);
-    // Replacement characters in its place would be a value that the client did not send.
+    // With replacement characters, the label would be a value that the client did not send.
     let text = decoded(value).map_err(|_| bad(value, "percent-encoded UTF-8".to_owned()))?;
     if slot.is_some() {
         return Err(bad(&text, "one value, not several".to_owned()));
@@ -121,15 +123,15 @@ fn set<T>(
     Ok(())
 }
 
-/// A name or a value as browsers and HTML forms encode it. As in browsers, a `%` without two
-/// hexadecimal digits after it stands for itself.
+/// Decodes a name or value as browsers and HTML forms encode it. As in browsers, a `%` that is not
+/// followed by two hexadecimal digits stands for itself.
 fn decoded(text: &str) -> Result<String, Utf8Error> {
     let spaced = text.replace('+', " ");
     let bytes = percent_decode_str(&spaced);
     Ok(bytes.decode_utf8()?.into_owned())
 }
 
-// Each parser returns the value, or else what is allowed.
+// Each parser returns the value, or a description of what is allowed.
 
 fn parse_from(value: &str) -> Result<u16, String> {
     let from = value
@@ -170,7 +172,7 @@ fn parse_label(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// A duration that was set, not measured: without zeros at its end.
+/// Renders a configured (not measured) duration, without trailing zeros.
 fn shown(duration: Duration) -> String {
     format!("{:#}", HumanDuration(duration))
 }
@@ -244,7 +246,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_comes_is_read_or_refused(query in ".{0,200}") {
+        fn any_query_is_parsed_or_refused(query in ".{0,200}") {
             if let Ok(query) = Query::parse(&query, LONGEST) {
                 prop_assert!((1..=FROM_MAX).contains(&query.from));
                 prop_assert!((PERIOD_MIN..=PERIOD_MAX).contains(&query.period));
@@ -253,7 +255,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_a_parameter_is_it_is_in_range_or_named(
+        fn any_parameter_is_in_range_or_named_in_the_problem(
             name in "from|period|deliver|format|x",
             value in "[0-9a-z%.-]{0,80}",
         ) {
@@ -264,7 +266,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_in_range_is_read_as_it_was_written(
+        fn values_in_range_are_parsed_exactly(
             from in 1..=FROM_MAX,
             milliseconds in 1_u64..100,
             label in "[a-zA-Z0-9]{0,64}",

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The ticks of one countdown that are followed by a wait: `from`, …, 2, 1.
+/// The ticks of one countdown after which it waits: `from`, …, 2, 1.
 ///
-/// Tick *k* is due at `k × period` after the first, whatever the ticks before it did, so lateness
-/// does not add up. The first is due when it is asked for. The last tick, 0, has nothing to wait
-/// for; [`Tick::following`] of the tick before it makes it.
+/// Tick *k* is due `k × period` after the first tick, no matter how late earlier ticks were, so
+/// lateness does not accumulate. The first tick is due when it is asked for. The last tick, 0, is
+/// not followed by a wait, so it is not among these; [`Tick::following`] of the tick before creates
+/// it.
 #[derive(Debug, Clone)]
 pub struct Ticks {
     from: u16,
@@ -40,7 +41,7 @@ impl Iterator for Ticks {
     }
 }
 
-/// One tick, stamped with the time at which it was made.
+/// One tick, with the time at which it was created.
 #[derive(Debug, Clone, Copy)]
 pub struct Tick {
     remaining: u16,
@@ -62,7 +63,7 @@ impl Tick {
         }
     }
 
-    /// The tick after this one, made now.
+    /// The next tick, created now.
     #[must_use]
     pub fn following(self) -> Self {
         Self {
@@ -73,22 +74,22 @@ impl Tick {
         }
     }
 
-    /// What is left of the countdown.
+    /// The time that is left of the countdown.
     pub fn remaining(self) -> u16 {
         self.remaining
     }
 
-    /// The time left, from now, until the next tick is due; zero when that has passed.
+    /// The time until the next tick is due, or zero if it is overdue.
     pub fn pause(self) -> Duration {
         (self.due + self.period).saturating_duration_since(Instant::now())
     }
 
-    /// How long after the first tick this one was made.
+    /// The time from the first tick to this one.
     pub fn elapsed(self) -> Duration {
         self.at.saturating_duration_since(self.first_at)
     }
 
-    /// How far behind its schedule this one was made.
+    /// How late this tick was created.
     pub fn late(self) -> Duration {
         self.at.saturating_duration_since(self.due)
     }
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn ticks_keep_to_the_schedule_however_late_one_was() {
+    async fn a_late_tick_does_not_delay_the_schedule() {
         let period = Duration::from_secs(1);
         let mut seen = Vec::new();
         let mut last = None;
@@ -109,7 +110,7 @@ mod tests {
                 tick.elapsed().as_millis(),
                 tick.late().as_millis(),
             ));
-            // The second tick's work overruns by 400 ms; nothing else does.
+            // Only the work of the second tick overruns, by 400 ms.
             let overrun = if tick.remaining() == 2 { 400 } else { 0 };
             tokio::time::sleep(tick.pause() + Duration::from_millis(overrun)).await;
             last = Some(tick);
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_tick_that_is_overdue_is_not_waited_for() {
+    async fn there_is_no_pause_before_an_overdue_tick() {
         let tick = Ticks::new(1, Duration::from_millis(10))
             .next()
             .expect("one tick");

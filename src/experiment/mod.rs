@@ -1,5 +1,5 @@
-//! What the lab adds to its console, by the builder that anybody has: a button for each handler, what
-//! to try first, and the section of the page that asks "Is it the browser?".
+//! What the lab adds to its console, through the same builder that every app has: a button for each
+//! handler, what to try first, and the section "Is it the browser?".
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const HANDLERS: [&str; 4] = ["blocking", "coroutine", "callback", "threadpool"];
 const FROM: &str = "from";
 const PERIOD: &str = "period";
 
-/// The console, with all of that.
+/// Creates the builder of the lab's console, with all of these.
 pub fn added_to(console: Builder) -> Builder {
     let commands = [1, 2].map(|x| format!("curl -N '{{app}}/blocking?x={x}'"));
     let sentence =
@@ -24,7 +24,8 @@ pub fn added_to(console: Builder) -> Builder {
     buttons.fold(console, Builder::button)
 }
 
-/// A button for that handler's countdown, with the lines in which it differs from the others.
+/// A button for this handler's countdown, with the lines in which the handler differs from the
+/// others.
 fn button(handler: &str) -> Button {
     let ms = Duration::from_millis;
     let from = Parameter::integer(FROM, 1..=20)

@@ -1,4 +1,4 @@
-//! The lab as an actix app: every path, and what answers it.
+//! The lab as an actix app: every path, and its handler.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,18 +14,19 @@ use crate::problem::Readable;
 use holdup_http::host;
 use holdup_http::problem::Problem;
 
-/// Every path there is.
+/// All paths of the lab.
 pub const PATHS: &str = "/, /blocking, /coroutine, /callback, /threadpool, /healthz";
 
-/// What every path answers; anything else is 405.
+/// The methods that every path answers. All others get 405.
 const METHODS: &str = "GET, HEAD";
 
-/// The port of the console, once it listens. As app data of the lab, it makes the index lead there.
+/// The console's port, once it listens. As app data of the lab, it adds a link to the console to
+/// the index.
 #[derive(Debug, Clone, Default)]
 pub struct ConsolePort(Arc<OnceLock<u16>>);
 
 impl ConsolePort {
-    /// The console listens on this port. Only the first call counts.
+    /// Sets the port on which the console listens. Only the first call has an effect.
     pub fn set(&self, port: u16) {
         self.0.get_or_init(|| port);
     }
@@ -51,7 +52,7 @@ where
     at(&format!("/{name}"), handler).app_data(countdown::Handler(name))
 }
 
-/// A resource that answers `GET` and `HEAD`, and 405 to the rest.
+/// A resource that answers `GET` and `HEAD`, and 405 to all other methods.
 fn at<H, Args>(path: &str, handler: H) -> Resource
 where
     H: Handler<Args, Output = HttpResponse>,
@@ -62,7 +63,7 @@ where
         .default_service(web::to(method_not_allowed))
 }
 
-/// How to use the lab: a page for a browser, text for anything else.
+/// How to use the lab: a page for a browser, plain text for other clients.
 async fn index(request: HttpRequest) -> HttpResponse {
     let host = host(&request);
     let lab = format!("http://{host}");
@@ -95,7 +96,7 @@ fn host(request: &HttpRequest) -> String {
     named.unwrap_or_else(|| request.app_config().local_addr().to_string())
 }
 
-/// Freezes with the worker, on purpose: so would yours.
+/// The health check runs on a worker on purpose: it freezes with the worker, as an app's own would.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))

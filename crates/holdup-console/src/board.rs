@@ -1,4 +1,4 @@
-//! What the page shows, as far as requests go: the newest lanes, bounded; the others are counted.
+//! The requests that the page shows: the newest lanes, up to a limit, and counts of all others.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,26 +14,26 @@ use holdup_watch::Event;
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
 
-/// A request that opens is counted at once, and its lane published within this time.
+/// A new request is counted at once. Its lane is published within this time.
 const PUBLISHED: Duration = Duration::from_secs(1);
 
-/// The lanes, who waits, and the counts.
+/// The lanes, the waiting connections, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     lanes: BTreeMap<u64, Lane>,
     waits: Waits,
     totals: Totals,
-    /// When there was a lane for every open request.
+    /// When every open request last had a lane.
     all_drawn: Duration,
-    /// How many lanes were recorded before.
+    /// How many lanes were recorded before the console started.
     before: u64,
     /// The most lanes that are shown.
     most_lanes: usize,
-    /// Lanes that readers know and that are not shown any more.
+    /// Lanes that were sent to readers and are no longer shown.
     dropped: Vec<u64>,
 }
 
-/// Counts since the console began.
+/// Counts since the console started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Totals {
     pub(super) requests: u64,
@@ -44,12 +44,13 @@ pub(super) struct Totals {
     bytes: u64,
     lost: u64,
     hidden: usize,
-    /// Connections that wait to be read; the first of them are listed.
+    /// The connections that wait to be read. Only the first of them are listed.
     waiting: usize,
 }
 
 impl Board {
-    /// One of at most so many lanes that begins when `before` lanes were recorded already.
+    /// Creates a board with a limit on its lanes, for a watch that has already recorded `before`
+    /// lanes.
     pub(super) fn new(before: u64, most_lanes: usize) -> Self {
         Self {
             before,
@@ -58,7 +59,7 @@ impl Board {
         }
     }
 
-    /// Takes in an event of the watch.
+    /// Applies an event of the watch.
     pub(super) fn apply(&mut self, event: Event) {
         match event {
             Event::Opened {
@@ -106,18 +107,18 @@ impl Board {
             }
             Event::Lost { events } => {
                 self.totals.lost += events;
-                // The end of any of these may be among what was lost.
+                // The end of any of these lanes may be among the lost events.
                 let open: Vec<_> = self.open().map(|lane| lane.number).collect();
                 for number in open {
                     self.forget(number);
                 }
             }
-            // Holds are kept elsewhere.
+            // Holds are kept in `Holds`.
             _ => {}
         }
     }
 
-    /// Drops the oldest lane that has ended; without one, the oldest.
+    /// Drops the oldest lane that has ended, or the oldest of all if none has.
     fn make_room(&mut self) {
         let over = self.lanes.values().find(|lane| lane.ended.is_some());
         let oldest = over.or(self.lanes.values().next());
@@ -138,8 +139,8 @@ impl Board {
         self.lanes.values().filter(|lane| lane.ended.is_none())
     }
 
-    /// What time changes: `open` requests are there `now`, and lanes that ended long ago are not
-    /// shown any more.
+    /// Applies the passing of time: `open` requests are open at `now`, and lanes that ended long
+    /// ago are removed.
     pub(super) fn advance(&mut self, open: usize, now: Duration) {
         let past = |lane: &&Lane| {
             lane.ended
@@ -160,19 +161,19 @@ impl Board {
         self.totals.hidden = if is_published { hidden } else { 0 };
     }
 
-    /// The connections that have unread bytes `now`.
+    /// Sets the connections that have unread bytes at `now`.
     pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
         let open = self.lanes.values().filter(|lane| lane.ended.is_none());
         let open = open.filter_map(|lane| lane.peer);
         self.waits.set_unread(unread, open, now);
     }
 
-    /// Whether somebody may still be waiting.
+    /// Whether a connection may still be waiting.
     pub(super) fn has_waiting(&self) -> bool {
         self.waits.has_some()
     }
 
-    /// The connections that wait, the longest first; as many as lanes are shown.
+    /// The waiting connections, longest wait first, up to the limit on lanes.
     pub(super) fn waiting(&self) -> Vec<Waiting> {
         let mut waiting = self.waits.shown();
         waiting.truncate(self.most_lanes);
@@ -187,7 +188,7 @@ impl Board {
         self.totals
     }
 
-    /// Sends what is new since the last time, for those who know the rest.
+    /// Sends the changes since the last call.
     pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
         let dropped = std::mem::take(&mut self.dropped);
         if !dropped.is_empty() {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_known_whichever_way_its_address_is_told() {
+    fn a_wait_is_found_by_either_form_of_its_address() {
         let ms = Duration::from_millis;
         for (kernel, app) in [
             ("127.0.0.1:50000", "127.0.0.1:50000"),
@@ -238,7 +239,7 @@ mod tests {
             board.apply(opened(1, ms(300), app));
             assert!(board.waiting().is_empty(), "{app}");
             assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
-            // What it sends while it is answered does not wait for its turn.
+            // The rest of a request whose answer has begun does not count as a waiting request.
             board.set_unread(&peers, ms(400));
             board.set_unread(&peers, ms(500));
             assert!(board.waiting().is_empty(), "{app}");
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_are_counted_and_the_first_are_listed() {
+    fn all_waiting_connections_are_counted_and_the_first_are_listed() {
         let ms = Duration::from_millis;
         let mut board = Board::new(0, LANES);
         let peers: Vec<_> = (1..=LANES + 50)
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_not_told_yet_is_not_hidden() {
+    fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
         let ms = Duration::from_millis;
         let mut board = Board::new(0, LANES);
         let hidden = |board: &mut Board, open, now| {
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(hidden(&mut board, 1, 100), 0);
         board.apply(opened(1, ms(90), "127.0.0.1:1"));
         assert_eq!(hidden(&mut board, 1, 150), 0);
-        // Two that came before the console, say.
+        // As if two requests came before the console started.
         assert_eq!(hidden(&mut board, 3, 200), 0);
         assert_eq!(hidden(&mut board, 3, 1149), 0);
         assert_eq!(hidden(&mut board, 3, 1150), 2);
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_from_when_it_began() {
+    fn requests_are_counted_from_the_start_of_the_console() {
         let mut board = Board::new(40, LANES);
         board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
         board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));

@@ -1,4 +1,4 @@
-//! How much a console keeps, serves and waits for.
+//! The limits of what a console keeps, serves and waits for.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -9,29 +9,29 @@ use super::error::StartError;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The most of anything that is counted: beyond it the page would not be legible.
+/// The upper limit of every count. A page with more would not be legible.
 const MOST: usize = 10_000;
 
-/// The bounds of one console.
+/// The limits of one console.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Bounds {
     /// The most lanes that are kept and shown.
     pub(crate) lanes: usize,
-    /// The most readers of `/events` at once.
+    /// The most simultaneous readers of `/events`.
     pub(crate) readers: usize,
-    /// The most connections at once: readers, and others that come and go.
+    /// The most simultaneous connections, including those of readers.
     pub(crate) connections: usize,
-    /// Upper bounds of the histogram of hold durations.
+    /// The upper bounds of the histogram of hold durations.
     pub(crate) buckets: Vec<Duration>,
-    /// The longest that the requests of one round of a probe may take, one after the other.
+    /// The longest that the requests of one round of a probe may take in sequence.
     pub(crate) longest_round: Duration,
-    /// How long a connection may leave unread what it was sent.
+    /// How long a client may leave sent bytes unread before its connection is closed.
     pub(crate) unread: Duration,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        // From the threshold of a hold to the longest countdown.
+        // The range is from the threshold of a hold to the longest countdown.
         let buckets = [100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000];
         Self {
             lanes: 100,
@@ -47,11 +47,11 @@ impl Default for Bounds {
 impl Bounds {
     /// # Errors
     ///
-    /// The first one that is out of range.
+    /// Returns the first bound that is out of range.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         within("Builder::lanes", &self.lanes, &(1..=MOST))?;
         within("Builder::readers", &self.readers, &(1..=MOST))?;
-        // Or readers could keep everybody else out, and Prometheus with them.
+        // One more than the readers, so that readers cannot lock out Prometheus and everybody else.
         let connections = self.readers + 1..=2 * MOST;
         within("Builder::connections", &self.connections, &connections)?;
         let time = SECOND..=HOUR;

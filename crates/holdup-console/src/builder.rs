@@ -1,4 +1,4 @@
-//! What a console shows, and how much of it.
+//! The settings of a console: what it shows, and its limits.
 
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use super::section::Section;
 use super::site::{Seen, Site};
 use holdup_watch::Watch;
 
-/// Commands that wait for the hub.
+/// How many commands may wait for the hub.
 const COMMANDS: usize = 64;
 
-/// The settings of a console that has not started yet. [`Console::builder`] makes one.
+/// The settings of a console that has not started. Create one with [`Console::builder`].
 #[derive(Debug, Clone)]
 #[must_use = "a console has to be started"]
 pub struct Builder {
@@ -45,8 +45,8 @@ pub struct Builder {
 }
 
 impl Console {
-    /// A console for this watch, to listen on `address`, such as `127.0.0.1:8081`; port 0 picks a
-    /// free one.
+    /// Creates a console for this watch that listens on `address`, such as `127.0.0.1:8081`. Port 0
+    /// picks a free port.
     pub fn builder(watch: &Watch, address: impl Into<String>) -> Builder {
         Builder {
             watch: watch.clone(),
@@ -65,23 +65,23 @@ impl Console {
 }
 
 impl Builder {
-    /// Where the app itself listens: what buttons ask, and the port whose waiting connections are
-    /// shown.
+    /// Sets the URL on which the app itself listens. Buttons send their requests there, and the
+    /// console shows the connections that wait on that port.
     pub fn app(mut self, url: impl Into<String>) -> Self {
         self.app = Some(url.into());
         self
     }
 
-    /// Where browsers find the app, if that is not the console's own host with the port of
-    /// [`app`](Self::app): behind a reverse proxy, or where a container's port has another number
-    /// outside. The console answers under this host name, too.
+    /// Sets the URL at which browsers reach the app. It is needed when that is not the console's
+    /// own host with the port of [`app`](Self::app): behind a reverse proxy, or when a container's
+    /// port is published under another number. The console also answers under this host name.
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.public_url = Some(url.into());
         self
     }
 
-    /// Adds a button that probes this path of the app with GET requests; it may have a query. A
-    /// [`Button`] has more than a path.
+    /// Adds a button that probes this path of the app with GET requests. The path may have a query.
+    /// Use a [`Button`] to set a label, code or parameters.
     ///
     /// ```
     /// use holdup_console::{Button, Console, Parameter};
@@ -110,8 +110,9 @@ impl Builder {
         self
     }
 
-    /// What the page shows before there are requests: a sentence, and commands to try, such as `curl
-    /// -N '{app}/report'`. In both, `{app}` stands for where the reader's browser finds the app.
+    /// Sets what the page shows before the first request: a sentence, and commands to try, such as
+    /// `curl -N '{app}/report'`. In both, `{app}` stands for the URL at which the reader's browser
+    /// reaches the app.
     pub fn intro(
         mut self,
         sentence: impl Into<String>,
@@ -124,13 +125,14 @@ impl Builder {
         self
     }
 
-    /// Answers under this host name, too, such as `console.example`; not under names below it. It is
-    /// needed behind a reverse proxy that passes on the name that it was asked for, and where others
-    /// on a network, such as a Prometheus, ask by name. Without a port: any will do.
+    /// Also answers under this host name, such as `console.example`, but not under its subdomains.
+    /// This is needed behind a reverse proxy that forwards the `Host` header, and for clients on a
+    /// network that use a name, such as Prometheus. Give the name without a port; every port is
+    /// accepted.
     ///
-    /// IP addresses, `localhost` and names that end in `.localhost` need not be allowed. Every other
-    /// name is refused, whatever address the console listens on: see [who may
-    /// look](crate#who-may-look).
+    /// IP addresses, `localhost` and names that end in `.localhost` are always allowed. Every other
+    /// name is refused, whatever address the console listens on: see [who can read
+    /// it](crate#who-can-read-it).
     ///
     /// ```no_run
     /// # fn main() -> Result<(), holdup_console::StartError> {
@@ -148,45 +150,46 @@ impl Builder {
         self
     }
 
-    /// What the answer to a refused host name advises, for those who cannot call
-    /// [`allow_host`](Self::allow_host) but can set an option of your program; `{name}` stands for the
-    /// name. Such as `start with --console-host {name}`.
+    /// Sets the advice in the answer to a refused host name, for users who cannot call
+    /// [`allow_host`](Self::allow_host) but can set an option of your program, such as `start with
+    /// --console-host {name}`. `{name}` stands for the refused name.
     pub fn allow_host_advice(mut self, advice: impl Into<String>) -> Self {
         self.remedy = advice.into();
         self
     }
 
-    /// The most requests that are kept and shown as lanes; the others are counted. 100 by default, 1 to
-    /// 10,000.
+    /// Sets the most requests that are kept and shown as lanes. Further requests are only counted.
+    /// The default is 100; 1 to 10,000 are allowed.
     pub fn lanes(mut self, most: usize) -> Self {
         self.bounds.lanes = most;
         self
     }
 
-    /// The most readers of `/events` at once, which open pages are; one more gets 503. 16 by default, 1 to
-    /// 10,000.
+    /// Sets the most simultaneous readers of `/events`; each open page is one. A further reader
+    /// gets status 503. The default is 16; 1 to 10,000 are allowed.
     pub fn readers(mut self, most: usize) -> Self {
         self.bounds.readers = most;
         self
     }
 
-    /// The most connections at once, those of readers included; one more waits. 32 by default, at least
-    /// one more than [readers](Self::readers), and at most 20,000.
+    /// Sets the most simultaneous connections, including those of readers. A further connection
+    /// waits. The default is 32; at least one more than [readers](Self::readers) and at most 20,000
+    /// are allowed.
     pub fn connections(mut self, most: usize) -> Self {
         self.bounds.connections = most;
         self
     }
 
-    /// Upper bounds of the histogram of hold durations in `/metrics`, in ascending order. By default
-    /// 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 and 60 s.
+    /// Sets the upper bounds of the histogram of hold durations in `/metrics`, in ascending order.
+    /// The default is 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30 and 60 s.
     pub fn histogram_buckets(mut self, bounds: impl IntoIterator<Item = Duration>) -> Self {
         self.bounds.buckets = bounds.into_iter().collect();
         self
     }
 
-    /// The longest that the requests of one round of a probe may take, one after the other, as far as the
-    /// button [expects](Button::expects) it; a longer one is refused. All rounds of a probe may take five
-    /// times as long. 60 s by default, 1 s to an hour.
+    /// Sets the longest that the requests of one round of a probe may take in sequence, according
+    /// to what the button [expects](Button::expects). A longer round is refused. A whole probe may
+    /// take five times as long. The default is 60 s; 1 s to one hour is allowed.
     #[cfg(feature = "probe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
     pub fn longest_round(mut self, longest: Duration) -> Self {
@@ -194,22 +197,24 @@ impl Builder {
         self
     }
 
-    /// How long a connection may leave unread what it was sent, before it is closed (on Linux; elsewhere
-    /// the system decides). 30 s by default, 1 s to an hour.
+    /// Sets how long a client may leave sent bytes unread before its connection is closed. This
+    /// applies to Linux; on other systems the system's own limit applies. The default is 30 s; 1 s
+    /// to one hour is allowed.
     pub fn unread_timeout(mut self, timeout: Duration) -> Self {
         self.bounds.unread = timeout;
         self
     }
 
-    /// Listens, on a thread of its own.
+    /// Starts to listen, on a thread of the console's own.
     ///
     /// # Errors
     ///
-    /// When the address cannot be bound, or anything that was given cannot be used.
+    /// Returns an error when the address cannot be bound, or when a setting cannot be used.
     ///
     /// # Panics
     ///
-    /// When what a button expects panics for its parameters' defaults.
+    /// Panics when the closure given to `Button::expects` panics for the defaults of the button's
+    /// parameters.
     pub fn start(self) -> Result<Console, StartError> {
         self.bounds.check()?;
         self.check_sections()?;
@@ -239,9 +244,9 @@ impl Builder {
             remedy: self.remedy,
         });
         let hub = Hub {
-            // Others may have listened before.
+            // Other consoles of this watch may have subscribed before.
             lanes_before: self.watch.lanes(),
-            // From here on, or what comes before the thread runs would be missed.
+            // The subscription starts here, so that events before the thread runs are not missed.
             events: self.watch.subscribe(),
             watch: self.watch,
             buttons: probes.published(),
@@ -279,7 +284,7 @@ impl Builder {
         Ok(())
     }
 
-    /// The names under which it answers.
+    /// The names under which the console answers.
     fn names(&self, public: Option<&Url>) -> Result<Names, StartError> {
         let mut names = Names::default();
         for given in &self.hosts {

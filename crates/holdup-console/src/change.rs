@@ -1,4 +1,4 @@
-//! What changes for readers who know the rest, as JSON.
+//! The changes that readers of `/events` are sent, as JSON.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use holdup_model::millis::{self, Millis};
 use holdup_watch::Hold;
 
-/// A hold, and its sentence for people.
+/// A hold, with the sentence that describes it for people.
 #[derive(Debug, Serialize)]
 pub(super) struct HoldView {
     #[serde(flatten)]
@@ -23,7 +23,7 @@ impl From<Hold> for HoldView {
     }
 }
 
-/// A connection with bytes that nobody has read, while a worker is held.
+/// A connection with bytes that the app has not read, while a worker is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Waiting {
     pub(super) peer: SocketAddr,
@@ -31,11 +31,11 @@ pub(super) struct Waiting {
     pub(super) since: Duration,
 }
 
-/// A message of `/events` about something that changed. Times are milliseconds on the watch's clock.
+/// A message of `/events` about a change. All times are milliseconds on the watch's clock.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Change<'a> {
-    /// A request was read.
+    /// A worker read a request.
     Opened {
         lane: u64,
         opened_ms: Millis,
@@ -43,36 +43,37 @@ pub(super) enum Change<'a> {
         method: &'a str,
         route: &'a str,
         path: &'a str,
-        /// How long it lay unread before.
+        /// How long the request lay unread before that.
         waited_ms: Option<Millis>,
     },
-    /// Its handler has answered.
+    /// The request's handler returned its response.
     Answered {
         lane: u64,
         answered_ms: Millis,
         status: u16,
     },
-    /// New pieces of its body, not always each of them, and how many and how much there was so far.
+    /// New chunks of the response body, with the totals so far. Not every chunk is listed.
     Chunks {
         lane: u64,
         chunks_ms: Vec<Millis>,
         chunk_count: u64,
         bytes: u64,
     },
-    /// It is over.
+    /// The request is over.
     Ended {
         lane: u64,
         finished_ms: Option<Millis>,
         ended_ms: Millis,
     },
-    /// Lanes that are not shown any more.
+    /// Lanes that are no longer shown.
     Dropped { lanes: Vec<u64> },
-    /// A worker is held; again and again while it is.
+    /// A worker is held. This message is repeated while the hold lasts.
     Held { hold: HoldView },
-    /// A hold is over. The worker may still be in another one, which follows.
+    /// A hold is over. If the worker is in another hold, a message about that one follows.
     Released { hold: HoldView },
-    /// What seemed to be a hold was none: its worker is free, unless another one follows.
+    /// A hold that was published turned out not to be one. The worker is free, unless another hold
+    /// follows.
     Withdrawn { hold: HoldView },
-    /// Who waits to be read: all of them.
+    /// All connections that wait to be read.
     Waiting { waiting: Vec<Waiting> },
 }

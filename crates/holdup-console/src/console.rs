@@ -1,4 +1,4 @@
-//! A console that runs: a listener, and a thread of its own for it.
+//! A running console: a listener, served on its own thread.
 
 use std::any::Any;
 use std::io;
@@ -21,11 +21,11 @@ use super::probes::Probes;
 use super::server;
 use super::site::Site;
 
-/// What a connection's sending side may hold in the kernel.
+/// The size of a connection's send buffer in the kernel.
 #[cfg(target_os = "linux")]
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// A console that is listening. It ends when this is dropped.
+/// A console that is listening. It stops when this value is dropped.
 #[derive(Debug)]
 #[must_use = "the console ends when this is dropped"]
 pub struct Console {
@@ -35,16 +35,16 @@ pub struct Console {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread of a console needs.
+/// What the console's thread needs.
 pub(super) struct Parts {
     pub(super) listener: TcpListener,
     pub(super) site: Data<Site>,
     pub(super) assets: Vec<Asset>,
     pub(super) probes: Arc<Probes>,
     pub(super) hub: Hub,
-    /// The most connections at once.
+    /// The most simultaneous connections.
     pub(super) connections: usize,
-    /// How long a connection may leave unread what it was sent.
+    /// How long a client may leave sent bytes unread before its connection is closed.
     pub(super) unread: Duration,
 }
 
@@ -59,7 +59,7 @@ impl Console {
                     Ok((server, hub)) => {
                         send.send(Ok(server.handle())).ok();
                         actix_rt::spawn(hub.run());
-                        // It logs its errors itself.
+                        // The hub logs its own errors.
                         server.await.ok();
                     }
                     Err(error) => {
@@ -82,12 +82,12 @@ impl Console {
         })
     }
 
-    /// The address it really listens on.
+    /// The address that the console is bound to.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends the probe that runs, if there is one.
+    /// Stops the running probe, if there is one.
     pub fn stop_probe(&self) {
         self.probes.stop();
     }
@@ -96,10 +96,10 @@ impl Console {
 impl Drop for Console {
     fn drop(&mut self) {
         self.probes.stop();
-        // Sent at once; what it returns only waits for the end.
+        // The call sends the command; the future that it returns only waits for the end.
         drop(self.server.stop(false));
         if let Some(thread) = self.thread.take() {
-            // The panic hook has reported a panic already.
+            // The panic hook has already reported a panic of the thread.
             thread.join().ok();
         }
     }
@@ -130,13 +130,13 @@ fn listen(parts: Parts) -> io::Result<(Server, Hub)> {
     Ok((server.run(), hub))
 }
 
-/// A reader that stops reading costs a buffer in the kernel, for so long.
+/// Bounds what a client that stops reading costs: one send buffer in the kernel, for this long.
 fn bound_sending(connection: &dyn Any, unread: Duration) {
     #[cfg(target_os = "linux")]
     if let Some(stream) = connection.downcast_ref::<TcpStream>() {
         use rustix::net::sockopt;
         let unread = u32::try_from(unread.as_millis()).unwrap_or(u32::MAX);
-        // Where they cannot be set, the system's own bounds are in force.
+        // If the options cannot be set, the system's own limits apply.
         sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER).ok();
         sockopt::set_tcp_user_timeout(stream, unread).ok();
     }

@@ -7,20 +7,20 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address cannot be read, is taken, not ours, or not allowed.
+    /// The address is invalid, already in use, not one of this machine, or not permitted.
     #[error("cannot listen on {address} for the console")]
     Bind {
-        /// The address asked for.
+        /// The address that was given.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The app's URL, or the one by which browsers find it, cannot be used.
+    /// The app's URL, or its public URL, cannot be used.
     #[error(
         "the app's URL {given:?} cannot be used: {why}; use a URL such as http://127.0.0.1:8080"
     )]
     App {
-        /// What was given.
+        /// The URL that was given.
         given: String,
         /// What is wrong with it.
         why: String,
@@ -28,7 +28,7 @@ pub enum StartError {
     /// A button cannot be used.
     #[error("the button {given:?} cannot be used: {why}")]
     Button {
-        /// Its path.
+        /// The button's path.
         given: String,
         /// What is wrong with it, and what is allowed.
         why: String,
@@ -36,7 +36,7 @@ pub enum StartError {
     /// A section of the page cannot be used.
     #[error("the section {given:?} cannot be used: {why}")]
     Section {
-        /// Its name.
+        /// The section's name.
         given: String,
         /// What is wrong with it, and what is allowed.
         why: String,
@@ -44,12 +44,12 @@ pub enum StartError {
     /// A host name cannot be allowed.
     #[error("the host {given:?} cannot be allowed: {why}")]
     Host {
-        /// What was given.
+        /// The name that was given.
         given: String,
         /// What is wrong with it, and what is allowed.
         why: String,
     },
-    /// Buttons, and no app to ask.
+    /// There are buttons, but no app to send their requests to.
     #[error(
         "the console has buttons, but no app to send requests to; set its URL with Builder::app"
     )]
@@ -57,17 +57,17 @@ pub enum StartError {
     /// A bound is out of range.
     #[error("{option} is {given}; allowed: {allowed}")]
     Bound {
-        /// The builder's method that was given it.
+        /// The builder's method that set the bound.
         option: &'static str,
-        /// What was given.
+        /// The value that was given.
         given: String,
-        /// What is allowed.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// The figures cannot be kept.
+    /// The metrics recorder could not be created.
     #[error("the console cannot record metrics")]
     Metrics(#[source] Box<dyn Error + Send + Sync>),
-    /// The system has no thread for it.
+    /// The system could not start a thread for the console.
     #[error("the console's thread cannot be started")]
     Thread(#[source] io::Error),
 }

@@ -1,4 +1,4 @@
-//! `/events`: what a reader gets, and how many there may be.
+//! `/events`: what each reader receives, and the limit on the number of readers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) async fn events(
         .streaming(body))
 }
 
-/// What a reader gets: the beginning, then all news, until it is too far behind.
+/// The stream of one reader: the snapshot, then every batch, until the reader is too far behind.
 fn stream_of(
     first: VecDeque<Bytes>,
     news: broadcast::Receiver<Bytes>,
@@ -59,7 +59,7 @@ fn stream_of(
     })
 }
 
-/// A reader of the events, counted until it is dropped.
+/// A reader of the events. It is counted until it is dropped.
 struct Reader(Arc<AtomicUsize>);
 
 impl Reader {

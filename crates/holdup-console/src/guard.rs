@@ -1,4 +1,5 @@
-//! Who may ask: the page is for the developer's own browser, and other sites are open in it too.
+//! Which requests are answered. The page is for the developer's browser, which has other sites open
+//! too.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -7,19 +8,19 @@ use super::names::{self, Names};
 use holdup_http::host;
 use holdup_http::problem::Problem;
 
-/// Refuses a request that names no host, or one under which the console does not answer.
+/// Refuses a request without a host, or with a host under which the console does not answer.
 ///
 /// # Errors
 ///
-/// 400 without a host that can be read, and 403 for another one than `names` include.
+/// Returns 400 when there is no valid host, and 403 when the host is not one of `names`.
 pub(super) fn check_host(
     request: &HttpRequest,
     names: &Names,
     remedy: impl Fn(&str) -> String,
 ) -> Result<(), Problem> {
     let header = host::named(request.headers()).map(host::without_port);
-    // A request to a proxy names it there as well, and a server is to go by that (RFC 9112, 3.2.2).
-    // To be answered both have to be right.
+    // The target of a request to a proxy contains a host as well, and a server has to use that one
+    // (RFC 9112, 3.2.2). Here both have to be allowed.
     for name in request.uri().host().into_iter().chain(header) {
         let host = names::read(name).ok_or_else(|| no_host(name))?;
         if !names.include(&host) {
@@ -34,7 +35,8 @@ pub(super) fn check_host(
     if header.is_some() {
         return Ok(());
     }
-    // Only HTTP/1.0 has none, and no browser asks so. What a proxy left out cannot be checked.
+    // Only HTTP/1.0 requests have no host, and no browser sends them. A host that a proxy removed
+    // cannot be checked.
     let given = request.headers().get(header::HOST);
     let given = given.map_or(&b""[..], |value| value.as_bytes());
     Err(no_host(&String::from_utf8_lossy(given)))
@@ -45,8 +47,8 @@ fn no_host(given: &str) -> Problem {
     Problem::bad_header("Host", given, allowed.to_owned())
 }
 
-/// An origin as a Content-Security-Policy has to write it: IPv6 addresses cannot stand there, and
-/// any host on that port has to do.
+/// An origin in the form that a Content-Security-Policy accepts. It cannot contain an IPv6 address,
+/// so that is replaced by any host on the same port.
 pub(super) fn source(origin: &str) -> String {
     match (origin.split_once('['), origin.rsplit_once(']')) {
         (Some((scheme, _)), Some((_, port))) => format!("{scheme}*{port}"),
@@ -54,8 +56,8 @@ pub(super) fn source(origin: &str) -> String {
     }
 }
 
-/// Whether the page that asks, as the browser describes it, may change something: it must be the
-/// console's own. A client that is no browser describes no page, and may.
+/// Whether the request may change something. If a browser describes the page that made it, that
+/// page must be the console's own. Other clients describe no page, and are allowed.
 fn is_same_origin(request: &HttpRequest) -> bool {
     let headers = request.headers();
     if let Some(site) = headers.get("sec-fetch-site")
@@ -76,11 +78,11 @@ fn is_same_origin(request: &HttpRequest) -> bool {
     }
 }
 
-/// Refuses what the console's own page did not ask for, if a browser asks.
+/// Refuses a request that a browser made for another page than the console's own.
 ///
 /// # Errors
 ///
-/// 403 for another site's page.
+/// Returns 403 for another site's page.
 #[cfg(feature = "probe")]
 pub(super) fn check_same_origin(request: &HttpRequest) -> Result<(), Problem> {
     is_same_origin(request)
@@ -88,11 +90,11 @@ pub(super) fn check_same_origin(request: &HttpRequest) -> Result<(), Problem> {
         .ok_or_else(another_site)
 }
 
-/// Refuses what another site's page asks for, except for a link to the console's own.
+/// Refuses a request of another site's page, unless it is a link to the console's page.
 ///
 /// # Errors
 ///
-/// 403 for another site's page.
+/// Returns 403 for another site's page.
 pub(super) fn check_site(request: &HttpRequest) -> Result<(), Problem> {
     may_ask(request).then_some(()).ok_or_else(another_site)
 }
@@ -102,9 +104,9 @@ fn another_site() -> Problem {
     Problem::forbidden(detail.to_owned())
 }
 
-/// Whether the page that asks, as the browser describes it, may be answered. Another site's page
-/// may lead to the console's own. It could read nothing else, but what it embeds would take the
-/// places of readers. Another port of this machine is another site, too.
+/// Whether the request may be answered, going by the page that the browser says made it. A page of
+/// another site may link to the console's page. It could not read any other answer, but its
+/// requests would take the places of readers. Another port of this machine counts as another site.
 fn may_ask(request: &HttpRequest) -> bool {
     let is = |name: &str, value: &str| request.headers().get(name).map(|given| given == value);
     let by_its_user = is("sec-fetch-site", "none") == Some(true);
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn another_sites_page_may_only_lead_to_the_consoles_own() {
+    fn another_sites_page_may_only_link_to_the_page() {
         let asked = |path: &str, headers: &[(&str, &str)]| {
             let mut request = TestRequest::with_uri(path).insert_header(("host", "localhost:8081"));
             for &header in headers {
@@ -184,7 +186,10 @@ mod tests {
                 assert!(!asked(path, &frame), "{other} {path}");
                 assert_eq!(asked(path, &link), path == "/", "{other} {path}");
             }
-            assert!(asked("/", &link[..2]), "before there was Sec-Fetch-Dest");
+            assert!(
+                asked("/", &link[..2]),
+                "a browser that does not send Sec-Fetch-Dest"
+            );
         }
         assert!(!asked("/events", &[("origin", "http://evil.example")]));
     }

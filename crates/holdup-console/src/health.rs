@@ -1,4 +1,4 @@
-//! `/healthz`: whether the watch still sees everything.
+//! `/healthz`: whether all threads of the watch run.
 
 use std::fmt::Write as _;
 
@@ -16,8 +16,8 @@ pub(super) async fn healthz(site: Data<Site>) -> HttpResponse {
         .body(text)
 }
 
-/// `ok` when all threads of the watch do their work. Otherwise each of them, in the form in which
-/// Kubernetes' own health checks list theirs.
+/// `ok` while all threads of the watch run. Otherwise the state of each thread, in the format of
+/// Kubernetes' own health checks.
 fn report(threads: &[ThreadHealth]) -> (StatusCode, String) {
     if threads.iter().all(ThreadHealth::is_ok) {
         return (StatusCode::OK, "ok\n".to_owned());
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn a_thread_that_does_not_run_makes_it_fail_and_is_named() {
+    async fn a_thread_that_does_not_run_fails_the_check_and_is_named() {
         let detector = Detector::with_spawner(Arc::new(|name, run| {
             if name == "holdup-log" {
                 return Err(io::Error::other("no room"));
@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(
             report(&detector.health()),
             (StatusCode::OK, "ok\n".to_owned()),
-            "before the first worker there is nothing to do"
+            "no thread is needed before the first worker"
         );
         let _worker = detector.worker(|task| drop(actix_rt::spawn(task)));
         let (status, text) = report(&detector.health());

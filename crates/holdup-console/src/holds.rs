@@ -1,4 +1,4 @@
-//! The holds that last, and the last ones that are over.
+//! The holds that last, and the most recent ones that have ended.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::change::Change;
 use holdup_watch::Hold;
 
-/// The most holds that are kept when they are over.
+/// The most ended holds that are kept.
 pub(super) const OVER: usize = 50;
 
 /// What identifies a hold: its worker, and when it began.
@@ -16,14 +16,14 @@ fn key(hold: &Hold) -> Key {
     (hold.worker, hold.started)
 }
 
-/// What is known of holds from the events of a watch, and what readers do not know of it yet.
+/// The holds known from the watch's events, and what has not yet been sent to readers.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     lasting: BTreeMap<Key, Hold>,
     over: VecDeque<Hold>,
-    /// Those that ended since the last time, in order.
+    /// The holds that ended since the last batch, in order.
     ended: Vec<End>,
-    /// The workers of which readers do not know the latest.
+    /// The workers whose latest state has not been sent to readers.
     changed: BTreeSet<usize>,
 }
 
@@ -34,13 +34,13 @@ enum End {
 }
 
 impl Holds {
-    /// A hold lasts; it may be known already.
+    /// Adds a hold that lasts, or updates it.
     pub(super) fn lasts(&mut self, hold: Hold) {
         self.changed.insert(hold.worker);
         self.lasting.insert(key(&hold), hold);
     }
 
-    /// A hold is over.
+    /// Records the end of a hold.
     pub(super) fn released(&mut self, hold: Hold) {
         self.end(key(&hold));
         if self.over.len() == OVER {
@@ -50,7 +50,7 @@ impl Holds {
         self.ended.push(End::Released(hold));
     }
 
-    /// What seemed to be a hold was none.
+    /// Takes back a hold that turned out not to be one.
     pub(super) fn withdrawn(&mut self, hold: Hold) {
         self.end(key(&hold));
         self.ended.push(End::Withdrawn(hold));
@@ -58,21 +58,22 @@ impl Holds {
 
     fn end(&mut self, key: Key) {
         self.lasting.remove(&key);
-        // Another one may be left in which this one was.
+        // The worker may still be in a hold that contained this one.
         self.changed.insert(key.0);
     }
 
-    /// Events were lost, perhaps the end of a hold. One that still lasts soon comes again.
+    /// Records that events were lost, perhaps the end of a hold. A hold that still lasts is
+    /// published again soon.
     pub(super) fn lost(&mut self) {
         for hold in std::mem::take(&mut self.lasting).into_values() {
             self.ended.push(End::Withdrawn(hold));
         }
     }
 
-    /// The hold of each worker that is held. If a worker is in two, the one that began later: it is
-    /// within the other.
+    /// The current hold of each held worker. Of two holds of one worker, this is the one that began
+    /// later, because it is inside the other.
     pub(super) fn by_worker(&self) -> BTreeMap<usize, &Hold> {
-        // In ascending order, so that the latest of a worker is what stays.
+        // The map is in ascending order of start, so the latest hold of each worker remains.
         let lasting = self.lasting.values();
         lasting.map(|hold| (hold.worker, hold)).collect()
     }
@@ -82,12 +83,12 @@ impl Holds {
         self.lasting.is_empty()
     }
 
-    /// Those that are over, the oldest first.
+    /// The ended holds, oldest first.
     pub(super) fn over(&self) -> impl Iterator<Item = &Hold> {
         self.over.iter()
     }
 
-    /// Sends what is new since the last time.
+    /// Sends the changes since the last call.
     pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
         for end in std::mem::take(&mut self.ended) {
             send(match end {
@@ -123,7 +124,7 @@ mod tests {
         hold(HoldKind::Blocked, worker, started, lasted)
     }
 
-    /// What readers are sent: the event, the worker, and how long the hold lasted so far.
+    /// What readers are sent: the event, the worker, and how long the hold has lasted.
     fn news(holds: &mut Holds) -> Vec<String> {
         let mut news = Vec::new();
         holds.drain_changes(&mut |change| {
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_between_two_beats_is_sent_once_and_as_of_now() {
+    fn the_changes_between_two_batches_are_sent_once_in_their_latest_state() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         holds.lasts(blocked(1, 150, 100));
@@ -149,7 +150,7 @@ mod tests {
         holds.lasts(blocked(1, 150, 350));
         holds.released(blocked(1, 150, 400));
         assert_eq!(news(&mut holds), ["released 1 400.0"]);
-        // One that nobody knew of while it lasted.
+        // A hold that was never published while it lasted.
         holds.released(blocked(2, 900, 100));
         assert_eq!(news(&mut holds), ["released 2 100.0"]);
         assert_eq!(holds.over().count(), 2);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_none_is_taken_back_and_in_no_list() {
+    fn a_withdrawn_hold_is_taken_back_and_in_no_list() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         assert_eq!(news(&mut holds), ["held 0 100.0"]);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_whose_end_may_be_lost_is_taken_back_and_comes_again_if_it_lasts() {
+    fn a_hold_whose_end_may_be_lost_is_taken_back_and_published_again_if_it_lasts() {
         let mut holds = Holds::default();
         holds.lasts(blocked(0, 100, 100));
         holds.lasts(blocked(1, 100, 100));
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_ones_that_are_over_are_kept() {
+    fn only_the_latest_ended_holds_are_kept() {
         let mut holds = Holds::default();
         for n in 0..60 {
             holds.released(blocked(0, 1000 * n, 100));

@@ -1,4 +1,4 @@
-//! The one task that knows everything the page shows, and sends it to all readers alike.
+//! The task that owns the state of the page and sends every change to all readers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,47 +23,47 @@ use super::unread::unread;
 use holdup_model::millis::Millis;
 use holdup_watch::{Event, Figures, Subscription, Watch};
 
-/// How often news is sent: often enough to look live, and so seldom that thousands of events are
-/// one piece.
+/// The interval between batches: short enough to look live, and long enough to put thousands of
+/// events into one batch.
 const BEAT: Duration = Duration::from_millis(50);
 
-/// With no news, this often: so that a reader sees that the connection is alive, and what time it
-/// is.
+/// The interval between batches when nothing changes. Readers learn from them that the connection
+/// is alive, and what time it is on the watch's clock.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// After it crossed the threshold, a hold is known within this time.
+/// A hold is published within this time after it crosses the threshold.
 const KNOWN_WITHIN: Duration = Duration::from_millis(500);
 
-/// How many pieces of news a reader may be behind: six seconds and more.
+/// How many batches a reader may fall behind: more than six seconds' worth.
 const MAX_LAG: usize = 128;
 
 const REQUESTS: &str = "holdup_requests_total";
 const OPEN: &str = "holdup_requests_open";
 const READERS: &str = "holdup_console_readers";
 
-/// What a reader or a page may ask.
+/// The questions that the hub answers.
 pub(super) enum Command {
-    /// The picture so far, and all news from then on. Where the app is, as the reader's browser has to
-    /// name it.
+    /// The snapshot, and a subscription to all later batches. The app's URL depends on how the
+    /// reader's browser reached the console.
     Join(
         Option<String>,
         oneshot::Sender<(Bytes, broadcast::Receiver<Bytes>)>,
     ),
-    /// The picture.
+    /// The snapshot alone.
     State(Option<String>, oneshot::Sender<Bytes>),
-    /// The picture as a trace.
+    /// The snapshot as a trace.
     Trace(oneshot::Sender<Value>),
 }
 
 pub(super) struct Hub {
     pub(super) watch: Watch,
     pub(super) events: Subscription,
-    /// How many lanes were recorded before this console began.
+    /// How many lanes were recorded before this console started.
     pub(super) lanes_before: u64,
     pub(super) buttons: Vec<Published>,
     pub(super) intro: Option<Intro>,
     pub(super) most_lanes: usize,
-    /// The port of the app, where it is known.
+    /// The port of the app, if it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
@@ -71,13 +71,13 @@ pub(super) struct Hub {
     pub(super) recorder: PrometheusRecorder,
 }
 
-/// What it works with.
+/// What the hub works with.
 struct State {
     board: Board,
     news: broadcast::Sender<Bytes>,
     figures: Figures,
     holds: Holds,
-    /// When a worker was last seen held.
+    /// When a worker was last known to be held.
     held_at: Duration,
     sent_at: Duration,
     looks: Looks,
@@ -85,7 +85,7 @@ struct State {
 }
 
 impl Hub {
-    /// Runs until nobody can ask any more.
+    /// Runs until every sender of questions is dropped.
     pub(super) async fn run(mut self) {
         let mut state = with_local_recorder(&self.recorder, || {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
@@ -109,7 +109,7 @@ impl Hub {
                 _ = beat.tick() => None,
                 command = self.commands.recv() => Some(command),
             };
-            // Before an answer, too, so that it is not a beat old.
+            // Events are applied before a question is answered, so that the answer is current.
             self.turn(&mut state);
             match asked {
                 None => {}
@@ -119,7 +119,7 @@ impl Hub {
         }
     }
 
-    /// Takes in what happened, and sends it.
+    /// Applies new events, and sends the changes.
     fn turn(&mut self, state: &mut State) {
         self.events
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
@@ -160,7 +160,7 @@ impl Hub {
                 totals: state.board.totals(),
                 workers: workers.clone(),
             });
-            // Nobody listening is no error.
+            // A send fails only when there are no readers, which is not an error.
             state.news.send(news.text.into()).ok();
         }
 
@@ -176,25 +176,26 @@ impl Hub {
             gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
         });
         if !released.is_empty() {
-            // Sums them up; otherwise each would be kept until somebody asks for the figures.
+            // Folds the recorded samples together. Otherwise each one would be kept until the next
+            // scrape.
             self.recorder.handle().run_upkeep();
         }
         state.counted = requests;
     }
 
-    /// Whom a held worker keeps waiting.
+    /// Looks for connections that wait for a held worker.
     fn look_for_waiting(&self, state: &mut State, now: Duration) {
         let Some(port) = self.port else { return };
         let seen = state.looks.ended(now);
         if !state.holds.none_lasts() {
             state.held_at = now;
         } else if !state.board.has_waiting() {
-            // What is seen by a look on its way is of no use to the next hold.
+            // The result of a look that is already running does not apply to the next hold.
             state.looks.outdate(now);
             return;
         } else if now.saturating_sub(state.held_at) >= KNOWN_WITHIN + self.watch.least_hold() {
-            // What is unread now waits for something else than a held worker. Not earlier: from one
-            // hold to the next a worker is not known to be held before the threshold.
+            // Bytes that are unread now wait for something other than a held worker. The margin is
+            // the threshold, because the next hold is not detected before it.
             state.board.set_unread(&[], now);
             state.looks.outdate(now);
             return;
@@ -206,7 +207,7 @@ impl Hub {
     }
 
     fn answer(&self, state: &State, command: Command) {
-        // The reader that asked may be gone, which is no error.
+        // The reader that asked may have left, which is not an error.
         match command {
             Command::Join(app, reply) => {
                 let mut news = Batch::default();
@@ -228,7 +229,7 @@ impl Hub {
         }
     }
 
-    /// Gives `send` a message with everything that is known.
+    /// Calls `send` with a message that holds the complete state.
     fn snapshot(&self, state: &State, app: Option<String>, send: impl FnOnce(&Message<'_>)) {
         let held = state.holds.by_worker();
         let workers = self.watch.workers().into_iter();
@@ -275,7 +276,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn add(&mut self, message: &impl Serialize) {
-        // Strings and numbers cannot fail to serialize.
+        // Serializing strings and numbers cannot fail.
         if let Ok(json) = serde_json::to_string(message) {
             self.text.push_str("data: ");
             self.text.push_str(&json);

@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::change::Change;
 use holdup_model::millis::{self, Millis};
 
-/// The most moments of chunks that are kept of a lane. A lane that has more is a solid bar anyway.
+/// The most chunk times that are kept of a lane. A lane with more is drawn as a solid bar anyway.
 pub(super) const CHUNKS: usize = 120;
 
-/// The most of them that are sent of a lane at a time.
+/// The most chunk times of a lane in one batch.
 const CHUNKS_AT_A_TIME: usize = 20;
 
-/// A request, from when its worker read it.
+/// A request, from the moment a worker read it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Lane {
     #[serde(rename = "lane")]
@@ -35,10 +35,10 @@ pub(super) struct Lane {
     pub(super) chunks: VecDeque<Millis>,
     chunk_count: u64,
     bytes: u64,
-    /// When all of the answer was handed over.
+    /// When the whole response had been handed to the connection.
     #[serde(rename = "finished_ms", serialize_with = "millis::serialize_option")]
     pub(super) finished: Option<Duration>,
-    /// When it was over, finished or not.
+    /// When the request ended, completed or not.
     #[serde(rename = "ended_ms", serialize_with = "millis::serialize_option")]
     pub(super) ended: Option<Duration>,
     #[serde(skip)]
@@ -47,7 +47,7 @@ pub(super) struct Lane {
     sent: Sent,
 }
 
-/// What readers have been sent of a lane.
+/// What readers have already been sent about a lane.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     opened: bool,
@@ -57,7 +57,7 @@ struct Sent {
 }
 
 impl Lane {
-    /// One that was opened, and nothing else yet.
+    /// Creates a lane that has only been opened.
     pub(super) fn new(number: u64, worker: usize, opened: Duration) -> Self {
         Self {
             number,
@@ -79,7 +79,7 @@ impl Lane {
         }
     }
 
-    /// Adds a chunk.
+    /// Records a chunk.
     pub(super) fn chunk(&mut self, at: Duration, bytes: u64) {
         self.chunk_count += 1;
         self.bytes += bytes;
@@ -89,26 +89,26 @@ impl Lane {
         self.chunks.push_back(Millis(at));
     }
 
-    /// When the chunks came that have not been sent, as far as that is kept and not too much.
+    /// The times of the chunks that have not been sent, up to the limits on keeping and sending.
     fn new_chunks(&self) -> Vec<Millis> {
         let count = self.chunk_count - self.sent.chunks;
         let shown = usize::try_from(count).unwrap_or(usize::MAX);
         let shown = shown.min(self.chunks.len());
         let new = self.chunks.range(self.chunks.len() - shown..).copied();
         let step = shown.div_ceil(CHUNKS_AT_A_TIME).max(1);
-        // Counted from the newest, which is always sent.
+        // The slice is taken from the end, so the newest chunk is always sent.
         let thinned = new.rev().step_by(step);
         let mut thinned: Vec<_> = thinned.collect();
         thinned.reverse();
         thinned
     }
 
-    /// Whether readers know of it.
+    /// Whether readers have been sent this lane.
     pub(super) fn is_sent(&self) -> bool {
         self.sent.opened
     }
 
-    /// Sends what is new since the last time.
+    /// Sends the changes since the last call.
     pub(super) fn drain_changes(&mut self, send: &mut impl FnMut(Change<'_>)) {
         let number = self.number;
         if !self.sent.opened {

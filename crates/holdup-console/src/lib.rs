@@ -58,8 +58,8 @@
 //! healthz check failed
 //! ```
 //!
-//! Use it for an alert, but not to restart the app (Kubernetes' `livenessProbe`): only the app can say
-//! whether the app is alive.
+//! Use it for an alert, but not to restart the app (Kubernetes' `livenessProbe`): a failed thread
+//! of the watch does not mean that the app has failed.
 //!
 //! # Who can read it
 //!
@@ -81,10 +81,10 @@
 //!
 //! # What it costs
 //!
-//! While a console runs, each request is recorded as a lane. Its chunks are recorded only while somebody
-//! reads the events. The newest hundred lanes are kept and sent; the others are counted. All readers get the
-//! same bytes, so the cost does not grow with the number of requests or readers. A reader that stops reading
-//! costs the buffers of its connection for half a minute; then it is cut off.
+//! While a console runs, each request is recorded as a lane. Chunks are recorded only while a
+//! client reads the events. The newest hundred lanes are kept and sent; the others are counted. All
+//! readers get the same bytes, so the cost does not grow with the number of readers. A reader that
+//! stops reading costs the buffers of its connection for half a minute; then it is disconnected.
 //!
 //! On Linux, during a hold, the console reads the kernel's table of connections to find requests that the
 //! blocked worker has not read yet. This takes at most a fifth of one core, on a thread of its own.

@@ -1,4 +1,5 @@
-//! Looks at the kernel's table of connections: one at a time, and for a bounded share of the time.
+//! Reads of the kernel's table of connections ("looks"): one at a time, and for a bounded share of
+//! the time.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,23 +7,23 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// After a look there is a pause of so many times its length. A look takes time by the length of the
-/// table, and this way it takes a fifth of a core at most.
+/// The pause after a look, as a multiple of the look's duration. A look takes longer the longer the
+/// table is; with this pause, looks use at most a fifth of a core.
 const PAUSE: u32 = 4;
 
-/// No pause is shorter.
+/// The shortest pause.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The look that runs, and when the next one may. Times are those of the watch.
+/// The running look, and when the next one may begin. Times are on the watch's clock.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     budget: Budget,
     running: Option<JoinHandle<Look>>,
-    /// What a look saw that began no later than this is of no use.
+    /// The result of a look that began at or before this time is discarded.
     outdated: Duration,
 }
 
-/// What was seen, when the look began, and how long it took.
+/// The connections that were found, when the look began, and how long it took.
 #[derive(Debug)]
 struct Look {
     unread: Vec<SocketAddr>,
@@ -31,7 +32,7 @@ struct Look {
 }
 
 impl Looks {
-    /// Begins a look, unless one runs or the last one is to be paid for first.
+    /// Starts a look, unless one is running or the pause after the last one is not over.
     pub(super) fn begin(
         &mut self,
         now: Duration,
@@ -40,7 +41,7 @@ impl Looks {
         if !self.budget.begin(now) {
             return;
         }
-        // Elsewhere, as a long table takes longer than readers should wait.
+        // The look runs on another thread, because a long table would delay the readers.
         self.running = Some(spawn_blocking(move || {
             let begun = Instant::now();
             let unread = look();
@@ -52,13 +53,13 @@ impl Looks {
         }));
     }
 
-    /// What the look saw that has ended since this was last asked, and when it began. `None` without
-    /// one, and when it is [outdated](Self::outdate). It is paid for either way, so this has to be
-    /// asked whether or not anybody wants to know.
+    /// The result of a look that has ended since the last call, and when the look began. `None` if
+    /// no look has ended, or if its result is [outdated](Self::outdate). Call this even when the
+    /// result is not needed, because it also starts the pause.
     pub(super) fn ended(&mut self, now: Duration) -> Option<(Vec<SocketAddr>, Duration)> {
         let looked = self.running.as_mut()?.now_or_never()?;
         self.running = None;
-        // A look does not panic, and nobody else ends it.
+        // A look does not panic, and nothing else stops it.
         let Ok(Look { unread, at, took }) = looked else {
             self.budget.end(now, Duration::ZERO);
             return None;
@@ -67,13 +68,13 @@ impl Looks {
         (at > self.outdated).then_some((unread, at))
     }
 
-    /// Makes what has been seen so far, also by the look that runs, of no use.
+    /// Discards the results so far, including that of a running look.
     pub(super) fn outdate(&mut self, now: Duration) {
         self.outdated = now;
     }
 }
 
-/// Whether a look may begin.
+/// Decides when a look may begin.
 #[derive(Debug, Default)]
 struct Budget {
     runs: bool,
@@ -81,14 +82,14 @@ struct Budget {
 }
 
 impl Budget {
-    /// Whether a look may begin now. Then it runs until its [end](Self::end).
+    /// Returns whether a look may begin now. If so, it counts as running until [`end`](Self::end).
     fn begin(&mut self, now: Duration) -> bool {
         let may = !self.runs && now >= self.free_at;
         self.runs |= may;
         may
     }
 
-    /// The look has ended that took so long.
+    /// Records the end of the look, and how long it took.
     fn end(&mut self, now: Duration, took: Duration) {
         self.runs = false;
         let pause = took.saturating_mul(PAUSE).max(SHORTEST_PAUSE);
@@ -111,10 +112,10 @@ mod tests {
     }
 
     proptest! {
-        /// Turns of the hub, each with the time since the one before, whether a worker is held, and
-        /// how long a look takes that begins then.
+        /// Iterations of the hub, each with the time since the last one, whether a worker is held,
+        /// and how long a look takes that begins then.
         #[test]
-        fn looks_take_a_fifth_of_the_time_whenever_holds_begin_and_end(
+        fn looks_take_at_most_a_fifth_of_the_time(
             turns in prop::collection::vec((1_u64..200, any::<bool>(), 0_u64..3000), 1..200),
         ) {
             let mut budget = Budget::default();
@@ -130,7 +131,7 @@ mod tests {
                     (running, last) = (None, running);
                 }
                 if held && budget.begin(now) {
-                    prop_assert!(running.is_none(), "two at a time");
+                    prop_assert!(running.is_none(), "two looks run at the same time");
                     if let Some((began, took)) = last {
                         let pause = now.saturating_sub(began + took);
                         prop_assert!(pause >= took * 4 && pause >= ms(100), "{pause:?} {took:?}");
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_that_nobody_waits_for_any_more_runs_alone_and_is_paid_for() {
+    async fn an_outdated_look_still_runs_alone_and_starts_the_pause() {
         let mut looks = Looks::default();
         let begun = Arc::new(AtomicUsize::new(0));
         let (go_on, stopped) = mpsc::channel::<()>();
@@ -167,12 +168,16 @@ mod tests {
 
         go_on.send(()).expect("it waits for this");
         while looks.running.is_some() {
-            assert_eq!(looks.ended(much_later), None, "of the hold before");
+            assert_eq!(
+                looks.ended(much_later),
+                None,
+                "the result belongs to the previous hold"
+            );
             tokio::task::yield_now().await;
         }
         assert_eq!(begun.load(Ordering::Relaxed), 1, "the second did not begin");
         try_to(&mut looks, much_later + ms(99));
-        assert!(looks.running.is_none(), "it is not paid for");
+        assert!(looks.running.is_none(), "the pause is not over");
         let paid = much_later + Duration::from_secs(3600);
         try_to(&mut looks, paid);
         let seen = loop {

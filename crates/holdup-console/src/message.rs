@@ -1,4 +1,4 @@
-//! What readers get beside changes, as JSON.
+//! The messages of `/events` and `/state` that are not changes, as JSON.
 
 use serde::Serialize;
 
@@ -9,10 +9,10 @@ use super::probes::{ProbeRun, Published};
 use holdup_model::millis::Millis;
 use holdup_watch::WorkerStatus;
 
-/// The version of the messages. A field that is added does not change it.
+/// The version of the messages. Adding a field does not change it.
 pub(super) const SCHEMA: u32 = 1;
 
-/// All there is to know, for a reader that begins.
+/// The complete state, for a reader that connects.
 #[derive(Debug, Serialize)]
 pub(super) struct Snapshot<'a> {
     /// The version of `schema/events.schema.json` that all messages follow.
@@ -21,9 +21,9 @@ pub(super) struct Snapshot<'a> {
     pub(super) now_ms: Millis,
     pub(super) threshold_ms: Millis,
     pub(super) limits: Limits,
-    /// Where a browser finds the app, as far as that is known.
+    /// The URL at which a browser reaches the app, if it is known.
     pub(super) app_url: Option<String>,
-    /// What the page shows before there are requests.
+    /// What the page shows before the first request.
     pub(super) intro: Option<Intro>,
     pub(super) buttons: &'a [Published],
     pub(super) workers: Vec<Worker>,
@@ -41,25 +41,25 @@ pub(super) struct Intro {
     pub(super) commands: Vec<String>,
 }
 
-/// What a page has to know to keep as much as the console does.
+/// The limits that the page applies to its own copy of the state.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Limits {
     /// The most lanes that are shown.
     pub(super) lanes: usize,
-    /// The most chunks of a lane that are kept one by one: the newest.
+    /// The most chunks that are kept of a lane. The newest are kept.
     pub(super) chunks: usize,
-    /// The most holds that are kept.
+    /// The most ended holds that are kept.
     pub(super) holds: usize,
-    /// The most requests of a probe, if there are any.
+    /// The most requests that a probe may send, if there are buttons.
     pub(super) requests: Option<u32>,
-    /// How often news comes, when there is some.
+    /// The interval between batches while something changes.
     pub(super) beat_ms: Millis,
-    /// How often it comes when there is none.
+    /// The interval between batches while nothing changes.
     pub(super) heartbeat_ms: Millis,
 }
 
 impl Intro {
-    /// With the app's URL in the place of `{app}`.
+    /// Replaces `{app}` with the app's URL.
     pub(super) fn at(&self, app: &str) -> Self {
         let at = |text: &String| text.replace("{app}", app);
         Self {
@@ -76,20 +76,20 @@ pub(super) struct Worker {
     pub(super) held: Option<HoldView>,
 }
 
-/// A message of `/events` that is no [`Change`](super::change::Change).
+/// A message of `/events` that is not a [`Change`](super::change::Change).
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Message<'a> {
-    /// Everything; the rest are changes.
+    /// The complete state. The messages after it are changes.
     Snapshot(Box<Snapshot<'a>>),
-    /// The probe that runs, or ran last.
+    /// The running probe, or the last one.
     Probe(&'a ProbeRun),
-    /// Ends what is sent at a time.
+    /// Marks the end of a batch.
     Now {
         now_ms: Millis,
         totals: Totals,
         workers: Vec<WorkerStatus>,
     },
-    /// The last one, to a reader that fell behind.
+    /// The last message to a reader that fell too far behind.
     Behind { detail: String },
 }

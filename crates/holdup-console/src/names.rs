@@ -1,6 +1,6 @@
-//! The names under which the console answers. A site can have its own name lead to this machine (DNS
-//! rebinding), and its page would then be the console's own for the browser. It cannot do so with an
-//! address, or with `localhost`.
+//! The names under which the console answers. A site can make its own name resolve to this machine
+//! (DNS rebinding); the browser would then treat the site's page as the console's own. A site
+//! cannot do this with an address or with `localhost`.
 
 use url::Host;
 
@@ -11,12 +11,12 @@ use holdup_http::host;
 pub(super) struct Names(Vec<String>);
 
 impl Names {
-    /// Adds a name as [`host_name`] returns it.
+    /// Adds a name, in the form that [`host_name`] returns.
     pub(super) fn add(&mut self, name: String) {
         self.0.push(name);
     }
 
-    /// Whether a request to this host is answered.
+    /// Whether the console answers a request to this host.
     pub(super) fn include(&self, host: &Host) -> bool {
         match host {
             Host::Ipv4(_) | Host::Ipv6(_) => true,
@@ -27,8 +27,8 @@ impl Names {
     }
 }
 
-/// A host as browsers read it: names in lower case, here without the dot at their end. `None` if
-/// it cannot be a host.
+/// A host in the form that browsers use: lower case, and here without the final dot. `None` if it
+/// cannot be a host.
 pub(super) fn read(host: &str) -> Option<Host> {
     match Host::parse(host).ok()? {
         Host::Domain(name) => {
@@ -40,12 +40,13 @@ pub(super) fn read(host: &str) -> Option<Host> {
     }
 }
 
-/// A host name for [`Builder::allow_host`](super::Builder::allow_host), as browsers send it: in
-/// lower case, what is not ASCII encoded.
+/// Converts a host name to the form that browsers send and
+/// [`Builder::allow_host`](super::Builder::allow_host) accepts: lower case, with Punycode for
+/// non-ASCII characters.
 ///
 /// # Errors
 ///
-/// What is wrong with it, and what is allowed.
+/// Returns what is wrong with the name, and what is allowed.
 ///
 /// ```
 /// use holdup_console::host_name;
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_this_machine_are_told_from_others() {
+    fn names_of_this_machine_are_allowed_and_others_are_not() {
         let mut names = Names::default();
         for name in [
             "Console.Example",
@@ -139,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_name_is_not_allowed_as_one() {
+    fn an_invalid_host_name_cannot_be_allowed() {
         for bad in [
             "",
             " ",

@@ -1,10 +1,10 @@
-//! The page's files, all of them part of the program.
+//! The page's files, which are compiled into the program.
 
 use actix_web::web::Bytes;
 
 use super::section::Section;
 
-/// Where the sections that an app adds go.
+/// The mark that is replaced by the sections of the app.
 const SECTIONS: &str = "<!-- sections -->";
 
 const HTML: &str = include_str!("../ui/page.html");
@@ -12,7 +12,7 @@ const CSS: &str = include_str!("../ui/page.css");
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Each file's name and text.
+/// Each file's name and content.
 macro_rules! modules {
     ($($name:literal),* $(,)?) => {
         &[$(($name, include_str!(concat!("../ui/", $name)))),*]
@@ -41,7 +41,7 @@ const MODULES: &[(&str, &str)] = modules![
     "workers.js",
 ];
 
-/// A file that is served.
+/// A file that the console serves.
 #[derive(Debug, Clone)]
 pub(crate) struct Asset {
     pub(crate) path: String,
@@ -74,7 +74,7 @@ pub(crate) fn assets(sections: &[Section]) -> Vec<Asset> {
         .collect()
 }
 
-/// Where a section's script is served.
+/// The path of a section's script.
 fn script(section: &Section) -> String {
     format!("/section/{}.js", section.name)
 }

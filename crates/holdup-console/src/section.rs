@@ -1,8 +1,8 @@
-//! A section of the page that an app adds.
+//! A section that an app adds to the page.
 
 use std::borrow::Cow;
 
-/// A section of the page with a script of its own, which an app adds to its console.
+/// A section of the page, with its own script, that an app adds to its console.
 ///
 /// The script is a module of JavaScript. It can import what `/ui/section.js` exports, the page's API
 /// for sections. It comes from the console's own origin, and the page allows no others.
@@ -28,9 +28,10 @@ pub struct Section {
 }
 
 impl Section {
-    /// A section of this name: lower-case letters, digits and `-`. The page shows `html` after its own
-    /// sections **as it is**, so nothing may be in it that comes from outside. The `script` is loaded
-    /// after the page's own, from `/section/NAME.js`.
+    /// Creates a section with this name, which may have lower-case letters, digits and `-`. The
+    /// page inserts `html` **unescaped** after its own sections, so it must not contain anything
+    /// that comes from outside. The page loads the `script` after its own modules, from
+    /// `/section/NAME.js`.
     pub fn new(
         name: impl Into<String>,
         html: impl Into<Cow<'static, str>>,
@@ -44,15 +45,15 @@ impl Section {
         }
     }
 
-    /// Allows the page to ask the app itself, which is another origin. Without it the page's policy
-    /// forbids that. The app has to allow the console's origin to read its answers
-    /// (`Access-Control-Allow-Origin`).
+    /// Allows the page to send requests to the app itself. The app is another origin, so the page's
+    /// policy forbids this by default. The app must also allow the console's origin to read its
+    /// answers (`Access-Control-Allow-Origin`).
     pub fn connects_to_app(mut self) -> Self {
         self.connects_to_app = true;
         self
     }
 
-    /// Whether it can be used, or else what is wrong with it.
+    /// Returns what is wrong with the section, if it cannot be used.
     pub(crate) fn check(&self) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty() || !self.name.chars().all(plain) {

@@ -1,4 +1,4 @@
-//! The console's paths, and what every answer has in common.
+//! The console's paths, and the checks and headers that all answers share.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) fn configure(
     }));
 }
 
-/// A resource that refuses other methods than GET.
+/// A resource that answers only GET.
 fn at(path: &str) -> Resource {
     let refused = |request: HttpRequest| {
         let problem = Problem::method_not_allowed(request.method().as_str(), "GET");
@@ -60,7 +60,7 @@ fn at(path: &str) -> Resource {
     web::resource(path).default_service(web::to(refused))
 }
 
-/// For every request: whether it may be asked here, and what its answer must say.
+/// Checks that a request is allowed, and adds the headers that every answer has.
 pub(super) async fn guarded(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -71,7 +71,8 @@ pub(super) async fn guarded(
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => {
             let mut refusal = problem.response();
-            // Its connections must not take the places of those that may ask, either.
+            // A refused client's connection is closed, so that it does not take the place of an
+            // allowed one.
             refusal
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);

@@ -1,4 +1,4 @@
-//! What the console's handlers know, and where the app is for a browser.
+//! The state that the console's handlers share, and the app's URL for browsers.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -14,34 +14,35 @@ use holdup_http::host;
 use holdup_http::problem::Problem;
 use holdup_watch::Watch;
 
-/// What the listener's one worker knows.
+/// The state of the listener's single worker.
 pub(super) struct Site {
     pub(super) watch: Watch,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
     pub(super) metrics: PrometheusHandle,
-    /// Where a browser finds the app, if that is known.
+    /// The app's URL for browsers, if it is known.
     pub(super) app: Option<Seen>,
-    /// Whether the page may ask the app.
+    /// Whether the page may send requests to the app.
     pub(super) connects_to_app: bool,
-    /// The names under which it answers.
+    /// The names under which the console answers.
     pub(super) names: Names,
-    /// How another name can be allowed; `{name}` stands for it.
+    /// How to allow a refused name, for which `{name}` stands.
     pub(super) remedy: String,
 }
 
-/// Where a browser finds the app.
+/// How browsers reach the app.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
-    /// At the host that it found the console at, with the scheme and port of this URL.
+    /// Through the host at which the browser found the console, with the scheme and port of this
+    /// URL.
     BesideConsole(Url),
-    /// There.
+    /// Through this URL.
     At(Url),
 }
 
 impl Site {
-    /// Asks the hub.
+    /// Sends a question to the hub and waits for its answer.
     pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
@@ -53,7 +54,7 @@ impl Site {
         answer.await.map_err(|_| stopping())
     }
 
-    /// The app's origin, as the browser that asks has to name it.
+    /// The app's origin, as the requesting browser has to write it.
     pub(super) fn app_url(&self, request: &HttpRequest) -> Option<String> {
         let host = host::named(request.headers()).unwrap_or_default();
         Some(match self.app.as_ref()? {

@@ -10,11 +10,11 @@ use super::holds::Holds;
 use super::lane::Lane;
 use holdup_watch::{Hold, WorkerStatus};
 
-/// The one process of the trace.
+/// The process id of all events.
 const PROCESS: u32 = 1;
 
-/// All that is shown now. A worker is a thread of the trace, with its holds; each request is a
-/// track of its own, as requests overlap.
+/// Everything that is shown now. Each worker is a thread of the trace, with its holds. Each request
+/// is an asynchronous track, because requests overlap.
 pub(super) fn trace(
     board: &Board,
     holds: &Holds,
@@ -38,7 +38,7 @@ pub(super) fn trace(
     json!({ "displayTimeUnit": "ms", "traceEvents": events })
 }
 
-/// Thread 0 is the idle one in some viewers.
+/// Some viewers treat thread 0 as the idle thread, so ids start at 1.
 fn thread(worker: usize) -> usize {
     worker + 1
 }

@@ -1,7 +1,7 @@
-//! Connections that a held worker had no chance to read: the requests that wait for it.
+//! Connections that a held worker could not read: the requests that wait for it.
 //!
-//! The app itself does not know of them, because what would read them is held. The kernel does: it
-//! lists every connection with the bytes that nobody has read yet.
+//! The app does not know about these requests, because the worker that would read them is held. The
+//! kernel does: its tables list every connection with the number of its unread bytes.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,22 +9,22 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The kernel's tables, one for each version of IP.
 const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-/// The states in which there may be a request to read (`include/net/tcp_states.h`): established,
-/// and closed by the other side only.
+/// The states in which a connection may have a request to read (`include/net/tcp_states.h`):
+/// established, and closed by the client only.
 const STATES: [&str; 2] = ["01", "08"];
 
-/// The state of a socket that listens.
+/// The state of a listening socket.
 const LISTENS: &str = "0A";
 
-/// A connection with bytes that nobody has read, or a socket that listens.
+/// A connection with unread bytes, or a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Row {
     Unread { local: IpAddr, peer: SocketAddr },
     Listens { local: IpAddr, inode: u64 },
 }
 
-/// The other ends of this program's connections to `port` with bytes that nobody has read. Nothing
-/// where the system has no such tables.
+/// The peers of this program's connections to `port` that have unread bytes. Empty on systems
+/// without these tables.
 pub(super) fn unread(port: u16) -> Vec<SocketAddr> {
     let table = |path| std::fs::read_to_string(path).unwrap_or_default();
     let tables = TABLES.map(table);
@@ -32,15 +32,15 @@ pub(super) fn unread(port: u16) -> Vec<SocketAddr> {
     own(&rows, own_sockets)
 }
 
-/// Of the connections those that came to a listener of this program: another one may have the same
-/// port on another address.
+/// Keeps the connections that belong to a listener of this program. Another program may listen on
+/// the same port of another address.
 fn own(rows: &[Row], own_sockets: impl FnOnce() -> HashSet<u64>) -> Vec<SocketAddr> {
     let listeners = rows.iter().filter_map(|row| match *row {
         Row::Listens { local, inode } => Some((local, inode)),
         Row::Unread { .. } => None,
     });
     let listeners: Vec<_> = listeners.collect();
-    // With one listener only there is nothing to distinguish, which is nearly always so.
+    // Nearly always there is one listener, and nothing has to be distinguished.
     let (ours, others): (Vec<_>, Vec<_>) = if listeners.len() > 1 {
         let own = own_sockets();
         listeners
@@ -64,7 +64,7 @@ fn own(rows: &[Row], own_sockets: impl FnOnce() -> HashSet<u64>) -> Vec<SocketAd
     peers.collect()
 }
 
-/// The numbers of this program's open sockets.
+/// The inode numbers of this program's open sockets.
 fn own_sockets() -> HashSet<u64> {
     let files = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
     let socket = |file: std::io::Result<std::fs::DirEntry>| {
@@ -95,7 +95,7 @@ fn parse(table: &str, port: u16) -> impl Iterator<Item = Row> {
     })
 }
 
-/// `0100007F:1F90`: words of the address as the machine has them in memory, then the port.
+/// Parses `0100007F:1F90`: the words of the address in the machine's byte order, then the port.
 fn address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let word = |at: usize| {
@@ -109,7 +109,7 @@ fn address(text: &str) -> Option<SocketAddr> {
             for (at, octets) in octets.chunks_exact_mut(4).enumerate() {
                 octets.copy_from_slice(&word(at)?);
             }
-            // An IPv4 client of a listener for both comes as ::ffff:127.0.0.1.
+            // A dual-stack listener reports an IPv4 client as ::ffff:127.0.0.1.
             Ipv6Addr::from(octets).to_canonical()
         }
         _ => return None,
@@ -144,7 +144,7 @@ mod tests {
 
     #[cfg(target_endian = "little")]
     #[test]
-    fn another_programs_connections_to_the_same_port_are_its_own() {
+    fn connections_to_another_program_on_the_same_port_are_left_out() {
         let table = "head
    0: 0100007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 11 1
    1: 0200007F:1F90 00000000:0000 0A 0:0 00:00 0 0 0 22 1
@@ -152,12 +152,20 @@ mod tests {
    3: 0200007F:1F90 0100007F:C002 01 0:5 00:00 0 0 0 0 1";
         assert_eq!(peers(table), ["127.0.0.1:49153"]);
         let all = table.replacen("0100007F", "00000000", 1);
-        assert_eq!(peers(&all), ["127.0.0.1:49153"], "ours listens everywhere");
+        assert_eq!(
+            peers(&all),
+            ["127.0.0.1:49153"],
+            "this program listens on all addresses"
+        );
         let all = table.replacen("0200007F", "00000000", 1);
-        assert_eq!(peers(&all), ["127.0.0.1:49153"], "the other does");
+        assert_eq!(
+            peers(&all),
+            ["127.0.0.1:49153"],
+            "the other program listens on all addresses"
+        );
     }
 
-    /// Of a program whose one listener is the socket 11.
+    /// The connections of a program whose only listener is the socket 11.
     #[cfg(target_endian = "little")]
     fn peers(table: &str) -> Vec<String> {
         let rows: Vec<_> = parse(table, 8080).collect();
@@ -167,7 +175,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_the_table_is_it_is_read_or_left(
+        fn no_table_makes_the_parser_panic(
             table in "head\n([0-9A-F:. ]{0,90}\n){0,4}",
             port in proptest::num::u16::ANY,
         ) {
@@ -177,7 +185,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_connection_that_nobody_reads_is_found() {
+    fn a_connection_with_unread_bytes_is_found() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let mut client = TcpStream::connect(("127.0.0.1", port)).expect("a connection");

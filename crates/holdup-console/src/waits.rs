@@ -1,4 +1,4 @@
-//! Connections that wait to be read, because the worker that would read them is held.
+//! Connections that wait to be read because the worker that would read them is held.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::change::Waiting;
 
-/// A shorter wait is what it takes a free worker to read.
+/// A free worker can take this long to read a connection. Shorter waits are not reported.
 const WAITED: Duration = Duration::from_millis(20);
 
-/// How long a connection that was seen waiting is remembered after it was read: the lane that it
-/// became is published a moment later.
+/// How long a waiting connection is remembered after it was read. Its lane is published a moment
+/// later and needs the wait.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
-/// The connections that wait, and those that did a moment ago.
+/// The connections that wait, and those that waited a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     waiting: HashMap<SocketAddr, Wait>,
@@ -23,9 +23,9 @@ pub(super) struct Waits {
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     since: Duration,
-    /// Seen once only: it may be on its way to be read.
+    /// The connection was found waiting only once, so a worker may be about to read it.
     brief: bool,
-    /// When it was no longer among those that wait.
+    /// When the connection stopped waiting.
     read: Option<Duration>,
 }
 
@@ -36,7 +36,8 @@ impl Wait {
 }
 
 impl Waits {
-    /// The connections that have unread bytes `now`; `open` are those whose request was read already.
+    /// Sets the connections that have unread bytes at `now`. `open` are the connections whose
+    /// request was already read.
     pub(super) fn set_unread(
         &mut self,
         unread: &[SocketAddr],
@@ -50,8 +51,8 @@ impl Waits {
                 wait.read.get_or_insert(now);
             }
         }
-        // One that is being answered sends more than its request: that is not read either, but it
-        // does not wait for its turn.
+        // A client may send more than its request while it is being answered. Those bytes are
+        // unread too, but they do not wait for the worker.
         let open: HashSet<_> = open.map(plain).collect();
         for &peer in unread.difference(&open) {
             let new = Wait {
@@ -70,7 +71,8 @@ impl Waits {
         self.changed |= before != self.shown();
     }
 
-    /// A request of this connection was read. How long it waited, if that is worth mentioning.
+    /// Records that a request of this connection was read. Returns how long it waited, if the wait
+    /// is long enough to report.
     pub(super) fn read(&mut self, peer: SocketAddr, at: Duration) -> Option<Duration> {
         let wait = self.waiting.remove(&plain(peer))?;
         self.changed |= wait.is_shown();
@@ -78,7 +80,7 @@ impl Waits {
         (waited >= WAITED).then_some(waited)
     }
 
-    /// Forgets those that were read long before `now`.
+    /// Forgets connections that were read long before `now`.
     pub(super) fn advance(&mut self, now: Duration) {
         self.waiting.retain(|_, wait| {
             wait.read
@@ -86,18 +88,18 @@ impl Waits {
         });
     }
 
-    /// Whether somebody may still be waiting.
+    /// Whether a connection may still be waiting.
     pub(super) fn has_some(&self) -> bool {
         self.waiting.values().any(|wait| wait.read.is_none())
     }
 
-    /// How many wait.
+    /// How many connections wait.
     pub(super) fn count(&self) -> usize {
         let shown = self.waiting.values().filter(|wait| wait.is_shown());
         shown.count()
     }
 
-    /// Those that wait, the longest first.
+    /// The waiting connections, longest wait first.
     pub(super) fn shown(&self) -> Vec<Waiting> {
         let shown = self.waiting.iter().filter(|(_, wait)| wait.is_shown());
         let mut waiting: Vec<_> = shown
@@ -110,14 +112,14 @@ impl Waits {
         waiting
     }
 
-    /// Whether what is shown has changed since this was last asked.
+    /// Whether the waiting connections have changed since the last call.
     pub(super) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 }
 
-/// The same address in whichever form it comes: an IPv4 client of a listener for both is known to
-/// the app as `::ffff:127.0.0.1`.
+/// The canonical form of an address. A dual-stack listener reports an IPv4 client as
+/// `::ffff:127.0.0.1`.
 fn plain(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }

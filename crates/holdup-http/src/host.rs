@@ -2,13 +2,14 @@
 
 use actix_web::http::header::{self, HeaderMap};
 
-/// The host, if it is one that may be shown as it came: a name or an address, and perhaps a port.
+/// The host of the request, if it is valid and safe to show: a name or an address, with an optional
+/// port.
 pub fn named(headers: &HeaderMap) -> Option<&str> {
     let host = headers.get(header::HOST)?.to_str().ok()?;
     is_plain(host).then_some(host)
 }
 
-/// Whether a host has no other characters than names, addresses and ports have.
+/// Whether the host has only characters that names, addresses and ports can have.
 pub fn is_plain(host: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
     !host.is_empty() && host.len() <= 255 && host.chars().all(plain)

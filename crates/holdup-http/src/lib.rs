@@ -1,5 +1,5 @@
-//! What the web services of holdup, the lab and the console, share: errors that a client can read, and the
-//! host that a request names.
+//! What the web services of holdup share: errors that a client can read, and the host that a
+//! request names.
 
 #![forbid(unsafe_code)]
 

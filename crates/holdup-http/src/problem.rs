@@ -1,4 +1,4 @@
-//! Errors as clients see them: `application/problem+json`, RFC 9457.
+//! Errors in the form that clients receive: `application/problem+json`, RFC 9457.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-/// What went wrong with a request, in a form that both a person and a program can use.
+/// An error of a request, in a form that both a person and a program can use.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -17,12 +17,12 @@ pub struct Problem {
     detail: String,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     input: Option<Box<Input>>,
-    /// A response header that goes with it, name and value.
+    /// A header of the response: name and value.
     #[serde(skip)]
     header: Option<(&'static str, &'static str)>,
 }
 
-/// The query parameter or header that was wrong, what it was, and what it may be.
+/// The parameter or header that was wrong, its value, and what is allowed.
 #[derive(Debug, Clone, Serialize)]
 struct Input {
     parameter: Cow<'static, str>,
@@ -30,7 +30,7 @@ struct Input {
     allowed: String,
 }
 
-/// The longest value that is sent back; one longer is cut and ends in `…`.
+/// The longest value that is sent back. A longer value is cut and ends in `…`.
 const VALUE_SHOWN: usize = 80;
 
 impl Problem {
@@ -75,7 +75,7 @@ impl Problem {
         .about(parameter, value, allowed)
     }
 
-    /// 400: a field of the body that nothing reads.
+    /// 400: a field of the body that the service does not know.
     pub fn unknown_field(field: String, value: &str, allowed: String) -> Self {
         Self::new(
             "urn:holdup:problem:unknown-field",
@@ -101,7 +101,7 @@ impl Problem {
         .about(header, value, allowed)
     }
 
-    /// 404: a path that is none of `routes`.
+    /// 404: a path that is not one of `routes`.
     pub fn not_found(path: &str, routes: &str) -> Self {
         Self::new(
             "urn:holdup:problem:no-such-route",
@@ -126,7 +126,7 @@ impl Problem {
         problem
     }
 
-    /// 406: none of the types in `Accept` can be produced.
+    /// 406: the service can produce none of the types in `Accept`.
     pub fn not_acceptable(accept: &str, available: String) -> Self {
         Self::new(
             "urn:holdup:problem:not-acceptable",
@@ -157,7 +157,7 @@ impl Problem {
         )
     }
 
-    /// 409: what was asked for excludes something that is still running.
+    /// 409: the request conflicts with something that is still running.
     pub fn conflict(detail: String) -> Self {
         Self::new(
             "urn:holdup:problem:conflict",
@@ -167,7 +167,7 @@ impl Problem {
         )
     }
 
-    /// 413: a body of more than `most` bytes.
+    /// 413: a body longer than `most` bytes.
     pub fn too_large(most: usize) -> Self {
         Self::new(
             "urn:holdup:problem:too-large",
@@ -177,7 +177,7 @@ impl Problem {
         )
     }
 
-    /// 415: a body of a type that is not read.
+    /// 415: a body of a type that the service does not accept.
     pub fn unsupported_type(detail: String) -> Self {
         Self::new(
             "urn:holdup:problem:unsupported-type",
@@ -199,7 +199,7 @@ impl Problem {
         problem
     }
 
-    /// 503: as many streams as allowed are open. A place is free as soon as one of them ends.
+    /// 503: the limit on open streams is reached. A place becomes free when a stream ends.
     pub fn too_many_streams(max: usize) -> Self {
         let mut problem = Self::new(
             "urn:holdup:problem:too-many-streams",
@@ -221,8 +221,8 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
-    /// The response. Pages of other origins cannot read it: who wants them to adds
-    /// `Access-Control-Allow-Origin`.
+    /// Converts the problem to a response. Pages of other origins cannot read it, unless the caller
+    /// adds `Access-Control-Allow-Origin`.
     pub fn response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         if let Some(header) = self.header {
@@ -230,14 +230,15 @@ impl Problem {
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
         response.insert_header((header::CONTENT_TYPE, "application/problem+json"));
-        // Strings and a number cannot fail to serialize; the detail alone would still say it.
+        // Serializing strings and a number cannot fail. If it did, the detail would still name the
+        // error.
         response.body(serde_json::to_string(self).unwrap_or_else(|_| self.detail.clone()))
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        // Set from a `StatusCode`, so it is one.
+        // The status was set from a `StatusCode`, so it is valid.
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 

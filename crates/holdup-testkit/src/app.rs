@@ -1,4 +1,4 @@
-//! An actix app of a test's own, in this process, on a free port.
+//! An actix app that a test serves itself, in this process, on a free port.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -14,7 +14,7 @@ pub struct Served {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves the app that `make` makes, on one worker.
+/// Serves the app that `make` returns, on one worker.
 pub fn serve<T, B>(make: impl Fn() -> App<T> + Send + Clone + 'static) -> Served
 where
     T: ServiceFactory<
@@ -29,7 +29,7 @@ where
     serve_on(1, make)
 }
 
-/// Serves the app that `make` makes on each of so many workers.
+/// Serves the app that `make` returns, on this many workers.
 pub fn serve_on<T, B>(workers: usize, make: impl Fn() -> App<T> + Send + Clone + 'static) -> Served
 where
     T: ServiceFactory<
@@ -63,7 +63,7 @@ where
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // Sent at once; what it returns only waits for the end.
+        // The call sends the command; the future that it returns only waits for the end.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             thread.join().expect("the server ends");

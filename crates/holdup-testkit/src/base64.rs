@@ -1,6 +1,7 @@
-//! Base64 (RFC 4648), as browsers give pictures.
+//! Base64 (RFC 4648), the encoding in which browsers return screenshots.
 
-/// The bytes that a text stands for. It ends at the first character that is none of its own: padding.
+/// Decodes a text. Decoding stops at the first character outside the alphabet, which is the
+/// padding.
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut held) = (0_u32, 0);

@@ -1,4 +1,4 @@
-//! A real browser: Chromium or Firefox, with a profile of its own.
+//! A real browser, Chromium or Firefox, with a separate profile.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Browser {
 /// A tab of a browser.
 pub struct Tab(String);
 
-/// A key that is no letter.
+/// A key that types no letter.
 #[derive(Clone, Copy, Debug)]
 pub enum Key {
     Enter,
@@ -28,7 +28,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// As WebDriver writes it.
+    /// WebDriver's code for the key.
     fn text(self) -> &'static str {
         match self {
             Self::Enter => "\u{e007}",
@@ -41,7 +41,7 @@ fn by_css(css: &str) -> Value {
     json!({ "using": "css selector", "value": css })
 }
 
-/// Truthy as JavaScript has it, but for NaN, which JSON has not.
+/// Truthy in JavaScript's sense, except for NaN, which JSON cannot represent.
 fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -65,13 +65,14 @@ impl Browser {
         browser
     }
 
-    /// Opens a page, and waits until it is loaded. Not for another fragment of the same page.
+    /// Opens a page and waits until it is loaded. Does not work for another fragment of the same
+    /// page.
     pub async fn goto(&self, url: &str) {
         self.goto_stream(url).await;
         self.wait_until("document.readyState === 'complete'").await;
     }
 
-    /// Opens a page, and waits until something of it is there: it may never end.
+    /// Opens a page and waits until some of it is shown. The page may never end.
     pub async fn goto_stream(&self, url: &str) {
         let began = "performance.timeOrigin";
         let before = self.try_eval(began).await.unwrap_or_default();
@@ -84,9 +85,9 @@ impl Browser {
         assert!(!is_error, "{url} cannot be opened: {shown}");
     }
 
-    /// The text of the first such element as it is shown: empty when it is hidden or not there.
+    /// The visible text of the first matching element: empty when the element is hidden or missing.
     pub async fn text(&self, css: &str) -> String {
-        // A hidden element's own `innerText` would be all of it.
+        // The `innerText` of a hidden element would contain all of its text.
         let text = format!(
             "(element => element?.checkVisibility() ? element.innerText : '')(
                 document.querySelector({}))",
@@ -96,7 +97,7 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until such an element is there and not hidden.
+    /// Waits until a matching element exists and is visible.
     pub async fn wait_for(&self, css: &str) {
         let visible = format!("document.querySelector({})?.checkVisibility()", json!(css));
         self.wait_until(&visible).await;
@@ -106,7 +107,7 @@ impl Browser {
     pub async fn wait_until(&self, expression: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // Between two pages there is nothing to ask.
+            // Between two pages there is no document to query.
             let seen = self.try_eval(expression).await;
             match seen {
                 Ok(value) if is_truthy(&value) => return value,
@@ -126,7 +127,7 @@ impl Browser {
         );
     }
 
-    /// Clicks it as soon as that is possible.
+    /// Clicks the element as soon as that is possible.
     pub async fn click(&self, css: &str) {
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = self.try_click(css).await {
@@ -145,7 +146,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Types this into a field, in place of what is in it.
+    /// Replaces the content of a field with this text.
     pub async fn fill(&self, css: &str, text: &str) {
         self.wait_for(css).await;
         let found = self.driver.lock().await;
@@ -156,7 +157,7 @@ impl Browser {
             .await;
     }
 
-    /// Presses a key where the keyboard's place is.
+    /// Presses a key in the focused element.
     pub async fn press(&self, key: Key) {
         let found = self.driver.lock().await;
         let found = { found }.element(&driver::FOCUSED, json!({})).await;
@@ -174,14 +175,14 @@ impl Browser {
         self.driver.lock().await.execute(&script, vec![]).await
     }
 
-    /// Runs a script's body in the page; its `arguments` are given, and its `return` is returned.
-    /// The page's policy (CSP) does not bind it.
+    /// Runs the body of a function in the page, with these `arguments`, and returns what it
+    /// returns. The page's policy (CSP) does not apply to it.
     pub async fn execute(&self, script: &str, arguments: Vec<Value>) -> Value {
         let done = self.driver.lock().await.execute(script, arguments).await;
         done.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
-    /// Gives the present tab's page exactly this size, however small: a window could not be.
+    /// Sets the size of the current tab's page exactly. A window could not be made this small.
     pub async fn resize(&self, width: u32, height: u32) {
         match self.kind {
             Kind::Chromium => {
@@ -191,7 +192,7 @@ impl Browser {
                     .await;
             }
             Kind::Firefox => {
-                // As its own `browsingContext.setViewport` does.
+                // Firefox's own `browsingContext.setViewport` works the same way.
                 let script = "const { style } = gBrowser.selectedBrowser;
                     for (const edge of ['', 'min-', 'max-']) {
                         style.setProperty(edge + 'width', arguments[0] + 'px');
@@ -207,8 +208,8 @@ impl Browser {
         .await;
     }
 
-    /// Has the user prefer a dark page, or one that does not move. In Chromium this is the present
-    /// tab's only.
+    /// Emulates a user who prefers a dark page, or less motion. In Chromium this applies only to
+    /// the current tab.
     pub async fn prefer(&self, dark: bool, reduced_motion: bool) {
         match self.kind {
             Kind::Chromium => {
@@ -240,12 +241,12 @@ impl Browser {
         .await;
     }
 
-    /// Keeps what the tab shows as `target/screenshots/NAME.png`.
+    /// Saves a screenshot of the tab as `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) -> PathBuf {
         let folder = crate::target().join("screenshots");
         fs::create_dir_all(&folder).expect("a folder");
         let file = folder.join(format!("{name}.png"));
-        // Firefox's whole page would be taller.
+        // A full-page screenshot of Firefox would be taller.
         let picture = self
             .run(&driver::SCREENSHOT, json!({ "full": false }))
             .await;
@@ -254,7 +255,7 @@ impl Browser {
         file
     }
 
-    /// The bytes that the page's JavaScript holds on to, garbage collected. Chromium only.
+    /// The size of the page's JavaScript heap in bytes, after garbage collection. Chromium only.
     pub async fn heap(&self) -> u64 {
         self.in_chromium("HeapProfiler.collectGarbage", json!({}))
             .await;
@@ -262,13 +263,13 @@ impl Browser {
         usage["usedSize"].as_u64().expect("a number of bytes")
     }
 
-    /// The tab that is driven.
+    /// The handle of the current tab.
     pub async fn tab(&self) -> Tab {
         let tab = self.run(&driver::TAB, json!({})).await;
         Tab(tab.as_str().expect("its name").to_owned())
     }
 
-    /// Opens an empty tab, which is driven from now on.
+    /// Opens an empty tab and makes it the current one.
     pub async fn new_tab(&self) -> Tab {
         let tab = self.run(&driver::NEW_TAB, json!({ "type": "tab" })).await;
         let tab = Tab(tab["handle"].as_str().expect("its name").to_owned());
@@ -280,17 +281,17 @@ impl Browser {
         self.run(&driver::SWITCH, json!({ "handle": tab.0 })).await;
     }
 
-    /// Closes the tab that is driven; this one is driven next.
+    /// Closes the current tab, and makes this one the current tab.
     pub async fn close_tab(&self, next: &Tab) {
         self.run(&driver::CLOSE_TAB, json!({})).await;
         self.switch_to(next).await;
     }
 
-    /// What the console shows as an error since the last call, in every tab: errors and rejections
-    /// that nobody caught, `console.error`, and what the page's policy (CSP) forbade. Chromium
-    /// shows what could not be fetched too, Firefox only scripts that could not.
+    /// The errors that the console has logged since the last call, in every tab: uncaught errors
+    /// and rejections, `console.error`, and violations of the page's policy (CSP). Chromium also
+    /// reports every failed fetch, Firefox only those of scripts.
     pub async fn errors(&self) -> Vec<String> {
-        // What the page said before comes before its answer.
+        // Messages that the page logged earlier arrive before this answer.
         self.try_eval("1").await.ok();
         match self.kind {
             Kind::Chromium => {
@@ -311,7 +312,7 @@ impl Browser {
         }
     }
 
-    /// Ends the browser, in which nothing may have failed since `errors` was called.
+    /// Closes the browser, and fails if an error was logged since the last call of `errors`.
     pub async fn finish(self) {
         let errors = self.errors().await;
         assert!(errors.is_empty(), "{:?}: {errors:#?}", self.kind);
@@ -326,7 +327,7 @@ impl Browser {
         done.unwrap_or_else(|error| panic!("{name:?} {what}: {error}"))
     }
 
-    /// A command of the `DevTools` protocol.
+    /// Runs a command of the `DevTools` protocol.
     async fn in_chromium(&self, command: &str, parameters: Value) -> Value {
         assert_eq!(self.kind, Kind::Chromium, "{command} is Chromium's");
         let body = json!({ "cmd": command, "params": parameters });

@@ -1,4 +1,4 @@
-//! A client that sees what a browser or curl would not tell: when each chunk arrived.
+//! A client that records when each chunk arrived, which browsers and curl do not show.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// A response whose head was read; the chunks follow.
+/// A response whose head was read. Its chunks follow.
 pub struct Reply {
     pub status: u16,
     pub headers: HashMap<String, String>,
     from: BufReader<TcpStream>,
 }
 
-/// One tick and when it arrived.
+/// A tick, and when it arrived.
 #[derive(Debug)]
 pub struct Tick {
     pub at: Instant,
@@ -40,7 +40,7 @@ pub fn get(address: SocketAddr, path: &str) -> Reply {
     .expect("an answer")
 }
 
-/// Connects, sends these bytes, and reads the answer's head.
+/// Connects, sends these bytes, and reads the head of the answer.
 pub fn send(address: SocketAddr, request: &[u8]) -> io::Result<Reply> {
     let mut connection = connect(address);
     connection.write_all(request)?;
@@ -79,7 +79,7 @@ impl Reply {
         })
     }
 
-    /// The next chunk; `None` at the body's proper end.
+    /// The next chunk, or `None` at the proper end of the body.
     pub fn chunk(&mut self) -> io::Result<Option<String>> {
         let size = line(&mut self.from)?;
         let size = usize::from_str_radix(&size, 16).map_err(io::Error::other)?;
@@ -90,7 +90,7 @@ impl Reply {
         Ok((size > 0).then_some(text))
     }
 
-    /// The next tick of an ndjson stream; `None` at its proper end.
+    /// The next tick of an ndjson stream, or `None` at its proper end.
     pub fn tick(&mut self) -> Option<Tick> {
         let chunk = self.chunk().expect("a chunk or a proper end")?;
         let at = Instant::now();
@@ -102,12 +102,12 @@ impl Reply {
         Some(Tick { at, json })
     }
 
-    /// All the ticks that are left, up to the stream's proper end.
+    /// All remaining ticks, up to the proper end of the stream.
     pub fn ticks(mut self) -> Vec<Tick> {
         std::iter::from_fn(move || self.tick()).collect()
     }
 
-    /// The body of a response that says its length.
+    /// The body of a response with a `Content-Length`.
     pub fn body(mut self) -> String {
         let length = self.headers["content-length"].parse().expect("a length");
         let mut body = vec![0; length];
@@ -115,7 +115,7 @@ impl Reply {
         String::from_utf8(body).expect("UTF-8")
     }
 
-    /// All that is left of the body, of either kind.
+    /// The rest of a body, chunked or not.
     pub fn rest(mut self) -> String {
         if self.headers.contains_key("content-length") {
             return self.body();

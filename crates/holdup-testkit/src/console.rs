@@ -1,4 +1,4 @@
-//! A reader of a console, and what it asks for.
+//! A client of a console: reads its events and sends orders.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -9,11 +9,11 @@ use crate::PATIENCE;
 use crate::client::{Reply, get, send};
 use crate::schema::{check_event, check_state};
 
-/// A reader of `/events`. Each message has to follow the schema.
+/// A reader of `/events`. It fails on a message that does not follow the schema.
 pub struct Events(pub Reply, Vec<String>);
 
 impl From<Reply> for Events {
-    /// Of an answer to `/events` whose head was read.
+    /// Reads the events from a response to `/events` whose head was read.
     fn from(reply: Reply) -> Self {
         Self(reply, Vec::new())
     }
@@ -27,7 +27,7 @@ impl Events {
         Self(reply, Vec::new())
     }
 
-    /// Reads on until a message is as wanted, and returns it.
+    /// Reads until a message satisfies the condition, and returns that message.
     pub fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         for message in self.by_ref() {
@@ -43,7 +43,7 @@ impl Events {
 impl Iterator for Events {
     type Item = Value;
 
-    /// The next message; `None` when the server ends it.
+    /// The next message, or `None` when the server ends the stream.
     fn next(&mut self) -> Option<Value> {
         while self.1.is_empty() {
             let chunk = self.0.chunk().expect("a chunk or a proper end")?;
@@ -86,7 +86,7 @@ pub fn order(console: SocketAddr, headers: &str, body: &str) -> (u16, Value) {
 
 pub const JSON: &str = "Content-Type: application/json\r\n";
 
-/// The status of the answer to a request of these lines, and what a problem says.
+/// Sends these lines as a request. Returns the answer's status and the detail of its problem.
 pub fn asked(console: SocketAddr, lines: &str) -> (u16, String) {
     let request = format!("{lines}\r\n\r\n");
     let reply = send(console, request.as_bytes()).expect("an answer");
@@ -94,7 +94,7 @@ pub fn asked(console: SocketAddr, lines: &str) -> (u16, String) {
     if status < 400 {
         return (status, String::new());
     }
-    // From actix itself there is no body.
+    // Errors of actix itself have no body.
     if reply.headers["content-length"] == "0" {
         return (status, "no problem".to_owned());
     }

@@ -20,8 +20,8 @@ pub enum Kind {
     Firefox,
 }
 
-/// A command of WebDriver, by its two names: Marionette's, and the method and path of HTTP. `{id}` in
-/// the path is the parameter of that name.
+/// A WebDriver command: Marionette's name for it, and its method and path over HTTP. `{id}` in the
+/// path is replaced by the parameter `id`.
 #[derive(Debug)]
 pub(crate) struct Name {
     marionette: &'static str,
@@ -50,11 +50,12 @@ pub(crate) const NEW_TAB: Name = name("WebDriver:NewWindow", "POST", "/window/ne
 pub(crate) const SWITCH: Name = name("WebDriver:SwitchToWindow", "POST", "/window");
 pub(crate) const CLOSE_TAB: Name = name("WebDriver:CloseWindow", "DELETE", "/window");
 pub(crate) const QUIT: Name = name("Marionette:Quit", "DELETE", "");
-/// Firefox only: whether scripts run in the page ("content") or in the browser itself ("chrome").
+/// Firefox only: sets whether scripts run in the page ("content") or in the browser itself
+/// ("chrome").
 pub(crate) const CONTEXT: Name = name("Marionette:SetContext", "", "");
-/// Chromium only: a command of `DevTools`.
+/// Chromium only: runs a command of `DevTools`.
 pub(crate) const DEV_TOOLS: Name = name("", "POST", "/goog/cdp/execute");
-/// Chromium only: what its console showed since it was asked last.
+/// Chromium only: returns what the console has logged since the last call.
 pub(crate) const LOG: Name = name("", "POST", "/se/log");
 
 enum Session {
@@ -65,7 +66,7 @@ enum Session {
 /// A browser with a fresh profile.
 pub(crate) struct Driver {
     session: Session,
-    /// Its processes: killed when this is dropped, by their process group.
+    /// The browser's processes. They are killed by process group when this is dropped.
     _process: External,
 }
 
@@ -87,7 +88,7 @@ impl Driver {
         }
     }
 
-    /// Runs a command, and returns the value that it results in.
+    /// Runs a command and returns its result.
     pub(crate) async fn run(&mut self, name: &Name, parameters: Value) -> Result<Value, Refused> {
         match &mut self.session {
             Session::Marionette(session) => session.run(name.marionette, parameters).await,
@@ -99,13 +100,13 @@ impl Driver {
         }
     }
 
-    /// The id of an element that a command found.
+    /// The id of an element that a command returned.
     pub(crate) async fn element(
         &mut self,
         name: &Name,
         parameters: Value,
     ) -> Result<String, Refused> {
-        // As the standard names the key.
+        // The WebDriver standard defines this key.
         const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
         let found = self.run(name, parameters).await?;
         let id = found[ELEMENT].as_str();

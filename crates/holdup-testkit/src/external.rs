@@ -1,4 +1,4 @@
-//! A server that is not ours: a process of a test's own, on a free port.
+//! A server that is not holdup: a process that a test starts, on a free port.
 
 use std::env;
 use std::fs;
@@ -24,12 +24,12 @@ pub struct External {
     folder: Option<PathBuf>,
 }
 
-/// A file of `tests/servers`.
+/// The path of a file in `tests/servers`.
 fn file(name: &str) -> String {
     format!("{}/../../tests/servers/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder of a test's own, below the build's.
+/// Creates a folder for one test, below the build's folder.
 pub fn folder() -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +61,7 @@ pub fn tornado() -> External {
     External::start(command, None)
 }
 
-/// Python's own server, of this class, with these arguments.
+/// Starts a server of Python's standard library: this class, with these arguments.
 pub fn http_server(arguments: &[&str]) -> External {
     let mut command = python();
     command.arg(file("http_server.py")).args(arguments);
@@ -84,18 +84,18 @@ pub fn node() -> External {
     External::start(command, None)
 }
 
-/// Servers that are none of the plain ones, see its file.
+/// Starts one of the unusual servers in `shapes.js`, which describes them.
 pub fn shapes() -> External {
     let mut command = Command::new("node");
     command.arg(file("shapes.js"));
     External::start(command, None)
 }
 
-/// nginx before a server.
+/// Starts nginx as a reverse proxy for a server.
 pub fn nginx(upstream: SocketAddr) -> External {
     let folder = folder();
-    // It gets its socket as it would from an older nginx that it takes over from, so nobody can
-    // take the port before.
+    // nginx inherits this socket as it would from an older nginx that it replaces, so no other
+    // program can take the port in between.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     fcntl_setfd(&listener, FdFlags::empty()).expect("an open file");
     let address = listener.local_addr().expect("bound");
@@ -113,19 +113,19 @@ pub fn nginx(upstream: SocketAddr) -> External {
     External::start(command, Some((address, folder)))
 }
 
-/// Reads to the end, so that the server never writes to a full pipe.
+/// Reads the output to its end, so that the server never blocks on a full pipe.
 fn pass_on(output: impl Read + Send + 'static, to: mpsc::Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            // Once the address is known, nobody listens.
+            // Once the address is known, the lines have no receiver.
             to.send(line).ok();
         }
     });
 }
 
 impl External {
-    /// Starts it. Unless its socket is known, it says on stdout or stderr where it is:
-    /// `http://127.0.0.1:port`.
+    /// Starts the server. Unless its socket is known, it must print its address,
+    /// `http://127.0.0.1:port`, to stdout or stderr.
     fn start(command: Command, known: Option<(SocketAddr, PathBuf)>) -> Self {
         let Some((address, folder)) = known else {
             return Self::saying(command, &["://127.0.0.1:"], None);
@@ -135,15 +135,15 @@ impl External {
         server
     }
 
-    /// Starts it, and waits for a line that has these texts in this order and then the port on
-    /// which it listens. The folder goes with it.
+    /// Starts the server and waits for a line that contains these texts in this order, followed by
+    /// its port. The folder is removed together with the server.
     pub fn saying(command: Command, before: &[&str], folder: Option<PathBuf>) -> Self {
         let what = format!("{command:?}");
         let server = Self::try_saying(command, before, folder);
         server.unwrap_or_else(|said| panic!("{what} does not say where it is: {said:#?}"))
     }
 
-    /// Fails with what it said instead, when it ends or has said nothing else for long.
+    /// Returns the output as an error when the server ends, or stays silent for too long.
     pub fn try_saying(
         command: Command,
         before: &[&str],
@@ -170,13 +170,13 @@ impl External {
         Err(said)
     }
 
-    /// With what it says, line by line.
+    /// Starts the process, and returns it with its lines of output.
     fn spawn(mut command: Command, folder: Option<PathBuf>) -> (Self, mpsc::Receiver<String>) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // With its workers, so that they end with it.
+            // A process group of its own, so that the server's workers end with it.
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
@@ -199,7 +199,7 @@ impl Drop for External {
         kill_process_group(Pid::from_raw(id).expect("not zero"), Signal::KILL).ok();
         self.child.wait().ok();
         let Some(folder) = &self.folder else { return };
-        // Its own children may be writing for a moment longer.
+        // Children of the server may still write for a moment.
         for _ in 0..20 {
             if fs::remove_dir_all(folder).is_ok() || !folder.exists() {
                 break;

@@ -1,4 +1,4 @@
-//! A file that can be opened, or read, only when somebody else opens it too.
+//! A named pipe (FIFO): opening or reading it blocks until another thread or process opens it too.
 
 use std::env::temp_dir;
 use std::fs;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 
-/// It is removed when it is dropped.
+/// A FIFO that is removed when it is dropped.
 pub struct Fifo(PathBuf);
 
 impl Fifo {
@@ -17,7 +17,7 @@ impl Fifo {
         static FIFOS: AtomicU32 = AtomicU32::new(0);
         let number = FIFOS.fetch_add(1, Ordering::Relaxed);
         let path = temp_dir().join(format!("holdup-fifo-{}-{number}", process::id()));
-        // One that was ended early has left it, and process numbers come again.
+        // A test that was killed may have left its FIFO, and process ids are reused.
         fs::remove_file(&path).ok();
         mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).expect("a FIFO");
         Self(path)

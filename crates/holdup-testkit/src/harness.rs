@@ -1,4 +1,4 @@
-//! For the actix test harness: its requests, and assertions that fail.
+//! Helpers for the actix test harness: requests, and assertions that are expected to fail.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::task::Poll;
 use actix_http::Request;
 use actix_web::test::TestRequest;
 
-/// Makes requests for unique URLs of one route.
+/// Creates requests for distinct URLs of one route.
 pub fn get(route: &str) -> impl Fn(usize) -> Request {
     move |x| {
         let separator = if route.contains('?') { '&' } else { '?' };
@@ -16,7 +16,7 @@ pub fn get(route: &str) -> impl Fn(usize) -> Request {
     }
 }
 
-/// The message of the panic that `asserted` must end with.
+/// The panic message of `asserted`, which must panic.
 pub async fn panic_of(asserted: impl Future<Output = ()>) -> String {
     let mut asserted = pin!(asserted);
     let panic = poll_fn(|context| {

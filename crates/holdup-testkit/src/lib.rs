@@ -1,4 +1,5 @@
-//! What the tests of holdup's crates share: apps, servers, browsers and clients. Each test starts its own.
+//! What the tests of holdup's crates share: apps, servers, browsers and clients. Each test starts
+//! its own instances.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -29,7 +30,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-/// Longer than anything here takes on the slowest machine: reaching it is a failure.
+/// A time-out that nothing here reaches, even on the slowest machine. Reaching it is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[expect(clippy::disallowed_methods, reason = "a test's own thread may wait")]
@@ -37,7 +38,7 @@ pub fn pause(duration: Duration) {
     thread::sleep(duration);
 }
 
-/// The folder of the build, such as `target`: a test's program is in `target/debug/deps`.
+/// The build's folder, such as `target`. The program of a test is in `target/debug/deps`.
 pub fn target() -> PathBuf {
     let program = env::current_exe().expect("it was started");
     let target = program.ancestors().nth(3);

@@ -1,4 +1,4 @@
-//! A server that answers as a test says, byte for byte: a thread a connection.
+//! A server that sends exactly the bytes that a test wants, with a thread for each connection.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::PATIENCE;
 
-/// Serves until the tests end. `answer` is given each connection with its request's head read and
-/// its number, from 0; the connection closes when it returns.
+/// Serves until the tests end. `answer` is called for each connection once the request's head is
+/// read, with the connection's number, counted from 0. The connection closes when it returns.
 pub fn serve(answer: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -31,7 +31,7 @@ pub fn serve(answer: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Socke
     address
 }
 
-/// Writes all of it; a client that has left is no matter.
+/// Writes all bytes, and ignores a client that has left.
 pub fn write(mut stream: &TcpStream, bytes: impl AsRef<[u8]>) -> bool {
     stream.write_all(bytes.as_ref()).is_ok()
 }

@@ -1,4 +1,4 @@
-//! An answer of many bytes, paced evenly over a time, to any number of clients at once.
+//! A server that sends many bytes evenly over a given time, to any number of clients at once.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::pause;
 
-/// How often a piece is written.
+/// The interval between writes.
 const STEP: Duration = Duration::from_millis(5);
 
-/// Serves until the tests end: a thread a connection, so that all run side by side.
+/// Serves until the tests end, with a thread for each connection, so that all run side by side.
 pub fn serve(bytes: usize, over: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
@@ -22,8 +22,8 @@ pub fn serve(bytes: usize, over: Duration) -> SocketAddr {
     address
 }
 
-/// The schedule is kept: a piece that was late is not made up for by the pauses after it, but a client
-/// that does not read holds it up.
+/// Writes on a fixed schedule. A late write does not shorten the pauses after it, but a client that
+/// does not read delays the writes.
 fn answer(mut stream: TcpStream, bytes: usize, over: Duration) {
     let head = BufReader::new(&stream).lines().map_while(Result::ok);
     if head.take_while(|line| !line.is_empty()).count() == 0 {

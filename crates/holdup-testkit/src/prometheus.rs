@@ -1,4 +1,4 @@
-//! A real Prometheus, and its own check of what it is to scrape.
+//! A real Prometheus, and `promtool`, which checks an exposition.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,8 @@ use crate::client::get;
 use crate::external::{External, folder};
 use crate::{PATIENCE, pause};
 
-/// What `promtool check metrics` says of an exposition: an error when it has any complaint.
+/// Runs `promtool check metrics` on an exposition. Returns its output as an error if it has any
+/// complaint.
 pub fn check_metrics(exposition: &str) -> Result<(), String> {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
@@ -22,7 +23,8 @@ pub fn check_metrics(exposition: &str) -> Result<(), String> {
         .stderr(Stdio::piped())
         .spawn()
         .expect("promtool is installed (scripts/test installs it)");
-    // It reads to the end before it says anything. It is closed at once.
+    // promtool reads to the end of its input before it prints anything. The pipe is closed right
+    // after the write.
     let written = promtool
         .stdin
         .take()
@@ -41,13 +43,13 @@ pub fn check_metrics(exposition: &str) -> Result<(), String> {
     ))
 }
 
-/// Scrapes one target, every second.
+/// Scrapes one target every second.
 pub struct Prometheus(External);
 
 impl Prometheus {
     pub fn start(target: SocketAddr, path: &str) -> Self {
         let folder = folder();
-        // JSON is YAML.
+        // JSON is also valid YAML.
         let config = json!({
             "global": { "scrape_interval": "1s", "scrape_timeout": "1s" },
             "scrape_configs": [{
@@ -79,7 +81,7 @@ impl Prometheus {
         prometheus
     }
 
-    /// The present result of an expression: for most, a list of series.
+    /// The current result of an expression, which for most expressions is a list of series.
     pub fn query(&self, expression: &str) -> Value {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("query", expression)
@@ -89,7 +91,8 @@ impl Prometheus {
         answer["data"]["result"].take()
     }
 
-    /// Waits until the result is as wanted, and returns it: a scrape takes a second.
+    /// Waits until the result satisfies the condition, and returns it. A scrape takes up to a
+    /// second.
     pub fn query_until(&self, expression: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -1,7 +1,8 @@
-//! The published schemas, held against what is published.
+//! Checks published documents against the published schemas.
 //!
-//! A reader has to put up with fields that it does not know, as later versions may add some: so the
-//! schemas allow them. These tests do not, or a field could be published that no schema describes.
+//! Later versions may add fields, so the schemas allow unknown fields and readers have to ignore
+//! them. These checks do not allow them; otherwise a field could be published that no schema
+//! describes.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -9,17 +10,17 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-/// `schema/probe.schema.json`, as it is published.
+/// `schema/probe.schema.json`, as published.
 pub static PROBE: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/probe.schema.json")));
 
-/// `schema/events.schema.json`, as it is published.
+/// `schema/events.schema.json`, as published.
 pub static EVENTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/events.schema.json")));
 
 static STRICT_PROBE: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&PROBE)));
 
-/// A schema for each message, by its name.
+/// A validator for each kind of message, by its name.
 static STRICT_EVENTS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
     let schema = closed(&EVENTS);
     let one = |name: String| {
@@ -33,7 +34,7 @@ static STRICT_EVENTS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
     event_names().into_iter().map(one).collect()
 });
 
-/// The messages that there are.
+/// The names of all messages.
 pub fn event_names() -> Vec<String> {
     let name = |schema: &Value| {
         let name = schema["$ref"].as_str()?.strip_prefix("#/$defs/")?;
@@ -45,13 +46,13 @@ pub fn event_names() -> Vec<String> {
         .collect()
 }
 
-/// Fails unless it is a document of `probe --json`.
+/// Fails unless the value is a document of `probe --json`.
 #[track_caller]
 pub fn check_probe(document: &Value) {
     fail_on(&STRICT_PROBE, document);
 }
 
-/// Fails unless it is a message of `/events`.
+/// Fails unless the value is a message of `/events`.
 #[track_caller]
 pub fn check_event(message: &Value) {
     if let Some(fault) = event_fault(message) {
@@ -59,7 +60,7 @@ pub fn check_event(message: &Value) {
     }
 }
 
-/// Why it is no message of `/events`.
+/// Why the value is not a valid message of `/events`.
 pub fn event_fault(message: &Value) -> Option<String> {
     let name = message["event"].as_str().unwrap_or("");
     match STRICT_EVENTS.get(name) {
@@ -68,7 +69,7 @@ pub fn event_fault(message: &Value) -> Option<String> {
     }
 }
 
-/// Fails unless it is what `/state` answers.
+/// Fails unless the value is a valid answer of `/state`.
 #[track_caller]
 pub fn check_state(state: &Value) {
     fail_on(&STRICT_EVENTS["snapshot"], state);
@@ -94,7 +95,7 @@ pub fn validator(schema: &Value) -> Validator {
     jsonschema::validator_for(schema).expect("a schema")
 }
 
-/// The same schema, with no other fields in any object than those that it describes.
+/// The same schema, with every object restricted to the fields that it describes.
 fn closed(schema: &Value) -> Value {
     match schema {
         Value::Object(fields) => {

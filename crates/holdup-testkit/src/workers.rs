@@ -8,20 +8,21 @@ use std::time::Instant;
 use crate::PATIENCE;
 use crate::client::{Reply, connect};
 
-/// A connection that stays with its worker, and that worker's number.
+/// A connection, and the number of the worker that serves it.
 pub struct Connection {
     pub worker: usize,
     stream: TcpStream,
 }
 
 impl Connection {
-    /// Connects to each of the workers; in the order of their numbers. Each worker has to answer `/number` with its own.
+    /// Opens a connection to each worker, and returns them ordered by worker. `/number` has to
+    /// answer with the number of its worker.
     pub fn to_each(address: SocketAddr, workers: usize) -> Vec<Self> {
         let deadline = Instant::now() + PATIENCE;
         let mut found = BTreeMap::new();
         while found.len() < workers {
             assert!(Instant::now() < deadline, "{:?}", found.keys());
-            // They are dealt out in turn.
+            // actix assigns new connections to the workers in rotation.
             let mut stream = connect(address);
             let worker = ask(&mut stream, "/number").parse().expect("a number");
             found.entry(worker).or_insert(stream);
@@ -37,7 +38,7 @@ impl Connection {
     }
 }
 
-/// Asks on a connection that stays open.
+/// Sends a GET request on a connection that stays open.
 fn ask(stream: &mut TcpStream, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("sent");

@@ -7,7 +7,7 @@ use actix_web::{App, HttpResponse, web};
 use holdup_testkit::app::{Served, serve};
 use holdup_testkit::browser::{Browser, Kind};
 
-/// A page without a fault, and one with every kind of them.
+/// A page without errors, and a page with every kind of error.
 fn pages() -> Served {
     let good = "<!doctype html><title>good</title><body><input value=old>
         <button>press</button><p hidden>pressed</p><script src=/good.js></script>";
@@ -42,16 +42,16 @@ fn pages() -> Served {
 }
 
 #[tokio::test]
-async fn faults_of_a_page_are_seen_in_chromium() {
-    faults_of_a_page_are_seen(Kind::Chromium).await;
+async fn errors_of_a_page_are_reported_in_chromium() {
+    errors_of_a_page_are_reported(Kind::Chromium).await;
 }
 
 #[tokio::test]
-async fn faults_of_a_page_are_seen_in_firefox() {
-    faults_of_a_page_are_seen(Kind::Firefox).await;
+async fn errors_of_a_page_are_reported_in_firefox() {
+    errors_of_a_page_are_reported(Kind::Firefox).await;
 }
 
-async fn faults_of_a_page_are_seen(kind: Kind) {
+async fn errors_of_a_page_are_reported(kind: Kind) {
     let app = pages();
     let browser = Browser::start(kind).await;
     browser.goto(&format!("http://{}/bad", app.address)).await;
@@ -70,7 +70,7 @@ async fn faults_of_a_page_are_seen(kind: Kind) {
         assert!(with.next().is_some(), "{kind:?}, {wanted}: {errors:#?}");
     }
     assert!(!errors.iter().any(|error| error.contains("only warned")));
-    // Each is told once, so nothing is left.
+    // Each error is reported once, so none is left.
     browser.finish().await;
 }
 
@@ -84,7 +84,7 @@ async fn a_page_is_used_in_firefox() {
     a_page_is_used(Kind::Firefox).await;
 }
 
-/// What the helpers do, once.
+/// Uses each helper once.
 async fn a_page_is_used(kind: Kind) {
     let app = pages();
     let url = format!("http://{}/good", app.address);
@@ -103,7 +103,7 @@ async fn a_page_is_used(kind: Kind) {
     browser.resize(320, 640).await;
     let picture = browser.screenshot(&format!("a-page-{kind:?}")).await;
     let picture = fs::read(picture).expect("it was written");
-    // A PNG's size follows its signature and the first chunk's head.
+    // The size in a PNG follows its signature and the head of the first chunk.
     assert_eq!(picture[16..24], [0, 0, 1, 64, 0, 0, 2, 128]);
 
     let first = browser.tab().await;

@@ -1,4 +1,4 @@
-//! What Prometheus and its tools make of an exposition.
+//! What Prometheus and promtool make of an exposition.
 
 use actix_web::{App, HttpResponse, web};
 
@@ -12,7 +12,7 @@ holds_total{route=\"/a b\"} 42
 ";
 
 #[test]
-fn promtool_tells_a_good_exposition_from_a_bad_one() {
+fn promtool_accepts_a_good_exposition_and_rejects_a_bad_one() {
     check_metrics(GOOD).expect("a good one");
     let twice = check_metrics(&GOOD.repeat(2)).expect_err("the same series twice");
     assert!(twice.contains("holds_total"), "{twice}");

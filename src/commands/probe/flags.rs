@@ -1,4 +1,4 @@
-//! Names the flag where a flag is the remedy: the libraries know of none.
+//! Adds the flag that is the remedy to errors of the libraries, which know no flags.
 
 use holdup_probe::{BadUrl, Report};
 use holdup_verdict::Reason;
@@ -11,7 +11,7 @@ pub(super) fn bad_url(error: &BadUrl) -> String {
     }
 }
 
-/// The report with the flags that would have given a verdict.
+/// The report, with the flags that would have made a verdict possible.
 pub(super) fn named(mut report: Report) -> Report {
     if report.is_unverified() {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");

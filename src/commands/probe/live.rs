@@ -1,4 +1,4 @@
-//! The lanes as they grow, on stderr when it is a terminal; nothing of it otherwise.
+//! The lanes as they grow, on stderr. Nothing is shown when stderr is not a terminal.
 
 use std::io::{self, IsTerminal};
 use std::thread;
@@ -17,10 +17,10 @@ use super::screen::Screen;
 use super::show;
 use crate::cli::Color;
 
-/// Lines beside the lanes: the heading, the axis, up to two of the legend, the cursor's.
+/// Rows that are not lanes: the heading, the axis, up to two for the legend, and the cursor's.
 const OTHER_LINES: usize = 5;
 
-/// Lanes that are shown where the height is not known.
+/// How many lanes are shown when the terminal's height is unknown.
 const LANES: usize = 16;
 
 pub(super) struct Live(Option<View>);
@@ -95,11 +95,12 @@ impl Drop for Live {
     }
 }
 
-/// Clears the lanes on Ctrl-C. The signal then ends the process as it would have, so that a shell that
-/// waits for it ends its loop, too.
+/// Clears the lanes on Ctrl-C. The signal then ends the process as it would without this handler,
+/// so that a shell that runs the command in a loop ends the loop, too.
 fn clear_when_stopped(bar: ProgressBar) {
     let wait = move || {
-        // In this thread, as a signal that is caught and that nobody waits for would be lost.
+        // The handler is installed on this thread, because a signal that is caught but not waited
+        // for would be lost.
         let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
             return;
         };
@@ -110,11 +111,11 @@ fn clear_when_stopped(bar: ProgressBar) {
             emulate_default_handler(signal).ok();
         }
     };
-    // Without the thread, the lanes stay.
+    // If the thread cannot start, the lanes are not cleared.
     thread::Builder::new().spawn(wait).ok();
 }
 
-/// What begins, and how long it may take.
+/// The round that begins, and how long it may take.
 fn heading(round: &Round) -> String {
     let requests = round.requests();
     let beside = match round.asks.len() - requests {

@@ -1,4 +1,4 @@
-//! Where the lanes grow: stderr, written in one piece a picture.
+//! The terminal on which the lanes grow: stderr, with one write for each picture.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -7,13 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::TermLike;
 use rustix::termios::tcgetwinsize;
 
-/// Columns and rows where the terminal does not tell its own.
+/// The size that is used when the terminal does not report its own.
 const SIZE: (u16, u16) = (80, 24);
 
-/// Gathers what is drawn until it is complete, and leaves the cursor at the beginning of its row.
-///
-/// Otherwise it would stand behind the last column. There, the `^C` that a terminal shows when it is
-/// typed would begin another row, and what is cleared then would miss one.
+/// Collects a picture until it is complete, and leaves the cursor at the beginning of its row.
+/// Behind the last column, the `^C` that a terminal echoes would begin another row, and clearing
+/// the picture would then miss one.
 #[derive(Debug, Default)]
 pub(super) struct Screen(Mutex<String>);
 
@@ -22,7 +21,7 @@ impl Screen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds what moves the cursor; nothing if it is to move nowhere.
+    /// Adds the sequence that moves the cursor, or nothing if the distance is zero.
     fn go(&self, cells: usize, to: char) -> io::Result<()> {
         if cells > 0 {
             write!(self.drawing(), "\x1b[{cells}{to}").map_err(io::Error::other)?;

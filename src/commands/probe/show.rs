@@ -13,13 +13,14 @@ use rustix::termios::tcgetwinsize;
 
 use crate::cli::Color;
 
-/// The width of a picture that is not shown in a terminal.
+/// The width of a picture that is not written to a terminal.
 const WIDTH: usize = 80;
 
-/// The most lanes in the picture: a screen full. The staircase shows in a choice of them as well.
+/// The most lanes in the picture, about one screen. A staircase is still visible in a selection of
+/// this size.
 const MAX_LANES: usize = 40;
 
-/// How to draw on `output`.
+/// How to render on `output`.
 pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
     let terminal = output.is_terminal();
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -40,7 +41,8 @@ pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
     }
 }
 
-/// The requests that the verdict rests on, or those alone if it did not come to more.
+/// The requests that the verdict is based on, or the requests sent alone if the probe ended before
+/// the others.
 pub(super) fn timeline(report: &Report) -> Timeline {
     match &report.unique {
         Some(unique) => unique.clone(),
@@ -48,7 +50,7 @@ pub(super) fn timeline(report: &Report) -> Timeline {
     }
 }
 
-/// Everything, for people.
+/// The whole report, for people.
 pub(super) fn text(report: &Report, style: &Style) -> String {
     let mut text = String::new();
     for from in &report.redirected_from {
@@ -112,7 +114,7 @@ fn picture(text: &mut String, timeline: &Timeline, style: &Style) {
     let _ = writeln!(text, "({MAX_LANES} of {count} requests are shown)");
 }
 
-/// Breaks `line` between words; the lines after the first are indented below the first word.
+/// Breaks `line` between words, and indents the further lines below the first word.
 fn fill(text: &mut String, line: &str, lead: &str, width: usize) {
     let width = width.clamp(20, 100);
     let mut column = 0;

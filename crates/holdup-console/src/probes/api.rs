@@ -11,13 +11,13 @@ use super::order::Probes;
 use crate::guard;
 use holdup_http::problem::Problem;
 
-/// Further paths, as the list of all paths goes on.
+/// Paths to append to the list of routes.
 pub(crate) const PATHS: &str = ", /probe";
 
-/// The largest body that is read: an order is far smaller.
+/// The largest body that is accepted. An order is far smaller.
 const BODY: usize = 4096;
 
-/// Adds the path that takes orders.
+/// Adds the path that accepts orders.
 pub(crate) fn configure(config: &mut ServiceConfig, probes: &Arc<Probes>) {
     let refused = |request: HttpRequest| {
         let problem = Problem::method_not_allowed(request.method().as_str(), "DELETE, POST");

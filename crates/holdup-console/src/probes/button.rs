@@ -1,4 +1,4 @@
-//! A button of the page, which probes a route of the app.
+//! A button on the page that probes a route of the app.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use holdup_model::HumanDuration;
 
 use super::parameter::{Parameter, Rule, Values};
 
-/// The fewest requests of a round: a round of them with all defaults has to be short enough.
+/// The fewest requests of a round. A round with this many requests and all defaults must fit the
+/// limit.
 pub(super) const FEWEST: u32 = 2;
 
 /// A button that probes a path of the app with GET requests.
@@ -41,7 +42,7 @@ pub struct Button {
 
 type Expects = dyn Fn(&Values) -> Duration + Send + Sync;
 
-/// A button as the page gets it.
+/// A button, in the form that the page receives.
 #[derive(Debug, Serialize)]
 pub(crate) struct Published {
     number: usize,
@@ -66,7 +67,7 @@ pub(super) enum BadValue {
 }
 
 impl Button {
-    /// A button for this path of the app, which may have a query.
+    /// Creates a button for this path of the app. The path may have a query.
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             label: None,
@@ -77,27 +78,27 @@ impl Button {
         }
     }
 
-    /// What is written over the button. By default the path.
+    /// Sets the label above the button. The default is the path.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
-    /// The lines of the handler that matter, to be shown beside the button.
+    /// Sets the lines of the handler's code that the page shows beside the button.
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
         self
     }
 
-    /// Adds a query parameter that the person at the page sets.
+    /// Adds a query parameter that the user of the page can set.
     pub fn parameter<T>(mut self, parameter: Parameter<T>) -> Self {
         self.parameters.push(parameter.into_rule());
         self
     }
 
-    /// How long one request takes with these values, when it is served alone. A round whose requests
-    /// would take longer than [`Builder::longest_round`](crate::Builder::longest_round), one after
-    /// the other, is refused before it begins. Without this, none is.
+    /// Sets how long one request with these values takes when nothing else runs. A round is refused
+    /// before it begins if its requests, in sequence, would take longer than
+    /// [`Builder::longest_round`](crate::Builder::longest_round). By default, no round is refused.
     pub fn expects(
         mut self,
         duration: impl Fn(&Values) -> Duration + Send + Sync + 'static,
@@ -110,7 +111,7 @@ impl Button {
         &self.path
     }
 
-    /// The names of its parameters.
+    /// The names of the button's parameters.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().map(|rule| rule.name.as_str())
     }
@@ -125,7 +126,7 @@ impl Button {
         }
     }
 
-    /// Whether it can be used with this app, or else what is wrong with it.
+    /// Returns what is wrong with the button, if it cannot be used with this app.
     pub(super) fn check(&self, app: &Url, longest_round: Duration) -> Result<(), String> {
         let whole = app.join(&self.path).ok();
         let own = whole.is_some_and(|whole| whole.origin() == app.origin());
@@ -154,13 +155,13 @@ impl Button {
         Ok(())
     }
 
-    /// How long one request takes with these values, if the developer gave that; otherwise zero.
+    /// How long one request takes with these values, if the developer set it; otherwise zero.
     pub(super) fn expected(&self, values: &Values) -> Duration {
         let expects = self.expects.as_ref();
         expects.map_or(Duration::ZERO, |expects| expects(values))
     }
 
-    /// The values that an order has for its parameters.
+    /// The values of the parameters in an order.
     pub(super) fn read(&self, given: &Map<String, Json>) -> Result<Values, BadValue> {
         if let Some((name, value)) = given
             .iter()
@@ -188,14 +189,14 @@ impl Button {
     }
 }
 
-/// A button for the path.
+/// Creates a button for the path.
 impl From<&str> for Button {
     fn from(path: &str) -> Self {
         Self::new(path)
     }
 }
 
-/// A button for the path.
+/// Creates a button for the path.
 impl From<String> for Button {
     fn from(path: String) -> Self {
         Self::new(path)

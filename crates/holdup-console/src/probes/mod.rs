@@ -1,5 +1,5 @@
-//! Probes of the app, started from the page. They exist with the feature `probe` alone: without it
-//! the console has no buttons, and needs no HTTP client.
+//! Probes of the app that are started from the page. They require the feature `probe`. Without it
+//! the console has no buttons and no HTTP client.
 
 #[cfg(feature = "probe")]
 mod api;

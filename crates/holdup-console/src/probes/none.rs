@@ -1,4 +1,4 @@
-//! A console without the feature `probe`: there are no buttons, and no probe ever runs.
+//! The console without the feature `probe`: it has no buttons, and no probe ever runs.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use actix_web::web::ServiceConfig;
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// Further paths, as the list of all paths goes on.
+/// Paths to append to the list of routes.
 pub(crate) const PATHS: &str = "";
 
-/// The most requests of a probe, if there are any.
+/// The most requests that a probe may send, if there are buttons.
 pub(crate) const MOST_REQUESTS: Option<u32> = None;
 
-/// A button as the page gets it.
+/// A button, in the form that the page receives.
 #[derive(Debug, Serialize)]
 pub(crate) enum Published {}
 
-/// A probe, as far as it has come.
+/// The state of a probe.
 #[derive(Debug, Serialize)]
 pub(crate) enum ProbeRun {}
 

@@ -1,4 +1,4 @@
-//! What may be probed, and how an order for it is read.
+//! What may be probed, and how the order for a probe is parsed.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use holdup_http::problem::Problem;
 use holdup_model::HumanDuration;
 use holdup_probe::Target;
 
-/// How many requests an order may ask for.
+/// The range that is allowed for the number of requests.
 const REQUESTS: RangeInclusive<u32> = FEWEST..=16;
 
-/// The most requests of a probe, if there are any.
+/// The most requests that a probe may send, if there are buttons.
 pub(crate) const MOST_REQUESTS: Option<u32> = Some(*REQUESTS.end());
 
-/// All rounds of a probe together may take this many times the longest round.
+/// The limit for a whole probe, as a multiple of the limit for one round.
 const ROUNDS: u32 = 5;
 
-/// The app's buttons, and the probe that runs or ran last.
+/// The app's buttons, and the running or last probe.
 #[derive(Debug)]
 pub(crate) struct Probes {
-    /// Where the app is. Without it there are no buttons.
+    /// The URL of the app. Without it there can be no buttons.
     app: Option<Url>,
     buttons: Vec<Button>,
     runner: Arc<Runner>,
-    /// The longest that the requests of one round may take, one after the other.
+    /// The longest that the requests of one round may take in sequence.
     longest_round: Duration,
 }
 
-/// What `POST /probe` is sent. All other fields are the button's parameters.
+/// The body of `POST /probe`. All other fields are the button's parameters.
 #[derive(Debug, Deserialize)]
 pub(super) struct Order {
     button: usize,
@@ -49,7 +49,7 @@ pub(super) struct Order {
 impl Probes {
     /// # Errors
     ///
-    /// When there are buttons but no app, or one of them cannot be used.
+    /// Returns an error when there are buttons but no app, or when a button cannot be used.
     pub(crate) fn new(
         app: Option<Url>,
         buttons: Vec<Button>,
@@ -72,7 +72,7 @@ impl Probes {
         })
     }
 
-    /// The buttons as the page gets them.
+    /// The buttons, in the form that the page receives.
     pub(crate) fn published(&self) -> Vec<Published> {
         let buttons = self.buttons.iter().enumerate();
         buttons
@@ -80,21 +80,21 @@ impl Probes {
             .collect()
     }
 
-    /// The latest probe, whenever there is news of it.
+    /// The latest probe, published whenever it changes.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
         self.runner.subscribe()
     }
 
-    /// Ends the one that is running.
+    /// Stops the running probe.
     pub(crate) fn stop(&self) {
         self.runner.stop();
     }
 
-    /// Starts what the order asks for, and returns its number.
+    /// Starts the probe that the order describes, and returns its number.
     ///
     /// # Errors
     ///
-    /// When that is not allowed, or another one is running.
+    /// Returns an error when the order is not allowed, or when another probe is running.
     pub(super) fn start(&self, order: &Order) -> Result<u64, Problem> {
         let (target, asked) = self.read(order)?;
         self.runner.start(target, asked).map_err(|_busy| {
@@ -183,7 +183,7 @@ mod tests {
             })
     }
 
-    /// What an order asks for, or the problem's sentence.
+    /// The parameters of an order, or the detail of the problem.
     fn read(probes: &Probes, order: &str) -> Result<(String, String), String> {
         let order: Order = serde_json::from_str(order).map_err(|error| error.to_string())?;
         let (target, asked) = probes.read(&order).map_err(|problem| problem.to_string())?;
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_the_parameter_what_came_and_what_is_allowed() {
+    fn a_problem_names_the_parameter_its_value_and_what_is_allowed() {
         let probes = probes(naps()).expect("a button");
         for (fields, told) in [
             (r#""times":0"#, r#"times is "0"; allowed: 1 to 20"#),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_button_that_makes_no_sense_is_refused_when_the_console_starts() {
+    fn a_button_that_cannot_be_used_is_refused_when_the_console_starts() {
         let integer = |name: &str| Button::new("/").parameter(Parameter::integer(name, 1..=5));
         let days = || Parameter::integer("days", 1..=5);
         for (button, told) in [

@@ -1,4 +1,4 @@
-//! What a person at the page may set of a button's request: query parameters with bounds.
+//! The query parameters of a button that the user of the page can set, and their bounds.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-/// A query parameter that the person at the page sets, within bounds that the server checks.
+/// A query parameter that the user of the page sets. The server checks that it is in bounds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,19 +27,19 @@ pub struct Parameter<T> {
 }
 
 impl Parameter<u64> {
-    /// A whole number. By default the smallest in the range.
+    /// A whole number in this range. The default is the smallest one.
     pub fn integer(name: impl Into<String>, range: RangeInclusive<u64>) -> Self {
         let (min, max) = range.into_inner();
         Self::new(name.into(), "integer", (min.into(), max.into()))
     }
 
-    /// The value that it has until somebody sets another one.
+    /// Sets the default value.
     pub fn default(mut self, value: u64) -> Self {
         self.rule.default = value.into();
         self
     }
 
-    /// Values that the page offers.
+    /// Sets the values that the page offers.
     pub fn suggest(mut self, values: impl IntoIterator<Item = u64>) -> Self {
         self.rule.suggestions = values.into_iter().map(Value::from).collect();
         self
@@ -47,20 +47,20 @@ impl Parameter<u64> {
 }
 
 impl Parameter<Duration> {
-    /// A duration in whole milliseconds, sent as the app's query has it: `500ms`, `2s`. By default the
-    /// shortest in the range.
+    /// A duration in whole milliseconds, written into the query as `500ms` or `2s`. The default is
+    /// the shortest one in the range.
     pub fn duration(name: impl Into<String>, range: RangeInclusive<Duration>) -> Self {
         let (min, max) = range.into_inner();
         Self::new(name.into(), "duration", (min.into(), max.into()))
     }
 
-    /// The value that it has until somebody sets another one.
+    /// Sets the default value.
     pub fn default(mut self, value: Duration) -> Self {
         self.rule.default = value.into();
         self
     }
 
-    /// Values that the page offers.
+    /// Sets the values that the page offers.
     pub fn suggest(mut self, values: impl IntoIterator<Item = Duration>) -> Self {
         self.rule.suggestions = values.into_iter().map(Value::from).collect();
         self
@@ -82,7 +82,7 @@ impl<T> Parameter<T> {
         Self { rule, value }
     }
 
-    /// How the page calls it. By default by its name.
+    /// Sets the name that the page shows. The default is the parameter's own name.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.rule.label = label.into();
         self
@@ -93,7 +93,7 @@ impl<T> Parameter<T> {
     }
 }
 
-/// A parameter, whatever its values are.
+/// A parameter of either type.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Rule {
     pub(super) name: String,
@@ -105,11 +105,11 @@ pub(crate) struct Rule {
     suggestions: Vec<Value>,
 }
 
-/// What a query cannot have as a name: these are fields of an order for a probe.
+/// Names that a parameter cannot have, because they are fields of an order for a probe.
 pub(super) const FIELDS: [&str; 2] = ["button", "requests"];
 
 impl Rule {
-    /// Whether it makes sense, or else what is wrong with it.
+    /// Returns what is wrong with the parameter, if it cannot be used.
     pub(super) fn check(&self) -> Result<(), String> {
         let name = &self.name;
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
@@ -129,11 +129,11 @@ impl Rule {
         Ok(())
     }
 
-    /// The value that an order has; without one, the default.
+    /// The value in an order, or the default if the order has none.
     ///
     /// # Errors
     ///
-    /// What was given, and what is allowed.
+    /// Returns what was given and what is allowed, when the value is out of range or malformed.
     pub(super) fn read(&self, given: Option<&Json>) -> Result<Value, (String, String)> {
         let given = match given {
             None | Some(Json::Null) => return Ok(self.default.clone()),
@@ -163,7 +163,7 @@ impl Rule {
     }
 }
 
-/// A parameter's value.
+/// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 pub(crate) enum Value {
     Integer(u64),
@@ -171,7 +171,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// A query has durations in whole milliseconds.
+    /// Whether the value can be written in a query, which has durations in whole milliseconds.
     fn is_whole(&self) -> bool {
         match self {
             Self::Integer(_) => true,
@@ -222,7 +222,7 @@ impl Values {
     ///
     /// # Panics
     ///
-    /// When the button has no such parameter.
+    /// Panics when the button has no such parameter.
     #[track_caller]
     pub fn integer(&self, name: &str) -> u64 {
         match self.get(name) {
@@ -235,7 +235,7 @@ impl Values {
     ///
     /// # Panics
     ///
-    /// When the button has no such parameter.
+    /// Panics when the button has no such parameter.
     #[track_caller]
     pub fn duration(&self, name: &str) -> Duration {
         match self.get(name) {

@@ -1,4 +1,4 @@
-//! A probe of one of the app's own routes, started from the page: one at a time.
+//! Runs probes of the app's own routes that are started from the page, one at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +16,10 @@ use holdup_model::{HumanDuration, Lane, Timeline, millis};
 use holdup_probe::{Event, Findings, Report, Request, Settings, Target, probe};
 use holdup_verdict::experiment::RoundKind;
 
-/// The phases, with the one that warms up.
+/// The rounds of a probe, and the warm-up before them.
 const STEPS: u8 = 4;
 
-/// A probe, as far as it has come.
+/// The state of a probe.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ProbeRun {
     id: u64,
@@ -29,15 +29,15 @@ pub(crate) struct ProbeRun {
     phase: &'static str,
     step: u8,
     steps: u8,
-    /// On its own clock, as its lanes are.
+    /// The time on the probe's own clock, which its lanes use.
     #[serde(rename = "now_ms", serialize_with = "millis::serialize")]
     now: Duration,
     #[serde(rename = "timeout_ms", serialize_with = "millis::serialize_option")]
     timeout: Option<Duration>,
     lanes: Vec<Lane>,
-    /// What was found, as `probe --json` has it.
+    /// The result, in the format of `probe --json`.
     findings: Option<Findings>,
-    /// Why it failed.
+    /// Why the probe failed.
     detail: Option<String>,
     #[serde(skip)]
     stop: Arc<Notify>,
@@ -48,7 +48,7 @@ pub(crate) struct ProbeRun {
 pub(super) struct Asked {
     pub(super) button: usize,
     pub(super) requests: usize,
-    /// Of the button's parameters.
+    /// The values of the button's parameters.
     pub(super) values: Values,
 }
 
@@ -61,7 +61,7 @@ enum State {
     Stopped,
 }
 
-/// Starts probes and knows the last one.
+/// Starts probes and keeps the state of the last one.
 #[derive(Debug)]
 pub(super) struct Runner {
     latest: watch::Sender<Option<ProbeRun>>,
@@ -70,7 +70,7 @@ pub(super) struct Runner {
     longest: Duration,
 }
 
-/// One is running already.
+/// The error when another probe is running.
 #[derive(Debug)]
 pub(super) struct Busy;
 
@@ -83,12 +83,12 @@ impl Runner {
         }
     }
 
-    /// The latest, whenever there is news of it.
+    /// The latest probe, published whenever it changes.
     pub(super) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
         self.latest.subscribe()
     }
 
-    /// Measures on a thread of its own, and returns the run's number at once.
+    /// Starts a probe on its own thread, and returns the probe's number without waiting.
     pub(super) fn start(self: &Arc<Self>, target: Target, asked: Asked) -> Result<u64, Busy> {
         let id = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let requests = asked.requests;
@@ -109,7 +109,7 @@ impl Runner {
         }
         let runner = Arc::clone(self);
         let run = move || {
-            // After a panic, which the panic hook reports, the next one may start all the same.
+            // A panic, which the panic hook reports, must not keep the next probe from starting.
             let _guard = Unfinished(&runner, id);
             runner.run(&target, requests, &stop);
         };
@@ -122,7 +122,7 @@ impl Runner {
         Ok(id)
     }
 
-    /// Ends the one that is running.
+    /// Stops the running probe.
     pub(super) fn stop(&self) {
         if let Some(run) = &*self.latest.borrow() {
             run.stop.notify_one();
@@ -159,7 +159,7 @@ impl Runner {
             }
             None => self.end(State::Stopped, None),
         }
-        // A name that is still being looked up would be waited for otherwise.
+        // Dropping the runtime would wait for a name lookup that is still running.
         runtime.shutdown_background();
     }
 
@@ -195,7 +195,7 @@ impl Runner {
     }
 }
 
-/// When it is dropped, the run of that number has failed if it still runs.
+/// Marks the probe with this number as failed on drop, if it is still running.
 struct Unfinished<'a>(&'a Runner, u64);
 
 impl Drop for Unfinished<'_> {
@@ -237,7 +237,7 @@ impl ProbeRun {
     }
 }
 
-/// The lanes, with no more chunks than are shown.
+/// The lanes, with no more chunks than the page shows.
 fn shown(lanes: &[Lane]) -> Vec<Lane> {
     let shown = |lane: &Lane| lane.with_newest_chunks(CHUNKS);
     lanes.iter().map(shown).collect()
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_ends_leaves_the_next_alone() {
+    fn a_probe_that_ends_does_not_change_the_next_one() {
         let run = |id| {
             let asked = Asked {
                 button: 0,
@@ -261,7 +261,7 @@ mod tests {
         let runner = Runner::new(Duration::MAX);
         runner.latest.send_replace(run(1));
         let first = Unfinished(&runner, 1);
-        // Its result is published before its thread ends, and the next one is started at once.
+        // A result is published before its thread ends, and the next probe starts at once.
         runner.end(State::Done, None);
         runner.latest.send_replace(run(2));
         drop(first);

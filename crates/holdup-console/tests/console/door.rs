@@ -1,11 +1,11 @@
-//! Who may ask the console of an own app.
+//! Which requests the console of a user's own app answers.
 
 use holdup_testkit::console::asked;
 
 use super::*;
 
 #[test]
-fn an_app_of_ones_own_allows_names_by_the_builder() {
+fn the_builder_allows_host_names() {
     let watch = holdup_watch::Watch::new();
     let console =
         holdup_console::Console::builder(&watch, "0.0.0.0:0").allow_host("console.example");

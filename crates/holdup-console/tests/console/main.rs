@@ -1,4 +1,4 @@
-//! A console for somebody's own app, as its readers meet it.
+//! A console for a user's own app, tested through its HTTP interface and in browsers.
 
 // Its buttons.
 #![cfg(feature = "probe")]

@@ -1,4 +1,4 @@
-//! What the builder sets beside buttons and names.
+//! The settings of the builder other than buttons and names.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use holdup_watch::Watch;
 
 use super::*;
 
-/// An app that answers at once, or after 150 ms in which it blocks its worker.
+/// An app that answers immediately, or blocks its worker for 150 ms first.
 fn app(watch: &Watch) -> Served {
     let watch = watch.clone();
     serve(move || {
@@ -50,7 +50,7 @@ fn state_when(console: SocketAddr, met: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn so_many_lanes_are_shown_as_the_developer_wants() {
+fn the_number_of_lanes_can_be_set() {
     let watch = Watch::new();
     let served = app(&watch);
     let (_console, address) = started(builder(&watch).lanes(3));
@@ -65,7 +65,7 @@ fn so_many_lanes_are_shown_as_the_developer_wants() {
 }
 
 #[test]
-fn so_many_readers_are_served_as_the_developer_wants() {
+fn the_number_of_readers_can_be_set() {
     let watch = Watch::new();
     let (_console, address) = started(builder(&watch).readers(1).connections(3));
     let mut first = Events::read(address);
@@ -80,7 +80,7 @@ fn so_many_readers_are_served_as_the_developer_wants() {
 }
 
 #[test]
-fn the_histogram_has_the_buckets_that_the_developer_wants() {
+fn the_histogram_buckets_can_be_set() {
     let watch = Watch::new();
     let served = app(&watch);
     let buckets = [125, 5000].map(Duration::from_millis);
@@ -97,7 +97,7 @@ fn the_histogram_has_the_buckets_that_the_developer_wants() {
 }
 
 #[test]
-fn a_round_is_as_long_at_most_as_the_developer_wants() {
+fn the_longest_round_can_be_set() {
     let watch = Watch::new();
     let second = Duration::from_secs(1);
     let naps = Button::new("/nap")
@@ -123,7 +123,7 @@ fn a_round_is_as_long_at_most_as_the_developer_wants() {
 }
 
 #[test]
-fn a_bound_that_makes_no_sense_is_refused_at_the_start() {
+fn a_bound_out_of_range_is_refused_at_the_start() {
     let watch = Watch::new();
     for (builder, told) in [
         (builder(&watch).lanes(0), "Builder::lanes is 0"),
@@ -151,7 +151,7 @@ fn a_bound_that_makes_no_sense_is_refused_at_the_start() {
     }
 }
 
-/// The sources that the page may connect to, by its policy.
+/// The sources to which the page's policy allows connections.
 fn connects_to(page: &Reply) -> &str {
     let policy = &page.headers["content-security-policy"];
     let connects = policy.split("connect-src ").nth(1).expect("it is there");
@@ -159,7 +159,7 @@ fn connects_to(page: &Reply) -> &str {
 }
 
 #[test]
-fn a_section_of_an_apps_own_is_part_of_the_page() {
+fn a_section_that_the_app_adds_is_part_of_the_page() {
     let watch = Watch::new();
     let section = |name: &str| {
         let html = format!("<section id=\"{name}\">its own</section>");
@@ -212,7 +212,7 @@ fn a_section_of_an_apps_own_is_part_of_the_page() {
 }
 
 #[test]
-fn without_an_app_nothing_is_known_of_where_it_is() {
+fn without_an_app_its_url_is_unknown() {
     let watch = Watch::new();
     let (_console, address) = started(builder(&watch));
     let told = state(address);

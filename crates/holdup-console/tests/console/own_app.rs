@@ -1,4 +1,4 @@
-//! A console for somebody's own app.
+//! A console for a user's own app.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use holdup_watch::Watch;
 use super::*;
 
 #[test]
-fn its_buttons_are_the_routes_that_the_developer_named() {
+fn the_buttons_are_the_routes_given_to_the_builder() {
     let watch = Watch::new();
     let served = {
         let watch = watch.clone();
@@ -41,7 +41,7 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
     let address = console.address();
     let mut events = Events::read(address);
     let snapshot = events.next().expect("a message");
-    // Where a browser finds it: at the host that it asked the console by.
+    // The browser finds the app at the host under which it reached the console.
     assert_eq!(snapshot["app_url"], format!("http://{}", served.address));
     let button = &snapshot["buttons"][0];
     assert_eq!(button["label"], "/report/7?secret=1");
@@ -64,7 +64,8 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
         })
     };
     let mut done = verdict(&id);
-    // Repeated when the machine was too busy to tell. A wrong verdict fails at once.
+    // The probe is repeated when its verdict is inconclusive, on a busy machine. A wrong verdict
+    // fails at once.
     for _ in 0..2 {
         if done["findings"]["verdict"] == "inconclusive" {
             id = start();
@@ -74,14 +75,14 @@ fn its_buttons_are_the_routes_that_the_developer_named() {
     assert_eq!(done["findings"]["verdict"], "concurrent", "{done}");
     assert_eq!(done["values"], serde_json::json!({}));
 
-    // It ends when it is dropped, with its readers, and its port is free again.
+    // When the console is dropped, its readers are disconnected and its port is free again.
     drop(console);
     while matches!(events.0.chunk(), Ok(Some(_))) {}
     TcpListener::bind(address).expect("the port is free");
 }
 
 #[test]
-fn what_cannot_be_shown_is_said_when_it_starts() {
+fn settings_that_cannot_be_used_are_refused_at_the_start() {
     let watch = Watch::new();
     let console = || holdup_console::Console::builder(&watch, "127.0.0.1:0");
     let error = |builder: holdup_console::Builder| builder.start().expect_err("refused");
@@ -137,10 +138,10 @@ fn blocks(watch: &Watch, let_go: &Arc<AtomicBool>) -> Served {
 }
 
 #[test]
-fn what_is_unread_after_a_hold_does_not_wait_for_it() {
+fn bytes_left_unread_after_a_hold_do_not_count_as_waiting() {
     let (watch, let_go) = (Watch::new(), Arc::default());
     let served = blocks(&watch, &let_go);
-    // Accepted by nobody, as when an app has all the connections that it wants.
+    // Nothing accepts these connections, as when an app has reached its limit of connections.
     let full = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = full.local_addr().expect("bound").port();
     let mut unread = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
@@ -161,7 +162,7 @@ fn what_is_unread_after_a_hold_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_second_console_counts_from_its_own_beginning() {
+fn a_second_console_counts_from_its_own_start() {
     let watch = Watch::new();
     let served = blocks(&watch, &Arc::default());
     let first = holdup_console::Console::builder(&watch, "127.0.0.1:0")

@@ -1,4 +1,4 @@
-//! The page of an own app in a real browser.
+//! The page of a user's own app, in a real browser.
 
 use actix_web::{App, HttpResponse, web};
 use holdup_testkit::app::serve;
@@ -8,7 +8,7 @@ use holdup_watch::Watch;
 use super::*;
 
 #[tokio::test]
-async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
+async fn an_own_apps_page_has_its_buttons_and_no_browser_experiment() {
     let watch = Watch::new();
     let served = {
         let watch = watch.clone();
@@ -39,12 +39,12 @@ async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
         true
     );
     browser.click("[data-button='0'] button.run").await;
-    // An answer at once says nothing.
+    // A probe of a route that answers immediately is inconclusive.
     browser
         .wait_for("[data-button='0'] .verdict[data-kind=inconclusive]")
         .await;
 
-    // It finds back by itself when the app comes back.
+    // The page reconnects by itself when the app is back.
     drop(console);
     browser.wait_for("body[data-state=reconnecting]").await;
     let _console = start(address.to_string());
@@ -58,7 +58,7 @@ async fn another_apps_page_has_its_buttons_and_no_browser_experiment() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_gone_is_not_shown_any_more() {
+async fn a_worker_that_has_ended_is_no_longer_shown() {
     let watch = Watch::new();
     let app = || {
         let watch = watch.clone();

@@ -1,4 +1,4 @@
-//! The dialog that shows on which line a worker is held.
+//! The dialog that shows the line on which a worker is held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use holdup_watch::Watch;
 
 use super::*;
 
-/// Blocks until it is let go.
+/// Blocks until the test releases it.
 fn render(let_go: &AtomicBool) {
     let deadline = Instant::now() + PATIENCE;
     while !let_go.load(Ordering::Relaxed) && Instant::now() < deadline {
@@ -22,7 +22,7 @@ fn render(let_go: &AtomicBool) {
     }
 }
 
-/// An app with that handler, on a route with markup in its name.
+/// An app with this handler, on a route with markup in its name.
 fn renders(watch: &Watch, let_go: &Arc<AtomicBool>) -> Served {
     let (watch, let_go) = (watch.clone(), Arc::clone(let_go));
     serve(move || {
@@ -37,8 +37,8 @@ fn renders(watch: &Watch, let_go: &Arc<AtomicBool>) -> Served {
     })
 }
 
-/// Asserts that the dialog is open, and tells where the worker is held, in no more than the page's
-/// width.
+/// Asserts that the dialog is open, names the line that holds the worker, and is no wider than the
+/// page.
 async fn assert_told(browser: &Browser) {
     browser.wait_for("#stack[open]").await;
     let sentence = browser.text("#stack-of").await;
@@ -95,9 +95,9 @@ async fn the_line_that_holds_a_worker_is_shown_on_demand() {
     assert_eq!(browser.eval(focused).await, true, "the place is kept");
     browser.press(Key::Enter).await;
     assert_told(&browser).await;
-    assert!(!held.is_finished(), "all of this was seen while it lasted");
+    assert!(!held.is_finished(), "the hold still lasts");
 
-    // Afterwards too, of a hold that is over. The dialog stays as long as somebody reads it.
+    // The dialog also works for a hold that is over, and stays open until it is closed.
     let_go.store(true, Ordering::Relaxed);
     assert_eq!(held.join().expect("an answer"), 200);
     browser.wait_for("[data-worker='0'][data-held=false]").await;

@@ -1,4 +1,4 @@
-//! The strips of an app with several workers: which of them is held.
+//! The strips of an app with several workers show which of them are held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use holdup_watch::Watch;
 
 use super::*;
 
-/// An app whose handler blocks until it is let go.
+/// An app whose handler blocks until the test releases it.
 fn app(watch: &Watch, let_go: &Arc<AtomicBool>, workers: usize) -> Served {
     let (watch, let_go) = (watch.clone(), Arc::clone(let_go));
     serve_on(workers, move || {
@@ -38,7 +38,7 @@ fn app(watch: &Watch, let_go: &Arc<AtomicBool>, workers: usize) -> Served {
     })
 }
 
-/// The numbers of the workers, and of those that a blocking request holds.
+/// The numbers of all workers, and of those that a blocking request holds.
 fn workers(state: &Value) -> (Vec<u64>, Vec<u64>) {
     let number = |worker: &Value| worker["worker"].as_u64().expect("a number");
     let all = state["workers"].as_array().expect("a list");

@@ -9,8 +9,8 @@ use super::http::WebDriver;
 use super::refused::Refused;
 use crate::external::External;
 
-/// It asks for a free port of IPv6 and then takes the same of IPv4, which may be somebody else's:
-/// then it ends at once, and is started anew.
+/// Starts chromedriver. It picks a free IPv6 port and then binds the same IPv4 port, which may be
+/// taken. In that case it exits, and is started again.
 fn chromedriver() -> External {
     for _ in 0..10 {
         let folder = temporary();
@@ -45,7 +45,7 @@ pub(super) async fn start() -> Result<(External, WebDriver), Refused> {
     let capabilities = json!({
         "goog:chromeOptions": { "args": arguments },
         "goog:loggingPrefs": { "browser": "ALL" },
-        // Do not wait for the page to end: it may be a stream.
+        // Do not wait for the page to load completely: it may be an endless stream.
         "pageLoadStrategy": "none",
     });
     let session = WebDriver::begin(process.address, capabilities).await?;

@@ -1,4 +1,4 @@
-//! Firefox, by its own protocol.
+//! Starts Firefox and drives it through Marionette.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,12 +12,13 @@ use super::marionette::Marionette;
 use super::refused::Refused;
 use crate::external::External;
 
-/// What a profile of the tests has in another way than a user's. With Marionette on, Firefox sets most
-/// of what keeps it off the net by itself (`remote.prefs.recommended`); some of these are for certain.
+/// The preferences in which a test's profile differs from a user's. With Marionette on, Firefox
+/// already sets most of those that keep it off the network (`remote.prefs.recommended`); some are
+/// repeated here to be sure.
 fn preferences() -> Value {
     let nowhere = "data:,nowhere";
     json!({
-        // Any port: it says which.
+        // Any free port; Firefox prints which one it took.
         "marionette.port": 0,
         "app.normandy.enabled": false,
         "app.update.auto": false,
@@ -37,7 +38,7 @@ fn preferences() -> Value {
         "extensions.autoDisableScopes": 0,
         "extensions.getAddons.cache.enabled": false,
         "extensions.update.enabled": false,
-        // A page has the focus also when another window has it.
+        // A page has the focus even when another window has it.
         "focusmanager.testmode": true,
         "media.gmp-manager.updateEnabled": false,
         "messaging-system.rsexperimentloader.enabled": false,
@@ -71,13 +72,13 @@ pub(super) async fn start() -> Result<(External, Marionette), Refused> {
     write_profile(&profile);
     let mut command = at_home(Command::new("firefox-esr"), &folder);
     command.args(["--headless", "--no-remote", "--marionette"]);
-    // For scripts in the browser itself, which see what its console shows.
+    // Scripts in the browser itself need this; they read its console.
     command.arg("--remote-allow-system-access");
     command.arg("--profile").arg(&profile);
-    // A crash is a failure of the test, and reported by nobody else.
+    // A crash fails the test, so no crash report is needed.
     command.env("MOZ_CRASHREPORTER_DISABLE", "1");
     let process = External::saying(command, &["Marionette", "Listening on port "], Some(folder));
-    // Do not wait for the page to end: it may be a stream.
+    // Do not wait for the page to load completely: it may be an endless stream.
     let capabilities = json!({ "pageLoadStrategy": "none" });
     let session = Marionette::begin(process.address, capabilities).await?;
     Ok((process, session))

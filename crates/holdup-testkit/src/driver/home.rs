@@ -1,4 +1,4 @@
-//! Where a browser lives, without a trace of another's.
+//! A separate home folder for each browser.
 
 use std::env;
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where the browser keeps everything, its profile included. Not below the build's folder: the
-/// path of a Unix socket has to be short.
+/// The folder for all files of the browser, including its profile. It is not below the build's
+/// folder, because the path of a Unix socket must be short.
 pub(super) fn temporary() -> PathBuf {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

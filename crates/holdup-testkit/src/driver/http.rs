@@ -1,4 +1,4 @@
-//! WebDriver over HTTP, as chromedriver speaks it: JSON both ways, on one connection.
+//! WebDriver over HTTP, the protocol of chromedriver: JSON in both directions on one connection.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
-//! Firefox's own protocol, Marionette: JSON on a plain connection, each message after its length and a
-//! colon. A command is `[0, id, name, parameters]`, its answer `[1, id, error, result]`.
+//! Marionette, Firefox's own protocol: JSON on a plain connection, each message preceded by its
+//! length and a colon. A command is `[0, id, name, parameters]`, its answer `[1, id, error,
+//! result]`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use super::refused::Refused;
 
 pub(super) struct Marionette {
     connection: BufReader<TcpStream>,
-    /// Of the last command.
+    /// The id of the last command.
     id: u32,
 }
 
@@ -27,7 +28,7 @@ impl Marionette {
         let begun = session.run("WebDriver:NewSession", capabilities.clone());
         let begun = begun.await?;
         for (name, value) in capabilities.as_object().into_iter().flatten() {
-            // What Firefox does not know it ignores.
+            // Firefox ignores capabilities that it does not know.
             if begun["capabilities"][name] != *value {
                 return Err(Refused::new(format!("{name} is not {value}: {begun}")));
             }
@@ -48,7 +49,7 @@ impl Marionette {
             return Err(Refused::from(&answer[2]));
         }
         let mut result = answer[3].take();
-        // Some results are the value itself.
+        // Some results are the bare value.
         Ok(match result.get_mut("value") {
             Some(value) => value.take(),
             None => result,

@@ -1,11 +1,11 @@
-//! What goes wrong with a browser.
+//! Errors of a browser.
 
 use std::fmt;
 use std::io;
 
 use serde_json::Value;
 
-/// What a browser says instead of a result, or why it says nothing.
+/// An error that a browser returned, or the reason why it returned nothing.
 #[derive(Debug)]
 pub(crate) struct Refused(String);
 
@@ -28,7 +28,7 @@ impl From<io::Error> for Refused {
 }
 
 impl From<&Value> for Refused {
-    /// Of WebDriver's error object.
+    /// Reads WebDriver's error object.
     fn from(error: &Value) -> Self {
         let text = |key: &str| error[key].as_str().unwrap_or_default();
         Self(format!("{}: {}", text("error"), text("message")))

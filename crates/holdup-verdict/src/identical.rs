@@ -103,7 +103,7 @@ impl Identical {
 pub struct Judged<'a> {
     /// The requests.
     pub timeline: &'a Timeline,
-    /// The verdict that [`judge`](crate::judge) returns for them.
+    /// The verdict that [`judge`](crate::judge()) returns for them.
     pub verdict: &'a Verdict,
 }
 

@@ -1,4 +1,4 @@
-//! [`judge`] decides how many requests ran at a time, from when each of them ended.
+//! [`judge`](judge()) decides how many requests ran at a time, from when each of them ended.
 //!
 //! Requests that overlap prove nothing: to a client, requests that wait in line overlap too. Early response
 //! heads prove nothing either, because the bodies may still come one after the other. Two measurements

@@ -1,6 +1,6 @@
 //! The names of functions. This module handles text only.
 
-/// Names of functions that have no name of their own.
+/// The name to report for a function that has none of its own.
 pub(super) fn nameless(raw: &str) -> &'static str {
     match raw.trim_start_matches('{') {
         raw if raw.starts_with("async_fn") => "async fn",

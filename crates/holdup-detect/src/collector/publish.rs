@@ -1,4 +1,4 @@
-//! The end of a hold, on its way to all who are to know of it.
+//! Publishes the end of a hold.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::record::HoldId;
 use crate::shared::Shared;
 use crate::worker_state::WorkerState;
 
-/// A hold is over, and all is known of it.
+/// Publishes a hold that is over and complete.
 pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     shared.lasting().fill(&mut hold);
     shared.memory.complete(&hold);
@@ -24,7 +24,7 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     shared.events.publish(Event::Released(hold));
 }
 
-/// Withdraws the holds that are over, though nothing came of them.
+/// Withdraws published holds that turned out not to be holds.
 pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<WorkerState>]) {
     let mut lasting = shared.lasting();
     for hold in lasting.withdraw(|id| shared.is_any_in(states, id)) {
@@ -39,7 +39,7 @@ pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
     shared.events.publish(Event::Withdrawn(hold));
 }
 
-/// Who holds the worker, in a few words.
+/// The culprits of a hold, in a few words.
 pub(super) fn who(hold: &Hold) -> String {
     let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
     match hold.culprits.as_slice() {

@@ -247,9 +247,17 @@ mod tests {
         let further_on = |function, line| reading.further_on(function, file, line);
         let at = Some("app::count (/home/me/app/src/main.rs:12)".to_owned());
         assert_eq!(further_on("app::count", 11), at);
-        assert_eq!(further_on("app::count", 12), None, "it may wait at the same line");
+        assert_eq!(
+            further_on("app::count", 12),
+            None,
+            "it may wait at the same line"
+        );
         assert_eq!(further_on("app::other", 11), None);
-        assert_eq!(further_on("async fn", 11), None, "another one may have this name");
+        assert_eq!(
+            further_on("async fn", 11),
+            None,
+            "another one may have this name"
+        );
         assert_eq!(reading.further_on("app::count", "src/other.rs", 11), None);
     }
 

@@ -49,7 +49,7 @@ impl Detector {
         Self::made_of(Clock::of(time), spawner)
     }
 
-    /// A detector whose threads are started by `threads`.
+    /// A detector whose threads are started by `spawner`.
     pub fn with_spawner(spawner: Spawner) -> Self {
         Self::made_of(Clock::default(), spawner)
     }

@@ -43,7 +43,7 @@ enum Stage {
 pub(crate) struct Judged {
     /// Records that are holds.
     pub(crate) holds: Vec<Hold>,
-    /// Records that were published as holds and turned out not to be.
+    /// Records that were handed over as holds and turned out not to be.
     pub(crate) none: Vec<HoldId>,
 }
 

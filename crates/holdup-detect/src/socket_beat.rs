@@ -127,7 +127,7 @@ impl SocketBeat {
         if self.change(NOT_ASKED, ASKING) {
             if self.send() {
                 self.note_run_delay(thread);
-                // The time is stored only now, because the sender may be descheduled before this. The byte
+                // The clock is read only now, because this thread may have been descheduled before. The byte
                 // may have been read meanwhile.
                 self.change(ASKING, self.clock.now());
             } else {

@@ -176,7 +176,8 @@ impl WorkerState {
         let Some(run_delay) = self.clock.run_delay(self.thread) else {
             return;
         };
-        // The note is stored only now, because the reading thread may be descheduled before this.
+        // The clock is read only now, because this thread may have been descheduled after it read
+        // `run_delay`.
         let at = self.clock.now();
         let mut samples = self
             .run_delays

@@ -32,7 +32,8 @@ pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<Wo
     }
 }
 
-/// Of a hold that was removed from those that last, which are still locked.
+/// Publishes that a hold is withdrawn. The caller has removed it from the ongoing holds, and still has them
+/// locked.
 pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
     let id = HoldId::of(&hold);
     outlets.log.send(LogEntry::Withdrawn { id });

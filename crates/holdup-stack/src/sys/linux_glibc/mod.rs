@@ -28,8 +28,8 @@ use crate::reading::{self, Reading};
 use crate::system;
 use crate::taken::{TakeError, Taken};
 
-/// The function by which libgcc looks up a frame's tables without a lock. glibc has it since 2.35, and a
-/// libgcc that refers to it cannot be loaded without it.
+/// The name of the function by which libgcc looks up a frame's tables without a lock. glibc has it since
+/// 2.35, and a libgcc that refers to it cannot be loaded without it.
 const LOCK_FREE: &[u8] = b"\0_dl_find_object\0";
 
 /// Prepares the calling thread, so that its stack can be taken.

@@ -82,7 +82,7 @@ impl Cell {
         });
     }
 
-    /// The loop has turned.
+    /// The loop has begun another iteration.
     pub(crate) fn clear_pending(&self) {
         self.set_pending(0, 0);
     }
@@ -97,7 +97,7 @@ impl Cell {
         // The worker is the only writer, so these need not be atomic steps.
         let version = self.version.load(Ordering::Relaxed);
         self.version.store(version + 1, Ordering::Relaxed);
-        // Whoever reads one of the new values finds the odd version, or a later one, after it.
+        // A reader that reads one of the new values then finds the odd version, or a later one.
         fence(Ordering::Release);
         change();
         self.version.store(version + 2, Ordering::Release);

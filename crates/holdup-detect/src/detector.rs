@@ -32,7 +32,7 @@ pub struct Detector(Arc<Shared>);
 /// The holds on which a test fails.
 #[derive(Debug)]
 pub struct Failing {
-    /// They.
+    /// The holds.
     pub holds: Vec<Hold>,
     /// The calling thread's number, if it is a worker itself, as in a test harness.
     pub own_worker: Option<usize>,
@@ -44,12 +44,12 @@ impl Detector {
         Self::made_of(Clock::default(), threads::system())
     }
 
-    /// One with a clock and threads of a test's own.
+    /// A detector with a test's own clock and threads.
     pub fn with(time: Arc<dyn Time>, spawner: Spawner) -> Self {
         Self::made_of(Clock::of(time), spawner)
     }
 
-    /// One whose threads are started by that.
+    /// A detector whose threads are started by `spawner`.
     pub fn with_spawner(spawner: Spawner) -> Self {
         Self::made_of(Clock::default(), spawner)
     }
@@ -101,7 +101,7 @@ impl Detector {
         self.settings().allow(route, most)
     }
 
-    /// Has each hold given to `callback`, when it crosses the threshold and when it is over.
+    /// Calls `callback` with each hold, when it crosses the threshold and when it is over.
     ///
     /// # Panics
     ///
@@ -160,12 +160,12 @@ impl Detector {
         self.0.workers.polls()
     }
 
-    /// What is published from now on.
+    /// Subscribes to all events from now on.
     pub fn subscribe(&self) -> Subscription {
         self.0.subscribe()
     }
 
-    /// How the threads are that do the work; none before the first worker.
+    /// The states of the detector's threads; none before the first worker.
     pub fn health(&self) -> Vec<ThreadHealth> {
         self.0.threads.health()
     }
@@ -198,7 +198,7 @@ impl Detector {
         Failing { holds, own_worker }
     }
 
-    /// Why holds have no lines of code, if that is so though they should.
+    /// Why holds have no lines of code, if the feature is enabled but off.
     pub fn why_no_lines(&self) -> Option<&'static str> {
         stack::why_off()
     }

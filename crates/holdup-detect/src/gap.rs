@@ -5,7 +5,7 @@ use crate::busy_period::BusyPeriod;
 /// The time since a byte was sent, made of the busy periods in it that were no holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gap {
-    /// It starts when the byte was sent.
+    /// The period, which starts when the byte was sent.
     pub(crate) period: BusyPeriod,
     /// How many loop iterations were counted.
     pub(crate) turns: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// Begins anew.
+    /// Restarts the count.
     pub(crate) fn begin(&mut self, asked: u64, cpu: Option<u64>) {
         self.period.begin(asked);
         self.turns = 0;

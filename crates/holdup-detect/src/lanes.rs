@@ -15,7 +15,7 @@ use crate::worker_state::WorkerState;
 /// The most events that wait for the collector, which drains them every few milliseconds.
 const EVENTS: usize = 65_536;
 
-/// A lane's event as its worker notes it.
+/// A lane's event as its worker records it.
 #[derive(Debug)]
 pub(crate) enum LaneEvent {
     /// Boxed, so that the many chunks do not take its room.
@@ -31,7 +31,7 @@ pub(crate) enum LaneEvent {
     },
 }
 
-/// A request as its worker notes it.
+/// A request as its worker records it.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) state: Arc<WorkerState>,
@@ -54,17 +54,17 @@ pub(crate) struct Lanes {
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     all: AtomicUsize,
-    /// Those that ask for chunks.
+    /// How many subscriptions ask for chunks.
     chunks: AtomicUsize,
 }
 
 impl Listeners {
-    /// One more, or one less.
+    /// Counts one subscription more, or one less.
     pub(crate) fn count(&self, one: bool) {
         change(&self.all, one);
     }
 
-    /// One more that asks for chunks, or one less.
+    /// Counts one subscription that asks for chunks more, or one less.
     pub(crate) fn count_for_chunks(&self, one: bool) {
         change(&self.chunks, one);
     }
@@ -93,7 +93,7 @@ impl Lanes {
         self.opened.load(Ordering::Relaxed)
     }
 
-    /// A subscription comes. Its lanes are recorded from now on.
+    /// Adds a subscription. Lanes are recorded from now on.
     pub(crate) fn listen(&self) {
         self.queue.get_or_init(|| ArrayQueue::new(EVENTS));
         self.listeners.count(true);
@@ -116,7 +116,7 @@ impl Lanes {
         }
     }
 
-    /// Publishes what the workers noted, in the order in which it came.
+    /// Publishes the events that the workers recorded, in the order in which they arrived.
     pub(crate) fn drain(&self, since_origin: impl Fn(u64) -> Duration, publish: impl Fn(Event)) {
         let Some(queue) = self.queue.get() else {
             return;

@@ -1,5 +1,5 @@
-//! The holds that last: what was sampled of each, and what was published of it. The one place where that is
-//! kept.
+//! The ongoing holds, each with its samples and what was published of it. This state is kept here and nowhere
+//! else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::stack::StackSample;
 /// How often a hold that lasts is published anew.
 const UPDATES: Duration = Duration::from_millis(250);
 
-/// A hold that its worker has not been in at so many looks in a row, and that did not come to its end, was
-/// none. At one look alone the worker may have changed what it shows meanwhile.
+/// A hold that has not ended is withdrawn when its worker was not in it in this many samples in a row. One
+/// sample is not enough: the worker may have changed its state while it was read.
 const GONE: u32 = 3;
 
 #[derive(Debug, Default)]
@@ -24,11 +24,11 @@ pub(crate) struct Lasting(Vec<LastingHold>);
 struct LastingHold {
     id: HoldId,
     samples: Samples,
-    /// As of its latest event.
+    /// The hold as of its latest event.
     published: Option<Hold>,
-    /// It has ended, and only its names are still to come.
+    /// Whether it has ended and only waits for the names of its stacks.
     is_over: bool,
-    /// At how many looks in a row its worker was not in it.
+    /// In how many samples in a row its worker was not in it.
     gone: u32,
 }
 
@@ -37,7 +37,7 @@ impl Lasting {
         self.0.is_empty()
     }
 
-    /// The thread of a hold was doing that.
+    /// Records what the thread of a hold was doing.
     pub(crate) fn note(&mut self, id: HoldId, activity: Activity) {
         self.entry(id).samples.note(activity);
     }
@@ -52,7 +52,7 @@ impl Lasting {
         self.get(id)?.samples.latest_stack().cloned()
     }
 
-    /// Puts into a hold what was sampled of it.
+    /// Adds the samples to a hold.
     pub(crate) fn fill(&self, hold: &mut Hold) {
         if let Some(lasting) = self.get(HoldId::of(hold)) {
             lasting.samples.fill(hold);
@@ -89,7 +89,7 @@ impl Lasting {
         Some(event)
     }
 
-    /// Events from which the holds that last are known: for who comes late.
+    /// One event for each ongoing hold, for a subscription that begins now.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event> {
         let published = self
             .0
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn holds_are_told_apart_by_worker_and_beginning() {
+    fn holds_are_identified_by_worker_and_start() {
         let mut lasting = Lasting::default();
         lasting.note(id(1, 5), Activity::Sleeping);
         lasting.note(id(1, 400), Activity::Computing);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_that_its_worker_is_not_in_at_three_looks_is_withdrawn_once() {
+    fn a_hold_is_withdrawn_once_after_three_samples_without_it() {
         let mut lasting = Lasting::default();
         let held = hold(0, 5, 100);
         lasting.event(&held);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_late_is_told_of_the_holds_that_last() {
+    fn a_late_subscriber_gets_the_ongoing_holds() {
         let mut lasting = Lasting::default();
         lasting.note(id(1, 5), Activity::Sleeping);
         assert_eq!(lasting.events().count(), 0, "not yet a hold");

@@ -27,7 +27,7 @@ struct Kept {
     stage: Stage,
 }
 
-/// How far a hold is.
+/// The progress of a hold that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// It is not known yet what the collector overslept in it.
@@ -41,9 +41,9 @@ enum Stage {
 /// What the collector takes from the memory.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
-    /// These are holds.
+    /// Records that are holds.
     pub(crate) holds: Vec<Hold>,
-    /// These began as such, and are none.
+    /// Records that were handed over as holds and turned out not to be.
     pub(crate) none: Vec<HoldId>,
 }
 

@@ -1,4 +1,4 @@
-//! Without the feature `stacks` none are taken.
+//! Stands in for `stack` without the feature `stacks`: no stacks are taken.
 
 use holdup_model::{Hold, Line};
 

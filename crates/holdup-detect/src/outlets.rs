@@ -62,7 +62,7 @@ pub(crate) enum Figure {
     Hold(Hold),
 }
 
-/// The near ends.
+/// The sending ends of the channels.
 #[derive(Debug, Default)]
 pub(crate) struct Outlets {
     pub(crate) log: Outlet<LogEntry>,
@@ -73,14 +73,14 @@ pub(crate) struct Outlets {
     pub(crate) symbols: Outlet<Arc<StackSample>>,
 }
 
-/// A near end. What is sent while it is closed is dropped.
+/// A sending end. Items that are sent while it is closed are dropped.
 #[derive(Debug)]
 pub(crate) struct Outlet<T> {
     sender: Option<SyncSender<T>>,
     lost: Arc<AtomicU64>,
 }
 
-/// A far end.
+/// A receiving end.
 #[derive(Debug)]
 pub(crate) struct Inlet<T> {
     pub(crate) receiver: Receiver<T>,
@@ -88,7 +88,7 @@ pub(crate) struct Inlet<T> {
 }
 
 impl<T> Inlet<T> {
-    /// How many found no room since the last call.
+    /// How many items were dropped since the last call, because the channel was full.
     pub(crate) fn take_lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
     }
@@ -108,7 +108,7 @@ impl<T> Outlet<T> {
         self.sender.is_some()
     }
 
-    /// Sends it, if there is room; whether there was.
+    /// Sends the item if there is room, and returns whether there was.
     pub(crate) fn send(&self, value: T) -> bool {
         let Some(sender) = &self.sender else {
             return false;

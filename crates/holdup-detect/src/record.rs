@@ -18,9 +18,9 @@ pub(crate) struct HoldRecord {
     pub(crate) start: u64,
     pub(crate) duration: u64,
     pub(crate) cpu: Option<u64>,
-    /// In the run queue.
+    /// The time that the thread was in the run queue.
     pub(crate) delay: Option<Delay>,
-    /// In which nothing watched went on, though a request waited for something.
+    /// The time in which no watched work ran, although a request waited for something.
     pub(crate) outside: u64,
     pub(crate) culprits: Vec<Entry>,
     pub(crate) waiting: usize,

@@ -60,7 +60,7 @@ mod tests {
         // Sampled shortly before only; and in it, too.
         assert_eq!(delay([(960, 7), (985, 7)], 17), (10, true));
         assert_eq!(delay([(985, 7), (1010, 57)], 57), (10, true));
-        // Not sampled for long.
+        // No sample was taken for long.
         assert_eq!(delay([(600, 7), (700, 7)], 307), (300, false));
         assert_eq!(delay([(700, 7), (1250, 7)], 57), (50, false));
     }

@@ -14,12 +14,12 @@ pub(crate) const STACKS: usize = 100;
 pub(crate) struct Samples {
     activities: Vec<(Activity, u32)>,
     latest: Option<Activity>,
-    /// With when they were taken, since the detector was made.
+    /// The stacks, each with when it was taken, counted from when the detector was created.
     stacks: Vec<(Duration, Arc<StackSample>)>,
 }
 
 impl Samples {
-    /// The thread was doing that.
+    /// Records what the thread was doing.
     pub(crate) fn note(&mut self, activity: Activity) {
         self.latest = Some(activity.clone());
         let same = self
@@ -136,7 +136,7 @@ mod tests {
 
     #[cfg(all(feature = "stacks", target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn whoever_reads_a_hold_looks_up_no_names_and_finds_those_that_are_known() {
+    fn reading_a_hold_looks_up_no_names_and_returns_the_known_ones() {
         use crate::{stack, system};
 
         stack::start();

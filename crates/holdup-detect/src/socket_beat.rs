@@ -46,7 +46,7 @@ const NOT_ASKED: u64 = 0;
 /// One is being sent: from when it counts is not known yet.
 const ASKING: u64 = 1;
 
-/// Nobody would take it: there is no loop, or no socket.
+/// Nothing would read the byte: there is no event loop, or no socket.
 const NO_BEAT: u64 = u64::MAX;
 
 const UNKNOWN: u64 = u64::MAX;
@@ -127,7 +127,8 @@ impl SocketBeat {
         if self.change(NOT_ASKED, ASKING) {
             if self.send() {
                 self.note_run_delay(thread);
-                // Only now: who sends it may lose its turn before. It may have been taken meanwhile.
+                // The clock is read only now, because this thread may have been descheduled before. The byte
+                // may have been read meanwhile.
                 self.change(ASKING, self.clock.now());
             } else {
                 self.change(ASKING, NOT_ASKED);

@@ -19,18 +19,18 @@ pub(crate) const METRICS: &str = "holdup-metrics";
 pub(crate) const CALLBACKS: &str = "holdup-on-hold";
 pub(crate) const SYMBOLS: &str = "holdup-symbols";
 
-/// How one of a watch's threads is.
+/// The state of one of a watch's threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ThreadState {
-    /// It runs.
+    /// The thread runs.
     Running,
-    /// It panicked and was started again, so many times. What it was at is lost.
+    /// The thread panicked and was restarted. The item it was working on is lost.
     Restarted {
-        /// How many times.
+        /// How many times it was restarted.
         times: u64,
     },
-    /// It has ended, and nothing does its work.
+    /// The thread has ended, and its work is not done any more.
     Ended,
     /// The system had no room for one more thread.
     NotStarted,
@@ -56,7 +56,7 @@ impl fmt::Display for ThreadState {
 pub struct ThreadHealth {
     /// Its name, as the system shows it.
     pub name: &'static str,
-    /// How it is.
+    /// Its state.
     pub state: ThreadState,
 }
 
@@ -159,7 +159,7 @@ impl Threads {
         started
     }
 
-    /// How each thread is; none before the first worker.
+    /// The state of each thread; none before the first worker.
     pub(crate) fn health(&self) -> Vec<ThreadHealth> {
         let health = |status: &Arc<Status>| ThreadHealth {
             name: status.name,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_panics_is_started_again_and_one_that_ends_is_said_to_have_ended() {
+    fn a_thread_that_panics_is_restarted_and_one_that_returns_is_reported_as_ended() {
         let threads = Threads::new(system());
         let (send, receive) = mpsc::channel::<bool>();
         let (answer, answers) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! One worker's own side: what it is in the middle of, and where its loop turns.
+//! One worker's own side: what it is working on, and where its loop iterations begin.
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
@@ -244,7 +244,7 @@ impl Worker {
         }
     }
 
-    /// The loop has turned.
+    /// The loop has begun another iteration.
     fn count_iteration_in_gap(&self) {
         self.change_gap(|gap| gap.turns += 1);
     }

@@ -15,7 +15,7 @@ use crate::run_queue::{Delay, Sample};
 use crate::socket_beat::SocketBeat;
 use crate::system;
 
-/// Instead of a time: the loop that would answer is gone.
+/// Stands in for a time when the event loop that would answer is gone.
 const NO_BEAT: u64 = u64::MAX;
 
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl WorkerState {
         self.cell.set_pending(period.start, period.end);
     }
 
-    /// The loop has turned.
+    /// The loop has begun another iteration.
     pub(crate) fn clear_pending(&self) {
         self.cell.clear_pending();
     }
@@ -111,7 +111,7 @@ impl WorkerState {
         self.beat_asked.store(0, Ordering::Release);
     }
 
-    /// From now on nothing answers.
+    /// Records that nothing answers heartbeats any more.
     pub(crate) fn stop_beat(&self) {
         self.beat_asked.store(NO_BEAT, Ordering::Release);
     }
@@ -176,7 +176,8 @@ impl WorkerState {
         let Some(run_delay) = self.clock.run_delay(self.thread) else {
             return;
         };
-        // Only now: who reads it may lose its turn before.
+        // The clock is read only now, because this thread may have been descheduled after it read
+        // `run_delay`.
         let at = self.clock.now();
         let mut samples = self
             .run_delays

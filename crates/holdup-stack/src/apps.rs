@@ -1,13 +1,13 @@
-//! Which frames are of the app's own code.
+//! Decides which frames are in the app's own code.
 
 use super::frame::Frame;
 use super::function::{crate_of, path};
 
-/// What the app's own code is told by.
+/// How frames of the app's own code are recognized.
 #[derive(Debug)]
 pub(super) struct Apps<'a> {
-    /// Where there are no files: the crate of the outermost function that is no known library's, as it
-    /// is the app that calls libraries and not the other way round.
+    /// For stacks without file names: the crate of the outermost function that belongs to no known library,
+    /// because the app calls libraries and not the other way round.
     by_name: Option<&'a str>,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Apps<'a> {
         let Some(name) = frame.name.as_deref().filter(|_| frame.may_be_the_apps()) else {
             return false;
         };
-        // A Rust function's name has its crate, but not where only its inlined copy is described.
+        // A Rust function's name includes its crate, unless the tables describe only its inlined copy.
         frame.file.is_some()
             || self
                 .by_name

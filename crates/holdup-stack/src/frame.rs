@@ -1,4 +1,4 @@
-//! One function on a stack, by itself: text alone.
+//! One function on a stack, on its own. This module handles text only.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::known::{
     DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, PASSED_ON, PRIMITIVE, SERVERS, WATCH, WATCH_FILES,
 };
 
-/// One function on a stack, as the symbols and line tables tell it.
+/// One function on a stack, as the symbols and line tables describe it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
     /// Demangled, without its hash.
@@ -46,14 +46,14 @@ impl Frame {
         !self.name.as_ref().is_some_and(known)
     }
 
-    /// Whether it has a name of its own, which closures and async blocks have not.
+    /// Whether the function has a name of its own. Closures and async blocks have none.
     pub(super) fn is_named(&self) -> bool {
         self.name
             .as_deref()
             .is_some_and(|raw| !clean(raw).is_empty())
     }
 
-    /// Its name, as far as it tells it by itself.
+    /// The function's name, as far as this frame alone shows it.
     pub(super) fn function(&self) -> String {
         let Some(raw) = &self.name else {
             return String::new();
@@ -62,16 +62,16 @@ impl Frame {
         if name.is_empty() {
             return nameless(raw).to_owned();
         }
-        // Tables that are only of lines have the name alone, of what was inlined.
+        // For an inlined function, line tables have the name without its path.
         let modules = self.file.as_deref().filter(|_| !name.contains("::"));
         match modules.and_then(modules_of) {
             Some(modules) => format!("{modules}::{name}"),
-            // The C library's own name for what others call without it.
+            // The C library's internal names have this prefix; the public ones do not.
             None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
         }
     }
 
-    /// How it is told as what was called; `None` when it only passes a call on.
+    /// The name to report as the called function; `None` if it only passes a call on.
     pub(super) fn called(&self) -> Option<String> {
         let function = self.function();
         // A method of a primitive type has no crate: `u64::rotate_left`.
@@ -80,7 +80,8 @@ impl Frame {
         (self.is_named() && !passes_on).then(|| public(&function))
     }
 
-    /// The crate that it is of, if it is Rust: by its file, as a method's name has that of its type.
+    /// The function's crate, if it is Rust. The file decides, because a method's name has the crate of its
+    /// type.
     pub(super) fn krate(&self) -> Option<String> {
         let modules = self.file.as_deref().and_then(modules_of);
         let name = || {
@@ -91,14 +92,14 @@ impl Frame {
         Some(crate_of(&modules).to_owned())
     }
 
-    /// Whether it is of the server around the app, its runtime or the standard library.
+    /// Whether the function belongs to the server around the app, its runtime or the standard library.
     pub(super) fn is_the_servers(&self) -> bool {
         let krate = self.krate();
         krate.is_some_and(|krate| SERVERS.contains(&krate.as_str()))
     }
 
-    /// Its file as one finds it: from where the program runs, if it is under there; of a library from
-    /// its package.
+    /// The file's path for people: relative to the current directory if it is under it; for a library, from
+    /// its package on.
     pub(super) fn shown_file(&self) -> Option<String> {
         let file = self.file.as_deref()?;
         let under_here = || {
@@ -109,7 +110,7 @@ impl Frame {
             let mut found = DOWNLOADED
                 .iter()
                 .filter_map(|folder| file.split_once(folder));
-            // What comes first is the registry.
+            // The first component is the registry.
             let (_, package) = found.next()?.1.split_once('/')?;
             Some(package.to_owned())
         };

@@ -1,6 +1,6 @@
-//! How functions are called: text alone.
+//! The names of functions. This module handles text only.
 
-/// What has no name of its own.
+/// The name to report for a function that has none of its own.
 pub(super) fn nameless(raw: &str) -> &'static str {
     match raw.trim_start_matches('{') {
         raw if raw.starts_with("async_fn") => "async fn",
@@ -62,15 +62,15 @@ pub(super) fn crate_of(path: &str) -> &str {
     path.split("::").next().unwrap_or(path)
 }
 
-/// A function's name as one would write it: without closures, type arguments and the like.
+/// A function's name as people write it: without closures, type arguments and the like.
 pub(super) fn clean(name: &str) -> String {
     let segments = segments(name);
     let mut words = Vec::new();
     for (index, segment) in segments.iter().enumerate() {
         if let Some(inner) = segment.strip_prefix('<') {
             let inner = inner.strip_suffix('>').unwrap_or(inner);
-            // The first tells whose function it is, and so does an implementation that stands in a
-            // module or, as derived ones do, in a block; others are type arguments.
+            // The first shows whose function it is, and so does an implementation that stands in a module or,
+            // as derived ones do, in a block; others are type arguments.
             if index == 0 {
                 words.push(implementor(inner));
             } else if let Some(implementing) = implementing(inner) {
@@ -84,7 +84,7 @@ pub(super) fn clean(name: &str) -> String {
     words.join("::")
 }
 
-/// Of `impl Trait for Type` and of `impl Type` the type, when it has a path.
+/// The type of `impl Trait for Type` and of `impl Type`, if it has a path.
 fn implementing(inner: &str) -> Option<&str> {
     let inner = inner.strip_prefix("impl ")?;
     let implementing = inner.rsplit_once(" for ").map_or(inner, |(_, of)| of);
@@ -93,7 +93,7 @@ fn implementing(inner: &str) -> Option<&str> {
     is_path.then_some(implementing)
 }
 
-/// Of `Type as Trait` the type, unless it is a type parameter or no path.
+/// The type of `Type as Trait`, unless it is a type parameter or has no path.
 fn implementor(inner: &str) -> String {
     let mut depth = 0_i32;
     let mut split = None;
@@ -164,7 +164,7 @@ pub(super) fn public(function: &str) -> String {
         return function.to_owned();
     };
     let is_type = |segment: &&str| segment.starts_with(|letter: char| letter.is_uppercase());
-    // Without a type the last module may say as much: `std::sync::mutex::lock`.
+    // Without a type, the last module may name it: `std::sync::mutex::lock`.
     let without = match rest {
         [.., module, _] if *module != "functions" => rest.len() - 2,
         _ => rest.len().saturating_sub(1),
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_as_one_writes_them() {
+    fn names_are_cleaned_to_the_form_that_people_write() {
         for (name, clear) in [
             ("app::report::{{closure}}", "app::report"),
             ("app::report::{closure#0}", "app::report"),

@@ -1,6 +1,6 @@
-//! What is never the app's own code: crates, files, functions.
+//! Crates, files and functions that are never the app's own code.
 
-/// Crates of the server and its runtime, and what these are made of. Nobody mounts them.
+/// Crates of the server and its runtime, with their dependencies. No app mounts them.
 pub(super) const SERVERS: &[&str] = &[
     "actix",
     "actix_codec",
@@ -34,7 +34,8 @@ pub(super) const SERVERS: &[&str] = &[
     "tracing",
 ];
 
-/// Libraries that an app mounts or wraps itself in, for where no file tells that they are not the app's.
+/// Libraries that an app mounts or is wrapped in. The list is needed where no file name shows that they are
+/// not the app's.
 pub(super) const MOUNTED: &[&str] = &[
     "actix_cors",
     "actix_files",

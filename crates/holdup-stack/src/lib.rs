@@ -1,5 +1,5 @@
-//! At which line of code is that thread? This crate takes the stack of a thread from outside, and finds the
-//! functions and lines that it stands for.
+//! Which line of code is a thread at? This crate captures a thread's stack from another thread, and looks up
+//! its functions and lines.
 //!
 //! 1. Call [`start`] once in the process.
 //! 2. Each thread whose stack is to be taken calls [`prepare_thread`].
@@ -8,7 +8,7 @@
 //! 4. [`Stack::reading`] looks up the functions and lines. The first call may take half a second, so call it
 //!    on a thread that has nothing else to do.
 //!
-//! The crate writes no log. [`start`] returns why stacks cannot be taken, if that is so.
+//! The crate writes no log. If stacks cannot be taken, [`start`] returns the reason.
 //!
 //! ```
 //! # #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -54,40 +54,41 @@ pub use self::naming::HANDLER;
 pub use self::reading::{Place, Reading};
 pub use self::taken::TakeError;
 
-/// The variables that turn it off, by `0`. The second is the name of the first before it was renamed.
+/// The environment variables that turn the crate off when they are `0`. The second is the former name of the
+/// first.
 const VARIABLES: [&str; 2] = ["HOLDUP_STACKS", "HOLDUP_LINES"];
 
 /// A stack that was taken.
 #[derive(Debug)]
 pub struct Stack {
-    /// When it was taken: nanoseconds of the monotonic clock.
+    /// When the stack was taken, in nanoseconds of the monotonic clock.
     pub at: u64,
     addresses: Vec<usize>,
     reading: OnceLock<Reading>,
 }
 
 impl Stack {
-    /// What it says; found out the first time, which may take half a second.
+    /// The stack's functions and lines. The first call looks them up, which may take half a second.
     pub fn reading(&self) -> &Reading {
         self.reading.get_or_init(|| sys::read(&self.addresses))
     }
 
-    /// Whether [`reading`](Self::reading) takes no longer than a moment.
+    /// Whether [`reading`](Self::reading) returns without reading the line tables first.
     pub fn is_quick(&self) -> bool {
         self.reading.get().is_some() || sys::is_quick(&self.addresses)
     }
 
-    /// What it says, if it has been found out already.
+    /// The stack's functions and lines, if they have been looked up already.
     pub fn known_reading(&self) -> Option<&Reading> {
         self.reading.get()
     }
 }
 
-/// Why it is off, or nothing; empty before the start.
+/// The reason why stacks cannot be taken, or `None`; empty before the start.
 static OFF: OnceLock<Option<String>> = OnceLock::new();
 
-/// Gets ready to take stacks, once for the process. The call that does so returns whether it worked, or why
-/// not; later ones return nothing.
+/// Gets ready to take stacks, once for the process. The first call returns whether it worked, or why not;
+/// later calls return `None`.
 pub fn start() -> Option<Result<(), &'static str>> {
     let mut is_first = false;
     let off = OFF.get_or_init(|| {
@@ -104,7 +105,8 @@ pub fn start() -> Option<Result<(), &'static str>> {
     is_first.then_some(started)
 }
 
-/// Makes the calling thread one whose stack can be taken, unless it is off by its variable.
+/// Prepares the calling thread, so that its stack can be taken. Does nothing if an environment variable turns
+/// the crate off.
 pub fn prepare_thread() {
     if unwanted().is_none() {
         sys::prepare_thread();
@@ -116,7 +118,7 @@ pub fn prepare_thread() {
 ///
 /// # Errors
 ///
-/// [`TakeError`] says why there is none. Before [`start`] there never is.
+/// [`TakeError`] is the reason why there is no stack. Before [`start`], every call fails.
 pub fn take(thread: u32) -> Result<Stack, TakeError> {
     let taken = sys::take(thread)?;
     Ok(Stack {
@@ -126,28 +128,29 @@ pub fn take(thread: u32) -> Result<Stack, TakeError> {
     })
 }
 
-/// Lets go of the line tables, if they were not needed for ten seconds before `now` of the monotonic clock.
+/// Releases the line tables if they were not used in the ten seconds before `now`, a time of the monotonic
+/// clock.
 pub fn rest(now: u64) {
     sys::rest(now);
 }
 
-/// The variable that turns it off, if one does.
+/// The environment variable that turns the crate off, if one is set to `0`.
 fn unwanted() -> Option<&'static str> {
     let is_off = |variable: &&str| std::env::var(variable).is_ok_and(|value| value == "0");
     VARIABLES.into_iter().find(is_off)
 }
 
-/// Whether stacks can be taken: it was started, and nothing was in the way.
+/// Whether stacks can be taken: [`start`] was called and succeeded.
 pub fn is_on() -> bool {
     OFF.get().is_some_and(Option::is_none)
 }
 
-/// Why it is off, if it was started and is.
+/// Why stacks cannot be taken, if [`start`] was called and failed.
 pub fn off() -> Option<&'static str> {
     OFF.get()?.as_deref()
 }
 
-/// Tests that read or let go of the line tables, or look at the memory meanwhile, take turns.
+/// Serializes tests that read or release the line tables, or that measure memory meanwhile.
 #[cfg(test)]
 pub(crate) fn turn() -> std::sync::MutexGuard<'static, ()> {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());

@@ -1,9 +1,9 @@
-//! What a function of the app's own is called, also where an optimized build with line tables alone left
-//! little of its name: by what is around it on the stack. Text alone.
+//! Names the app's own functions. In an optimized build with line tables only, little of a name is left, so
+//! the frames around a function on the stack help to find it. This module handles text only.
 //!
-//! Of what was inlined such tables have the last part of the name: `clone`, `{async_fn#0}`. But the
-//! functions around it that are generic have their type arguments, and those name the closures and the
-//! futures that they were given by their whole path.
+//! For an inlined function, such tables have only the last part of its name: `clone`, `{async_fn#0}`. But the
+//! names of generic functions around it include their type arguments, and these contain the full paths of the
+//! closures and futures that were passed in.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::apps::Apps;
 use super::frame::Frame;
 use super::function::{CLOSURE, clean};
 
-/// What a handler is called of which no name is known.
+/// The name of a handler whose own name is unknown.
 pub const HANDLER: &str = "the handler";
 
-/// The name of a function of the app's.
+/// The name of one of the app's functions.
 pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
     let frame = &frames[index];
     if let Some(whole) = whole_name(frames, apps, index) {
@@ -35,7 +35,7 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
     }
 }
 
-/// The name with its path, when the frame or one around it has it.
+/// The name with its path, if the frame or one around it has it.
 fn whole_name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String> {
     let frame = &frames[index];
     if frame.is_named() {
@@ -43,7 +43,7 @@ fn whole_name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String>
         return function.contains("::").then_some(function);
     }
     let raw = frame.name.as_deref()?;
-    // `{async_fn#0}` is of the type `…::{async_fn_env#0}`.
+    // The type of `{async_fn#0}` is `…::{async_fn_env#0}`.
     let (kind, number) = raw.strip_prefix('{')?.split_once('}')?.0.split_once('#')?;
     let of_the_type = format!("::{{{kind}_env#{number}}}");
     for around in &frames[index + 1..] {
@@ -59,7 +59,7 @@ fn whole_name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String>
     None
 }
 
-/// The functions that a name mentions a closure's or a future's type of.
+/// The functions whose closures' or futures' types appear in a name.
 fn paths_to(of_the_type: &str, name: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for (end, _) in name.match_indices(of_the_type) {
@@ -84,7 +84,8 @@ fn fits(path: &str, file: Option<&str>) -> bool {
     }
 }
 
-/// The crate and modules of a frame whose name lacks them, by a frame of the same package that has them.
+/// The crate and modules of a frame whose name lacks them, taken from a frame of the same package that has
+/// them.
 fn modules(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String> {
     let file = frames[index].file.as_deref()?;
     let (package, path) = file.rsplit_once("/src/")?;
@@ -126,7 +127,7 @@ fn is_called_as_a_handler(around: &[Frame]) -> bool {
     caller.is_some_and(calls_handlers)
 }
 
-/// Whether it is in the module of actix-web that calls handlers.
+/// Whether the frame is in the module of actix-web that calls handlers.
 pub(super) fn calls_handlers(frame: &Frame) -> bool {
     match &frame.file {
         Some(file) => file.contains("/actix-web-") && file.ends_with("/src/handler.rs"),
@@ -151,7 +152,8 @@ mod tests {
         }
     }
 
-    /// What an optimized build with line tables alone has of an inlined function that another calls.
+    /// The frame that an optimized build with line tables only has for an inlined function that another one
+    /// calls.
     fn names(frames: &[Frame]) -> Vec<String> {
         let reading = read(frames);
         let places = reading.place.into_iter().chain(reading.around);
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_a_future_knows_its_name() {
+    fn a_future_is_named_by_the_frames_around_it() {
         let handler = frame("{async_fn#0}", &format!("{APP}/cart.rs"));
         let poll = frame(
             "poll<core::pin::Pin<alloc::boxed::Box<dyn a::F>>>",
@@ -176,7 +178,7 @@ mod tests {
                 "shop::cart::show",
             ),
             ("shop::cart::show::{async_fn_env#0}<u8>", "shop::cart::show"),
-            // Of another file, another number, another kind, and no path at all.
+            // Types of another file, another number and another kind, and one without a path.
             ("shop::stock::show::{async_fn_env#0}", HANDLER),
             ("shop::cart::show::{async_fn_env#1}", HANDLER),
             ("shop::cart::show::{closure_env#0}", HANDLER),
@@ -185,17 +187,17 @@ mod tests {
             let frames = [handler.clone(), poll.clone(), call(future)];
             assert_eq!(names(&frames), [expected], "{future}");
         }
-        // Two that it may be.
+        // Two functions fit.
         let two = "shop::cart::a::{async_fn_env#0}, shop::cart::b::{async_fn_env#0}";
         assert_eq!(names(&[handler.clone(), call(two)]), [HANDLER]);
-        // One that is not called as a handler.
+        // This one is not called as a handler.
         let mut elsewhere = call("");
         elsewhere.file = Some(format!("{ACTIX}/middleware/from_fn.rs"));
         assert_eq!(names(&[handler, elsewhere]), ["async fn"]);
     }
 
     #[test]
-    fn an_inlined_function_has_the_modules_of_what_is_around_it() {
+    fn an_inlined_function_gets_the_modules_of_the_frames_around_it() {
         let cart = format!("{APP}/cart.rs");
         let around = frame("<shop::cart::Cart as shop::Total>::total", &cart);
         assert_eq!(
@@ -213,7 +215,7 @@ mod tests {
             names(&[frame("main", &format!("{APP}/main.rs")), around.clone()])[0],
             "shop::main"
         );
-        // Of another package nothing is known.
+        // A frame of another package has no known modules.
         assert_eq!(
             names(&[frame("clone", "/home/me/other/src/cart.rs"), around])[0],
             "clone"

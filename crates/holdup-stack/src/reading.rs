@@ -1,17 +1,17 @@
-//! Which frame of a stack matters: text alone, no system.
+//! Finds the frame of a stack that matters. This module handles text only.
 
 use super::apps::Apps;
 use super::frame::Frame;
 use super::function::public;
 use super::naming::{HANDLER, calls_handlers, name};
 
-/// What a stack says.
+/// The functions and lines of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// Where the app's own code is, the innermost of it. When none is on the stack, where the library is
-    /// that the app mounted.
+    /// The innermost line of the app's own code. If none is on the stack, the line in the library that the
+    /// app mounted.
     pub place: Option<Place>,
-    /// Where else the app's own code is, from there outwards.
+    /// The other lines of the app's own code, from there outwards.
     pub around: Vec<Place>,
     /// The functions, the innermost first, without the server around the app.
     pub stack: Vec<String>,
@@ -26,15 +26,15 @@ pub struct Place {
     pub file: Option<String>,
     /// The line in it, from 1.
     pub line: Option<u32>,
-    /// What it called.
+    /// The function that the line called.
     pub called: Option<String>,
-    /// Whether it is a library's.
+    /// Whether the line is in a library.
     pub library: bool,
 }
 
 impl Reading {
-    /// Where it is in a function, in the words of a sentence, when it is further on there than that
-    /// line; for a function whose whole name is known.
+    /// The place of this stack in `function`, formatted for a log line, if it is past `line` there. The
+    /// function's full name has to be known.
     pub fn further_on(&self, function: &str, file: &str, line: u32) -> Option<String> {
         let is_further_on = |place: &&Place| {
             place.function == function
@@ -49,12 +49,12 @@ impl Reading {
     }
 }
 
-/// The most functions of a stack that are told.
-const TOLD: usize = 64;
+/// The most functions of a stack that are reported.
+const MAX_REPORTED: usize = 64;
 
 /// Reads a stack, the innermost frame first.
 pub(super) fn read(frames: &[Frame]) -> Reading {
-    // What is outside of the innermost watch is the server, or in a test the test.
+    // Frames outside of the innermost watch belong to the server, or in a test to the test itself.
     let end = frames.iter().position(Frame::is_watch);
     let frames = &frames[..end.unwrap_or(frames.len())];
     let apps = Apps::of(frames);
@@ -77,7 +77,7 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     let tell = |index| tell(frames, &apps, index);
     let mut stack: Vec<_> = (0..told).filter_map(tell).collect();
     stack.dedup();
-    stack.truncate(TOLD);
+    stack.truncate(MAX_REPORTED);
     Reading {
         place,
         around,
@@ -85,8 +85,8 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     }
 }
 
-/// Where there are no files, a handler may be inlined into the server's function that calls handlers, and
-/// so without a name.
+/// In a program without file names, a handler may be inlined into the server's function that calls handlers,
+/// and then has no name.
 fn handlers(frames: &[Frame]) -> Option<Place> {
     let is_it = |frame: &Frame| frame.file.is_none() && calls_handlers(frame);
     let index = frames.iter().position(is_it)?;
@@ -100,8 +100,8 @@ fn handlers(frames: &[Frame]) -> Option<Place> {
     })
 }
 
-/// The innermost function that has a name, of the library that the app mounted: the outermost that is
-/// not the server's.
+/// The innermost named function of the library that the app mounted, which is the outermost one that is not
+/// the server's.
 fn librarys(frames: &[Frame]) -> Option<usize> {
     let krate = |frame: &Frame| frame.krate().filter(|_| !frame.is_the_servers());
     let mounted = frames.iter().rev().find_map(krate)?;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_innermost_line_of_the_apps_own_matters_and_what_it_called() {
+    fn the_innermost_line_of_the_app_is_reported_with_what_it_called() {
         let frames = [
             frame("clock_nanosleep", "", 0),
             frame(
@@ -201,7 +201,7 @@ mod tests {
             place(&frames),
             "app::rows:30 in rusqlite::Connection::execute_batch"
         );
-        // The same, where the line tables have names only.
+        // The same stack, if the line tables have names only.
         let frames = [
             frame("step", &sqlite, 1),
             frame("{closure#1}", &sqlite, 1),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn without_files_the_app_is_whoever_calls_the_libraries() {
+    fn without_files_the_app_is_the_crate_that_calls_the_libraries() {
         let frames = [
             frame("clock_nanosleep", "", 0),
             frame("sqlite3_step", "", 0),
@@ -227,7 +227,7 @@ mod tests {
             "app::rows in rusqlite::Connection::execute_batch"
         );
         assert_eq!(place(&frames[5..]), "");
-        // A handler that is inlined into its caller.
+        // The handler is inlined into its caller.
         let sleep = frame("std::thread::functions::sleep", "", 0);
         let inlined = [&[sleep], &frames[5..]].concat();
         assert_eq!(place(&inlined), "the handler in std::thread::sleep");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_is_further_on_in_a_function_that_is_on_it_behind_the_line() {
+    fn a_stack_is_further_on_if_it_is_past_the_line_in_the_same_function() {
         let file = "/home/me/app/src/main.rs";
         let frames = [
             frame("app::sleep", file, 4),
@@ -247,14 +247,22 @@ mod tests {
         let further_on = |function, line| reading.further_on(function, file, line);
         let at = Some("app::count (/home/me/app/src/main.rs:12)".to_owned());
         assert_eq!(further_on("app::count", 11), at);
-        assert_eq!(further_on("app::count", 12), None, "it may wait there, too");
+        assert_eq!(
+            further_on("app::count", 12),
+            None,
+            "it may wait at the same line"
+        );
         assert_eq!(further_on("app::other", 11), None);
-        assert_eq!(further_on("async fn", 11), None, "another may be called so");
+        assert_eq!(
+            further_on("async fn", 11),
+            None,
+            "another one may have this name"
+        );
         assert_eq!(reading.further_on("app::count", "src/other.rs", 11), None);
     }
 
     #[test]
-    fn with_no_code_of_the_app_the_library_that_it_mounted_is_named() {
+    fn without_code_of_the_app_the_mounted_library_is_named() {
         let files = format!("{CARGO}/actix-files-0.6.10/src");
         let open = frame("std::fs::File::open", &format!("{STD}/fs.rs"), 400);
         let frames = [
@@ -286,7 +294,7 @@ mod tests {
             (place.line, place.called.as_deref()),
             (Some(179), Some("std::fs::File::open"))
         );
-        // Another library that it calls is what it called.
+        // Another library that it calls is reported as the called function.
         let called = frame(
             "walkdir::IntoIter::next",
             &format!("{CARGO}/walkdir-2.5.0/src/lib.rs"),
@@ -298,12 +306,12 @@ mod tests {
             self::place(&frames),
             format!("{expected}:179 in walkdir::IntoIter::next")
         );
-        // The server's own code is no library that anybody mounted.
+        // The server's own code does not count as a mounted library.
         assert_eq!(self::place(&frames[3..]), "");
     }
 
     #[test]
-    fn a_closures_line_is_of_the_function_that_it_is_in() {
+    fn a_closures_line_belongs_to_the_function_around_it() {
         let file = "/home/me/app/src/main.rs";
         let frames = [
             frame("lt", "/rustc/59807616/library/core/src/cmp.rs", 1),

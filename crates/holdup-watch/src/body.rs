@@ -32,7 +32,7 @@ pin_project! {
         #[pin]
         body: Option<B>,
         size: BodySize,
-        // How much of it was handed over.
+        // How much of the body was handed over.
         bytes: u64,
         request: Request,
     }

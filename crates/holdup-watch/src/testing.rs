@@ -54,7 +54,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
-/// What [`measure`] saw.
+/// The result of [`measure`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Measured {
@@ -99,7 +99,7 @@ where
     race_within(app, requests, TIMEOUT).await
 }
 
-/// The same, where an answer that takes longer than that is given up.
+/// As [`race`], but with a time-out for each response.
 async fn race_within<S, R, B>(
     app: &S,
     requests: impl IntoIterator<Item = R>,
@@ -263,7 +263,7 @@ where
     }
 }
 
-/// Expected, actual, the picture, why, and what to do.
+/// The failure message: expected, actual, the picture, the reason and the remedy.
 fn message(measured: &Measured, caller: &Location<'_>) -> String {
     let verdict = &measured.verdict;
     let mut message = format!(

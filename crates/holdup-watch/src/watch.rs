@@ -168,8 +168,8 @@ impl Watch {
         self.0.subscribe()
     }
 
-    /// How the watch's own threads are, by name: one that watches, one that writes the log, and so on. None
-    /// before the first worker.
+    /// The states of the watch's own threads, by name: one that watches, one that writes the log, and so on.
+    /// None before the first worker.
     ///
     /// A thread that panics, as one that writes to a log may, is started again. Where the system has no room
     /// for a thread the app is served all the same.

@@ -259,7 +259,7 @@ fn logged<'a>(said: &'a Said, route: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_first_hold_is_told_of_at_once_its_line_follows_and_so_it_is_after_a_second() {
+fn the_first_hold_is_logged_at_once_then_its_line_and_again_after_a_second() {
     let said = run(app(true), &["/long"], &[]);
     let messages = logged(&said, "GET /long");
     let [first, line, again, end] = messages.as_slice() else {
@@ -358,13 +358,13 @@ fn assert_off(said: &Said, why: &str) {
 }
 
 #[test]
-fn a_stripped_program_says_why_it_cannot() {
+fn a_stripped_program_logs_why_stacks_are_off() {
     let said = run(&stripped(true, "--strip-all"), &["sleep"], &[]);
     assert_off(&said, "the program is stripped of its symbols");
 }
 
 #[test]
-fn it_is_off_when_the_environment_says_so() {
+fn it_is_off_when_the_environment_variable_is_0() {
     let said = run(app(false), &["sleep"], &[("HOLDUP_LINES", "0")]);
     assert_off(&said, "HOLDUP_LINES is 0");
 }

@@ -48,7 +48,7 @@ async fn a_pool_of_two_is_limited_to_two_at_a_time() {
 }
 
 #[actix_web::test]
-async fn what_cannot_be_told_fails_too() {
+async fn an_inconclusive_verdict_fails_too() {
     let app = App::new().route("/", web::get().to(HttpResponse::Ok));
     let app = init_service(app).await;
     for (route, reason) in [("/", "too short to judge"), ("/missing", "got status 404")] {

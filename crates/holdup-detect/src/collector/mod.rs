@@ -28,7 +28,7 @@ use crate::shared::Shared;
 use crate::stack::{self, Missed, StackSample};
 use crate::worker_state::WorkerState;
 
-/// How often it looks: this many times in a threshold.
+/// How many times per threshold the collector samples the workers.
 const LOOKS: u64 = 4;
 
 /// How often at most, and at least: often enough for a page that is drawn live.
@@ -71,7 +71,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// One that goes on where another one may have panicked.
+    /// A collector that continues where another one may have panicked.
     pub(crate) fn new(shared: &Shared) -> Self {
         let now = shared.elapsed();
         let incomplete = shared.memory.incomplete().into_iter();
@@ -84,7 +84,7 @@ impl Collector {
         }
     }
 
-    /// One look at everything. False when there is nothing to look at.
+    /// Samples all workers once. False if there are none left.
     pub(crate) fn look(&mut self, shared: &Shared, outlets: &Outlets) -> bool {
         self.lateness.note(&shared.oversleeps);
         self.has_missed = false;
@@ -125,7 +125,7 @@ impl Collector {
         !states.is_empty() || !shared.lasting().is_empty()
     }
 
-    /// A worker is held.
+    /// Handles a worker that is held.
     fn held(&mut self, shared: &Shared, outlets: &Outlets, state: &WorkerState, mut hold: Hold) {
         let id = HoldId::of(&hold);
         let latest = self.latest.get(&id.worker);
@@ -149,7 +149,7 @@ impl Collector {
         let mut stack = deferred;
         if stack.is_none() {
             stack = self.take_stack(shared, outlets, state, &hold, is_due);
-            // Then it is announced at the next look, with the line of code.
+            // The hold is then announced with the next sample, with the line of code.
             let defers = |stack: &&Arc<StackSample>| !stack.is_known() && stack.is_quick();
             if let Some(stack) = stack.as_ref().filter(defers).filter(|_| is_due) {
                 let latest = self.latest.get_mut(&id.worker);

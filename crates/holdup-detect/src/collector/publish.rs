@@ -1,4 +1,4 @@
-//! The end of a hold, on its way to all who are to know of it.
+//! Publishes the end of a hold.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::record::HoldId;
 use crate::shared::Shared;
 use crate::worker_state::WorkerState;
 
-/// A hold is over, and all is known of it.
+/// Publishes a hold that is over and complete.
 pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     shared.lasting().fill(&mut hold);
     shared.memory.complete(&hold);
@@ -24,7 +24,7 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     shared.events.publish(Event::Released(hold));
 }
 
-/// Withdraws the holds that are over, though nothing came of them.
+/// Withdraws published holds that turned out not to be holds.
 pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<WorkerState>]) {
     let mut lasting = shared.lasting();
     for hold in lasting.withdraw(|id| shared.is_any_in(states, id)) {
@@ -32,14 +32,15 @@ pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<Wo
     }
 }
 
-/// Of a hold that was removed from those that last, which are still locked.
+/// Publishes that a hold is withdrawn. The caller has removed it from the ongoing holds, and still has them
+/// locked.
 pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
     let id = HoldId::of(&hold);
     outlets.log.send(LogEntry::Withdrawn { id });
     shared.events.publish(Event::Withdrawn(hold));
 }
 
-/// Who holds the worker, in a few words.
+/// The culprits of a hold, in a few words.
 pub(super) fn who(hold: &Hold) -> String {
     let name = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
     match hold.culprits.as_slice() {

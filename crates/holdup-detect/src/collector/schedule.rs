@@ -43,7 +43,7 @@ impl Schedule {
         }
     }
 
-    /// One that is over, and was announced as such.
+    /// A hold that is over, and was announced as such.
     pub(super) fn over(started: Duration) -> Self {
         Self {
             due: None,
@@ -79,7 +79,7 @@ pub(super) struct Stacks {
     /// How long the hold has to last for the next one.
     due: Duration,
     taken: usize,
-    /// How often in a row it did not come.
+    /// How often in a row no stack was taken.
     missed: u32,
 }
 
@@ -104,13 +104,13 @@ impl Stacks {
         (is_due || at_once) && self.missed < Self::MISSES
     }
 
-    /// One was taken.
+    /// A stack was taken.
     pub(super) fn take(&mut self, lasted: Duration) {
         (self.taken, self.missed) = (self.taken + 1, 0);
         self.due = lasted + Self::PAUSE.max(lasted / Self::SHARE);
     }
 
-    /// One did not come.
+    /// No stack was taken.
     pub(super) fn miss(&mut self, lasted: Duration) {
         self.missed += 1;
         self.due = lasted + Self::PAUSE_AFTER_MISS * (1 << self.missed);

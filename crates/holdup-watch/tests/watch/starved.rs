@@ -246,7 +246,7 @@ fn a_long_poll_amid_short_ones_is_a_hold_of_the_first_kind_between_two_of_the_se
 }
 
 #[test]
-fn who_looks_at_the_sockets_often_enough_starves_nobody() {
+fn a_loop_that_checks_its_sockets_often_enough_starves_nobody() {
     let watch = Watch::new();
     let served = starving_app(&watch);
     for path in ["/yields", "/short"] {
@@ -258,7 +258,7 @@ fn who_looks_at_the_sockets_often_enough_starves_nobody() {
 }
 
 #[test]
-fn it_is_told_while_it_lasts_and_when_it_is_over() {
+fn a_starved_hold_is_published_while_it_lasts_and_when_it_is_over() {
     let watch = Watch::new();
     let served = starving_app(&watch);
     let mut events = watch.subscribe();

@@ -1,9 +1,9 @@
-//! What is told: while a hold lasts, when it is over, and to whom.
+//! What is published: while a hold lasts, when it is over, and to which subscribers.
 
 use super::*;
 
 #[test]
-fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
+fn a_hold_is_published_while_it_lasts_with_the_number_of_other_open_requests() {
     let watch = Watch::new();
     let (gate, entered) = Gate::new();
     let served = {
@@ -24,7 +24,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
                 Some(event @ (Event::Held(_) | Event::Released(_))) => return event,
                 _ => pause(Duration::from_millis(2)),
             }
-            assert!(Instant::now() < deadline, "nothing is told");
+            assert!(Instant::now() < deadline, "nothing is published");
         }
     };
     let closed = gate.lock.lock().expect("nobody panics with it");
@@ -67,7 +67,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
     drop(closed);
     assert_eq!(client.join().expect("an answer"), 200);
     let Event::Released(hold) = event() else {
-        panic!("told twice")
+        panic!("published twice")
     };
     assert_culprit(&hold.culprits[0], "/held", Part::Future);
     assert!(!hold.ongoing && hold.waiting == 1, "{hold}");
@@ -76,7 +76,7 @@ fn a_hold_is_told_while_it_lasts_with_the_other_requests_that_are_open() {
 }
 
 #[test]
-fn lanes_are_recorded_while_somebody_listens_without_the_query() {
+fn lanes_are_recorded_without_the_query_while_there_is_a_subscription() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
     get(served.address, "/between/1");

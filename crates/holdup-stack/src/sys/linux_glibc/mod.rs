@@ -1,5 +1,5 @@
-//! Where stacks can be taken and read: Linux with glibc, on processors whose interrupted instruction it
-//! knows how to find.
+//! Takes and reads stacks on Linux with glibc, on the processors for which it can find the interrupted
+//! instruction.
 
 mod names;
 #[expect(
@@ -28,11 +28,11 @@ use crate::reading::{self, Reading};
 use crate::system;
 use crate::taken::{TakeError, Taken};
 
-/// What libgcc looks up a frame's tables with where it does so without a lock: glibc has it since
-/// 2.35, and a libgcc that refers to it is not loaded without it.
+/// The name of the function by which libgcc looks up a frame's tables without a lock. glibc has it since
+/// 2.35, and a libgcc that refers to it cannot be loaded without it.
 const LOCK_FREE: &[u8] = b"\0_dl_find_object\0";
 
-/// Makes the calling thread one whose stack can be taken.
+/// Prepares the calling thread, so that its stack can be taken.
 pub(crate) fn prepare_thread() {
     room::prepare();
 }
@@ -45,8 +45,8 @@ pub(crate) fn prepare() -> Result<(), String> {
         return Err("the program has a handler for SIGURG".to_owned());
     }
     let stack = take(system::thread_number()).map_err(|error| error.to_string())?;
-    // Looking up a name reads all of the line tables, so that waits for the first hold. Only where
-    // there are no symbols it may be that they are in a file of their own.
+    // Looking up a name reads all of the line tables, so it is left to the first hold. Only a program without
+    // symbols is looked up here, because its symbols may be in a separate file.
     if !symbols::exist().unwrap_or(true) && names::are_stripped(&stack.addresses) {
         return Err("the program is stripped of its symbols".to_owned());
     }
@@ -101,7 +101,7 @@ pub(crate) fn read(addresses: &[usize]) -> Reading {
     reading::read(&names::of(addresses))
 }
 
-/// Whether that takes no longer than a moment.
+/// Whether the frames can be looked up without reading the line tables first.
 pub(crate) fn is_quick(addresses: &[usize]) -> bool {
     names::are_at_hand(addresses)
 }

@@ -12,21 +12,22 @@ use super::symbols;
 use crate::frame::Frame;
 use crate::system;
 
-/// The most addresses that are remembered. Stacks of one program share most of theirs.
+/// The most addresses that are cached. The stacks of one program share most of their addresses.
 const REMEMBERED: usize = 8192;
 
-/// The line tables are let go when they were not needed for this long, nanoseconds: tens of megabytes,
-/// and reading them anew takes as long as the first time. Holds often come one after the other.
+/// Line tables that were not used for this long, in nanoseconds, are released, because they take tens of
+/// megabytes. They are not released sooner: holds often come in quick succession, and reading the tables
+/// again takes as long as the first time.
 const KEPT: u64 = 10_000_000_000;
 
-/// When they were last needed; 0 while they are not in memory.
+/// When the line tables were last used; 0 while they are not in memory.
 static NEEDED: AtomicU64 = AtomicU64::new(0);
 
-/// What addresses were found to stand for.
+/// The frames of the addresses that were looked up.
 static KNOWN: Mutex<Option<HashMap<usize, Arc<[Frame]>>>> = Mutex::new(None);
 
-/// The frames of a stack, the innermost first. An address stands for several where functions were
-/// inlined; for one without a name where nothing is known.
+/// The frames of a stack, the innermost first. An address has several frames where functions were inlined,
+/// and one frame without a name where nothing is known.
 pub(super) fn of(addresses: &[usize]) -> Vec<Frame> {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_default();
@@ -54,7 +55,8 @@ pub(super) fn are_at_hand(addresses: &[usize]) -> bool {
 pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
     let mut frames = Vec::new();
     let address: *mut c_void = ptr::without_provenance_mut(address);
-    // Under a lock of that crate's own. A worker that looks up a stack itself may wait for it.
+    // The `backtrace` crate takes its own lock here. A worker that resolves a backtrace itself may wait for
+    // it.
     backtrace::resolve(address, |symbol| {
         frames.push(Frame {
             name: symbol.name().map(|name| format!("{name:#}")),
@@ -63,8 +65,8 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
         });
     });
     NEEDED.store(system::now(), Ordering::Relaxed);
-    // The tables that are only of lines have short names. Of the last, which is not inlined, the symbol
-    // has the whole one.
+    // Line tables have short names only. The symbol has the full name of the last function, which is not
+    // inlined.
     let is_short = |frame: &Frame| {
         let name = frame.name.as_ref();
         frame.is_rust() && !name.is_some_and(|name| name.contains("::"))
@@ -80,11 +82,11 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
     frames.into()
 }
 
-/// Lets go of the line tables, if they were not needed for a while before `now`.
+/// Releases the line tables if they were not used for a while before `now`.
 pub(crate) fn rest(now: u64) {
     let needed = NEEDED.load(Ordering::Relaxed);
     let is_over = needed > 0 && now.saturating_sub(needed) > KEPT;
-    // Only one of several monitors, and not when they were needed just now.
+    // Only one of several callers does this, and not if the tables have just been used.
     if is_over
         && NEEDED
             .compare_exchange(needed, 0, Ordering::Relaxed, Ordering::Relaxed)
@@ -94,7 +96,7 @@ pub(crate) fn rest(now: u64) {
     }
 }
 
-/// Whether a stack of this crate has no Rust function's name in it.
+/// Whether a stack of this crate contains no Rust function's name.
 pub(super) fn are_stripped(addresses: &[usize]) -> bool {
     let is_rust = |frame: &Frame| {
         frame
@@ -102,7 +104,7 @@ pub(super) fn are_stripped(addresses: &[usize]) -> bool {
             .as_deref()
             .is_some_and(|name| name.contains("::"))
     };
-    // One by one, as the first that is known settles it.
+    // The frames are looked up one by one, because the first known name settles it.
     !addresses
         .iter()
         .any(|address| of(&[*address]).iter().any(is_rust))

@@ -1,8 +1,8 @@
-//! What a thread has to have before its stack is walked: a stack for the signal's handler, so that a
-//! thread whose own is nearly full can be interrupted, and where its own stack is.
+//! What a thread needs before its stack can be walked: the bounds of its own stack, and a separate stack for
+//! the signal handler, so that it can be interrupted even if its own stack is nearly full.
 //!
-//! The kernel puts up to eleven kilobytes on a stack before a handler runs, as many as the processor's
-//! registers have, and ends the program when they do not fit. So a look in the handler comes too late.
+//! Before a handler runs, the kernel writes the processor's registers to the stack, up to eleven kilobytes,
+//! and ends the program if they do not fit. So a check in the handler would come too late.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -10,30 +10,30 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
 
-/// A handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB.
+/// The size of a handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB.
 const SIZE: usize = 64 * 1024;
 
-/// A walk takes some kilobytes; with less than this left it is not begun.
+/// A walk needs some kilobytes; it is not started with less than this left.
 const LEAST: usize = 16 * 1024;
 
-/// Where the calling thread may be walked.
+/// The stacks on which the calling thread may be walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
-    /// The thread's own stack: its first address, and the one behind its last.
+    /// The thread's own stack, from its first address to the one after its last.
     own: (usize, usize),
-    /// The one for handlers.
+    /// The stack for signal handlers.
     handlers: (usize, usize),
 }
 
 thread_local! {
-    /// Read in the handler: it is there from the thread's start and never dropped, so to read it takes
-    /// no lock and allocates nothing.
+    /// The handler reads this. It exists from the thread's start and is never dropped, so reading it takes no
+    /// lock and allocates nothing.
     static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
     /// Drops the stack at the thread's end.
     static MAPPING: Cell<Option<Mapping>> = const { Cell::new(None) };
 }
 
-/// Makes room on the calling thread, once. Without it the thread's stack is not walked.
+/// Makes room on the calling thread, once. The stack of a thread without it is not walked.
 pub(super) fn prepare() {
     if ROOM.get().is_none()
         && let Some(own) = own_stack()
@@ -44,12 +44,12 @@ pub(super) fn prepare() {
 }
 
 impl Room {
-    /// The calling thread's, when what is left of the stack that it is on is enough to walk.
-    /// For a signal's handler.
+    /// The calling thread's room, if enough is left of the current stack for a walk. The signal handler calls
+    /// this.
     pub(super) fn enough() -> Option<Self> {
         let room = ROOM.get()?;
         let here = (&raw const room).addr();
-        // Somebody may have given the thread another stack for handlers since.
+        // The thread may have been given another signal stack since.
         let stacks = [room.handlers, room.own];
         let on = stacks.into_iter().find(|on| (on.0..on.1).contains(&here))?;
         (here - on.0 >= LEAST).then_some(room)
@@ -61,10 +61,10 @@ impl Room {
     }
 }
 
-/// Where the calling thread's stack is, as it was made. Reads a file, for the process's first thread.
+/// The bounds of the calling thread's original stack. For the process's first thread, this reads a file.
 fn own_stack() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::uninit();
-    // SAFETY: of the calling thread, which is there; the attributes have room for what is written.
+    // SAFETY: the calling thread exists, and the attributes have room for what is written.
     let failed = unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) };
     if failed != 0 {
         return None;
@@ -82,7 +82,7 @@ fn own_stack() -> Option<(usize, usize)> {
     (failed == 0).then_some((start, start.checked_add(size)?))
 }
 
-/// The calling thread's stack for handlers, a larger one than it has if that is small.
+/// The calling thread's stack for signal handlers. A small one is replaced by a larger one.
 fn handlers_stack() -> Option<(usize, usize)> {
     let before = current()?;
     if before.ss_flags & libc::SS_ONSTACK != 0 {
@@ -98,8 +98,9 @@ fn handlers_stack() -> Option<(usize, usize)> {
         ss_flags: 0,
         ss_size: SIZE,
     };
-    // SAFETY: the stack is mapped and nobody else's, and stays so until `Mapping::drop`, which takes it
-    // away from the thread first. The one before belongs to its maker, who does not need it to be in use.
+    // SAFETY: the stack is mapped and used by nothing else until `Mapping::drop`, which takes it away from
+    // the thread first. The previous stack belongs to the code that made it, which does not require it to be
+    // in use.
     if unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } != 0 {
         return None;
     }
@@ -108,17 +109,18 @@ fn handlers_stack() -> Option<(usize, usize)> {
     Some((start, start + SIZE))
 }
 
-/// The calling thread's stack for handlers.
+/// The calling thread's current stack for signal handlers.
 fn current() -> Option<libc::stack_t> {
     let mut stack = MaybeUninit::<libc::stack_t>::zeroed();
-    // SAFETY: nothing is changed, and there is room for what is; all zeros is a value of it.
+    // SAFETY: the call changes nothing, and `stack_t` has room for the result; all zeros is a valid value of
+    // it.
     unsafe {
         let failed = libc::sigaltstack(ptr::null(), stack.as_mut_ptr());
         (failed == 0).then_some(stack.assume_init())
     }
 }
 
-/// A stack, and under it a page that cannot be written.
+/// A stack with a guard page below it.
 #[derive(Debug)]
 struct Mapping {
     start: *mut c_void,
@@ -127,7 +129,7 @@ struct Mapping {
 
 impl Mapping {
     fn new() -> Option<Self> {
-        // SAFETY: it takes nothing and only tells.
+        // SAFETY: the call takes no pointers and only returns a number.
         let guard = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
         let size = guard + SIZE;
         let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -138,7 +140,7 @@ impl Mapping {
             return None;
         }
         let mapping = Self { start, guard };
-        // SAFETY: the first page of the mapping, which nobody has a reference into.
+        // SAFETY: this is the first page of the mapping, and there is no reference into it.
         let guarded = unsafe { libc::mprotect(start, guard, libc::PROT_NONE) };
         (guarded == 0).then_some(mapping)
     }
@@ -150,7 +152,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // First for the handler, which looks there.
+        // This comes first, because the handler reads it.
         ROOM.set(None);
         if current().is_some_and(|current| current.ss_sp == self.stack()) {
             let none = libc::stack_t {
@@ -158,11 +160,11 @@ impl Drop for Mapping {
                 ss_flags: libc::SS_DISABLE,
                 ss_size: SIZE,
             };
-            // SAFETY: the thread has no stack for handlers after that, as at its start. It is not on it:
-            // a handler has returned before a destructor runs.
+            // SAFETY: after the call the thread has no stack for handlers, as at its start. The thread is not
+            // running on that stack, because a handler has returned before a destructor runs.
             unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
         }
-        // SAFETY: it was mapped as long, by `new`, and no thread has it any more.
+        // SAFETY: `new` mapped it with this length, and no thread uses it any more.
         unsafe { libc::munmap(self.start, self.guard + SIZE) };
     }
 }

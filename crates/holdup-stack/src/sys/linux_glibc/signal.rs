@@ -1,8 +1,8 @@
-//! Has a thread write down its own stack.
+//! Makes a thread record its own stack.
 //!
-//! The monitor asks by a signal, and the thread's handler walks its stack and notes the addresses in
-//! a place that is there from the start. One request is under way at a time; all that both sides
-//! share is atomics:
+//! The monitor sends a signal. The thread's handler walks the stack and records the addresses in memory that
+//! was allocated at the start. Only one request is in progress at a time, and both sides share nothing but
+//! atomics:
 //!
 //! ```text
 //! IDLE ── the monitor ──▶ ASKED ── the thread ──▶ WRITING ── the thread ──▶ DONE
@@ -10,8 +10,9 @@
 //!   └───────────────────────┘◀───────────── the monitor has read it ─────────┘
 //! ```
 //!
-//! Who moves it from ASKED to WRITING has the addresses to itself until DONE. The state also names
-//! the thread that is asked, so a signal that comes late, when another thread is asked, does nothing.
+//! The side that moves the state from ASKED to WRITING has exclusive access to the addresses until DONE. The
+//! state also names the thread that was asked, so a late signal that arrives while another thread is asked
+//! does nothing.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -25,16 +26,16 @@ use libc::{c_int, c_void, siginfo_t};
 use super::unwind;
 use crate::system;
 
-/// Ignored by whoever does not expect it, which is why Go's runtime uses it as well.
+/// Programs that do not expect this signal ignore it, which is why Go's runtime uses it as well.
 const SIGNAL: c_int = libc::SIGURG;
 
-/// The deepest stack that is noted; of a deeper one the outermost part is lost.
+/// The most frames that are recorded. The outermost frames of a deeper stack are lost.
 const DEPTH: usize = 192;
 
 /// A thread that does not answer in this time is left alone.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How often the monitor looks whether there is an answer, which takes some tenths of a millisecond.
+/// How often the monitor checks for an answer, which takes some tenths of a millisecond.
 const LOOK: Duration = Duration::from_micros(100);
 
 const IDLE: u64 = 0;
@@ -43,35 +44,35 @@ const WRITING: u64 = 2;
 const DONE: u64 = 3;
 const PHASE: u64 = 3;
 
-/// The phase, and above it the thread that is asked.
+/// The phase in the low bits, and above it the thread that was asked.
 static STATE: AtomicU64 = AtomicU64::new(IDLE);
 static ADDRESSES: [AtomicUsize; DEPTH] = [const { AtomicUsize::new(0) }; DEPTH];
 static LENGTH: AtomicUsize = AtomicUsize::new(0);
-/// When they were noted.
+/// When the addresses were recorded.
 static AT: AtomicU64 = AtomicU64::new(0);
 
-/// A stack as its thread noted it.
+/// A stack as its thread recorded it.
 #[derive(Debug)]
 pub(super) struct Noted {
-    /// By the clock of [`system::now`].
+    /// When it was recorded, on the clock of [`system::now`].
     pub(super) at: u64,
-    /// The innermost first, each a byte behind an instruction of the frame: what
-    /// [`backtrace::resolve`] wants.
+    /// The addresses, the innermost first. Each is one byte after an instruction of its frame, as
+    /// [`backtrace::resolve`] expects.
     pub(super) addresses: Vec<usize>,
 }
 
-/// Why no stack was noted.
+/// Why no stack was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The thread is gone.
     Gone,
-    /// It did not answer in time.
+    /// The thread did not answer in time.
     Silent,
-    /// Somebody else has taken the signal.
+    /// Other code has installed a handler for the signal.
     Taken,
 }
 
-/// Installs the handler, unless there is one: then false.
+/// Installs the handler. Returns false if the signal already has one.
 pub(super) fn install() -> bool {
     if has_handler(current()) {
         return false;
@@ -79,7 +80,8 @@ pub(super) fn install() -> bool {
     // SAFETY: all zeros is a value of this C struct: no flags, an empty mask.
     let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
     action.sa_sigaction = handler_address();
-    // On the stack for handlers that `room` gives to a thread: its own may be nearly full.
+    // The handler runs on the signal stack that `room` gives to a thread, because the thread's own may be
+    // nearly full.
     action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
     // SAFETY: `action` is initialized, its handler has the signature that SA_SIGINFO asks for and
     // lives as long as the program, and the old action is not asked for.
@@ -91,7 +93,7 @@ fn handler_address() -> usize {
     handler as usize
 }
 
-/// The signal's action now.
+/// The signal's current action.
 fn current() -> usize {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: nothing is installed, and `action` has room for what is; all zeros is a value of it, so
@@ -107,23 +109,24 @@ fn has_handler(action: usize) -> bool {
     action != libc::SIG_DFL && action != libc::SIG_IGN
 }
 
-/// Has a thread of this process note its stack.
+/// Makes a thread of this process record its stack.
 pub(super) fn note(thread: u32) -> Result<Noted, Failure> {
-    /// One at a time, also where a process has several watches. No worker takes it.
+    /// Allows one request at a time, even if the process has several watches. No worker locks it.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if current() != handler_address() {
         return Err(Failure::Taken);
     }
     let of = u64::from(thread) << 2;
-    // A thread that was given up on while it wrote still has the addresses.
+    // A thread that timed out while it was writing still has the addresses.
     let state = STATE.load(Ordering::Acquire);
     if state & PHASE == WRITING {
         return Err(Failure::Silent);
     }
     STATE.store(of | ASKED, Ordering::Release);
     let result = ask(thread).and_then(|()| wait(of));
-    // Whatever came of it, unless it is being written: then its thread moves on to DONE.
+    // Reset the state, whatever the outcome. Only while the thread is writing it is left alone: the thread
+    // moves it on to DONE.
     let idle = |state| (state & PHASE != WRITING).then_some(IDLE);
     STATE
         .fetch_update(Ordering::AcqRel, Ordering::Acquire, idle)
@@ -133,8 +136,8 @@ pub(super) fn note(thread: u32) -> Result<Noted, Failure> {
 
 fn ask(thread: u32) -> Result<(), Failure> {
     let process = std::process::id();
-    // SAFETY: tgkill(2) reads nothing but its three numbers. When the thread is gone it fails; when
-    // its number was given to a new thread of this process, that one notes its stack instead.
+    // SAFETY: tgkill(2) reads nothing but its three numbers. When the thread is gone it fails; when its
+    // number was given to a new thread of this process, that thread records its stack instead.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, SIGNAL) };
     if sent == 0 {
         Ok(())
@@ -174,13 +177,13 @@ fn read() -> Noted {
     }
 }
 
-/// Runs on the thread that is asked, in the middle of whatever it was doing, which may be an
-/// allocation, a panic or another walk of the stack. So it takes no lock, allocates nothing, cannot
-/// panic, and leaves `errno` as it was.
+/// Runs on the thread that was asked, and interrupts whatever it was doing, which may be an allocation, a
+/// panic or another walk of the stack. So it takes no lock, allocates nothing, cannot panic, and restores
+/// `errno`.
 extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the address of this thread's own errno, which is there as long as the thread.
+    // SAFETY: this is the address of the thread's own errno, which lives as long as the thread.
     let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above; nobody else has it.
+    // SAFETY: as above; no other thread has it.
     let before = unsafe { *errno };
     // SAFETY: gettid(2) takes nothing and cannot fail.
     let thread = unsafe { libc::syscall(libc::SYS_gettid) };
@@ -204,7 +207,7 @@ extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     unsafe { *errno = before };
 }
 
-/// Notes the addresses of the stack, from the interrupted instruction outwards; how many.
+/// Records the addresses of the stack, from the interrupted instruction outwards, and returns their number.
 fn walk(interrupted: usize) -> usize {
     let mut length = 0;
     let mut note = |address| {
@@ -223,7 +226,7 @@ fn walk(interrupted: usize) -> usize {
 ///
 /// `context` has to be the third argument of a signal handler that has not returned.
 unsafe fn instruction(context: *mut c_void) -> usize {
-    // SAFETY: then it points to a ucontext_t (sigaction(2)), which nobody else uses.
+    // SAFETY: such an argument points to a ucontext_t (sigaction(2)), which nothing else uses.
     let context = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
     #[cfg(target_arch = "x86_64")]
     let instruction = context.gregs[libc::REG_RIP as usize].cast_unsigned();

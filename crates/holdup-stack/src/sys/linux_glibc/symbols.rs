@@ -1,5 +1,5 @@
-//! The symbol table of the program's file (elf(5)), looked through anew for each name: that is rare, and
-//! the table is large.
+//! The symbol table of the program's file (elf(5)). It is searched again for each name instead of being kept,
+//! because such searches are rare and the table is large.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -13,7 +13,7 @@ const FUNCTION: u8 = 2;
 /// The file's type: a program whose addresses are those in its file.
 const FIXED: u64 = 2;
 
-/// A symbol's bytes, and how many are read at a time.
+/// The size of a symbol in bytes, and how many symbols are read at a time.
 const SYMBOL: usize = 24;
 const AT_A_TIME: usize = 4096;
 
@@ -61,7 +61,7 @@ pub(super) fn symbol(address: usize) -> Option<String> {
     None
 }
 
-/// Little-endian, as both processors are.
+/// Both supported processors are little-endian.
 fn number(bytes: &[u8]) -> u64 {
     let digits = bytes.iter().rev();
     digits.fold(0, |number, &byte| number << 8 | u64::from(byte))
@@ -106,7 +106,8 @@ impl Program {
         String::from_utf8(text.to_vec()).ok()
     }
 
-    /// What an address of the program is more than in its file; `None` for one of a library.
+    /// The difference between an address of the program in memory and in its file; `None` for an address of a
+    /// library.
     fn base(&self, address: usize) -> Option<u64> {
         let path = fs::read_link("/proc/self/exe").ok()?;
         let path = path.to_str()?;

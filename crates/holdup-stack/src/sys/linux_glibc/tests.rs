@@ -1,4 +1,4 @@
-//! Stacks of threads that are in the middle of what a signal handler must not touch.
+//! Takes stacks of threads that are in the middle of operations that a signal handler must not touch.
 
 use std::hint::black_box;
 use std::panic::{catch_unwind, resume_unwind};
@@ -12,7 +12,7 @@ use super::*;
 use crate as lines;
 use crate::frame::Frame;
 
-/// Once for all tests of this program, as for all watches of an app.
+/// Starts the crate once for all tests of this program, as an app does for all its watches.
 fn start() {
     lines::start();
     assert_eq!(lines::off(), None);
@@ -34,14 +34,15 @@ impl Job {
     }
 }
 
-/// Each worker in a function of its own, which is on its stack all the time and on no other's.
+/// Each worker runs in a function of its own, which is on its stack all the time and on no other thread's
+/// stack.
 macro_rules! workers {
     ($($worker:ident does $work:ident),*) => {
         $(
             #[inline(never)]
             fn $worker(job: &Job) {
                 job.repeat($work);
-                // Or the compiler may take two of them for one.
+                // Without this, the compiler may merge two of these functions.
                 black_box(stringify!($worker));
             }
         )*
@@ -74,7 +75,7 @@ fn lock(mutex: &Mutex<u64>) {
     }
 }
 
-/// As a panic does, but for the message.
+/// Unwinds as a panic does, but without the message.
 #[inline(never)]
 fn unwind(_: &Mutex<u64>) {
     struct Drops(Vec<u8>);
@@ -93,13 +94,13 @@ fn unwind(_: &Mutex<u64>) {
     catch_unwind(|| deeper(20)).expect_err("it unwinds");
 }
 
-/// The unwinder itself, interrupted.
+/// Interrupts the unwinder itself.
 #[inline(never)]
 fn walk(_: &Mutex<u64>) {
     backtrace::trace(|frame| black_box(!frame.ip().is_null()));
 }
 
-/// The loader's and the allocator's work on threads.
+/// Makes the loader and the allocator set up and tear down threads.
 #[inline(never)]
 fn spawn(_: &Mutex<u64>) {
     thread::spawn(|| black_box(vec![0_u8; 100]))
@@ -119,7 +120,7 @@ fn resident_kilobytes() -> usize {
     number.expect("a number")
 }
 
-/// The workers whose stack these frames are of.
+/// The workers whose functions are in these frames.
 fn workers_of(frames: &[Frame]) -> Vec<&'static str> {
     let names = frames.iter().filter_map(|frame| frame.name.as_deref());
     let names: Vec<_> = names.collect();
@@ -131,8 +132,8 @@ fn workers_of(frames: &[Frame]) -> Vec<&'static str> {
     workers.filter(|worker| is_of(worker)).collect()
 }
 
-/// One capture after another, of each worker in turn. No stack may be another thread's, nearly all have to
-/// lead to their worker, and the workers go on.
+/// Takes the stack of each worker in turn. No stack may be another thread's, nearly all have to lead to their
+/// worker, and the workers have to keep running.
 fn stress(captures: usize) {
     let _turn = lines::turn();
     start();
@@ -157,7 +158,7 @@ fn stress(captures: usize) {
             (name, turns, thread, told.recv().expect("a number"))
         })
         .collect();
-    // Until all of them are at work.
+    // Wait until all of them are at work.
     while workers
         .iter()
         .any(|worker| worker.1.load(Ordering::Relaxed) == 0)
@@ -170,11 +171,11 @@ fn stress(captures: usize) {
             memory = resident_kilobytes();
         }
         let (name, _, _, number) = &workers[capture % workers.len()];
-        // On a busy machine a thread may have no turn in time.
+        // On a busy machine, a thread may not be scheduled in time.
         let stack = (0..10).find_map(|_| take(*number).ok());
         let Some(stack) = stack else { continue };
         taken += 1;
-        // Of each worker, as this is no multiple of their number.
+        // This covers each worker, because the interval is no multiple of their number.
         if capture % 7 == 0 {
             let frames = names::of(&stack.addresses);
             let whose = workers_of(&frames);

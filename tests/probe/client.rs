@@ -1,4 +1,4 @@
-//! The prober itself, when there is much to read or little time to do it.
+//! The prober itself, when it has much to read or little time to read it.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ fn answers_of_megabytes_that_come_side_by_side_are_concurrent() {
 }
 
 #[test]
-fn what_the_prober_cannot_read_in_time_is_not_taken_for_the_servers_doing() {
-    // More than a debug build can digest in that time; a release build can.
+fn answers_that_the_prober_reads_late_are_not_blamed_on_the_server() {
+    // This is more than a debug build can process in that time; a release build can.
     let address = paced::serve(40_000_000, PACED).to_string();
     let document = json(&[&address, "-n8"]);
-    // Which reason it has depends on where a slow machine is slow first.
+    // The reason depends on which part of the work a slow machine is late with first.
     let verdict = document["verdict"].as_str().expect("a verdict");
     let right = ["concurrent", "inconclusive"].contains(&verdict);
     assert!(right, "{document:#}");

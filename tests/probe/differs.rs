@@ -1,4 +1,4 @@
-//! `{}`: where requests differ; and what was measured instead of what was asked.
+//! `{}`, where requests differ, and redirects or caches that change what was measured.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -108,7 +108,7 @@ fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
         assert!(names.contains(expected), "{times:?}");
     }
     for (label, times) in &times {
-        // The same for all, and once more.
+        // The identical URLs: the same label for all, and a repeated request.
         let expected = if label.ends_with("same0") { 4 } else { 1 };
         assert!(
             *times == expected || label.contains("same"),
@@ -129,8 +129,8 @@ fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
 }
 
 #[test]
-fn a_server_that_does_not_look_at_the_query_answers_all_with_one_answer_and_that_is_told() {
-    // One at a time, and whatever asks for a path meanwhile gets the answer of the first.
+fn one_answer_for_all_is_reported_if_the_server_ignores_the_query() {
+    // Serves one request at a time; requests for the same path meanwhile get the first one's answer.
     let flights = Mutex::new(HashMap::<String, Arc<Mutex<Option<String>>>>::new());
     let worker = Mutex::new(0);
     let address = answering(move |asked| {
@@ -162,7 +162,7 @@ fn a_server_that_does_not_look_at_the_query_answers_all_with_one_answer_and_that
 }
 
 #[test]
-fn an_answer_that_says_that_it_is_a_caches_is_told() {
+fn an_answer_from_a_cache_is_reported() {
     let address = serve(|stream, _| {
         pause(WORK);
         let head = "HTTP/1.1 200 OK\r\nAge: 12\r\nContent-Length: 5\r\n\r\n";
@@ -191,7 +191,7 @@ fn redirecting(to: &'static str) -> SocketAddr {
 }
 
 #[test]
-fn a_redirect_to_another_page_is_named_and_is_no_answer_to_what_was_expected() {
+fn a_redirect_to_another_page_is_reported_and_fails_the_expectation() {
     let address = redirecting("/login?next=report");
     let from = format!("http://{address}/report");
     let document = expect(&from, &[], "concurrent", Some(4));
@@ -214,7 +214,7 @@ fn a_redirect_to_another_page_is_named_and_is_no_answer_to_what_was_expected() {
         "{text}"
     );
 
-    // Asked for as it is, it is what was asked for.
+    // If this URL itself is given, it is the requested page.
     let given = format!("http://{address}/login");
     let document = expect(&given, &[], "concurrent", Some(4));
     assert_eq!(document["redirected_from"], serde_json::json!([]));

@@ -1,4 +1,4 @@
-//! Streams of events, which have no end; and what is no stream for a prober at all.
+//! Streams of events, which have no end, and WebSockets, which cannot be probed.
 
 use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ fn events(stream: &TcpStream) {
 }
 
 #[test]
-fn a_stream_without_an_end_is_told_as_one_with_what_to_do() {
+fn a_stream_without_an_end_is_reported_with_advice() {
     let address = serve(|stream, _| {
         write(&stream, HEAD);
         events(&stream);
@@ -49,7 +49,7 @@ fn the_beginning_of_streams_is_measured() {
         write(&stream, HEAD);
         events(&stream);
     });
-    // The head is early; the events wait until the one before has left.
+    // The head is sent early; the events wait until the previous client has left.
     let turn = Mutex::new(());
     let one_at_a_time = serve(move |stream, _| {
         write(&stream, HEAD);
@@ -94,7 +94,7 @@ fn an_end_that_comes_first_is_the_end() {
 }
 
 #[test]
-fn an_end_that_is_none_is_wrong_usage() {
+fn an_invalid_end_is_wrong_usage() {
     for (arguments, told) in [
         (&["localhost", "--first=0"][..], "1 or more"),
         (&["localhost", "--for=0s"], "at least 1ms"),

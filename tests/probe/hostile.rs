@@ -12,7 +12,7 @@ use super::{expect, json, probe};
 
 const DONE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ndone\n";
 
-/// Probes, and gives the reason why it is inconclusive.
+/// Probes, and returns the reason why the verdict is inconclusive.
 #[track_caller]
 fn reason(arguments: &[&str]) -> String {
     let document = json(arguments);
@@ -46,7 +46,7 @@ fn a_server_that_turns_away_more_than_two_is_inconclusive() {
 
 #[test]
 fn a_server_that_closes_half_of_the_connections_is_inconclusive() {
-    // The first three requests come one after the other: to warm up, and alone.
+    // The first three requests are the warm-up and the solo ones, one after the other.
     let address = serve(move |stream, number| {
         pause(Duration::from_millis(300));
         if number < 3 || number % 2 == 0 {
@@ -76,7 +76,7 @@ fn an_answer_that_is_cut_off_is_inconclusive() {
 }
 
 #[test]
-fn nobody_who_listens_is_inconclusive_and_named() {
+fn a_refused_connection_is_inconclusive_and_named() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound").to_string();
     drop(listener);
@@ -120,7 +120,7 @@ fn what_is_not_http_is_inconclusive() {
 }
 
 #[test]
-fn a_head_or_a_body_without_an_end_costs_the_time_out_and_no_more() {
+fn a_head_or_a_body_without_an_end_takes_only_the_time_out() {
     for head in ["HTTP/1.1 200 OK\r\nEndless: ", "HTTP/1.1 200 OK\r\n\r\n"] {
         let slow = head.contains("Endless");
         let address = serve(move |stream, _| {
@@ -172,7 +172,7 @@ fn redirects_are_followed_once_and_where_they_lead_is_measured() {
 }
 
 #[test]
-fn a_circle_of_redirects_is_inconclusive() {
+fn a_redirect_loop_is_inconclusive() {
     let address = serve(|stream, _| {
         write(
             &stream,

@@ -47,7 +47,7 @@ fn json(arguments: &[&str]) -> Value {
     document
 }
 
-/// How often a probe is repeated that a busy machine made inconclusive, as its advice says. A wrong
+/// How often a probe is repeated if a busy machine made it inconclusive, as its advice suggests. A wrong
 /// verdict fails at once.
 const REPEATS: usize = 2;
 
@@ -151,7 +151,7 @@ fn with_two_workers_the_labs_blocking_handler_is_limited_to_two() {
 }
 
 #[test]
-fn nginx_gathers_a_stream_unless_told_otherwise() {
+fn nginx_buffers_a_stream_by_default() {
     let node = node();
     let server = nginx(node.address);
     let delivery = |server, path| {
@@ -160,7 +160,8 @@ fn nginx_gathers_a_stream_unless_told_otherwise() {
     };
     let direct = delivery(&node, "/stream?bytes=3000");
     assert_eq!(direct.as_deref(), Some("streamed"));
-    // What fits into one of its buffers is one piece: no client can tell it from a short answer.
+    // A stream that fits into one of nginx's buffers arrives as one chunk, which no client can distinguish
+    // from a short answer.
     let small = delivery(&server, "/stream?bytes=100");
     assert_eq!(small.as_deref(), Some("single"));
     let large = delivery(&server, "/gathered/stream?bytes=3000");
@@ -187,13 +188,13 @@ fn a_lock_on_a_cache_entry_answers_identical_urls_once() {
 }
 
 #[test]
-fn a_lock_by_url_is_told_from_connections_that_met_by_chance() {
+fn a_lock_by_url_is_distinguished_from_connections_that_met_by_chance() {
     let server = node();
     let identical = |path| {
         let document = expect(&url(&server, path), &["-n3"], "concurrent", Some(3));
         document["identical"]["verdict"].clone()
     };
-    // Noise may spoil a comparison, and then it is inconclusive.
+    // Noise may spoil a comparison and make it inconclusive.
     let mut verdict = identical("/lock");
     for _ in 0..REPEATS {
         if verdict != "inconclusive" {
@@ -231,7 +232,7 @@ fn two_hundred_requests_at_once_are_one_step() {
 }
 
 #[test]
-fn what_is_over_in_two_milliseconds_is_inconclusive() {
+fn a_request_of_two_milliseconds_is_inconclusive() {
     let server = node();
     let document = expect(&url(&server, "/quick"), &[], "inconclusive", None);
     let reason = document["reason"].as_str().expect("a reason");

@@ -1,4 +1,4 @@
-//! What is printed, written and returned.
+//! What the program prints and writes, and its exit codes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ fn colours_are_shown_when_asked_for_and_the_picture_is_written() {
 }
 
 #[test]
-fn a_reader_that_has_left_is_no_error() {
+fn a_closed_output_pipe_is_no_error() {
     let server = node();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -157,7 +157,7 @@ fn method_headers_and_body_are_sent() {
     let server = http_server(&["HTTPServer"]);
     let echo = url(&server, "/echo?status=POST-abc-5");
     let arguments = [&echo, "-H", "Secret: abc", "-d", "body\n"];
-    // The server answers well only if all three came.
+    // The server succeeds only if it received all three.
     let document = json(&arguments);
     assert_eq!(document["verdict"], "serialized", "{document:#}");
     let document = json(&arguments[..1]);
@@ -167,7 +167,7 @@ fn method_headers_and_body_are_sent() {
 #[test]
 fn a_certificate_that_does_not_verify_is_inconclusive_unless_that_is_allowed() {
     let folder = folder();
-    // As openssl makes it unless told otherwise, an authority's; and a server's.
+    // An authority's certificate, which openssl makes by default, and a server's.
     for kind in ["CA:TRUE", "CA:FALSE"] {
         let (server, _) = self_signed(&folder, kind);
         let document = json(&[&format!("https://{}/", server.address)]);

@@ -1,4 +1,4 @@
-//! Real servers that are none of the plain ones: what a request leaves behind, batches, rates, starts.
+//! Real servers with less common behaviour: work left behind, batches, rate limits, start-up.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{REPEATS, expect, json, probe, url};
 
-/// What people read, once it has a verdict, of a server that nobody has asked before.
+/// The printed text for a new server, once there is a verdict.
 fn text(path: &str, arguments: &[&str]) -> String {
     let read = || {
         let server = shapes();
@@ -29,7 +29,8 @@ fn text(path: &str, arguments: &[&str]) -> String {
     text
 }
 
-/// As [`expect`], of a server that nobody has asked before: what others left there may last for seconds.
+/// As [`expect`], but with a new server for each probe, because what earlier requests leave behind may last
+/// for seconds.
 #[track_caller]
 fn expect_new(path: &str, arguments: &[&str], verdict: &str, at_a_time: Option<u64>) -> Value {
     let judged = || {
@@ -65,11 +66,11 @@ fn inconclusive(path: &str, arguments: &[&str], words: &[&str]) {
     panic!("{reasons:#?}");
 }
 
-/// Whether that is why a probe found requests serialized, or so many at a time.
+/// Asserts that work left behind is the reason for the verdict.
 #[track_caller]
 fn assert_left_behind(document: &Value) {
     let reason = document["reason"].as_str().expect("a reason");
-    // Answered one by one, a rate limit looks the same.
+    // If they are answered one by one, a rate limit causes the same pattern.
     let ways = [
         ", but what a request leaves behind blocks the next ones for ",
         ", but the next ones wait ",
@@ -119,7 +120,7 @@ fn a_task_that_an_actix_handler_spawns_and_that_blocks_is_found() {
 }
 
 #[test]
-fn what_is_left_behind_and_blocks_nobody_is_concurrent() {
+fn work_left_behind_that_blocks_nothing_is_concurrent() {
     let server = shapes();
     expect(
         &url(&server, "/background"),
@@ -154,7 +155,8 @@ fn one_actor_behind_all_requests_is_serialized_whenever_it_answers() {
 fn a_token_bucket_is_a_limit_on_the_rate() {
     let mut reasons = Vec::new();
     for _ in 0..=REPEATS {
-        // On a busy machine it may look as lines of uneven length do, which are as wide.
+        // On a busy machine, the pattern may be that of queues of uneven length, which have the same first
+        // step.
         let document = expect_new("/tokens", &["-n8"], "limited", Some(4));
         let reason = document["reason"].as_str().expect("a reason").to_owned();
         if reason.contains("a rate limit") {
@@ -190,7 +192,7 @@ fn an_answer_that_is_kept_is_not_a_server_that_is_too_fast() {
 }
 
 #[test]
-fn errors_of_a_pool_tell_its_time_out_and_its_size() {
+fn errors_of_a_pool_show_its_time_out_and_its_size() {
     let words = [
         "got status 500 after 5",
         "the successful ones ran 3 at a time",

@@ -9,7 +9,7 @@ text, command = sys.argv[1].encode(), sys.argv[2:]
 # The command's side stays open here: what it shows last is not lost when it ends.
 terminal, side = os.openpty()
 fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-# Ctrl-C throws away what has not been read yet, unless told otherwise.
+# Ctrl-C discards unread output by default, which NOFLSH prevents.
 modes = termios.tcgetattr(side)
 modes[3] |= termios.NOFLSH
 termios.tcsetattr(side, termios.TCSANOW, modes)
@@ -35,4 +35,4 @@ while True:
         text = b""
 sys.stdout.flush()
 code = os.waitstatus_to_exitcode(status)
-sys.exit(code if code >= 0 else 128 - code)  # by a signal: as a shell tells it
+sys.exit(code if code >= 0 else 128 - code)  # 128 plus the signal, as in a shell

@@ -1,4 +1,4 @@
-//! The lanes that grow while it measures, on a terminal.
+//! The lanes on a terminal, which grow during the measurement.
 
 use std::process::{Command, Output, Stdio};
 use std::str::Chars;
@@ -63,7 +63,7 @@ impl Screen {
         }
     }
 
-    /// In the last column, the cursor goes to the next row only when there is more to show.
+    /// After the last column, the cursor moves to the next row only when another character follows.
     fn put(&mut self, char: char) {
         if self.column == WIDTH {
             self.column = 0;
@@ -157,7 +157,7 @@ fn lanes_grow_on_a_terminal_and_leave_nothing_but_the_verdict() {
 fn ctrl_c_ends_it_at_once_and_leaves_the_terminal_as_it_was() {
     let server = node();
     let output = probe(&[&url(&server, "/blocking"), "-n8"], "-8  ");
-    // By the signal, so that a shell ends its loop, too.
+    // The signal must end the program, so that a shell's loop ends as well.
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let screen = Screen::showing(&output.stdout);
     let grown = |frame: &String| frame.starts_with("8 at once, unique URLs: ");

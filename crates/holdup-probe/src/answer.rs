@@ -1,10 +1,10 @@
-//! What the head of an answer gives away: that a cache gave it, that a websocket is wanted.
+//! What the head of an answer shows: whether it came from a cache, and whether the route expects a WebSocket.
 
 use hyper::ext::ReasonPhrase;
 use hyper::header::{AGE, HeaderName, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Response, StatusCode};
 
-/// Headers in which caches say whether the answer is theirs: "HIT", "Hit from cloudfront", "hit; …".
+/// Headers in which caches report whether they served the answer: "HIT", "Hit from cloudfront", "hit; …".
 const CACHES: [HeaderName; 4] = [
     HeaderName::from_static("x-cache"),
     HeaderName::from_static("x-cache-status"),
@@ -12,10 +12,10 @@ const CACHES: [HeaderName; 4] = [
     HeaderName::from_static("cache-status"),
 ];
 
-/// How much of a body is looked at.
+/// How much of a body is examined.
 const BEGINNING: usize = 1024;
 
-/// The header that says that the answer came from a cache, if one does.
+/// The header that shows that the answer came from a cache, if there is one.
 pub(super) fn kept(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name)?.to_str().ok();
     let age = text(&AGE).and_then(|age| age.trim().parse::<u64>().ok());
@@ -29,7 +29,7 @@ pub(super) fn kept(headers: &HeaderMap) -> Option<String> {
     })
 }
 
-/// Whether a websocket's server may answer a plain request so.
+/// Whether a WebSocket server may answer a plain request with this status.
 pub(super) fn may_want_websocket(status: StatusCode) -> bool {
     matches!(
         status,
@@ -37,7 +37,7 @@ pub(super) fn may_want_websocket(status: StatusCode) -> bool {
     )
 }
 
-/// Whether the head says that a plain request will not do, as this is a websocket's route.
+/// Whether the head shows that the route expects a WebSocket and refuses a plain request.
 pub(super) fn wants_websocket<B>(response: &Response<B>) -> bool {
     let headers = response.headers();
     let upgrade = headers.get_all(UPGRADE).iter();
@@ -50,7 +50,7 @@ pub(super) fn wants_websocket<B>(response: &Response<B>) -> bool {
             || reason.is_some_and(|reason| names_websocket(reason.as_bytes())))
 }
 
-/// Whether a text is about websockets, near its beginning.
+/// Whether a text mentions WebSockets near its beginning.
 pub(super) fn names_websocket(text: &[u8]) -> bool {
     let word = b"websocket";
     let beginning = &text[..text.len().min(BEGINNING)];
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_names_itself_is_heard() {
+    fn cache_headers_are_recognized() {
         for (header, told) in [
             (("Age", "12"), Some("Age: 12")),
             (("Age", "0"), None),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_wants_a_websocket_says_so_in_one_of_several_ways() {
+    fn a_websocket_route_is_recognized_by_several_headers() {
         for (status, headers, wants) in [
             (426, &[("Upgrade", "websocket")][..], true),
             (426, &[("Upgrade", "WebSocket")], true),

@@ -36,27 +36,27 @@ use holdup_verdict::Platform;
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// The most headers in an answer.
+/// The largest number of headers in an answer.
 const MAX_HEADERS: usize = 256;
 
-/// The most that is read of a body at a time.
+/// The largest part of a body that is read at once.
 const MAX_BUFFER: usize = 256 * 1024;
 
-/// How a server is reached: the same for all lanes, found out before the first is measured.
+/// How to reach the server. It is determined before the first measurement, and is the same for all lanes.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
-/// When an exchange is over that has not ended by itself.
+/// When to end an exchange that has not ended by itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
     pub(super) timeout: Duration,
     pub(super) end: End,
 }
 
-/// Where a lane is recorded, and the clock it is recorded by.
+/// The lane to record to, and the clock for its times.
 #[derive(Clone, Copy)]
 pub(super) struct LaneRecorder<'a> {
     pub(super) timeline: &'a Mutex<Timeline>,
@@ -82,15 +82,15 @@ impl LaneRecorder<'_> {
     }
 }
 
-/// What the warm-up must know of an answer.
+/// What the warm-up needs to know about an answer.
 pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) peer: SocketAddr,
-    /// How late the prober saw that the connection stood.
+    /// How late the prober noticed that the connection was established.
     late: Duration,
 }
 
-/// What the warm-up must know of an answer's head.
+/// What the warm-up needs to know about an answer's head.
 pub(super) struct Head {
     /// Where it redirects to.
     pub(super) location: Option<String>,
@@ -115,12 +115,12 @@ impl Head {
 
 const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
-/// The lanes, also after a panic: they are data, and nothing of them is half done.
+/// Locks the lanes, even after a panic: no panic leaves them half written.
 pub(super) fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
     timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks for `question` and records what comes back when. `None` if it failed.
+/// Sends the request for `question` and records when each part of the answer arrives. `None` if it failed.
 pub(super) async fn ask(
     endpoint: &Endpoint,
     request: &Request,
@@ -128,7 +128,7 @@ pub(super) async fn ask(
     terms: Terms,
     recorder: LaneRecorder<'_>,
 ) -> Option<Answer> {
-    // Made before the clock starts.
+    // The request is built before the clock starts.
     let request = match request.to(question) {
         Ok(request) => request,
         Err(failure) => {
@@ -160,7 +160,7 @@ pub(super) async fn ask(
     }
 }
 
-/// An answer that goes on and on is another matter than one that does not come.
+/// The failure for a time-out, which distinguishes an answer that keeps arriving from one that does not.
 fn timed_out(recorder: LaneRecorder<'_>) -> Failure {
     let timeline = recorder.timeline();
     match timeline.lanes.get(recorder.place).map(Lane::chunk_count) {
@@ -212,7 +212,7 @@ where
         .handshake(TokioIo::new(stream));
     let (mut sender, connection) = handshake.await.map_err(broken)?;
     let mut connection = pin!(connection);
-    // It is handed over here, so that the connection finds and sends it in its first turn.
+    // The request is handed over here, so that the connection sends it in its first poll.
     let response = sender.send_request(request);
     let mut exchange = pin!(async {
         let response = response.await.map_err(broken)?;
@@ -231,11 +231,11 @@ where
         }
         Ok(head)
     });
-    // One task drives both, so that a chunk's time is taken in the turn in which it was read.
+    // One task drives both, so that a chunk's time is taken in the poll that read it.
     let mut open = true;
     poll_fn(|context| {
         if open && connection.as_mut().poll(context).is_ready() {
-            // How it ended, the exchange learns as well.
+            // The exchange gets the connection's error as well.
             open = false;
         }
         exchange.as_mut().poll(context)
@@ -243,8 +243,8 @@ where
     .await
 }
 
-/// Reads the body to its end or to what counts as one, and tells whether it begins with something
-/// about a websocket.
+/// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions
+/// WebSockets.
 async fn read(
     mut body: Incoming,
     end: End,
@@ -280,7 +280,7 @@ async fn read(
     Ok(names_websocket)
 }
 
-/// An error of the network in the timeline's terms.
+/// Converts a network error into a [`Failure`].
 fn failed(error: &io::Error) -> Failure {
     let tls = error
         .get_ref()
@@ -298,7 +298,7 @@ fn failed(error: &io::Error) -> Failure {
     }
 }
 
-/// An error of HTTP in the timeline's terms.
+/// Converts an HTTP error into a [`Failure`].
 fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
     let began = recorder
         .timeline()
@@ -311,7 +311,7 @@ fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
         Failure::Reset
     };
     if error.is_parse() {
-        // hyper's own words say which: "message head is too large", "invalid HTTP version parsed".
+        // hyper's message describes the fault: "message head is too large", "invalid HTTP version parsed".
         return Failure::Other(format!("the answer is not HTTP/1.1: {error}"));
     }
     let network = error

@@ -1,4 +1,4 @@
-//! The first connection: to whichever of a name's addresses answers first (RFC 8305, "happy eyeballs").
+//! The first connection, to the address of a name that answers first (RFC 8305, "happy eyeballs").
 
 use std::future::Future;
 use std::io;
@@ -10,11 +10,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// So long one address is tried before the next is tried as well: as the RFC recommends.
+/// How long to try one address before also trying the next, as the RFC recommends.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// Connects to the first of `addresses` that can be reached, and gives the last one's error if none
-/// can. The next is tried when the one before has failed, or has taken its time.
+/// Connects to the first of `addresses` that can be reached, and returns the last error if none can. The next
+/// address is tried when the one before has failed or has not answered within [`NEXT_AFTER`].
 pub(super) async fn first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     race(interleaved(addresses), TcpStream::connect).await
 }
@@ -40,8 +40,8 @@ where
     }
 }
 
-/// The families in turn, the system's first choice first: or all addresses of a family that leads
-/// nowhere would be tried before the other one.
+/// Alternates between the address families, beginning with the system's first choice. Otherwise all addresses
+/// of an unreachable family would be tried before the other family.
 fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let preferred = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<SocketAddr>, Vec<_>) = addresses
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_does_not_answer_costs_a_moment_and_no_more() {
+    async fn an_address_that_does_not_answer_delays_only_briefly() {
         // A queue of new connections that is full: the system drops what else comes, so that an
         // attempt to connect hangs, as one to an address that leads nowhere does.
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_has_its_time_before_the_next_is_tried_and_the_first_to_answer_wins() {
+    async fn addresses_are_tried_at_intervals_and_the_first_to_answer_wins() {
         let ms = Duration::from_millis;
         let [slow, dead, quick] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         let connect = |address| async move {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_families_take_turns() {
+    fn address_families_alternate() {
         let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         let six = ["[::1]:1", "[::2]:1", "[::3]:1"].map(address);
         let four = ["127.0.0.1:1", "127.0.0.2:1"].map(address);

@@ -20,7 +20,8 @@ pub(super) fn pages(from: &Url, to: &Url) -> Option<(String, String)> {
     Some((page(to), page(from)))
 }
 
-/// The same but for what servers put straight: a slash at the end, `https`, `www.`; and the query.
+/// Whether two URLs differ only in what servers normalize (a slash at the end, `https`, `www.`) or in the
+/// query.
 fn same_page(one: &Url, other: &Url) -> bool {
     let path = |url: &Url| url.path().trim_end_matches('/').to_owned();
     let ports = one.scheme() != other.scheme() || one.port() == other.port();
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_page_is_named_and_the_same_put_straight_is_not() {
+    fn a_redirect_to_another_page_differs_from_a_normalized_url() {
         let url = |text: &str| Url::parse(text).expect("a URL");
         for (from, to, told) in [
             ("http://h/report", "http://h/report/", None),

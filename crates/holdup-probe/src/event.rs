@@ -17,16 +17,16 @@ pub enum Event<'a> {
         /// The URL that it redirects to.
         to: &'a str,
     },
-    /// The only answer that is awaited has been coming for ten seconds, and may have no end.
+    /// The answer to the only request has been arriving for ten seconds, and may have no end.
     LongStream {
-        /// In how many pieces so far.
+        /// How many chunks have arrived so far.
         chunks: u64,
     },
     /// A round begins: how many requests, and how long it may take.
     Round(&'a Round),
-    /// Nothing is sent for so long, so that nothing is left of the requests before.
+    /// Nothing is sent for this long, so that nothing remains of the requests before.
     Pause(Duration),
-    /// Ten times a second: what is known of the lanes so far. Take little time over it.
+    /// The lanes so far, ten times a second. Handle it quickly, because the prober waits meanwhile.
     Progress {
         /// The round's lanes.
         timeline: &'a Timeline,

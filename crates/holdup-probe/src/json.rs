@@ -22,7 +22,7 @@ pub struct Document<'a> {
     phases: Vec<Round<'a>>,
 }
 
-/// What a [`Report`] has found, without the lanes that it rests on: a part of the [`Document`].
+/// The findings of a [`Report`], without the lanes that support them: a part of the [`Document`].
 #[derive(Debug, Clone, Serialize)]
 pub struct Findings {
     #[serde(flatten)]

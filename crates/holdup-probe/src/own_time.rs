@@ -1,4 +1,4 @@
-//! What the prober itself needs while lanes are going: how long it works, and how late it comes to it.
+//! The prober's own time while requests are running: how long it works, and how late it starts to.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use holdup_model::ClientTime;
 
-/// How often the prober looks whether it comes to its work in time. A delay that is shorter than this
-/// may go unseen; it is small against any time that is judged.
+/// How often the prober checks whether it runs in time. It may miss a delay that is shorter than this, which
+/// is small compared with any time that is judged.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 
-/// A timer of the runtime may fire so much late by itself: it counts in milliseconds and rounds up.
+/// How late the runtime's own timers may fire: they count in milliseconds and round up.
 const TIMER: Duration = Duration::from_millis(2);
 
-/// Adds up, from its making on. Only one task uses it; the lock lets that task move between threads.
+/// Adds up the prober's time from its creation. Only one task uses it; the lock lets that task move between
+/// threads.
 #[derive(Debug)]
 pub(super) struct OwnTime(Mutex<Sums>);
 
@@ -22,16 +23,16 @@ pub(super) struct OwnTime(Mutex<Sums>);
 struct Sums {
     busy: Duration,
     late: Duration,
-    /// By how much it is late for what it is at work on.
+    /// How late it started its current work.
     late_now: Duration,
-    /// Since when it has been at work, while it is.
+    /// When its current work started, if it is working.
     working: Option<Instant>,
-    /// Since when it has had nothing to do, or has been kept from it.
+    /// When its last work ended: since then it was idle, or kept from working.
     waiting: Instant,
 }
 
 impl Sums {
-    /// How long it has been at work, up to now.
+    /// How long it has worked so far.
     fn busy(&self) -> Duration {
         let working = self.working.map(|since| since.elapsed());
         self.busy + working.unwrap_or_default()
@@ -70,8 +71,8 @@ impl OwnTime {
         .await
     }
 
-    /// A timer that was `due` has fired. Late is the time after that in which the prober was neither
-    /// at work nor had a reason to wait.
+    /// Records that a timer that was `due` has fired. The prober was late for the time since then in which it
+    /// was not working, although it had work to do.
     pub(super) fn fired(&self, due: Instant) {
         let mut sums = self.sums();
         let began = sums.working.unwrap_or_else(Instant::now);
@@ -81,12 +82,12 @@ impl OwnTime {
         sums.late_now = sums.late_now.max(late);
     }
 
-    /// By how much the prober is late for what it sees now. Ask its timer before.
+    /// How late the prober is for its current work. Check its timer first.
     pub(super) fn late_now(&self) -> Duration {
         self.sums().late_now
     }
 
-    /// All so far. What only concerns one lane is for the lane to add.
+    /// The sums so far. The lane adds the time that concerns only itself.
     pub(super) fn so_far(&self) -> ClientTime {
         let sums = self.sums();
         ClientTime {
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_is_busy_waiting_is_not_and_what_others_do_meanwhile_is_late() {
+    async fn work_counts_as_busy_and_delay_by_other_tasks_as_late() {
         let own = OwnTime::new();
         let other = async {
             time::sleep(Duration::from_millis(20)).await;
@@ -135,10 +136,10 @@ mod tests {
         let ClientTime { busy, late, .. } = own.so_far();
         let told = format!("busy {busy:?}, late {late:?}, {latest:?} for one");
         assert!(busy >= Duration::from_millis(100), "{told}");
-        // One tick may have been due when it began.
+        // One tick may have been due when the block began.
         assert!(latest >= Duration::from_millis(250), "{told}");
         assert!(late >= latest, "{told}");
-        // Most of the waiting is neither.
+        // Most of the waiting is neither busy nor late.
         assert!(busy < Duration::from_millis(400), "{told}");
     }
 }

@@ -11,7 +11,7 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// What a lane is called: the path and the query, as the rest is the same for all.
+    /// The label of its lane: the path and the query, because the rest is the same for all requests.
     pub(super) fn label_of_lane(&self) -> &str {
         &self.url[Position::BeforePath..Position::AfterQuery]
     }

@@ -1,4 +1,4 @@
-//! What a probe found, and what there is to add to it.
+//! The report of a probe, and the notes that are added to its verdict.
 
 use super::elsewhere;
 use super::settings::Settings;
@@ -32,25 +32,25 @@ pub struct Report {
     pub same: Option<Timeline>,
     /// How many of the unique ones ran at a time.
     pub verdict: Verdict,
-    /// How the answer comes, when it is alone.
+    /// How the answer to a request alone is delivered.
     pub delivery: Delivery,
-    /// How identical URLs fared.
+    /// The comparison of identical URLs with unique ones.
     pub identical: Option<Identical>,
-    /// Scheme, host and port of the URL, before which nothing stands.
+    /// Scheme, host and port of the URL.
     pub(super) origin: String,
     /// The page that was measured, and the one that was asked for, if they are not the same.
     elsewhere: Option<(String, String)>,
 }
 
 impl Report {
-    /// Whether redirects led to another page than the one that was asked for: a log-in, say. A slash
-    /// at the end, `https`, `www.` and the query make no other page.
+    /// Whether redirects led to another page than the one that was asked for: a log-in, for example. A
+    /// difference in a slash at the end, `https`, `www.` or the query does not make another page.
     pub fn is_elsewhere(&self) -> bool {
         self.elsewhere.is_some()
     }
 
-    /// Whether there is no verdict because the server's certificate does not verify;
-    /// [`Settings::insecure`] accepts any.
+    /// Whether the verdict is inconclusive because the server's certificate does not verify.
+    /// [`Settings::insecure`] accepts any certificate.
     pub fn is_unverified(&self) -> bool {
         let failures = self.alone.iter().filter_map(Lane::failure);
         failures.into_iter().any(|failure| match failure {
@@ -59,8 +59,8 @@ impl Report {
         })
     }
 
-    /// Adds to the verdict what its numbers do not say: that it is about another page, or about one answer
-    /// only.
+    /// Adds what the verdict's numbers do not show: that another page was measured, or that one answer may
+    /// have served all.
     fn add_notes(&mut self) {
         let verdict = &mut self.verdict;
         if let Some((measured, from)) = &self.elsewhere {

@@ -13,7 +13,7 @@ use super::question::Question;
 use super::template::Template;
 use holdup_model::Failure;
 
-/// Headers that belong to the connection: the prober's own.
+/// Headers that belong to the connection, which only the prober sets.
 const OURS: [HeaderName; 7] = [
     CONNECTION,
     CONTENT_LENGTH,
@@ -24,7 +24,7 @@ const OURS: [HeaderName; 7] = [
     UPGRADE,
 ];
 
-/// Headers that are for the server that was named, and not for one that it redirects to.
+/// Headers that are sent only to the original server, and not to one that it redirects to.
 const SECRET: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// A request as hyper sends it.
@@ -49,10 +49,10 @@ pub enum BadRequest {
          not supported)"
     )]
     Method(String),
-    /// Not a header. What was given is not repeated: it may be a secret.
+    /// The text is not a header. The error does not repeat it, because it may be a secret.
     #[error("the header {name:?} cannot be sent; write it as 'Name: value', in visible characters")]
     Header {
-        /// What stands before the colon.
+        /// The text before the colon.
         name: String,
     },
     /// A header that the prober sets.
@@ -83,7 +83,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// When `method` is none, or CONNECT, which asks for a tunnel.
+    /// When `method` is not a method, or is CONNECT, which opens a tunnel.
     pub fn method(mut self, method: &str) -> Result<Self, BadRequest> {
         let bad = || BadRequest::Method(method.to_owned());
         self.method = Method::from_bytes(method.as_bytes()).map_err(|_| bad())?;
@@ -93,12 +93,12 @@ impl Request {
         Ok(self)
     }
 
-    /// With a header more: `Name: value`. It takes the place of the prober's own of that name; the
-    /// same name given twice is sent twice.
+    /// Adds a header, `Name: value`. It replaces the prober's own header of that name. If the same name is
+    /// given twice, both headers are sent.
     ///
     /// # Errors
     ///
-    /// When `line` is no header, or one that belongs to the connection.
+    /// When `line` is not a header, or is one that belongs to the connection.
     ///
     /// ```
     /// use holdup_probe::Request;
@@ -142,8 +142,8 @@ impl Request {
         headers.chain(body).collect()
     }
 
-    /// What is left of it after a redirect with `status` from one URL to another, as browsers do:
-    /// only 307 and 308 ask for the same again, and secrets stay with their server.
+    /// The request that follows a redirect with `status` from one URL to another, as in browsers: only 307
+    /// and 308 keep the method and the body, and secrets are not sent to another server.
     pub(super) fn redirected(mut self, status: u16, from: &Url, to: &Url) -> Self {
         let posted = self.method == Method::POST && matches!(status, 301 | 302);
         if posted || (status == 303 && self.method != Method::HEAD) {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_take_the_place_of_the_probers_own_and_may_repeat() {
+    fn headers_replace_the_probers_own_and_may_repeat() {
         let request = Request::default()
             .header("host: other")
             .and_then(|request| request.header("Accept: text/plain"))
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_and_the_body_differ_where_they_say() {
+    fn headers_and_the_body_get_a_label_in_each_place() {
         let request = Request::default()
             .header("X-Id: a{}b")
             .and_then(|request| request.header("X-Plain: {{}}"))
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_without_showing_a_value() {
+    fn an_invalid_request_is_refused_without_showing_a_value() {
         for line in [
             "secret",
             "a b: secret",
@@ -256,7 +256,7 @@ mod tests {
                 .err()
                 .map(|error| error.to_string());
             if line == "a: secret\n" {
-                // White space around a value is no part of it.
+                // White space around a value is not part of it.
                 assert_eq!(error, None);
                 continue;
             }

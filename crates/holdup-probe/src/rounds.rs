@@ -16,18 +16,18 @@ use super::request::Request;
 use holdup_model::{Lane, Timeline};
 use holdup_verdict::experiment::{Ask, Round};
 
-/// So many requests are on their way before the next are begun. A connection stands when the runtime has
-/// heard of it, and a request that is asked waits for that until all others that are begun with it have
-/// tried to connect, too.
+/// How many requests are started together before the next ones. The runtime notices an established connection
+/// only after all requests of this group have tried to connect, so a larger group would delay its first
+/// request.
 const STARTED_TOGETHER: usize = 8;
 
 /// How often the lanes are published while they grow.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// An answer that is still coming after this time may be one without an end, and that is published.
+/// An answer that is still arriving after this time may have no end, and an event is published.
 const LONG_STREAM: Duration = Duration::from_secs(10);
 
-/// Who is asked, and how: the same for all requests of a round.
+/// The server and how to reach it: the same for all requests of a round.
 pub(super) struct Line<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) request: &'a Request,
@@ -36,8 +36,8 @@ pub(super) struct Line<'a> {
     pub(super) clock: Instant,
 }
 
-/// Asks one question for each of the round's asks, and gives their lanes, and what is known of the first
-/// one's answer.
+/// Sends one request for each of the round's asks. Returns their lanes, and what is known about the first
+/// answer.
 pub(super) async fn ask(
     line: &Line<'_>,
     round: &Round,
@@ -97,7 +97,7 @@ pub(super) async fn ask(
             }
             tokio::select! {
                 biased;
-                // First, so that what follows is known to be late if it is.
+                // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
                     let now = line.clock.elapsed();

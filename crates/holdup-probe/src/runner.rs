@@ -21,7 +21,7 @@ use holdup_verdict::experiment::{Experiment, Policy, Round, RoundKind, Step};
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
 
-/// Measures `target` and judges what was seen. `observe` is called with what happens meanwhile.
+/// Measures `target` and judges the result. `observe` is called with the events meanwhile.
 ///
 /// The future is `Send`: it may be spawned. It does nothing unless it is polled, and dropping it ends all
 /// requests.
@@ -117,7 +117,7 @@ impl Run {
         rounds::ask(&line, round, &questions, observe).await
     }
 
-    /// Asks once, and again wherever it redirects to. The lane is that of the last request.
+    /// Sends the first request and follows redirects. The lane is that of the last request.
     async fn warm_up(&mut self, round: &Round, observe: &mut Observer<'_>) -> Lane {
         loop {
             let name = round.asks.first().map_or("warm", |ask| &ask.name);
@@ -166,8 +166,8 @@ impl Run {
             .push(std::mem::replace(&mut self.target, to));
     }
 
-    /// What a request of this name asks: its label is where `{}` stands in the URL, in a header or in
-    /// the body; if it stands nowhere, in a query that is added.
+    /// The question for a request of this name. Its label replaces `{}` in the URL, a header or the body. If
+    /// there is no `{}`, the label is added to the query.
     fn question(&self, name: impl fmt::Display) -> Question {
         let label = self.target.label(&name);
         let url = if self.places().is_empty() {

@@ -19,27 +19,27 @@ use std::time::Duration;
 pub struct Settings {
     /// How many requests at once.
     pub requests: usize,
-    /// How long one request may take, connecting included. `None` is a minute, and for requests at
-    /// once longer, up to ten minutes, if they need it to come one after the other: otherwise a slow
-    /// server that serializes them would be inconclusive.
+    /// How long one request may take, including connecting. `None` means one minute. For concurrent requests
+    /// it means as long as they would need one after the other, up to ten minutes: otherwise the verdict on a
+    /// slow server that serializes them would be inconclusive.
     pub timeout: Option<Duration>,
     /// Whether to accept any certificate.
     pub insecure: bool,
-    /// What counts as the end of an answer that has none.
+    /// When to count an answer that has no end as ended.
     pub end: End,
 }
 
-/// When an answer counts as ended, if it does not end before: the request is left then. For streams
-/// of events, which go on and on. Whichever comes first; by default only its own end counts.
+/// When an answer counts as ended if it does not end by itself, as for streams of events. The request is
+/// abandoned at the earlier of the two limits. By default there is no limit.
 ///
-/// Both count from the body's first piece, not from the head, which may be sent before a handler runs.
-/// So a request that waits for its turn begins later and ends later, by as much as it waited.
+/// Both limits start at the body's first chunk, not at the head, which may be sent before a handler runs. So
+/// a request that has to wait begins and ends later by the time that it waited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct End {
-    /// After so many pieces of the body.
+    /// End after this many chunks of the body.
     pub first: Option<NonZeroU64>,
-    /// So long after the first piece of the body.
+    /// End this long after the first chunk of the body.
     pub lasting: Option<Duration>,
 }
 

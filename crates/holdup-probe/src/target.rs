@@ -1,4 +1,4 @@
-//! What is probed: a URL, and the URLs made of it that nobody has asked for before.
+//! The target of a probe: a URL, and URLs made from it that nobody has requested before.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -7,7 +7,7 @@ use url::{Position, Url};
 
 use super::template::Template;
 
-/// What stands in a URL for `{}` while it is read: braces would be encoded in a path.
+/// Replaces `{}` in a URL while it is parsed, because braces in a path would be encoded.
 const PLACE: &str = "holdup-puts-a-label-here";
 
 /// A URL that can be probed.
@@ -15,7 +15,7 @@ const PLACE: &str = "holdup-puts-a-label-here";
 pub struct Target {
     /// As it was given.
     url: Url,
-    /// With [`PLACE`] where the label belongs, if it was told where.
+    /// The URL with [`PLACE`] where the label belongs, if it has a place for it.
     template: Option<Url>,
     token: String,
 }
@@ -24,7 +24,7 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadUrl {
-    /// It cannot be read.
+    /// The URL cannot be parsed.
     #[error(
         "the URL {given:?} cannot be read: {why}; use a URL such as http://localhost:8080/path"
     )]
@@ -34,7 +34,7 @@ pub enum BadUrl {
         /// What is wrong with it.
         why: String,
     },
-    /// It is not of the web.
+    /// The scheme is neither `http` nor `https`.
     #[error("the URL {given:?} has the scheme {scheme}; allowed: http, https")]
     Scheme {
         /// What was given.
@@ -42,7 +42,7 @@ pub enum BadUrl {
         /// Its scheme.
         scheme: String,
     },
-    /// It has a place for the label where requests cannot differ.
+    /// The URL has `{}` where requests cannot differ.
     #[error(
         "the URL {given:?} has {{}} in its host or port; allowed: {{}} in its path or its query, such \
          as http://localhost:8080/item/{{}}"
@@ -51,7 +51,7 @@ pub enum BadUrl {
         /// What was given.
         given: String,
     },
-    /// It has a user name or a password, which would be shown wherever the URL is.
+    /// The URL has a user name or a password, which would be printed with it.
     #[error(
         "the URL has a user name or a password, which would be printed with the URL; send them in an \
          Authorization header instead"
@@ -128,8 +128,8 @@ impl Target {
         })
     }
 
-    /// Where a redirect leads: the same run's token, and no label left of a URL made unique. A label
-    /// that was put where the URL said is still put there.
+    /// The target that a redirect leads to. It keeps the run's token. A label that was added to make a URL
+    /// unique is removed; a label that replaced `{}` becomes `{}` again.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl Target {
         Ok(to)
     }
 
-    /// What stands between this run's labels in `text`; none if there are none.
+    /// The parts of `text` between this run's labels, or `None` if it has no label.
     fn between_labels<'a>(&self, text: &'a str) -> Option<Vec<&'a str>> {
         let ours = format!("{}-", self.token);
         let mut pieces = text.split(ours.as_str());
@@ -179,7 +179,7 @@ impl Target {
         (pieces.len() > 1).then_some(pieces)
     }
 
-    /// The URL as it was given, put straight.
+    /// The URL in normalized form.
     pub fn url(&self) -> &str {
         self.url.as_str()
     }
@@ -198,8 +198,8 @@ impl Target {
         self.url.scheme() == "https"
     }
 
-    /// This run's name for one of its requests: `<token>-<label>`. The token is of this run, so that
-    /// no cache has seen it before.
+    /// This run's name for one of its requests, `<token>-<label>`. The token is new for each run, so no cache
+    /// knows it.
     pub(super) fn label(&self, label: impl fmt::Display) -> String {
         format!("{}-{label}", self.token)
     }
@@ -259,9 +259,9 @@ pub fn is_web(scheme: &str) -> bool {
     matches!(scheme, "http" | "https")
 }
 
-/// Four letters and digits, new each time: one in 1.7 million is short in a picture, and seldom met
-/// again while a cache remembers it. The standard library seeds its hasher from the system's
-/// randomness; nobody has to be unable to guess it.
+/// Four letters and digits, new each time: one in 1.7 million. They are short in a picture, and rarely repeat
+/// while a cache remembers them. The standard library seeds its hasher from the system's randomness; the
+/// token need not be hard to guess.
 fn token() -> String {
     let mut random = RandomState::new().build_hasher().finish();
     let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_joins_whatever_query_there_is() {
+    fn a_label_is_added_to_any_query() {
         for (url, expected) in [
             ("localhost", "http://localhost/?x=TOKEN-1"),
             ("localhost:81/a", "http://localhost:81/a?x=TOKEN-1"),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_takes_the_place_that_it_is_given() {
+    fn a_label_replaces_braces() {
         for (url, shown, expected) in [
             ("h/a/{}/b", "http://h/a/%7B%7D/b", "http://h/a/TOKEN-1/b"),
             (
@@ -356,7 +356,7 @@ mod tests {
         );
         assert_eq!(to("//h2//TOKEN-warm"), "http://h2//TOKEN-1");
         assert_eq!(to("/login"), "http://h/login?x=TOKEN-1");
-        // Braces of the server's own are none of ours.
+        // Braces in the server's redirect are not places for a label.
         assert_eq!(to("/{}/TOKEN-warm"), "http://h/%7B%7D/TOKEN-1");
     }
 
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_probed_is_refused_with_what_is_allowed() {
+    fn an_invalid_url_is_refused_with_what_is_allowed() {
         for (url, told) in [
             ("ftp://h/", "the scheme ftp; allowed: http, https"),
             ("http://", "empty host"),

@@ -3,14 +3,14 @@
 use hyper::body::Bytes;
 use serde::de::IgnoredAny;
 
-/// What stands for the label, and how a plain `{}` is written.
+/// The place for the label, and the escape for a plain `{}`.
 const PLACE: &[u8] = b"{}";
 const PLAIN: &[u8] = b"{{}}";
 
 /// A text with places for a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
-    /// What stands between the places; one piece more than there are places.
+    /// The texts between the places: one more than there are places.
     pieces: Vec<Bytes>,
 }
 
@@ -20,7 +20,7 @@ impl Template {
         Self::read(text, false)
     }
 
-    /// The same, but in a JSON document only what is within a string: outside of one, `{}` is an empty
+    /// The same, but in a JSON document only `{}` within a string is a place. Outside of one it is an empty
     /// object, and a label would break the document.
     pub(super) fn of_body(text: &[u8]) -> Self {
         let json = serde_json::from_slice::<IgnoredAny>(text).is_ok();

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-/// A connector that speaks HTTP/1.1, or why there is none, in plain words.
+/// A connector for HTTP/1.1, or the reason why there is none.
 pub(super) fn connector(insecure: bool) -> Result<TlsConnector, String> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = if insecure {
@@ -47,10 +47,10 @@ fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>,
     })
 }
 
-/// How a failure begins that accepting any certificate avoids.
+/// The beginning of the failures that accepting any certificate avoids.
 const UNVERIFIED: &str = "the certificate does not verify";
 
-/// Whether a failure's words are about a certificate that is not trusted.
+/// Whether a failure is about a certificate that is not trusted.
 pub(super) fn is_about_trust(failure: &str) -> bool {
     failure.starts_with(UNVERIFIED)
 }
@@ -73,14 +73,15 @@ pub(super) fn failure(error: &Error) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".to_owned()
         }
-        // An authority's certificate used as a server's comes so: what `openssl req -x509` makes.
+        // rustls reports an authority's certificate that is used for a server this way. `openssl req -x509`
+        // makes such certificates by default.
         CertificateError::Other(_) => "it is self-signed, or not issued for a server".to_owned(),
         other => other.to_string(),
     };
     format!("{UNVERIFIED}: {cause}")
 }
 
-/// Any certificate will do, as long as the server holds its key.
+/// Accepts any certificate, as long as the server holds its key.
 #[derive(Debug)]
 struct Unverified(WebPkiSupportedAlgorithms);
 

@@ -1,4 +1,4 @@
-//! The prober against servers that send anything at all.
+//! The prober against servers that send arbitrary bytes.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,12 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 #[test]
-fn whatever_a_server_sends_the_probe_ends_in_its_time() {
+fn the_probe_ends_in_time_whatever_the_server_sends() {
     let answer = Arc::new(Mutex::new(Vec::new()));
     let sent = Arc::clone(&answer);
     let address = serve(move |mut stream, _| {
         let answer = sent.lock().expect("nobody panics with it").clone();
-        // It may have hung up already.
+        // The client may have closed the connection already.
         stream.write_all(&answer).ok();
     });
     let target = Target::parse(&address.to_string()).expect("a URL");
@@ -40,7 +40,7 @@ fn whatever_a_server_sends_the_probe_ends_in_its_time() {
     outcome.expect("each ends, and none is a verdict");
 }
 
-/// Pieces of answers, good and bad, in any order.
+/// Parts of answers, valid and invalid, in any order.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"HTTP/1.1 200 OK\r\n".to_vec()),

@@ -12,7 +12,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// From the first request asked to the last mark, or to `now` while lanes are going.
+    /// From the first request to the last mark, or to `now` while requests are running.
     pub(crate) fn of(timeline: &Timeline, now: Option<Duration>) -> Self {
         let from = timeline.lanes.iter().map(Lane::requested_at).min();
         let from = from.unwrap_or_default();
@@ -34,7 +34,7 @@ impl Axis {
         time.div_duration_f64(length)
     }
 
-    /// When a lane's marks are drawn. While it is going, it is drawn to the end of the axis.
+    /// When a lane's marks are drawn. A lane that has not ended is drawn to the end of the axis.
     pub(crate) fn marks(self, lane: &Lane) -> Marks {
         let asked = lane.requested_at();
         let end = lane.ended_at().unwrap_or(self.to).max(asked);

@@ -4,8 +4,8 @@ use std::iter;
 
 use holdup_model::{HumanDuration, Lane};
 
-/// The longest label that is shown whole, in characters; of a longer one the end, where the numbers
-/// of unique URLs are.
+/// The longest label that is shown whole, in characters. A longer one is cut at the beginning, because unique
+/// URLs have their numbers at the end.
 pub(crate) const MAX_LABEL: usize = 32;
 
 /// Text that is safe to show anywhere: on one line, without control or direction characters.
@@ -16,7 +16,7 @@ pub(crate) fn safe(text: &str) -> Vec<char> {
         .collect()
 }
 
-/// A label, safe and not longer than `max`: of a longer one the end.
+/// A safe label of at most `max` characters. A longer one is cut at the beginning.
 pub(crate) fn shown_label(label: &str, max: usize, ellipsis: char) -> String {
     let label = safe(label);
     if label.len() <= max {
@@ -26,7 +26,7 @@ pub(crate) fn shown_label(label: &str, max: usize, ellipsis: char) -> String {
     iter::once(&ellipsis).chain(end).collect()
 }
 
-/// How a lane ended, safe and not longer than `max`: of a longer text the beginning.
+/// How a lane ended, as safe text of at most `max` characters. A longer text is cut at the end.
 pub(crate) fn shown_outcome(lane: &Lane, max: usize, ellipsis: char) -> String {
     let outcome = safe(&outcome(lane));
     if outcome.len() <= max {

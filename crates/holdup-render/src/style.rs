@@ -1,23 +1,23 @@
-//! How text is drawn, and with which signs.
+//! How text is drawn, and with which characters.
 
 use std::time::Duration;
 
-/// How text is drawn. Nothing is looked up: whether there is a terminal, how wide it is and what it
-/// can show is the caller's to know.
+/// How text is drawn. The crate does not inspect the terminal: the caller decides the width, and whether to
+/// use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     /// The length of the longest line, in columns.
     pub width: usize,
-    /// Whether to add colours (ANSI escape sequences). The picture says the same without.
+    /// Whether to add colours (ANSI escape sequences). The picture is complete without them.
     pub color: bool,
     /// Whether to keep to ASCII. Labels stay as they are.
     pub ascii: bool,
-    /// For a live picture: the time now. Lanes that are going are drawn up to it.
+    /// For a live picture, the current time. Lanes that have not ended are drawn up to it.
     pub now: Option<Duration>,
 }
 
 impl Style {
-    /// Without colour, as wide as `width`, of a measurement that is over.
+    /// A style without colour, `width` columns wide, for a measurement that has ended.
     pub const fn plain(width: usize) -> Self {
         Self {
             width,

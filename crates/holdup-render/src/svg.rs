@@ -7,8 +7,8 @@ use super::axis::Axis;
 use super::label::{MAX_LABEL, outcome, shown_label, shown_outcome, widest};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
-/// Sizes in pixels. A README shows pictures some 800 wide; at half of that 14-pixel text is still
-/// legible.
+/// Sizes in pixels. A README shows pictures about 800 pixels wide. At half of that size, 14-pixel text is
+/// still legible.
 const WIDTH: f64 = 800.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 14.0;
@@ -28,8 +28,8 @@ text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328}\
 .hatch{stroke:#656c76}.answering{fill:#1f6feb}.chunk,.first{fill:#a5d6ff}.end{fill:#3fb950}\
 .failed{stroke:#f85149}}";
 
-/// Draws `timeline` as a complete SVG document that follows the page's light or dark scheme, with a
-/// tooltip for each lane and mark, and `title` as its name for those who do not see it.
+/// Draws `timeline` as a complete SVG document that follows the page's light or dark scheme, with a tooltip
+/// for each lane and mark, and `title` as its name for screen readers.
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,8 +161,8 @@ impl Row {
         )
     }
 
-    /// Where a mark of this width begins: it ends where its time is, so that the last one stays
-    /// inside, as does the first one.
+    /// Where a mark of this width begins. It ends at its time, so that the last mark stays inside the
+    /// picture, as the first one does.
     fn before(self, at: Duration, width: f64) -> f64 {
         (self.x(at) - width).max(self.left)
     }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn lanes_that_are_going_or_absent_are_no_trouble() {
+    fn lanes_may_be_unfinished_or_absent() {
         let going = Timeline::from(vec![Lane::start("/", ms(5))]);
         for timeline in [Timeline::default(), going] {
             let picture = svg(&timeline, "");

@@ -1,4 +1,4 @@
-//! Whatever is recorded, in whatever order, the picture is one that can be read.
+//! The picture is readable whatever is recorded, in any order.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Times that meet, and the extremes.
+/// Times that coincide, and extreme ones.
 fn time() -> impl Strategy<Value = Duration> {
     prop_oneof![
         8 => (0_u64..1000).prop_map(Duration::from_millis),
@@ -73,7 +73,7 @@ fn number(element: &str, attribute: &str) -> f64 {
     value.parse().expect(attribute)
 }
 
-/// Written with one decimal, so two sums of what is equal may differ by this.
+/// Numbers have one decimal, so two sums of equal parts may differ by this.
 const ROUNDING: f64 = 0.11;
 
 proptest! {
@@ -141,7 +141,7 @@ proptest! {
 
 /// A lane that ended before it was asked, and one whose answer was recorded after its end.
 #[test]
-fn what_was_recorded_out_of_order_is_moved_to_where_it_is_in_order() {
+fn times_out_of_order_are_drawn_at_the_nearest_ordered_time() {
     let ms = Duration::from_millis;
     let mut ended_early = Lane::start("/a", ms(500));
     ended_early.finish(ms(100));

@@ -10,8 +10,8 @@ use holdup_model::{HumanDuration, Lane, Timeline};
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.
 const MIN_BAR: usize = 10;
 
-/// Draws `timeline`: a line each lane, the axis, and what the signs mean. Every line ends with a
-/// line feed. Without lanes there is nothing to draw, and the text is empty.
+/// Draws `timeline`: one line per lane, the axis, and the legend. Every line ends with a line feed. Without
+/// lanes there is nothing to draw, and the text is empty.
 ///
 /// Where two marks share a column, the later kind is shown: end, chunk, first byte. A width is
 /// counted in characters.
@@ -38,7 +38,7 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         .width
         .saturating_sub(labels + outcomes + 4)
         .max(MIN_BAR)
-        // The axis has both its ends, and a space between them.
+        // The axis shows both of its ends with a space between them.
         .max(length.len() + 4);
 
     let mut picture = String::new();
@@ -111,7 +111,7 @@ fn paint(cells: &[char], glyphs: &Glyphs, color: bool) -> String {
     painted
 }
 
-/// What the signs mean; those of failures only where there are some. Broken into lines that fit.
+/// The legend, broken into lines that fit. It explains failures only if there are any.
 fn legend(timeline: &Timeline, glyphs: &Glyphs, width: usize) -> String {
     let failed = timeline.lanes.iter().any(|lane| lane.failure().is_some());
     let signs = [
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn in_ascii_it_says_the_same() {
+    fn ascii_shows_the_same_picture() {
         let style = Style {
             ascii: true,
             ..Style::plain(64)
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_change_nothing_but_colours() {
+    fn colours_do_not_change_the_text() {
         let style = Style {
             color: true,
             ..Style::plain(64)

@@ -41,7 +41,8 @@ const PAUSE: f64 = 4.0 / 3.0;
 /// With this many concurrent requests or more, two rounds that agree are enough.
 const MANY: usize = 4;
 
-/// If the first request took less than this, nothing was started up or cached, whatever the later ones take.
+/// A first request that took less than this is too short to suggest a cached answer or a start, whatever the
+/// later ones take.
 const KEPT_LEAST: Duration = Duration::from_millis(50);
 
 /// A request after a pause, and another one [a moment](LeftBehind::MOMENT) after its answer.

@@ -1,4 +1,4 @@
-//! The plan, with simulated servers: which rounds are asked, and what comes of them.
+//! The plan with simulated servers: which rounds it requests, and what it finds.
 
 use super::dice::Dice;
 use super::ms;
@@ -69,7 +69,7 @@ fn a_server_that_takes_long_is_not_asked_alone_where_the_rounds_prove_it_concurr
     assert_eq!(asked, "warm-up, unique 4, identical 4+1");
     assert_eq!(findings.verdict.kind, Kind::Concurrent);
     assert!(server.now <= 3.2, "{}", server.now);
-    // Where bodies say which URL was asked, an answer for all is told by what another one says.
+    // If bodies name their URL, a repeated request with another body shows that one answer was given to all.
     let mut server = Server::new(Way::Workers(4), 1.0);
     server.echo = true;
     let (asked, findings) = plan(&mut server, Policy::outside(4));
@@ -139,7 +139,7 @@ fn what_is_kept_or_answered_once_is_found_in_either_way() {
 }
 
 #[test]
-fn what_one_pause_can_have_made_is_asked_once_more() {
+fn a_verdict_that_one_pause_could_cause_is_confirmed() {
     let mut server = Server::new(Way::Workers(9), 0.3);
     server.pause = Some(3);
     let (asked, findings) = plan(&mut server, Policy::outside(4));
@@ -191,7 +191,7 @@ fn what_requests_leave_behind_is_looked_for_after_pauses() {
 }
 
 #[test]
-fn whoever_does_not_answer_well_is_asked_no_more() {
+fn a_server_that_fails_gets_no_further_requests() {
     // The second solo.
     let mut server = Server::new(Way::Workers(9), 0.3);
     server.odd = Some((2, 500));
@@ -248,7 +248,7 @@ fn requests_that_are_cut_off_by_time_are_no_verdict() {
 }
 
 #[test]
-fn a_round_says_how_many_requests_it_has_and_how_long_they_may_take() {
+fn a_round_has_its_number_of_requests_and_their_time_out() {
     let mut experiment = Experiment::new(Policy::outside(5));
     let answered = |label: &str, after: u64| {
         let mut lane = Lane::start(label, ms(0));

@@ -11,7 +11,7 @@ fn judged(alone: &[u64], at_once: &[u64]) -> Verdict {
 }
 
 #[test]
-fn steps_of_the_finish_times_tell_how_many_ran_at_a_time() {
+fn steps_of_the_finish_times_show_how_many_ran_at_a_time() {
     use Kind::{Concurrent, Limited, Serialized};
     for (alone, at_once, kind, steps) in [
         (
@@ -200,7 +200,7 @@ fn batches_have_a_pace_of_their_own() {
         let groups = verdict.evidence.last().expect("evidence");
         assert!(groups.starts_with("finishes: "), "{groups}");
     }
-    // Neither tight, nor at the distance of the first one, nor at most as slow as one by one.
+    // The batches are not tight, not equally far apart, or slower than one by one.
     for at_once in [
         &[500, 600, 700, 800, 1000, 1100, 1200, 1300][..],
         &[524, 531, 560, 569, 1400, 1410, 1420, 1430],
@@ -407,7 +407,7 @@ fn what_was_starting_up_is_no_limit_however_long_a_request_takes() {
 }
 
 #[test]
-fn errors_after_a_wait_are_a_pools_time_out_and_the_others_tell_how_large_it_is() {
+fn errors_after_a_wait_suggest_a_pools_time_out_and_the_others_its_size() {
     let mut at_once = lanes(&[400, 401, 402, 502, 503, 504, 505, 510]);
     for lane in &mut at_once[3..] {
         lane.record_head(ms(500), 500);

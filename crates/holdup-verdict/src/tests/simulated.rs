@@ -1,4 +1,4 @@
-//! Simulated servers: the verdict is never wrong about them, and clear where the case is.
+//! Simulated servers: the verdict is never wrong, and it is conclusive if the case is clear.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -420,7 +420,7 @@ fn a_clear_case_gets_its_verdict() {
         let n: usize = 2 + round % 15;
         let workers = dice.between(1.0, n as f64 + 1.0) as usize;
         if (1..=n / 6).contains(&n.saturating_sub(workers)) {
-            // So few wait that it may be one frozen worker: not clear.
+            // So few wait that one blocked worker may be the cause: the case is not clear.
             continue;
         }
         let conditions = Conditions {

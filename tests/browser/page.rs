@@ -53,7 +53,7 @@ async fn before_there_are_requests_it_shows_what_to_try() {
         .wait_until("document.querySelector('#curl').textContent !== ''")
         .await;
     let shown = browser.text("#empty").await;
-    for text in [&commands[0], &commands[1], "In two terminals"] {
+    for text in [&commands[0], &commands[1], "in two terminals"] {
         assert!(shown.contains(text), "{shown}");
     }
     browser.screenshot("console-empty").await;

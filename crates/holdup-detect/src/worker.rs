@@ -191,7 +191,8 @@ impl Worker {
 
     /// Answers the collector's heartbeat.
     pub(crate) fn on_heartbeat(&self) {
-        // A busy period covers all time since it began, and the time before it was handled when it began.
+        // A busy period covers all time since it began, and the time before the period was handled when the
+        // period began.
         if !self.in_period.get() {
             let asked = self.state.unanswered();
             self.detect_outside_hold(self.now());

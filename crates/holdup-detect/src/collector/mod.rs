@@ -136,7 +136,8 @@ impl Collector {
         if latest.is_none_or(|latest| latest.started < id.started) {
             self.latest.insert(id.worker, Schedule::new(id.started));
         }
-        // The worker's state may still contain a hold that has ended or was withdrawn. It is skipped.
+        // The worker's state may still contain a hold that has ended or was cut off by another one. It is
+        // skipped.
         let is_it = |latest: &&mut Schedule| latest.started == id.started && !latest.is_over();
         let Some(latest) = self.latest.get_mut(&id.worker).filter(is_it) else {
             return;

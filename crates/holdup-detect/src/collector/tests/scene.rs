@@ -185,7 +185,7 @@ impl Remote {
     }
 
     fn run(&self, command: Command) {
-        let commands = self.commands.as_ref().expect("it has not ended");
+        let commands = self.commands.as_ref().expect("the worker has not ended");
         commands.send(command).expect("it runs");
         self.is_done.recv().expect("it runs");
     }
@@ -193,7 +193,7 @@ impl Remote {
     fn join(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
-            thread.join().expect("it did not panic");
+            thread.join().expect("the worker did not panic");
         }
     }
 }
@@ -238,10 +238,13 @@ impl Loop {
                     let poll = request.enter(Part::Future);
                     done.send(()).expect("the test waits");
                     let next = commands.recv();
-                    assert!(matches!(next, Ok(Command::Leave)), "it is in a poll");
+                    assert!(
+                        matches!(next, Ok(Command::Leave)),
+                        "only `Leave` may follow `Enter`"
+                    );
                     drop(poll);
                 }
-                Command::Leave => panic!("it is in no poll"),
+                Command::Leave => panic!("`Leave` without `Enter`"),
                 Command::Iterate => {
                     let mut context = Context::from_waker(Waker::noop());
                     for task in &mut self.tasks {

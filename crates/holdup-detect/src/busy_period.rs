@@ -1,38 +1,38 @@
-//! The busy period that a worker is in, and what each request did in it: pure accounting, no clock.
+//! The busy period that a worker is in, and the time that each request took in it. This code reads no clock.
 
 use std::num::NonZeroU32;
 
 use holdup_model::Part;
 
-/// Work that took less than this in a hold is not called a culprit, nanoseconds.
+/// Work that took less than this in a hold is never a culprit, nanoseconds.
 const CULPRIT_LEAST: u64 = 1_000_000;
 
-/// The most requests' parts that are kept apart in one busy period; beyond, the smallest are summed up
-/// by route.
+/// The most entries of single requests that one busy period keeps. Beyond that, the smallest are summed up by
+/// route.
 const ENTRIES: usize = 32;
 
-/// A share of a hold below which nobody is called its culprit: one in this many.
+/// A request is a culprit only if it took at least the hold's duration divided by this.
 const CULPRIT_SHARE: u64 = 100;
 
-/// In the number of a request with a recorded lane: the rest is the lane's number.
+/// Set in the number of a request whose lane is recorded. The other bits are the lane's number.
 const RECORDED: u64 = 1 << 63;
 
-/// The number of a request with that lane, which no request without one has.
+/// The number of the request with this lane. No request without a lane has the same number.
 pub(crate) fn request_of_lane(lane: u64) -> u64 {
     RECORDED | lane
 }
 
-/// What one request did in one of its parts, or several of one route: a candidate for a
+/// The work of one request in one of its parts, or of several requests of one route. It may become a
 /// [`Culprit`](holdup_model::Culprit).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// What tells the request from the others of its worker; 0 for several requests of one route.
+    /// Identifies the request among those of its worker; 0 for several requests of one route.
     pub(crate) request: u64,
     /// The route's number on its worker.
     pub(crate) route: NonZeroU32,
     pub(crate) part: Part,
     pub(crate) polls: u64,
-    /// Nanoseconds.
+    /// How long its polls took together, nanoseconds.
     pub(crate) busy: u64,
 }
 
@@ -61,8 +61,8 @@ impl Entry {
     }
 }
 
-/// Polls back to back: from one that took its time to the next iteration of the loop.
-/// All times are nanoseconds of one clock.
+/// Polls back to back, from the first slow one to the next loop iteration. All times are nanoseconds of one
+/// clock.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BusyPeriod {
     /// When the first poll in it began.
@@ -70,18 +70,18 @@ pub(crate) struct BusyPeriod {
     /// When the latest poll ended.
     pub(crate) end: u64,
     entries: Vec<Entry>,
-    /// What did not find room among the entries, by route.
+    /// The work that found no room in `entries`, summed up by route.
     rest: Vec<Entry>,
-    /// The time that its polls took together.
+    /// How long its polls took together.
     watched: u64,
-    /// The time in which nothing watched went on, though a request waited for something.
+    /// The time in which no watched poll ran although a request was waiting.
     pub(crate) outside: u64,
-    /// The most requests that were open in it at the end of a poll.
+    /// The highest number of open requests at the end of a poll.
     open: usize,
 }
 
 impl BusyPeriod {
-    /// One of which nothing is known but when it was.
+    /// A busy period of which only its start and end are known.
     pub(crate) fn between(start: u64, end: u64) -> Self {
         Self {
             start,
@@ -90,7 +90,7 @@ impl BusyPeriod {
         }
     }
 
-    /// Begins anew.
+    /// Clears it and begins a new busy period.
     pub(crate) fn begin(&mut self, start: u64) {
         self.start = start;
         self.end = start;
@@ -101,7 +101,7 @@ impl BusyPeriod {
         self.open = 0;
     }
 
-    /// A poll that began at `since` ends.
+    /// Adds a poll that began at `since` and ends now.
     pub(crate) fn add(
         &mut self,
         request: u64,
@@ -132,7 +132,7 @@ impl BusyPeriod {
         }
     }
 
-    /// Another busy period, which is over, goes on with this one, as far as it came after this one's end.
+    /// Appends another busy period, which is over. Its time before the end of this one is not counted again.
     pub(crate) fn take_in(&mut self, other: &Self) {
         let mut before = self.end.saturating_sub(other.start);
         let after = other.end.saturating_sub(self.end.max(other.start));
@@ -164,7 +164,7 @@ impl BusyPeriod {
         self.note_open(other.open);
     }
 
-    /// Sums up the smallest by route: this one, or one of the entries.
+    /// Moves the smallest entry into the sums by route: the given one, or one in `entries`.
     fn make_room(&mut self, entry: Entry) {
         let mut given_up = entry;
         if let Some(least) = self.entries.iter_mut().min_by_key(|entry| entry.busy)
@@ -175,12 +175,12 @@ impl BusyPeriod {
         given_up.of_its_route().add_to(&mut self.rest);
     }
 
-    /// So many requests are open.
+    /// Records how many requests are open.
     pub(crate) fn note_open(&mut self, open: usize) {
         self.open = self.open.max(open);
     }
 
-    /// How many requests were open beside those of the culprits.
+    /// How many open requests were not culprits.
     pub(crate) fn waiting(&self, culprits: &[Entry]) -> usize {
         let mut requests: Vec<_> = culprits.iter().map(|entry| entry.request).collect();
         requests.sort_unstable();
@@ -188,8 +188,8 @@ impl BusyPeriod {
         self.open.saturating_sub(requests.len())
     }
 
-    /// Who is to blame for a hold as long as this period, the longest first. Nobody, when watched
-    /// work was neither a hold by itself nor half of it.
+    /// The culprits of a hold as long as this period, the longest first. There are none if the watched work
+    /// was shorter than the threshold and less than half of the period.
     pub(crate) fn culprits(&self, threshold: u64) -> Vec<Entry> {
         let duration = self.end.saturating_sub(self.start);
         if self.watched < threshold && self.watched * 2 < duration {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_requests_of_one_turn_are_ten_culprits_and_the_others_wait() {
+    fn ten_requests_of_one_loop_iteration_are_ten_culprits_and_the_others_wait() {
         let mut period = period((0..10).map(|k| (k, 100 + 15 * k, 115 + 15 * k)));
         assert_eq!(period.end - period.start, 150 * MS);
         period.note_open(12);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_culprit_is_found_among_more_requests_than_are_kept_apart() {
+    fn a_culprit_is_found_among_more_requests_than_have_entries() {
         let before = (0..200).map(|k| (k, 100, 100));
         let after = (200..400).map(|k| (k, 300, 300));
         let culprits = period(before.chain([(777, 100, 300)]).chain(after)).culprits(100 * MS);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_culprit_has_its_lane_unless_it_has_none_or_is_several() {
+    fn a_culprit_has_a_lane_if_it_is_one_request_with_a_lane() {
         let alone = period([(request_of_lane(7), 0, 90), (7, 90, 150)]).culprits(100 * MS);
         let lanes: Vec<_> = alone.iter().map(Entry::lane).collect();
         assert_eq!(lanes, [Some(7), None]);
@@ -287,11 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn periods_that_are_taken_in_count_from_its_start_and_none_twice() {
+    fn appended_periods_count_from_the_start_and_overlaps_count_once() {
         let mut gap = BusyPeriod::default();
         gap.begin(100 * MS);
         gap.take_in(&period([(1, 90, 120), (2, 120, 130)]));
-        // By the clock's last tick it began before the one before was over.
+        // Its start was read from the coarse clock, so it lies before the end of the period before.
         gap.take_in(&period([(1, 127, 160)]));
         gap.take_in(&BusyPeriod::between(160 * MS, 190 * MS));
         assert_eq!((gap.start, gap.end), (100 * MS, 190 * MS));
@@ -304,11 +304,11 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_many_periods_beyond_those_kept_apart_are_summed_up_by_route() {
+    fn requests_without_an_entry_are_summed_up_by_route() {
         let mut gap = BusyPeriod::default();
         gap.begin(0);
-        for turn in 0..100 {
-            let first = 100 * turn;
+        for period_number in 0..100 {
+            let first = 100 * period_number;
             gap.take_in(&period(
                 (0..50).map(|k| (first + k + 1, first + 2 * k, first + 2 * k + 2)),
             ));
@@ -320,11 +320,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_blamed_for_what_was_not_watched() {
+    fn unwatched_work_has_no_culprit() {
         let mut kicked = period([(1, 100, 112)]);
         kicked.end = 412 * MS;
         assert_eq!(kicked.culprits(100 * MS), []);
-        // A hold by itself, whatever came after it.
+        // The poll alone is longer than the threshold, so it is a culprit although unwatched work followed.
         let mut blocked = period([(1, 100, 212)]);
         blocked.end = 612 * MS;
         assert_eq!(blocked.culprits(100 * MS).len(), 1);

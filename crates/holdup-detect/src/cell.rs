@@ -1,15 +1,15 @@
-//! What a worker is in the middle of, for others to read at any time: a sequence lock.
+//! A worker's current poll and busy period, which other threads can read at any time: a sequence lock.
 //!
-//! The worker alone writes, and never waits. The version is odd while it writes; a reader that finds it odd,
-//! or changed after its reads, has read parts of different states and tries again. `tests/loom.rs` runs
-//! this file under loom, which tries every order of loads and stores that the memory model allows.
+//! Only the worker writes, and it never waits. The version is odd while it writes. A reader that finds an odd
+//! version, or a different one after its reads, may have mixed two states and tries again. `tests/loom.rs`
+//! runs this file under loom, which tries every order of loads and stores that the memory model allows.
 
 use crate::sync::{AtomicU64, Ordering, fence};
 
-/// How often a reader tries: a worker that writes so often is in nothing long.
+/// How often a reader tries. A worker that changes its cell during all tries is in no long poll.
 const TRIES: usize = 8;
 
-/// One worker's cell. All times are nanoseconds of one clock; 0 stands for none.
+/// One worker's cell. All times are nanoseconds of one clock; 0 means no time.
 #[derive(Debug)]
 pub(crate) struct Cell {
     version: AtomicU64,
@@ -25,15 +25,15 @@ pub(crate) struct Cell {
 /// One state of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Snapshot {
-    /// The call or poll in progress: its route and part in one number; 0 for none.
+    /// The route and part of the call or poll in progress, in one number; 0 if there is none.
     pub(crate) work: u64,
-    /// The request that it is for; of the latest one where none is in progress, as `since` is.
+    /// The request of the call or poll in progress, or of the latest one.
     pub(crate) request: u64,
-    /// When it began.
+    /// When the call or poll in progress, or the latest one, began.
     pub(crate) since: u64,
-    /// When the busy period began that waits for the next loop iteration; 0 for none.
+    /// When the busy period began that the next loop iteration will end; 0 if there is none.
     pub(crate) pending_start: u64,
-    /// When its latest poll ended.
+    /// When the latest poll of that busy period ended.
     pub(crate) pending_end: u64,
 }
 
@@ -51,9 +51,9 @@ impl Cell {
         }
     }
 
-    // The worker's side.
+    // Called by the worker.
 
-    /// A call or a poll begins.
+    /// Records that a call or a poll begins.
     #[inline]
     pub(crate) fn enter(&self, work: u64, request: u64, since: u64) {
         self.write(|| {
@@ -63,7 +63,7 @@ impl Cell {
         });
     }
 
-    /// It ends.
+    /// Records that the call or poll ends.
     #[inline]
     pub(crate) fn leave(&self, now: u64) {
         let polls = self.polls.load(Ordering::Relaxed) + 1;
@@ -74,7 +74,7 @@ impl Cell {
         });
     }
 
-    /// A busy period waits for the next loop iteration.
+    /// Records a busy period that the next loop iteration will end.
     pub(crate) fn set_pending(&self, start: u64, end: u64) {
         self.write(|| {
             self.pending_start.store(start, Ordering::Relaxed);
@@ -82,36 +82,36 @@ impl Cell {
         });
     }
 
-    /// The loop has begun another iteration.
+    /// Records that the loop has begun another iteration.
     pub(crate) fn clear_pending(&self) {
         self.set_pending(0, 0);
     }
 
-    /// A busy period ended.
+    /// Records the end of a busy period.
     pub(crate) fn set_last_end(&self, now: u64) {
         self.last_end.store(now, Ordering::Relaxed);
     }
 
     #[inline]
     fn write(&self, change: impl FnOnce()) {
-        // The worker is the only writer, so these need not be atomic steps.
+        // The worker is the only writer, so no atomic read-modify-write is needed.
         let version = self.version.load(Ordering::Relaxed);
         self.version.store(version + 1, Ordering::Relaxed);
-        // A reader that reads one of the new values then finds the odd version, or a later one.
+        // With this fence, a reader of any new value also reads the odd version or a later one.
         fence(Ordering::Release);
         change();
         self.version.store(version + 2, Ordering::Release);
     }
 
-    // The others' side.
+    // Called by other threads.
 
-    /// The cell's state, and what `beside` reads while the cell is in it; `None` while it changes too fast
-    /// for anything in it to be long.
+    /// Returns the cell's state, and what `beside` reads while the cell is in that state. Returns `None` if
+    /// the cell changes too fast, in which case nothing in it is long.
     pub(crate) fn read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
         (0..TRIES).find_map(|_| self.try_read(&beside))
     }
 
-    /// One try.
+    /// Tries once to read; see [`read`](Self::read).
     pub(crate) fn try_read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
         let version = self.version.load(Ordering::Acquire);
         let snapshot = Snapshot {
@@ -132,7 +132,7 @@ impl Cell {
         self.polls.load(Ordering::Relaxed)
     }
 
-    /// When the latest poll, or busy period, ended.
+    /// When the latest poll or busy period ended.
     pub(crate) fn last_end(&self) -> u64 {
         self.last_end.load(Ordering::Relaxed)
     }

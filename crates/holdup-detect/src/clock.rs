@@ -1,27 +1,28 @@
-//! The time, and what threads spent of it: the system's, or a test's own.
+//! The clock, and the CPU and run-queue times of threads, from the system or from a test's replacement.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::system;
 
-/// A source of time that stands in for the system's, so that a test decides when what happens. All times
-/// are nanoseconds from one origin.
+/// A source of time that replaces the system's, so that a test controls the clock. All times are nanoseconds
+/// from one origin.
 pub trait Time: Debug + Send + Sync {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> u64;
 
-    /// The time at the clock's last tick, where a coarse clock is cheaper to read.
+    /// The time of the clock's last tick, for a coarse clock that is cheaper to read. By default, the current
+    /// time.
     fn last_tick(&self) -> u64 {
         self.now()
     }
 
-    /// When what happened while the last tick was `tick` happened at the latest.
+    /// The latest possible time of an event for which [`last_tick`](Self::last_tick) returned `tick`.
     fn at_the_latest(&self, tick: u64) -> u64 {
         tick
     }
 
-    /// The calling thread's time on the CPU; `None` where that is not known.
+    /// The calling thread's CPU time; `None` where it is not known.
     fn thread_cpu(&self) -> Option<u64> {
         None
     }
@@ -33,8 +34,8 @@ pub trait Time: Debug + Send + Sync {
     }
 }
 
-/// The clock of a detector. Without a source of its own it is the system's, by direct calls: it is read
-/// twice for each poll.
+/// The clock of a detector. Without a replacement it calls the system's clock directly, because it is read
+/// twice in each poll.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock(Option<Arc<dyn Time>>);
 

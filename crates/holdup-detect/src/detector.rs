@@ -1,4 +1,4 @@
-//! The front of the crate: what a middleware holds.
+//! The entry point of the crate: the detector that a middleware owns.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::threads::{self, Spawner, ThreadHealth, Threads};
 use crate::worker::Worker;
 use crate::{settings::Settings, stack, start};
 
-/// The longest that an assertion waits for the collector to have its turn.
+/// The longest that an assertion waits for the collector.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// Why a setting cannot be changed.
@@ -32,9 +32,9 @@ pub struct Detector(Arc<Shared>);
 /// The holds on which a test fails.
 #[derive(Debug)]
 pub struct Failing {
-    /// The holds.
+    /// The holds, as [`Detector::failing`] selects them.
     pub holds: Vec<Hold>,
-    /// The calling thread's number, if it is a worker itself, as in a test harness.
+    /// The calling thread's worker number, if it is a worker itself, as in a test harness.
     pub own_worker: Option<usize>,
 }
 
@@ -60,21 +60,21 @@ impl Detector {
 
     /// # Panics
     ///
-    /// When there are clones: the settings hold for all of them.
+    /// If there are clones, because they share the settings.
     fn settings(&mut self) -> &mut Settings {
         &mut Arc::get_mut(&mut self.0).expect(SHARED).settings
     }
 
-    /// Sets how long a worker has to be blocked for a hold.
+    /// Sets the threshold: how long a worker has to be blocked for that to be a hold.
     ///
     /// # Panics
     ///
-    /// When the detector was cloned, or is in use; so do all other settings.
+    /// If the detector was cloned or is in use. The same applies to all other settings.
     pub fn set_threshold(&mut self, threshold: Duration) {
         self.settings().threshold = threshold;
     }
 
-    /// Sets whether recorded paths have their query.
+    /// Sets whether recorded paths include the query string.
     ///
     /// # Panics
     ///
@@ -83,7 +83,7 @@ impl Detector {
         self.settings().records_query = record;
     }
 
-    /// Sets the level of the log's lines about holds; `None` for no log at all.
+    /// Sets the level of the log lines about holds; `None` turns the log off.
     ///
     /// # Panics
     ///
@@ -92,7 +92,8 @@ impl Detector {
         self.settings().log = level;
     }
 
-    /// Allows holds by a route, written as `GET /report`; false if that is not how a route is written.
+    /// Allows a route, written as `GET /report`, to hold a worker for up to `most`. Returns false if `route`
+    /// is not written like this.
     ///
     /// # Panics
     ///
@@ -110,8 +111,8 @@ impl Detector {
         self.settings().callbacks.push(Arc::new(callback));
     }
 
-    /// The calling thread as a worker, whose loop runs what `spawn` is given. The first one starts the
-    /// collector.
+    /// The calling thread's worker, created if there is none yet. `spawn` has to spawn the tasks that it is
+    /// given on the thread's event loop. The first worker starts the collector.
     pub fn worker(&self, spawn: impl Fn(Task)) -> Rc<Worker> {
         let worker = places::current(&self.0);
         start::start(&self.0);
@@ -119,18 +120,18 @@ impl Detector {
         worker
     }
 
-    /// The calling thread's number as a worker. A thread has one from the first time it asks.
+    /// The calling thread's worker number, assigned at the first call.
     pub fn worker_number(&self) -> usize {
         places::number(&self.0)
     }
 
-    /// The holds that are over, the oldest first; the last thousand.
+    /// The last thousand holds that are over, the oldest first.
     pub fn holds(&self) -> Vec<Hold> {
         let holds = self.0.holds().into_iter();
         holds.map(|recorded| recorded.hold).collect()
     }
 
-    /// The workers that are held at this moment.
+    /// The ongoing holds.
     pub fn held_now(&self) -> Vec<Hold> {
         self.0.held_now()
     }
@@ -140,7 +141,7 @@ impl Detector {
         self.0.worker_statuses()
     }
 
-    /// The time since the detector was made: the clock of its holds and events.
+    /// The time since the detector was created. The times of holds and events are counted from then, too.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
@@ -170,9 +171,9 @@ impl Detector {
         self.0.threads.health()
     }
 
-    /// The holds on which a test fails: those that last the threshold when the time is taken off in which the
-    /// machine may have run something else, and that are not allowed. Waits up to some seconds until all is
-    /// known of them.
+    /// The holds on which a test fails. These are the holds that are not allowed and that reach the threshold
+    /// even without the time in which the machine may have run something else. Waits up to 5 s until they are
+    /// complete.
     pub fn failing(&self) -> Failing {
         let own_worker = places::close_own(&self.0);
         let threshold = self.threshold();
@@ -198,12 +199,13 @@ impl Detector {
         Failing { holds, own_worker }
     }
 
-    /// Why holds have no lines of code, if the feature is enabled but off.
+    /// Why holds have no lines of code, although the feature `stacks` is enabled; `None` if they have.
     pub fn why_no_lines(&self) -> Option<&'static str> {
         stack::why_off()
     }
 
-    /// Waits until the collector knows what it overslept so far, and has all names; not for long.
+    /// Waits until the collector has recorded its lateness up to now and all names are known, up to
+    /// [`CATCH_UP`].
     fn catch_up(&self) {
         let now = self.0.clock.now();
         let deadline = Instant::now() + CATCH_UP;

@@ -1,20 +1,21 @@
-//! What a worker did since it was sent a byte that it has not come by: pure accounting, no clock.
+//! The work of a worker since the second heartbeat's byte was sent, while its loop has not polled the
+//! sockets. This code reads no clock.
 
 use crate::busy_period::BusyPeriod;
 
-/// The time since a byte was sent, made of the busy periods in it that were no holds.
+/// The time since a byte was sent, made up of the busy periods in it that were not holds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gap {
     /// The period, which starts when the byte was sent.
     pub(crate) period: BusyPeriod,
     /// How many loop iterations were counted.
     pub(crate) turns: u64,
-    /// The thread's CPU time when it started.
+    /// The thread's CPU time when the gap began.
     pub(crate) cpu: Option<u64>,
 }
 
 impl Gap {
-    /// Restarts the count.
+    /// Clears it and begins a new gap.
     pub(crate) fn begin(&mut self, asked: u64, cpu: Option<u64>) {
         self.period.begin(asked);
         self.turns = 0;

@@ -1,5 +1,5 @@
-//! Lanes: when a request came, when its chunks went out, how it ended. Recorded only while there is a
-//! subscription; a worker that records never waits.
+//! Records lanes: when a request arrived, when its chunks were sent, and how it ended. Lanes are recorded
+//! only while there is a subscription, and a worker never waits to record one.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -18,7 +18,7 @@ const EVENTS: usize = 65_536;
 /// A lane's event as its worker records it.
 #[derive(Debug)]
 pub(crate) enum LaneEvent {
-    /// Boxed, so that the many chunks do not take its room.
+    /// Boxed, so that the frequent chunk events stay small.
     Opened(Box<Opened>),
     Answered {
         status: u16,
@@ -40,13 +40,13 @@ pub(crate) struct Opened {
     pub(crate) peer: Option<SocketAddr>,
 }
 
-/// Takes lane events from the workers to the collector.
+/// Passes lane events from the workers to the collector.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     pub(crate) listeners: Arc<Listeners>,
     opened: AtomicU64,
     lost: AtomicU64,
-    /// Lane, time and event. Made for the first subscription: it is large.
+    /// Lane, time and event. Created with the first subscription, because it is large.
     queue: OnceLock<ArrayQueue<(u64, u64, LaneEvent)>>,
 }
 
@@ -88,7 +88,7 @@ impl Lanes {
         self.listeners.chunks.load(Ordering::Relaxed) > 0
     }
 
-    /// How many lanes there were so far.
+    /// How many lanes were opened so far.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
@@ -125,7 +125,8 @@ impl Lanes {
         if lost > 0 {
             publish(Event::Lost { events: lost });
         }
-        // No more than there were at the beginning, or a busy server would keep the collector here.
+        // At most the events that are queued now, because a busy server could otherwise keep the collector
+        // here.
         for _ in 0..queue.len() {
             let Some((lane, at, event)) = queue.pop() else {
                 break;

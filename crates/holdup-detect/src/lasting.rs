@@ -10,7 +10,7 @@ use crate::record::HoldId;
 use crate::samples::Samples;
 use crate::stack::StackSample;
 
-/// How often a hold that lasts is published anew.
+/// How often an update of an ongoing hold is published.
 const UPDATES: Duration = Duration::from_millis(250);
 
 /// A hold that has not ended is withdrawn when its worker was not in it in this many samples in a row. One
@@ -42,7 +42,7 @@ impl Lasting {
         self.entry(id).samples.note(activity);
     }
 
-    /// A hold's stack was taken.
+    /// Records a stack that was taken in a hold.
     pub(crate) fn add_stack(&mut self, id: HoldId, at: Duration, stack: &Arc<StackSample>) {
         self.entry(id).samples.add(at, stack);
     }
@@ -65,8 +65,8 @@ impl Lasting {
             .is_none_or(|lasting| lasting.samples.are_known(hold))
     }
 
-    /// What to publish of a hold that lasts, if there is something new: it crossed the threshold, some time
-    /// has gone by, or its thread is doing something else.
+    /// The event to publish of an ongoing hold, if there is something new: the hold crossed the threshold,
+    /// the last update is too old, or the thread's activity has changed.
     pub(crate) fn event(&mut self, hold: &Hold) -> Option<Event> {
         let lasting = self.entry(HoldId::of(hold));
         lasting.gone = 0;
@@ -98,21 +98,21 @@ impl Lasting {
         published.map(Event::Held)
     }
 
-    /// A hold has ended, and waits for its names.
+    /// Records that a hold has ended and waits for the names of its stacks.
     pub(crate) fn ends(&mut self, id: HoldId) {
         if let Some(lasting) = self.0.iter_mut().find(|lasting| lasting.id == id) {
             lasting.is_over = true;
         }
     }
 
-    /// A hold is over.
+    /// Removes a hold that is over. Returns what was published of it, if anything.
     pub(crate) fn remove(&mut self, id: HoldId) -> Option<Hold> {
         let index = self.0.iter().position(|lasting| lasting.id == id)?;
         self.0.remove(index).published
     }
 
-    /// Removes the holds that their workers are not in any more, though nothing came of them; those that were
-    /// published.
+    /// Removes the holds that their workers are not in any more although they have not ended. Returns those
+    /// that were published.
     pub(crate) fn withdraw(&mut self, is_in: impl Fn(HoldId) -> bool) -> Vec<Hold> {
         let mut withdrawn = Vec::new();
         self.0.retain_mut(|lasting| {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_published_at_once_four_times_a_second_and_when_its_thread_does_something_else() {
+    fn a_hold_is_published_at_once_four_times_a_second_and_when_its_activity_changes() {
         let mut lasting = Lasting::default();
         let mut events = Vec::new();
         for look in 4..44 {
@@ -224,7 +224,7 @@ mod tests {
         let withdrawn = looks.by_ref().map(|is_in| lasting.withdraw(|_| is_in));
         let withdrawn: Vec<_> = withdrawn.map(|holds| holds.len()).collect();
         assert_eq!(withdrawn, [0, 0, 0, 0, 0, 1, 0]);
-        // One that has ended only waits for its names.
+        // A hold that has ended is not withdrawn, because it only waits for its names.
         lasting.event(&held);
         lasting.ends(id(0, 5));
         assert!((0..9).all(|_| lasting.withdraw(|_| false).is_empty()));

@@ -1,4 +1,4 @@
-//! Which request blocks which worker, and for how long? This crate answers it without a web framework.
+//! Detects which request blocks which worker, and for how long. This crate depends on no web framework.
 //!
 //! A middleware has a [`Detector`]. On each worker, it asks the detector for a [`Worker`]. For each request,
 //! it opens a [`Request`], and [enters](Request::enter) it for each call and each poll. Everything else
@@ -11,9 +11,9 @@
 //! ```
 //!
 //! A worker writes atomics and bounded queues, and never waits. The collector drains the queues, takes
-//! samples and asks workers for heartbeats. The log, the metrics, the callbacks and the lookup of symbols have
-//! a thread each, so one that blocks or panics delays only its own work. A thread that panics is started
-//! again, and [`Detector::health`] shows that.
+//! samples and asks workers for heartbeats. The log, the metrics, the callbacks and the lookup of symbols
+//! have a thread each, so one that blocks or panics delays only its own work. A thread that panics is
+//! restarted, and [`Detector::health`] reports that.
 //!
 //! ```
 //! use std::time::Duration;
@@ -46,7 +46,7 @@
 //! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
 //!   worker records.
 //! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
-//!   `settings`, `threads`: what others make of these records, gathered in `shared`.
+//!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
 //! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 

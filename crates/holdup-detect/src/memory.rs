@@ -1,4 +1,4 @@
-//! The holds that are over: the last thousand.
+//! Keeps the last thousand holds that are over.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use holdup_model::Hold;
 
 use crate::record::{HoldId, HoldRecord, Recorded};
 
-/// The most holds that are kept; the oldest are forgotten first.
+/// The most holds that are kept. The oldest are dropped first.
 const HOLDS: usize = 1000;
 
-/// The most holds that wait for the collector.
+/// The most records that wait for the collector.
 const CLOSED: usize = 1024;
 
-/// Takes holds from the workers, who never wait, and keeps them.
+/// Takes holds from the workers, which never wait for it, and keeps them.
 #[derive(Debug)]
 pub(crate) struct Memory {
     closed: ArrayQueue<HoldRecord>,
@@ -30,15 +30,15 @@ struct Kept {
 /// The progress of a hold that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    /// It is not known yet what the collector overslept in it.
+    /// The time that the collector overslept in the hold is not known yet.
     Closed,
-    /// It is a hold. What was sampled of it is still to come.
+    /// The record is a hold. Its samples have not been added yet.
     Judged,
-    /// It is published.
+    /// The hold is complete, and published.
     Complete,
 }
 
-/// What the collector takes from the memory.
+/// The records that the collector takes from the memory, by what they turned out to be.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// Records that are holds.
@@ -55,14 +55,15 @@ impl Memory {
         }
     }
 
-    /// Takes a hold that is over. The worker does not wait: when the queue is full, which takes a
-    /// thousand holds that nobody drained, the oldest is lost.
+    /// Takes a hold that is over, without waiting. If the queue is full, because a thousand holds were not
+    /// drained, the oldest is lost.
     pub(crate) fn close(&self, record: HoldRecord) {
         self.closed.force_push(record);
     }
 
-    /// The holds that are over, the oldest first. `name` makes a hold of a record; `judge` has to find it one,
-    /// and `fill` adds what was sampled of it, unless that is done.
+    /// The holds that are over, the oldest first. `name` turns a record into a hold, `judge` decides whether
+    /// one that the collector has not judged yet is a hold, and `fill` adds the samples to those that are not
+    /// complete.
     pub(crate) fn holds(
         &self,
         name: impl Fn(&HoldRecord) -> Recorded,
@@ -83,8 +84,8 @@ impl Memory {
         holds.collect()
     }
 
-    /// The holds that have ended since the last call. Only for the collector: from now on, what it overslept
-    /// in them is taken to be known.
+    /// The holds that have ended since the last call. Only the collector may call this, because the time that
+    /// it overslept in these holds counts as known afterwards.
     pub(crate) fn judge(
         &self,
         name: impl Fn(&HoldRecord) -> Recorded,
@@ -117,7 +118,7 @@ impl Memory {
         judged.map(|kept| kept.recorded.hold.clone()).collect()
     }
 
-    /// A hold is complete, and about to be published.
+    /// Marks a hold as complete. The caller publishes it next.
     pub(crate) fn complete(&self, hold: &Hold) {
         let id = HoldId::of(hold);
         let mut all = self.lock();
@@ -150,7 +151,7 @@ impl Memory {
         kept
     }
 
-    /// Held for moments only: names of routes are copied under it, and no symbols looked up.
+    /// The lock is only held briefly: names of routes are copied under it, but no symbols are looked up.
     fn lock(&self) -> MutexGuard<'_, VecDeque<Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

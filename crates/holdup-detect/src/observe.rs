@@ -1,4 +1,4 @@
-//! The holds that workers are in at this moment, read from their cells.
+//! The ongoing holds of the workers, read from their cells.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::shared::Shared;
 use crate::worker_state::{Ongoing, WorkerState};
 
 impl Shared {
-    /// The hold that a worker is in `now`, in which a busy period of it may be `ongoing` and a heartbeat may
-    /// be `unanswered`.
+    /// The hold that a worker is in at `now`, given its `ongoing` busy period and the time since which a
+    /// heartbeat is `unanswered`, if there are any.
     pub(crate) fn current(
         &self,
         state: &Arc<WorkerState>,
@@ -35,7 +35,7 @@ impl Shared {
         hold.or_else(|| self.starved(state, since))
     }
 
-    /// The hold that a worker's busy period is at `now`; `None` when it is too short.
+    /// The hold that a worker's ongoing busy period amounts to at `now`; `None` if it is too short.
     fn ongoing(&self, state: &Arc<WorkerState>, ongoing: Ongoing, now: u64) -> Option<Recorded> {
         let Ongoing {
             mut period,
@@ -48,8 +48,8 @@ impl Shared {
         self.unfinished(state, &period, None)
     }
 
-    /// The hold of a worker that does not answer, with no watched work since then to explain it;
-    /// `None` when that is not long.
+    /// The hold of a worker that has not answered a heartbeat since `since` and ran no watched work
+    /// meanwhile; `None` if that is too short.
     fn outside(&self, state: &Arc<WorkerState>, since: u64, now: u64) -> Option<Recorded> {
         let mut period = BusyPeriod::between(since, now.max(since));
         period.note_open(state.open());
@@ -81,8 +81,8 @@ impl Shared {
         }))
     }
 
-    /// The hold of a worker that does not look at its sockets, as far as it goes without what the worker is
-    /// in the middle of since `until`: that may become a hold of its own.
+    /// The hold of a worker that does not poll its sockets, up to `until`. The work that began at `until` is
+    /// left out, because it may become a hold of its own.
     fn starved(&self, state: &Arc<WorkerState>, until: u64) -> Option<Recorded> {
         state.sockets.unseen()?;
         let gap = state.sockets.gap()?;
@@ -92,15 +92,16 @@ impl Shared {
         Some(recorded)
     }
 
-    /// The same, as far as it is certain: up to the last poll, or to the look at the sockets.
+    /// The part of [`starved`](Self::starved) that is certain: up to the end of the last poll, or until the
+    /// loop polled its sockets.
     fn certainly_starved(&self, state: &Arc<WorkerState>) -> Option<Recorded> {
         let gap = state.sockets.gap()?;
         let end = state.sockets.looked().unwrap_or(gap.period.end);
         self.judged(self.named(&self.starved_record(state, &gap, end)?))
     }
 
-    /// A starved hold up to `end`, as if it went on; `None` when it is too short. Without an iteration of
-    /// the loop it is not of this kind.
+    /// The record of a starved hold up to `end`, marked as ongoing. `None` if it is too short, or if there
+    /// was no loop iteration in it, in which case the worker was blocked, not starved.
     pub(crate) fn starved_record(
         &self,
         state: &Arc<WorkerState>,
@@ -128,7 +129,7 @@ impl Shared {
         })
     }
 
-    /// The workers that are there, by number, with the requests that each has open.
+    /// All live workers, ordered by number, each with the number of its open requests.
     pub(crate) fn worker_statuses(&self) -> Vec<WorkerStatus> {
         let states = self.workers.alive().into_iter();
         let mut workers: Vec<_> = states
@@ -138,7 +139,7 @@ impl Shared {
         workers
     }
 
-    /// The workers that are held at this moment.
+    /// The ongoing holds.
     pub(crate) fn held_now(&self) -> Vec<Hold> {
         let now = self.clock.now();
         let hold = |state: &Arc<WorkerState>| {
@@ -150,9 +151,9 @@ impl Shared {
         self.workers.alive().iter().filter_map(hold).collect()
     }
 
-    /// The holds so far, with those that are not over: of these only the work that was watched.
+    /// The holds so far, including the ongoing ones. Of an ongoing hold, only the watched work is included.
     pub(crate) fn holds_including_open(&self) -> Vec<Recorded> {
-        // First what is not over: what ends meanwhile is then in both, and not in neither.
+        // The ongoing holds are read first. A hold that ends meanwhile is then read twice, and never missed.
         let unfinished = |state: &Arc<WorkerState>| {
             let Ongoing { mut period, .. } = state.ongoing(self.clock.now())?;
             period.note_open(state.open());

@@ -1,5 +1,5 @@
-//! Where the collector sends what it found: bounded channels to threads of their own. It never waits for
-//! any of them; what finds no room is counted.
+//! The bounded channels through which the collector sends its findings to other threads. It never waits for
+//! them. Items that find no room are dropped and counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,18 +10,18 @@ use holdup_model::Hold;
 use crate::record::HoldId;
 use crate::stack::StackSample;
 
-/// The most that waits for one of the threads.
+/// The most items that wait for one of the threads.
 const ROOM: usize = 1024;
 
 /// A line for the log.
 #[derive(Debug)]
 pub(crate) enum LogEntry {
-    /// A worker is held; who may have the lock that it waits for.
+    /// A worker is held. `lock_holder` is the worker that may hold the lock that it waits for.
     Held {
         hold: Hold,
         lock_holder: Option<String>,
     },
-    /// The line of code at which a worker is held, which the line before could not name.
+    /// The line of code that holds a worker, if the earlier log line could not name it.
     Named {
         hold: Hold,
         who: String,
@@ -29,13 +29,13 @@ pub(crate) enum LogEntry {
     },
     /// A hold is over.
     Released { hold: Hold },
-    /// What was logged as held is no hold, and no other line of it follows.
+    /// A hold turned out not to be one. No more log lines follow for it.
     Withdrawn { id: HoldId },
     /// Whether stacks are taken, or why not.
     Stacks(Result<(), &'static str>),
-    /// The program has taken the signal that stacks are taken with.
+    /// The program has installed its own handler for the signal with which stacks are taken.
     SignalTaken,
-    /// A thread of the watch panicked, and was started again.
+    /// A thread of the watch panicked and was restarted.
     Restarted { thread: &'static str },
     /// Threads could not be started.
     NoThreads(NoThreads),
@@ -45,14 +45,14 @@ pub(crate) enum LogEntry {
 #[derive(Debug, Default)]
 pub(crate) struct NoThreads {
     pub(crate) names: Vec<&'static str>,
-    /// Why the latest one could not.
+    /// Why the latest of them could not be started.
     pub(crate) error: String,
 }
 
-/// What changes in the metrics.
+/// A change of the metrics.
 #[derive(Debug)]
 pub(crate) enum Figure {
-    /// All polls so far, the workers that are held, and all workers.
+    /// The number of polls so far, of held workers and of all workers.
     Workers {
         polls: u64,
         held: usize,

@@ -1,5 +1,5 @@
-//! How long the thread outside overslept: in that time the machine, or this process, was kept from
-//! running, and no worker is to be blamed for it.
+//! How long the collector's thread overslept. The machine or this process did not run in that time, so it is
+//! not counted as a hold of any worker.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,22 +9,22 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::system;
 
-/// Every machine wakes a thread this late now and then, nanoseconds.
+/// Shorter delays are ignored, because every machine wakes threads this late now and then. Nanoseconds.
 const LEAST: u64 = 10_000_000;
 
-/// The most that are kept; the oldest are forgotten first.
+/// The most stages that are kept. The oldest are dropped first.
 const KEPT: usize = 64;
 
-/// Some time in which the collector did nothing but pause, and look at workers, which takes no time to speak of.
-/// All times are nanoseconds of one clock.
+/// A period in which the collector only paused or sampled workers, which takes hardly any time. All times are
+/// nanoseconds of one clock.
 #[derive(Debug, Clone, Copy)]
 struct Stage {
     from: u64,
-    /// When it should have ended.
+    /// When it was planned to end.
     due: u64,
-    /// When it did.
+    /// When it ended.
     to: u64,
-    /// How much of it the collector was in the run queue.
+    /// How long the collector's thread was in the run queue in this stage.
     queued: u64,
 }
 
@@ -37,8 +37,9 @@ impl Stage {
         self.late() >= LEAST
     }
 
-    /// How long the process may have been stopped, or the machine suspended. A thread that is ready is in the
-    /// run queue, so that is what it was late for another reason. It may have begun early.
+    /// The longest time that the process may have been stopped, or the machine suspended. A thread that is
+    /// only kept off the CPU is in the run queue, so the run-queue time is subtracted. The stop may have
+    /// begun at any time in the stage.
     fn stopped(&self) -> u64 {
         if self.late().saturating_sub(self.queued) < LEAST {
             return 0;
@@ -46,18 +47,18 @@ impl Stage {
         (self.to - self.from).saturating_sub(self.queued)
     }
 
-    /// So much of this stage, but no more than of it is between those times.
+    /// Returns `time`, limited to the part of this stage that lies between `start` and `end`.
     fn within(&self, start: u64, end: u64, time: u64) -> u64 {
         let common = end.min(self.to).saturating_sub(start.max(self.from));
         time.min(common)
     }
 }
 
-/// What the collector overslept, for all to read.
+/// The stages in which the collector overslept, readable by all threads.
 #[derive(Debug, Default)]
 pub(crate) struct Oversleeps {
     late: Mutex<VecDeque<Stage>>,
-    /// Since when its current stage lasts; 0 when it is in none.
+    /// When the collector's current stage began; 0 if there is none.
     since: AtomicU64,
 }
 
@@ -72,13 +73,14 @@ impl Oversleeps {
         }
     }
 
-    /// Whether all that it overslept up to then is known.
+    /// Whether all stages up to `until` are recorded.
     pub(crate) fn are_known(&self, until: u64) -> bool {
         let since = self.since.load(Ordering::Acquire);
         since == 0 || since >= until
     }
 
-    /// The most that the process may have been stopped, or the machine suspended, between those times.
+    /// The longest time between `start` and `end` that the process may have been stopped, or the machine
+    /// suspended.
     pub(crate) fn stopped(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
@@ -86,8 +88,8 @@ impl Oversleeps {
             .sum()
     }
 
-    /// The most that a thread may have been kept from running between those times, of which nobody knows how
-    /// long it was in the run queue: as long as the collector was.
+    /// The longest time between `start` and `end` that a thread may have been kept from running, if its own
+    /// run-queue time is not known. It is estimated by how late the collector was.
     pub(crate) fn missed(&self, start: u64, end: u64) -> u64 {
         let all = self.lock();
         all.iter()
@@ -100,13 +102,13 @@ impl Oversleeps {
     }
 }
 
-/// The collector's own side: it notes how late it is.
+/// The collector's own side, which records how late it is.
 #[derive(Debug, Default)]
 pub(crate) struct Lateness {
     clock: Clock,
-    /// When the current stage began, and when it should end.
+    /// When the current stage began, and when it is planned to end.
     stage: Option<(u64, u64)>,
-    /// The thread's time in the run queue, at the latest when it began.
+    /// The thread's run-queue time, read when the stage began or earlier.
     run_delay: Option<u64>,
 }
 
@@ -118,7 +120,7 @@ impl Lateness {
         }
     }
 
-    /// A stage is over, and another one begins, which should end at once.
+    /// Ends the current stage and begins one that is planned to end at once.
     pub(crate) fn note(&mut self, oversleeps: &Oversleeps) {
         let now = self.clock.now();
         if let Some((from, due)) = self.stage {
@@ -142,7 +144,7 @@ impl Lateness {
         self.begin(oversleeps, now, now);
     }
 
-    /// A stage begins that should be over after `pause`.
+    /// Begins a stage that is planned to end after `pause`.
     pub(crate) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
         self.note(oversleeps);
         self.look_at_run_delay();
@@ -151,7 +153,7 @@ impl Lateness {
         self.begin(oversleeps, now, now.saturating_add(pause));
     }
 
-    /// How long it takes from now on, up to the next note, does not count.
+    /// Ends the current stage without recording it. The time until the next stage begins does not count.
     pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
         self.stage = None;
         oversleeps.since.store(0, Ordering::Release);
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_in_time_is_none_and_one_in_the_run_queue_is_no_stop() {
+    fn a_punctual_pause_is_not_recorded_and_run_queue_time_is_not_a_stop() {
         let oversleeps = oversleeps(&[(0, 26, 0), (30, 64, 0), (100, 425, 299)]);
         assert_eq!(oversleeps.stopped(0, 1000 * MS), 0);
         assert_eq!(oversleeps.missed(0, 1000 * MS), 300 * MS);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_may_have_begun_with_the_pause_and_counts_as_far_as_the_hold_goes() {
+    fn a_stop_may_have_begun_with_the_pause_and_counts_within_the_hold_only() {
         let oversleeps = oversleeps(&[(100, 425, 5), (500, 1525, 0)]);
         assert_eq!(oversleeps.stopped(0, 450 * MS), 320 * MS);
         assert_eq!(oversleeps.stopped(400 * MS, 450 * MS), 25 * MS);
@@ -207,16 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_overslept_is_known_when_the_stage_of_that_time_is_over() {
+    fn the_overslept_time_is_known_when_its_stage_is_over() {
         let (oversleeps, mut lateness) = (Oversleeps::default(), Lateness::default());
-        assert!(oversleeps.are_known(u64::MAX), "no collector is there");
+        assert!(oversleeps.are_known(u64::MAX), "there is no collector");
         lateness.pauses(&oversleeps, Duration::from_millis(25));
         let now = system::now() + 1;
         assert!(oversleeps.are_known(now - 1000 * MS) && !oversleeps.are_known(now));
         lateness.note(&oversleeps);
         assert!(oversleeps.are_known(now) && !oversleeps.are_known(u64::MAX));
         lateness.ignore(&oversleeps);
-        assert!(oversleeps.are_known(u64::MAX), "nothing more will be");
+        assert!(oversleeps.are_known(u64::MAX), "no stage is open");
     }
 
     #[test]
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten() {
+    fn the_oldest_stages_are_dropped() {
         let pauses: Vec<_> = (0..100).map(|n| (n * 100, n * 100 + 75, 0)).collect();
         let oversleeps = oversleeps(&pauses);
         assert_eq!(oversleeps.stopped(0, 3600 * MS), 0);

@@ -1,4 +1,4 @@
-//! Which worker a thread is, by detector.
+//! Maps the calling thread to its worker in each detector.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,14 +10,14 @@ use crate::stack;
 use crate::worker::Worker;
 
 thread_local! {
-    /// What this thread is to each detector that it serves or served, by the detector's number.
+    /// This thread's place in each detector that it works or worked for, by the detector's number.
     static PLACES: RefCell<HashMap<u64, Place>> = RefCell::new(HashMap::new());
 }
 
-/// A thread's place: its number as a worker stays, also from one app to the next.
+/// A thread's place in a detector. Its worker number never changes, even if the thread runs another app.
 struct Place {
     number: usize,
-    /// None when it only asked for its number.
+    /// `None` if the thread has only asked for its number.
     worker: Option<Weak<Worker>>,
 }
 
@@ -32,8 +32,8 @@ pub(crate) fn number(shared: &Shared) -> usize {
     })
 }
 
-/// The calling thread's number, if it is or was a worker, as it is in the test harness. Its work so far is
-/// then closed, though its loop may not have turned since.
+/// Closes the calling thread's busy period and returns its worker number, if it is or was a worker, as in a
+/// test harness. The loop may not have begun another iteration since.
 pub(crate) fn close_own(shared: &Shared) -> Option<usize> {
     let (number, worker) = PLACES.with_borrow(|places| {
         let place = places.get(&shared.number)?;
@@ -45,7 +45,7 @@ pub(crate) fn close_own(shared: &Shared) -> Option<usize> {
     Some(number)
 }
 
-/// The calling thread as a worker: the one that it already is, or a new one.
+/// The calling thread's worker, created if there is none yet.
 pub(crate) fn current(shared: &Arc<Shared>) -> Rc<Worker> {
     let number = number(shared);
     let known = PLACES.with_borrow(|places| places.get(&shared.number)?.worker.as_ref()?.upgrade());

@@ -1,4 +1,4 @@
-//! A hold as its worker hands it over, and as the memory keeps it.
+//! The record of a hold, as its worker hands it over and as the memory keeps it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use crate::busy_period::Entry;
 use crate::run_queue::Delay;
 use crate::worker_state::WorkerState;
 
-/// A hold as its worker hands it over; names and sentences are for others to make. All times are
-/// nanoseconds of the detector's clock.
+/// A hold as its worker hands it over, without names. All times are nanoseconds of the detector's clock.
 #[derive(Debug)]
 pub(crate) struct HoldRecord {
     pub(crate) kind: HoldKind,
@@ -20,7 +19,7 @@ pub(crate) struct HoldRecord {
     pub(crate) cpu: Option<u64>,
     /// The time that the thread was in the run queue.
     pub(crate) delay: Option<Delay>,
-    /// The time in which no watched work ran, although a request waited for something.
+    /// The time in which no watched work ran although a request was waiting.
     pub(crate) outside: u64,
     pub(crate) culprits: Vec<Entry>,
     pub(crate) waiting: usize,
@@ -43,20 +42,20 @@ impl HoldId {
     }
 }
 
-/// A hold, with what an assertion has to know of it.
+/// A hold with the figures that an assertion needs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Recorded {
     /// The hold.
     pub(crate) hold: Hold,
-    /// The most of it that may have been taken from the worker by the system; `None` while that is not
-    /// known.
+    /// The longest time in the hold that the system may have kept the worker from running; `None` while that
+    /// is not known.
     pub(crate) lost: Option<Duration>,
-    /// How much of it went on outside the watched requests while one of them waited for something.
+    /// How much of the hold was spent outside the watched requests while one of them was waiting.
     pub(crate) outside: Duration,
 }
 
 impl Recorded {
-    /// The record with its names. `started` is when it began, since the detector was made.
+    /// The record with its names. `started` is its start, counted from when the detector was created.
     pub(crate) fn of(record: &HoldRecord, started: Duration) -> Self {
         let culprit = |entry: &Entry| {
             let route = record.state.routes.get(entry.route);
@@ -81,9 +80,9 @@ impl Recorded {
         }
     }
 
-    /// The hold when the process was stopped for up to so long in it, and when the collector, which counts
-    /// where the system does not report it, was kept from running for so long; `None` when without that it is
-    /// below the threshold.
+    /// Takes into account that the process may have been stopped for `stopped` in the hold, and that the
+    /// collector was kept from running for `missed`, which is used if the worker's run-queue time is not
+    /// known. Returns `None` if the rest is below the threshold.
     pub(crate) fn without(
         mut self,
         stopped: Duration,
@@ -96,7 +95,8 @@ impl Recorded {
             Some(delay) => (delay + stopped).min(duration),
             None => missed,
         };
-        // Of a starved hold the time that the machine took is no fault of the app at all.
+        // The time that the machine ran something else is no part of a starved hold, because the app did not
+        // cause it.
         let not_its_own = match hold.kind {
             HoldKind::Starved { .. } => lost,
             _ => stopped,
@@ -112,8 +112,9 @@ impl Recorded {
         Some(self)
     }
 
-    /// The longest that one request took in it, or what was outside of them while one waited. On a
-    /// test's own thread it is the test that lets requests follow each other, and it may block in between.
+    /// The longest time that a single request took, or that was spent outside of the requests while one was
+    /// waiting. It is used for a test's own thread, where the test itself sends the requests one after the
+    /// other and may block in between.
     #[must_use]
     pub(crate) fn longest_alone(&self) -> Duration {
         let busy = self.hold.culprits.iter().map(|culprit| culprit.busy).max();
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_took_makes_a_starved_hold_none_and_a_blocked_one_shorter() {
+    fn time_taken_by_the_machine_removes_a_starved_hold_and_shortens_a_blocked_one() {
         let ms = Duration::from_millis;
         let judged = |kind, in_the_queue| {
             let mut hold = Hold::new(kind, 0, Duration::ZERO, ms(150));
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_through_which_the_process_was_stopped_is_none() {
+    fn a_hold_in_which_the_process_was_stopped_throughout_is_removed() {
         let ms = Duration::from_millis;
         let mut hold = Hold::new(HoldKind::Blocked, 0, Duration::ZERO, ms(450));
         hold.ongoing = false;

@@ -16,14 +16,14 @@ use crate::worker::Worker;
 /// client may send 64 KiB.
 const PATH_RECORDED: usize = 1024;
 
-/// A request on its way: counted as open until it is dropped.
+/// A request in progress. It counts as open until it is dropped.
 #[derive(Debug)]
 pub struct Request {
     worker: Rc<Worker>,
-    /// What tells it from the others of its worker; 0 within another watched service, which counts it. It
-    /// says which lane it has, if it has one.
+    /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside
+    /// another watched service, which already counts the request.
     number: u64,
-    /// The lane that is recorded for it; 0 when there was no subscription when it came.
+    /// The lane that is recorded for it; 0 if there was no subscription when the request arrived.
     lane: u64,
     route: NonZeroU32,
     /// Whether its last poll left it waiting for something.
@@ -31,7 +31,7 @@ pub struct Request {
     finished: Cell<bool>,
 }
 
-/// A call or a poll in progress; dropping it, also in a panic, ends it.
+/// A call or a poll in progress. It ends when the span is dropped, also during a panic.
 #[derive(Debug)]
 pub struct PollSpan<'a> {
     request: &'a Request,
@@ -41,8 +41,8 @@ pub struct PollSpan<'a> {
 }
 
 impl Request {
-    /// A request of that route has come. While there is a subscription, `seen` is asked for its path, with
-    /// the query or without, and for the other end of its connection.
+    /// Opens a request of a route. While there is a subscription, `seen` is called for the request's path,
+    /// with or without the query, and for the address of its peer.
     #[inline]
     pub fn open<'a>(
         worker: &Rc<Worker>,
@@ -79,7 +79,7 @@ impl Request {
         }
     }
 
-    /// A call or a poll that works on this request begins. It ends when the span is dropped.
+    /// Begins a call or a poll that works on this request. It ends when the span is dropped.
     #[inline]
     pub fn enter(&self, part: Part) -> PollSpan<'_> {
         let worker = &*self.worker;
@@ -96,17 +96,18 @@ impl Request {
                 .state
                 .enter(self.number, self.route, part, span.since);
         }
-        // Only now: up to here it was waiting.
+        // Only now, because the request counts as waiting until its poll begins.
         if self.waits.replace(false) {
             worker.waiting.set(worker.waiting.get() - 1);
         }
         span
     }
 
-    /// A poll, which goes on until its span is dropped, leaves the request waiting for something.
+    /// Records that the current poll leaves the request waiting. The poll itself lasts until its span is
+    /// dropped.
     #[inline]
     pub fn waits(&self) {
-        // Within another watched service, that one's request waits.
+        // Inside another watched service, the outer request is the one that waits.
         if self.number > 0 && !self.waits.replace(true) {
             self.worker.waiting.set(self.worker.waiting.get() + 1);
         }
@@ -118,7 +119,7 @@ impl Request {
         self.record(LaneEvent::Answered { status });
     }
 
-    /// Records a chunk of its answer, if a subscription asks for chunks.
+    /// Records a chunk of the response, if a subscription asks for chunks.
     #[inline]
     pub fn record_chunk(&self, bytes: usize) {
         if self.is_recorded() && self.worker.lanes().wants_chunks() {
@@ -132,7 +133,7 @@ impl Request {
         self.lane > 0
     }
 
-    /// All of its answer was handed over.
+    /// Records that the whole response was handed over.
     #[inline]
     pub fn finish(&self) {
         self.finished.set(true);
@@ -146,7 +147,7 @@ impl Request {
     }
 }
 
-/// The path's beginning, if all of it is too long.
+/// The path, cut off if it is too long to record.
 fn shortened(path: &str) -> &str {
     let mut end = path.len().min(PATH_RECORDED);
     while !path.is_char_boundary(end) {
@@ -177,8 +178,8 @@ impl Drop for PollSpan<'_> {
         }
         let tick = worker.last_tick();
         worker.state.leave(tick);
-        // Within a tick of the clock nothing can have lasted, and that is how nearly all end. Many
-        // small polls in a row are found all the same: a tick falls into one of them.
+        // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
+        // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
         if worker.in_period.get() || tick != self.since {
             let (number, route) = (self.request.number, self.request.route);
             worker.record_slow_poll(number, route, self.part, self.since);

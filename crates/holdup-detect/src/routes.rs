@@ -1,22 +1,23 @@
-//! The routes of a worker: a small number on the hot path, a name when it is published.
+//! The routes of a worker. The hot path uses small numbers; names are used when a hold is published.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-/// The most routes that one worker tells apart. An app has fewer; the bound is against surprises.
+/// The most routes that one worker distinguishes. Apps have fewer; the bound limits memory if one does not.
 const ROUTES: usize = 512;
 
-/// A method and a pattern.
+/// A route: a method and a path pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route {
-    /// The method: one of the HTTP standard's, or `OTHER`, as clients can invent methods without end.
+    /// The method: one of the HTTP standard's, or `OTHER`, because clients may send any number of invented
+    /// methods.
     pub method: &'static str,
-    /// The pattern of its path, such as `/users/{id}`.
+    /// The path pattern, such as `/users/{id}`.
     pub pattern: String,
 }
 
-/// One worker's routes: written by the worker alone, read by anybody, and nobody waits.
+/// One worker's routes. Only the worker writes them, any thread may read them, and none of them waits.
 #[derive(Debug)]
 pub(crate) struct Routes(Box<[OnceLock<Route>]>);
 
@@ -25,7 +26,7 @@ impl Routes {
         Arc::new(Self((0..ROUTES).map(|_| OnceLock::new()).collect()))
     }
 
-    /// The route of that number.
+    /// The route with this number.
     pub(crate) fn get(&self, number: NonZeroU32) -> Route {
         let route = self
             .0
@@ -39,7 +40,7 @@ impl Routes {
     }
 }
 
-/// Gives one worker's routes their numbers.
+/// Assigns numbers to one worker's routes.
 #[derive(Debug)]
 pub(crate) struct Names {
     routes: Arc<Routes>,
@@ -54,13 +55,13 @@ impl Names {
         }
     }
 
-    /// The route's number, from 1.
+    /// The route's number. Numbers start at 1.
     pub(crate) fn number(&mut self, route: Route) -> NonZeroU32 {
         if let Some(&number) = self.numbers.get(&route) {
             return number;
         }
         let next = self.numbers.len();
-        // One past the last is the number of all the routes beyond the bound.
+        // All routes beyond the bound share the number after the last one.
         let number = u32::try_from(next.min(ROUTES)).unwrap_or(u32::MAX - 1);
         let number = NonZeroU32::MIN.saturating_add(number);
         if let Some(free) = self.routes.0.get(next) {

@@ -1,9 +1,10 @@
 //! How long a thread was ready to run while the system ran something else.
 
-/// A sample taken longer than this before a busy period covers too much of what was before it, nanoseconds.
+/// A sample that is older than this when a busy period begins is too inexact, because it includes too much
+/// time before the period. Nanoseconds.
 const SAMPLE_AGE: u64 = 200_000_000;
 
-/// A thread's time in the run queue up to a time, both in nanoseconds.
+/// The time of a sample, and the thread's run-queue time up to then, both in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) at: u64,
@@ -13,16 +14,17 @@ pub(crate) struct Sample {
 /// How long a worker's thread was in the run queue in a busy period.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delay {
-    /// At most, nanoseconds: what was shortly before the period may be in it.
+    /// The upper bound, nanoseconds. It may include run-queue time from shortly before the period.
     pub(crate) at_most: u64,
-    /// Whether that is so short a time that it hardly matters.
+    /// Whether the time before the period that it may include is too short to matter.
     pub(crate) is_exact: bool,
 }
 
 impl Delay {
-    /// In a period that began at `start` and has just ended, at that time in the run queue.
+    /// The delay in a period that began at `start` and has just ended, when the thread's run-queue time was
+    /// `run_delay`.
     pub(crate) fn between(start: u64, samples: &[Sample], run_delay: u64) -> Option<Self> {
-        // Up to a sample within the period, all of it may have been spent there.
+        // All of the time from the period's start to a sample in it may have been spent in the run queue.
         let at_most = |sample: &Sample| {
             run_delay.saturating_sub(sample.run_delay) + sample.at.saturating_sub(start)
         };
@@ -45,7 +47,7 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// The most that it was in the run queue from 1000 ms on, of samples of (at ms, ms in the run queue).
+    /// The delay in a period that began at 1000 ms, for samples of (at ms, ms in the run queue).
     fn delay(samples: [(u64, u64); 2], run_delay: u64) -> (u64, bool) {
         let samples = samples.map(|(at, run_delay)| Sample {
             at: at * MS,
@@ -56,11 +58,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_in_the_run_queue_before_is_taken_off_with_it_up_to_the_first_sample() {
-        // Sampled shortly before only; and in it, too.
+    fn run_queue_time_from_before_the_period_is_subtracted() {
+        // A sample shortly before the period only, and then one in it, too.
         assert_eq!(delay([(960, 7), (985, 7)], 17), (10, true));
         assert_eq!(delay([(985, 7), (1010, 57)], 57), (10, true));
-        // No sample was taken for long.
+        // No sample was taken for a long time before the period.
         assert_eq!(delay([(600, 7), (700, 7)], 307), (300, false));
         assert_eq!(delay([(700, 7), (1250, 7)], 57), (50, false));
     }

@@ -1,4 +1,4 @@
-//! What was sampled of one hold while it lasted: what its thread was doing, and where.
+//! The samples of one hold: what its thread was doing, and where in the code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,9 +32,9 @@ impl Samples {
         }
     }
 
-    /// Its stack was taken, at that time since the detector was made.
+    /// Adds a stack that was taken at `at`, counted from when the detector was created.
     pub(crate) fn add(&mut self, at: Duration, stack: &Arc<StackSample>) {
-        // Of a hold that lasts for hours the latest is worth more than the one before it.
+        // Beyond the limit the latest stack replaces the one before it, because it is more useful.
         self.stacks.truncate(STACKS - 1);
         self.stacks.push((at, Arc::clone(stack)));
     }
@@ -45,12 +45,12 @@ impl Samples {
         stacks.into_iter().find(|stack| stack.is_known())
     }
 
-    /// Whether the names of all stacks are known that were taken in this hold.
+    /// Whether the names of all stacks in this hold are known.
     pub(crate) fn are_known(&self, hold: &Hold) -> bool {
         self.stacks_in(hold).all(|stack| stack.is_known())
     }
 
-    /// Puts into the hold what was sampled of it, with the names that are known by now.
+    /// Adds the samples to the hold, with the names that are known by now.
     pub(crate) fn fill(&self, hold: &mut Hold) {
         let most = self.activities.iter().max_by_key(|(_, times)| *times);
         hold.activity = if hold.ongoing {
@@ -78,7 +78,7 @@ impl Samples {
             } else {
                 lines.push(line.clone());
             }
-            // The stack that is shown is one of the most frequent line.
+            // The hold's stack is one of those at the most frequent line.
             if shown.as_ref().is_none_or(|(most, _)| line.samples > *most) {
                 shown = Some((line.samples, stack));
             }
@@ -90,8 +90,8 @@ impl Samples {
         hold.lines = lines;
     }
 
-    /// The stacks that were taken while the hold lasted. One that lasts may have been measured before its
-    /// latest stack was taken.
+    /// The stacks that were taken in the hold. Of an ongoing hold these are all stacks since its start,
+    /// because its duration may have been measured before the latest stack was taken.
     fn stacks_in(&self, hold: &Hold) -> impl Iterator<Item = &Arc<StackSample>> {
         let (from, to) = (hold.started, hold.started + hold.duration);
         let lasts = hold.ongoing;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn while_it_lasts_the_latest_activity_counts_and_at_the_end_the_most_frequent() {
+    fn an_ongoing_hold_has_the_latest_activity_and_a_finished_one_the_most_frequent() {
         let mut samples = Samples::default();
         for activity in [Activity::Sleeping, Activity::Sleeping, Activity::Computing] {
             samples.note(activity);
@@ -155,7 +155,7 @@ mod tests {
         let mut over = hold(false);
         samples.fill(&mut over);
         assert!(!over.stack.is_empty() && samples.are_known(&over));
-        // One that ended before the stack was taken.
+        // A hold that ended before the stack was taken.
         over.duration = Duration::from_millis(40);
         samples.fill(&mut over);
         assert!(over.stack.is_empty());

@@ -6,32 +6,32 @@ use std::time::Duration;
 
 use holdup_model::Hold;
 
-/// A hold lasts at least this long, unless the watch has another threshold.
+/// The default threshold: the least duration of a hold.
 ///
 /// Long enough that scheduling noise on a busy machine rarely reaches it (50 ms thresholds gave
 /// false alarms of 58 to 71 ms in other projects' CI), and as long as a person takes for "at once"
 /// (J. Nielsen, *Usability Engineering*, 1993). Python's asyncio warns at the same 100 ms.
 pub const THRESHOLD: Duration = Duration::from_millis(100);
 
-/// How severe the log's lines about holds are.
+/// The level of the log lines about holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogLevel {
-    /// Errors.
+    /// The level `ERROR`.
     Error,
-    /// Warnings, as it is by default.
+    /// The level `WARN`, which is the default.
     Warn,
-    /// Information.
+    /// The level `INFO`.
     Info,
-    /// For debugging.
+    /// The level `DEBUG`.
     Debug,
-    /// The most detailed.
+    /// The level `TRACE`.
     Trace,
 }
 
-/// What is called with each hold.
+/// A function that is called with each hold.
 pub(crate) type Callback = Arc<dyn Fn(&Hold) + Send + Sync>;
 
-/// How long holds by one route may last without being logged and asserted on.
+/// How long one route may hold a worker without a log line and without failing an assertion.
 #[derive(Debug, Clone)]
 pub(crate) struct Allowance {
     method: String,
@@ -73,8 +73,8 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Allows a route, written as its method and pattern, to hold a worker that long. False if that is
-    /// not how a route is written.
+    /// Allows a route, written as its method and pattern, to hold a worker for up to `most`. Returns false if
+    /// `route` is not written like this.
     pub(crate) fn allow(&mut self, route: &str, most: Duration) -> bool {
         let Some((method, pattern)) = route.split_once(' ') else {
             return false;
@@ -90,8 +90,8 @@ impl Settings {
         true
     }
 
-    /// Whether the hold is allowed: each request that held the worker is of a route that may take so long,
-    /// and what else happened in it would not be a hold by itself.
+    /// Whether the hold is allowed. It is if the route of each culprit may hold a worker for as long as it
+    /// did, and if the rest of the hold is shorter than the threshold.
     pub(crate) fn allows(&self, hold: &Hold) -> bool {
         let is_allowed = |culprit: &holdup_model::Culprit| {
             self.allowances.iter().any(|allowance| {
@@ -124,16 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_allowed_when_all_of_it_is() {
+    fn a_hold_is_allowed_if_all_its_culprits_and_the_rest_are() {
         let mut settings = Settings::default();
         assert!(settings.allow("GET /report", Duration::from_millis(300)));
         for (hold, allowed) in [
             (hold(250, &[("/report", 250)]), true),
             (hold(301, &[("/report", 301)]), false),
-            // Two of them in one loop iteration.
+            // Two such requests in one loop iteration.
             (hold(500, &[("/report", 250), ("/report", 250)]), true),
             (hold(300, &[("/report", 250), ("/other", 50)]), false),
-            // Something else took long as well.
+            // Something other than the request took 90 ms.
             (hold(340, &[("/report", 250)]), true),
             (hold(350, &[("/report", 250)]), false),
             (hold(250, &[]), false),

@@ -1,4 +1,4 @@
-//! What all clones of a watch share.
+//! The state that all clones of a watch share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -19,11 +19,11 @@ use crate::workers::Workers;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    /// Tells detectors apart, for the threads that are workers of several.
+    /// Identifies the detector, because a thread may be a worker of several.
     pub(crate) number: u64,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
-    /// When the detector was made.
+    /// When the detector was created.
     origin: u64,
     pub(crate) workers: Workers,
     pub(crate) memory: Memory,
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     /// The collector's thread, once it runs.
     pub(crate) collector: OnceLock<Thread>,
-    /// Whether it was logged that the collector could not be started; locked while it is started.
+    /// Whether it was logged that the collector could not be started. Locked while the threads are started.
     pub(crate) starting: Mutex<bool>,
 }
 
@@ -58,37 +58,38 @@ impl Shared {
         }
     }
 
-    /// The time of `now` since the detector was made.
+    /// The time from the detector's creation to `now`.
     pub(crate) fn since_origin(&self, now: u64) -> Duration {
         Duration::from_nanos(now.saturating_sub(self.origin))
     }
 
-    /// The time since the detector was made.
+    /// The time since the detector was created.
     pub(crate) fn elapsed(&self) -> Duration {
         self.since_origin(self.clock.now())
     }
 
-    /// The same for a thread that is not to keep all this alive.
+    /// Returns a function like [`elapsed`](Self::elapsed) that does not keep the shared state alive.
     pub(crate) fn stopwatch(&self) -> impl Fn() -> Duration + Clone + Send + use<> {
         let (clock, origin) = (self.clock.clone(), self.origin);
         move || Duration::from_nanos(clock.now().saturating_sub(origin))
     }
 
-    /// In nanoseconds.
+    /// The threshold in nanoseconds.
     #[inline]
     pub(crate) fn threshold(&self) -> u64 {
         nanoseconds(self.settings.threshold)
     }
 
-    /// Held for moments only: neither names are looked up under it, nor anything written.
+    /// Locks the ongoing holds. The lock is only held briefly: no names are looked up and nothing is logged
+    /// under it.
     pub(crate) fn lasting(&self) -> MutexGuard<'_, Lasting> {
         self.lasting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Events from now on, the holds that last first.
+    /// Subscribes to the events from now on, starting with the ongoing holds.
     pub(crate) fn subscribe(&self) -> Subscription {
         self.lanes.listen();
-        // While this is locked no hold is published.
+        // No hold is published while `lasting` is locked.
         let lasting = self.lasting();
         self.events
             .subscribe(lasting.events(), &self.lanes.listeners)
@@ -103,14 +104,14 @@ impl Shared {
         )
     }
 
-    /// A record with its names.
+    /// The record with the names of its routes.
     pub(crate) fn named(&self, record: &HoldRecord) -> Recorded {
         Recorded::of(record, self.since_origin(record.start))
     }
 
-    /// The hold with what is known of the time in which the process was stopped; `None` when without that
-    /// time it is none, or when a starved one is none without the time in which the machine ran something
-    /// else.
+    /// The hold with the time in which the process was stopped taken into account. `None` if it is shorter
+    /// than the threshold without that time, or, for a starved hold, without the time in which the machine
+    /// ran something else.
     pub(crate) fn judged(&self, recorded: Recorded) -> Option<Recorded> {
         let start = self.origin + nanoseconds(recorded.hold.started);
         let end = start + nanoseconds(recorded.hold.duration);
@@ -121,14 +122,14 @@ impl Shared {
         )
     }
 
-    /// Whether a worker is still in that hold.
+    /// Whether the worker is still in the hold.
     pub(crate) fn is_in(&self, state: &WorkerState, id: HoldId) -> bool {
         state
             .beginnings()
             .any(|start| self.since_origin(start) == id.started)
     }
 
-    /// The worker of that number, if it is there.
+    /// Whether the hold's worker is among `states` and still in the hold.
     pub(crate) fn is_any_in(&self, states: &[Arc<WorkerState>], id: HoldId) -> bool {
         let state = states.iter().find(|state| state.worker == id.worker);
         state.is_some_and(|state| self.is_in(state, id))
@@ -144,7 +145,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The collector finds nothing left to watch, and ends.
+        // The collector then finds that the shared state is gone, and ends.
         self.wake_collector();
     }
 }

@@ -1,11 +1,11 @@
-//! The second heartbeat, as others see it: a byte that comes to the worker through a socket.
+//! The second heartbeat, as other threads read it: a byte that the worker receives through a socket.
 //!
-//! The first one is a task that is woken, so it shows only that the loop turns. tokio's loop looks at
-//! its sockets and timers when nothing is ready to run, and otherwise once in 61 polls. A task that
-//! wakes itself after each piece of its work is always ready: with pieces of 30 ms nobody's request
-//! is read for one or two seconds, though the loop turns after each piece.
+//! The first heartbeat is a task that is woken, so it only shows that the loop iterates. tokio's loop polls
+//! its sockets and timers when no task is ready, and otherwise once in 61 polls. A task that wakes itself
+//! after each poll is always ready. With polls of 30 ms, no request is read for one or two seconds, although
+//! the loop iterates after each poll.
 //!
-//! A timer would show it too, but a pending one changes how a test's paused time advances.
+//! A timer would show that too, but a pending timer changes how a test's paused time advances.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -28,22 +28,22 @@ pub(crate) struct SocketBeat {
     clock: Clock,
     #[cfg(unix)]
     wire: OnceLock<Wire>,
-    /// When the byte was sent that the worker has still to take, or one of the values below.
+    /// When the byte was sent that the worker has not read yet, or one of the constants below.
     asked: AtomicU64,
-    /// When the loop came by that byte; 0 when it has not yet.
+    /// When the loop polled its sockets and found the byte; 0 if it has not yet.
     looked: AtomicU64,
     /// The thread's time in the run queue when the byte was sent; [`UNKNOWN`] where it is not known.
     run_delay: AtomicU64,
-    /// What the worker did since, as of its latest turn or an earlier one.
+    /// The worker's work since the byte was sent, as of its latest loop iteration or an earlier one.
     gap: Mutex<Gap>,
-    /// The task that takes the byte.
+    /// Wakes the task that reads the byte.
     pub(crate) task: AtomicWaker,
 }
 
-/// No byte is on its way.
+/// No byte was sent that is still unread.
 const NOT_ASKED: u64 = 0;
 
-/// One is being sent: from when it counts is not known yet.
+/// A byte is being sent, and its time is not known yet.
 const ASKING: u64 = 1;
 
 /// Nothing would read the byte: there is no event loop, or no socket.
@@ -51,7 +51,7 @@ const NO_BEAT: u64 = u64::MAX;
 
 const UNKNOWN: u64 = u64::MAX;
 
-/// Both ends stay open as long as the worker is known, so that sending to it never fails.
+/// The two ends of the socket. Both stay open as long as the worker is known, so that sending never fails.
 #[cfg(unix)]
 #[derive(Debug)]
 struct Wire {
@@ -73,9 +73,9 @@ impl SocketBeat {
         }
     }
 
-    // The worker's side.
+    // Called by the worker.
 
-    /// The end at which the worker takes bytes, for a loop of its own.
+    /// The end at which the worker reads bytes, for use on its loop.
     #[cfg(unix)]
     pub(crate) fn far_end(&self) -> io::Result<tokio::net::UnixStream> {
         if self.wire.get().is_none() {
@@ -88,41 +88,42 @@ impl SocketBeat {
         tokio::net::UnixStream::from_std(wire.far.try_clone()?)
     }
 
-    /// The loop looks at its sockets, and the byte is there.
+    /// Records that the loop polled its sockets and found the byte.
     #[cfg(unix)]
     pub(crate) fn look(&self) {
         self.looked.store(self.clock.now(), Ordering::Release);
     }
 
-    /// The byte was taken, or there is none on its way: the next one may be sent.
+    /// Records that no byte is unread any more, so that the next one may be sent.
     #[cfg(unix)]
     pub(crate) fn answer(&self) {
         self.looked.store(0, Ordering::Release);
         self.asked.store(NOT_ASKED, Ordering::Release);
     }
 
-    /// From now on nobody takes a byte.
+    /// Records that nothing reads bytes from now on.
     #[cfg(unix)]
     pub(crate) fn stop(&self) {
         self.asked.store(NO_BEAT, Ordering::Release);
     }
 
-    /// What was before `now` does not count, though the byte is on its way for longer.
+    /// Counts from `now` on, although the unread byte was sent earlier.
     pub(crate) fn restart(&self, now: u64, thread: Option<u32>) {
         self.note_run_delay(thread);
         self.asked.store(now, Ordering::Release);
     }
 
-    /// Shows what the worker did since the byte was sent, unless somebody looks at an earlier state.
+    /// Publishes the worker's work since the byte was sent to other threads. Skipped while another thread
+    /// reads the previous state.
     pub(crate) fn show(&self, gap: &Gap) {
         if let Ok(mut shown) = self.gap.try_lock() {
             shown.clone_from(gap);
         }
     }
 
-    // The others' side.
+    // Called by other threads.
 
-    /// Sends a byte, unless one is on its way.
+    /// Sends a byte, unless one is still unread.
     pub(crate) fn ask(&self, thread: Option<u32>) {
         if self.change(NOT_ASKED, ASKING) {
             if self.send() {
@@ -147,7 +148,7 @@ impl SocketBeat {
         false
     }
 
-    /// Since when a byte is on its way.
+    /// When the byte was sent that is still unread, if there is one.
     pub(crate) fn asked(&self) -> Option<u64> {
         match self.asked.load(Ordering::Acquire) {
             NOT_ASKED | ASKING | NO_BEAT => None,
@@ -155,17 +156,17 @@ impl SocketBeat {
         }
     }
 
-    /// When the loop came by it, if it did.
+    /// When the loop polled its sockets and found the byte, if it did.
     pub(crate) fn looked(&self) -> Option<u64> {
         Some(self.looked.load(Ordering::Acquire)).filter(|&looked| looked > 0)
     }
 
-    /// Since when one is on its way that the loop has not come by.
+    /// When the byte was sent, if the loop has not polled its sockets since.
     pub(crate) fn unseen(&self) -> Option<u64> {
         self.asked().filter(|_| self.looked().is_none())
     }
 
-    /// What the worker did since the byte was sent; `None` when there is none, or nothing is shown.
+    /// The worker's work since the byte was sent; `None` if no byte is unread or no work was published.
     pub(crate) fn gap(&self) -> Option<Gap> {
         let gap = self.gap.lock().unwrap_or_else(PoisonError::into_inner);
         (self.asked() == Some(gap.period.start)).then(|| gap.clone())

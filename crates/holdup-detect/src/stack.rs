@@ -1,28 +1,29 @@
-//! Stacks of a worker's thread, with the feature `stacks`: taken by the collector, looked up by a thread of
-//! its own, read by anybody who finds them looked up.
+//! Stacks of a worker's thread, with the feature `stacks`. The collector takes them, a thread of its own
+//! looks up their names, and any thread may read the names that are known.
 
 use holdup_model::{Culprit, Hold, Line};
 use holdup_stack::{HANDLER, Reading, Stack, TakeError};
 
-/// A stack that was taken.
+/// A stack that the collector took.
 #[derive(Debug)]
 pub(crate) struct StackSample(Stack);
 
-/// Why none was taken.
+/// Why no stack was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Missed {
     /// The thread did not answer in time, or is gone.
     Silent,
-    /// The program has a handler of its own for the signal by now.
+    /// The program has since installed its own handler for the signal.
     SignalTaken,
 }
 
-/// Gets ready to take stacks, once for the process; the first call returns whether it worked, or why not.
+/// Prepares the process for taking stacks, once. The first call returns whether that succeeded, or why not;
+/// later calls return `None`.
 pub(crate) fn start() -> Option<Result<(), &'static str>> {
     holdup_stack::start()
 }
 
-/// Makes the calling thread one whose stack can be taken.
+/// Prepares the calling thread, so that its stack can be taken.
 pub(crate) fn prepare_thread() {
     holdup_stack::prepare_thread();
 }
@@ -32,12 +33,12 @@ pub(crate) fn is_on() -> bool {
     holdup_stack::is_on()
 }
 
-/// Why none are taken, if that is so.
+/// Why no stacks can be taken; `None` if they can.
 pub(crate) fn why_off() -> Option<&'static str> {
     holdup_stack::off()
 }
 
-/// Takes the stack of a thread, which is interrupted for it; waits for it up to 50 ms.
+/// Interrupts a thread and takes its stack. Waits up to 50 ms for it.
 pub(crate) fn take(thread: Option<u32>) -> Result<StackSample, Missed> {
     match thread.map(holdup_stack::take) {
         Some(Ok(stack)) => Ok(StackSample(stack)),
@@ -46,7 +47,7 @@ pub(crate) fn take(thread: Option<u32>) -> Result<StackSample, Missed> {
     }
 }
 
-/// Lets go of the line tables, if they were not needed for a while before `now`.
+/// Frees the line tables, if they were not used for a while before `now`.
 pub(crate) fn rest(now: u64) {
     holdup_stack::rest(now);
 }
@@ -57,17 +58,17 @@ impl StackSample {
         self.0.at
     }
 
-    /// Looks up its names, which may take half a second.
+    /// Looks up the names of the stack's functions, which may take half a second.
     pub(crate) fn look_up(&self) {
         self.0.reading();
     }
 
-    /// Whether its names are known.
+    /// Whether the names are known.
     pub(crate) fn is_known(&self) -> bool {
         self.known().is_some()
     }
 
-    /// Whether to look up its names takes no longer than a moment.
+    /// Whether looking up the names is quick.
     pub(crate) fn is_quick(&self) -> bool {
         self.0.is_quick()
     }
@@ -76,11 +77,12 @@ impl StackSample {
         self.0.known_reading()
     }
 
-    /// The line that it shows, of a hold in which it was taken; `None` while its names are not known.
+    /// The line of code that the stack shows, for the hold in which it was taken; `None` while its names are
+    /// not known.
     pub(crate) fn line(&self, hold: &Hold) -> Option<Line> {
         let place = self.known()?.place.as_ref()?;
         let mut function = place.function.clone();
-        // Of all that held the worker there is one route: then it is that one's.
+        // If all culprits are of one route, the handler is that route's.
         let route = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
         let mut routes: Vec<_> = hold.culprits.iter().map(route).collect();
         routes.dedup();
@@ -95,14 +97,14 @@ impl StackSample {
         Some(line)
     }
 
-    /// Its functions, the innermost first; none while they are not known.
+    /// The stack's functions, the innermost first; empty while their names are not known.
     pub(crate) fn functions(&self) -> Vec<String> {
         self.known()
             .map(|reading| reading.stack.clone())
             .unwrap_or_default()
     }
 
-    /// Where it is in a function, in the words of a sentence, when it is further on there than that line.
+    /// Where the stack is in `function`, as part of a sentence, if that is after the given line.
     pub(crate) fn further_on(&self, function: &str, file: &str, line: u32) -> Option<String> {
         self.known()?.further_on(function, file, line)
     }

@@ -1,4 +1,4 @@
-//! Starts the threads of a watch: the collector first, as without it the others have nothing to do.
+//! Starts the threads of a watch. The collector is started first, because the others have no work without it.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,15 +12,15 @@ use crate::sink::metrics::Figures;
 use crate::sink::{callbacks, log, metrics, symbols};
 use crate::threads::{CALLBACKS, COLLECTOR, LOG, METRICS, SYMBOLS};
 
-/// Starts them, unless they run. When there is no room for the collector it is tried again with the next
-/// worker.
+/// Starts the threads of a watch unless they run already. If the collector cannot be started, the next worker
+/// tries again.
 pub(crate) fn start(shared: &Arc<Shared>) {
     let mut is_logged = shared
         .starting
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     if shared.collector.get().is_some() {
-        // It sleeps while there is no worker.
+        // The collector sleeps while there is no worker.
         return shared.wake_collector();
     }
     let mut failed = NoThreads::default();
@@ -32,12 +32,12 @@ pub(crate) fn start(shared: &Arc<Shared>) {
     if let Some(log) = log.filter(|_| !failed.names.contains(&LOG)) {
         log.send(LogEntry::NoThreads(failed));
     } else if shared.settings.log.is_some() {
-        // There is no other thread for it. A panic in a subscriber is not to stop the app.
+        // No log thread runs, so this thread logs. A panic in a tracing subscriber must not stop the app.
         catch_unwind(AssertUnwindSafe(|| log::no_threads(&failed))).ok();
     }
 }
 
-/// The way to the log, if there is one.
+/// Starts all threads, and returns the channel to the log if the collector was started.
 fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogEntry>> {
     let mut note = |name: &'static str, started: io::Result<_>| {
         let started = started.map_err(|error| {

@@ -1,4 +1,4 @@
-//! Events on their way to those who subscribed.
+//! Delivers events to subscribers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -8,25 +8,25 @@ use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 
 use crate::lanes::Listeners;
 
-/// The most events that wait for one subscriber.
+/// The most events that are buffered for one subscriber.
 const EVENTS: usize = 16_384;
 
-/// Publishes events. Sending never waits for a subscriber.
+/// Publishes events, and never waits for a subscriber.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    /// Made for the first subscription: it is large.
+    /// Created with the first subscription, because it is large.
     sender: OnceLock<broadcast::Sender<Event>>,
 }
 
 impl Events {
-    /// Without a subscription there is nobody to publish to, and that is no error.
+    /// Publishes an event. Without a subscription this does nothing.
     pub(crate) fn publish(&self, event: Event) {
         if let Some(sender) = self.sender.get() {
             sender.send(event).ok();
         }
     }
 
-    /// A subscription that begins with these events.
+    /// Creates a subscription that begins with the events `first`.
     pub(crate) fn subscribe(
         &self,
         first: impl Iterator<Item = Event>,
@@ -42,8 +42,8 @@ impl Events {
     }
 }
 
-/// What a watch publishes from now on, event by event. The first events are a [`Held`](Event::Held) for each
-/// hold that lasts already.
+/// The events that a watch publishes from now on. The first events are a [`Held`](Event::Held) for each
+/// ongoing hold.
 ///
 /// A slow subscriber loses its oldest events; it never delays the others.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Subscription {
         }
     }
 
-    /// Waits for the next event; `None` when the watch is gone.
+    /// Waits for the next event. Returns `None` when the watch and all its clones are dropped.
     pub async fn next(&mut self) -> Option<Event> {
         if let Some(event) = self.first.pop_front() {
             return Some(event);
@@ -76,7 +76,7 @@ impl Subscription {
         }
     }
 
-    /// The next event, if one is there already.
+    /// Returns the next event if one is available, without waiting.
     pub fn try_next(&mut self) -> Option<Event> {
         if let Some(event) = self.first.pop_front() {
             return Some(event);

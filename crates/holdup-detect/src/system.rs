@@ -1,4 +1,4 @@
-//! What the operating system reports: the time, and a thread's time on the CPU and in the queue.
+//! Figures of the operating system: the time, and a thread's CPU and run-queue times.
 
 /// Nanoseconds of the monotonic clock.
 #[cfg(target_os = "linux")]
@@ -8,8 +8,8 @@ pub(crate) fn now() -> u64 {
     ))
 }
 
-/// The same clock as of its last tick, 1 to 10 ms ago at most: a third of the cost. That pays, as
-/// it is asked four times a request.
+/// The time of the same clock at its last tick, which is at most 1 to 10 ms ago. Reading it costs a third of
+/// [`now`], which matters because it is read four times per request.
 #[cfg(target_os = "linux")]
 #[inline]
 pub(crate) fn last_tick() -> u64 {
@@ -18,7 +18,7 @@ pub(crate) fn last_tick() -> u64 {
     ))
 }
 
-/// What happened when the last tick was at `tick` happened at this time at the latest.
+/// The latest possible time of an event for which [`last_tick`] returned `tick`.
 #[cfg(target_os = "linux")]
 pub(crate) fn at_the_latest(tick: u64) -> u64 {
     use std::sync::OnceLock;
@@ -53,7 +53,7 @@ pub(crate) fn at_the_latest(tick: u64) -> u64 {
     tick + TICK
 }
 
-/// The calling thread's time on the CPU, in nanoseconds.
+/// The calling thread's CPU time, in nanoseconds.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 #[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
 pub(crate) fn thread_cpu() -> Option<u64> {
@@ -67,7 +67,7 @@ pub(crate) fn thread_cpu() -> Option<u64> {
     None
 }
 
-/// The calling thread's number in the system, by which others can ask for its figures.
+/// The calling thread's number in the system, with which other threads can read its figures.
 #[cfg(target_os = "linux")]
 #[expect(clippy::unnecessary_wraps, reason = "None on other systems")]
 pub(crate) fn thread_number() -> Option<u32> {
@@ -84,7 +84,7 @@ pub(crate) fn thread_number() -> Option<u32> {
     None
 }
 
-/// How long a thread of this process was ready to run but not running, in nanoseconds: the second
+/// How long a thread of this process was ready to run but not running, in nanoseconds. This is the second
 /// number of `schedstat` (Linux, Documentation/scheduler/sched-stats.rst).
 pub(crate) fn run_delay(thread: Option<u32>) -> Option<u64> {
     let path = format!("/proc/self/task/{}/schedstat", thread?);

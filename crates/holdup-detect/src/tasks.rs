@@ -1,5 +1,5 @@
-//! The tasks on a worker that run between the others: one marks the next iteration of its loop, one answers
-//! the heartbeat, and one takes the bytes that are sent through its sockets.
+//! The tasks of holdup that run on each worker's loop. One marks the loop's next iteration, one answers the
+//! heartbeat, and one reads the bytes that the collector sends through a socket.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -41,7 +41,7 @@ fn mark_iterations(worker: Weak<Worker>) -> Task {
     }))
 }
 
-/// What answers the collector as long as the loop turns.
+/// The task that answers the collector's heartbeats while the loop iterates.
 struct Heartbeat {
     state: Arc<WorkerState>,
     worker: Weak<Worker>,
@@ -82,7 +82,8 @@ mod take_bytes {
     use crate::worker::Worker;
     use crate::worker_state::WorkerState;
 
-    /// Where there is no socket to be had, there is only the first heartbeat.
+    /// The task that reads the bytes. If no socket can be created it ends, and only the first heartbeat is
+    /// used.
     pub(super) fn task(worker: &Rc<Worker>) -> super::Task {
         let answers = Answers {
             state: Arc::clone(&worker.state),
@@ -100,7 +101,7 @@ mod take_bytes {
         async fn run(self) {
             let sockets = &self.state.sockets;
             let Ok(far) = sockets.far_end() else { return };
-            // A byte from a loop before may be there already: it is answered like any other.
+            // A byte that was sent to an earlier loop may be there already. It is answered like any other.
             sockets.answer();
             let look = Waker::from(Arc::new(Look(Arc::clone(&self.state))));
             poll_fn(|cx| {
@@ -122,7 +123,7 @@ mod take_bytes {
         }
     }
 
-    /// Takes what is there. False if nothing will come any more.
+    /// Reads all bytes that are there. Returns false if no more can arrive.
     fn takes_all(far: &UnixStream) -> bool {
         loop {
             match far.try_read(&mut [0; 8]) {
@@ -139,8 +140,8 @@ mod take_bytes {
         }
     }
 
-    /// Woken by the loop itself when it looks at its sockets. The task that it wakes in turn goes to
-    /// the end of the queue, and that wait is not to be counted.
+    /// The waker that the loop wakes when it polls its sockets. It records the time at once, because the task
+    /// that it wakes goes to the end of the queue, and its wait there must not be counted.
     struct Look(Arc<WorkerState>);
 
     impl Wake for Look {

@@ -1,4 +1,4 @@
-//! The threads of a watch: how they are started, kept running, and how they are.
+//! Starts the threads of a watch, restarts them after a panic, and reports their states.
 
 use std::fmt;
 use std::io;
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// After a panic, so that a thread which panics each time does not take a core.
+/// The pause before a restart, so that a thread that panics each time does not occupy a core.
 const PAUSE_AFTER_PANIC: Duration = Duration::from_millis(100);
 
-/// The names of the threads, as the system shows them: it cuts off what is longer than 15 bytes.
+/// The names of the threads, as the system shows them. It cuts names off after 15 bytes.
 pub(crate) const COLLECTOR: &str = "holdup-watch";
 pub(crate) const LOG: &str = "holdup-log";
 pub(crate) const METRICS: &str = "holdup-metrics";
@@ -61,7 +61,7 @@ pub struct ThreadHealth {
 }
 
 impl ThreadHealth {
-    /// Whether it does its work.
+    /// Whether the thread runs.
     pub fn is_ok(&self) -> bool {
         matches!(
             self.state,
@@ -70,7 +70,7 @@ impl ThreadHealth {
     }
 }
 
-/// Starts a thread of that name.
+/// Starts a thread with the given name.
 pub type Spawner =
     Arc<dyn Fn(&'static str, Box<dyn FnOnce() + Send>) -> io::Result<Thread> + Send + Sync>;
 
@@ -125,8 +125,8 @@ impl Threads {
         }
     }
 
-    /// Starts a thread that runs `body` until it returns, and again when it panics. The body gets whether it
-    /// is run again.
+    /// Starts a thread that runs `body` until it returns, and runs it again whenever it panics. The argument
+    /// of `body` is whether this is such a restart.
     pub(crate) fn start(
         &self,
         name: &'static str,
@@ -135,14 +135,14 @@ impl Threads {
         let status = self.status(name);
         let own = Arc::clone(&status);
         let run = move || {
-            // Also when something comes through that is not caught below.
+            // Dropped even if a panic is not caught below, so that the state is always set.
             let ended = Ended(own);
             let status = &ended.0;
             loop {
                 let again = status.restarts.load(Ordering::Relaxed) > 0;
                 match catch_unwind(AssertUnwindSafe(|| body(again))) {
                     Ok(()) => break,
-                    // To drop what it panicked with may panic, too.
+                    // Dropping the panic's payload may panic, too.
                     Err(payload) => mem::forget(payload),
                 }
                 status.restarts.fetch_add(1, Ordering::Relaxed);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn without_room_for_a_thread_it_is_not_started_and_later_it_may_be() {
+    fn a_thread_that_could_not_be_started_can_be_started_later() {
         let full = Arc::new(AtomicBool::new(true));
         let system = system();
         let spawner = {

@@ -1,4 +1,4 @@
-//! One worker's own side: what it is working on, and where its loop iterations begin.
+//! The worker's own thread: it records its polls, and where its loop iterations begin.
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
@@ -15,22 +15,24 @@ use crate::routes::{Names, Route};
 use crate::shared::Shared;
 use crate::worker_state::WorkerState;
 
-/// One worker of one detector. All its services, wherever they stand in the app, share it.
+/// One worker of one detector. All watched services of the app on this thread share it.
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
     pub(crate) state: Arc<WorkerState>,
     period: RefCell<BusyPeriod>,
-    /// Whether the loop was asked to mark its next iteration. Until it does, all is one busy period.
+    /// Whether the loop was asked to mark its next iteration. Until then, all polls belong to one busy
+    /// period.
     pub(crate) in_period: Cell<bool>,
-    /// How deep in watched calls and polls the thread is: a watch within a watch counts once.
+    /// How deep the thread is in nested watched calls and polls. Only the outermost one counts.
     pub(crate) depth: Cell<u32>,
-    /// How many of its requests wait for something, as their last poll left them.
+    /// How many of its requests are waiting, as of their last poll.
     pub(crate) waiting: Cell<usize>,
     pub(crate) marker: RefCell<Option<Waker>>,
-    /// The thread's CPU time when it was last read, and when that was.
+    /// The thread's CPU time at the last reading, and the time of that reading.
     cpu: Cell<(Option<u64>, u64)>,
-    /// What it did since it was sent a byte that it has not come by.
+    /// The worker's work since the second heartbeat's byte was sent, while the loop has not polled its
+    /// sockets.
     gap: RefCell<Gap>,
     names: RefCell<Names>,
     pub(crate) requests: Cell<u64>,
@@ -57,13 +59,13 @@ impl Worker {
         }
     }
 
-    /// The number by which requests name their route.
+    /// The route's number, by which requests refer to it.
     pub fn route_number(&self, route: Route) -> NonZeroU32 {
         self.names.borrow_mut().number(route)
     }
 
-    /// When the poll that begins now began: within a busy period the time; otherwise the last tick of the
-    /// clock, which is cheaper to read.
+    /// The start time of a poll that begins now. Within a busy period this is the exact time. Otherwise it is
+    /// the last tick of the clock, which is cheaper to read.
     #[inline]
     pub(crate) fn poll_begins(&self) -> u64 {
         if self.in_period.get() {
@@ -73,8 +75,8 @@ impl Worker {
         }
     }
 
-    /// The last tick of the clock. At the first poll after one the thread's CPU time is read, which costs
-    /// ten times as much: a hold's CPU time is exact to within a tick.
+    /// The last tick of the clock. The thread's CPU time costs ten times as much to read, so it is read only
+    /// at the first poll after a tick. A hold's CPU time is therefore exact to within a tick.
     #[inline]
     fn tick(&self) -> u64 {
         let tick = self.last_tick();
@@ -102,8 +104,8 @@ impl Worker {
         self.shared.settings.records_query
     }
 
-    /// Nothing of what is watched went on until now. When the collector waits for an answer since long
-    /// before, the worker was held by something else.
+    /// Handles the time up to `now`, in which no watched poll ran. If a heartbeat was unanswered for at least
+    /// the threshold meanwhile, something else held the worker, and that is recorded as a hold.
     fn detect_outside_hold(&self, now: u64) {
         if let Some(asked) = self.state.unanswered() {
             let from = asked.max(self.state.last_end());
@@ -117,13 +119,14 @@ impl Worker {
         self.cpu.set((self.shared.clock.thread_cpu(), now));
     }
 
-    /// A poll took its time: it begins a busy period, or belongs to one.
+    /// Records a slow poll, which begins a busy period or belongs to one.
     #[cold]
     pub(crate) fn record_slow_poll(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
         let mut period = self.period.borrow_mut();
         let now = self.now();
         let begins = !self.in_period.replace(true);
-        // Of the first poll only the tick before it is known; nobody is blamed for that.
+        // Only the tick before the first poll is known. The latest possible start is used, so that the
+        // request is not charged for time before its poll.
         let since = if begins {
             self.shared.clock.at_the_latest(since).min(now)
         } else {
@@ -140,14 +143,15 @@ impl Worker {
         }
     }
 
-    /// The busy period goes on with another poll, now.
+    /// Continues the busy period with a poll that begins now. Returns the time.
     fn period_goes_on(&self) -> u64 {
         let now = self.now();
         self.was_outside(now);
         now
     }
 
-    /// Nothing of what is watched went on since the busy period's latest poll.
+    /// Counts the time since the busy period's latest poll as time without a watched poll, if a request
+    /// waits.
     fn was_outside(&self, now: u64) {
         if self.waiting.get() > 0 {
             let mut period = self.period.borrow_mut();
@@ -155,7 +159,8 @@ impl Worker {
         }
     }
 
-    /// The loop has turned: what was one busy period is over, and a hold if it was long.
+    /// Ends the busy period, because the loop has begun another iteration. It is a hold if it reached the
+    /// threshold.
     pub(crate) fn on_loop_iteration(&self) {
         if self.in_period.replace(false) {
             let now = self.now();
@@ -166,8 +171,8 @@ impl Worker {
         }
     }
 
-    /// The busy period is over without another iteration of the loop, which may not come: its time counts up
-    /// to the last poll.
+    /// Ends the busy period without another loop iteration, which may never come. Its time counts up to the
+    /// last poll.
     pub(crate) fn close_at_last_poll(&self) {
         if self.depth.get() == 0 && self.in_period.replace(false) {
             let end = self.period.borrow().end;
@@ -179,18 +184,19 @@ impl Worker {
         let mut period = self.period.borrow_mut();
         period.end = end;
         self.close(&period);
-        // Only now, so that whoever reads finds it not over, or over.
+        // Cleared only after the hold is recorded, so that a reader finds the busy period either ongoing or
+        // over.
         self.state.clear_pending();
     }
 
-    /// Answers the collector.
+    /// Answers the collector's heartbeat.
     pub(crate) fn on_heartbeat(&self) {
-        // A busy period that waits for the next iteration covers all since it began, and before that was
-        // looked at then.
+        // A busy period covers all time since it began, and the time before the period was handled when the
+        // period began.
         if !self.in_period.get() {
             let asked = self.state.unanswered();
             self.detect_outside_hold(self.now());
-            // If not, the marker has counted this iteration.
+            // Otherwise the marker task has already counted this iteration.
             if asked.is_some_and(|asked| asked > self.state.last_end()) {
                 self.count_iteration_in_gap();
             }
@@ -198,13 +204,13 @@ impl Worker {
         self.state.answer_beat();
     }
 
-    /// The loop is gone, and an app is left that may be wrapped anew, for another one.
+    /// Handles the end of the loop. The app remains, and may be served on another loop.
     pub(crate) fn on_loop_end(&self) {
         self.close_at_last_poll();
         *self.marker.borrow_mut() = None;
     }
 
-    /// Hands a busy period that is over to the collector, if it was a hold.
+    /// Hands a finished busy period to the collector if it was a hold.
     fn close(&self, period: &BusyPeriod) {
         let duration = period.end - period.start;
         if duration < self.shared.threshold() {
@@ -235,7 +241,7 @@ impl Worker {
         });
     }
 
-    /// What was between those times is a hold of its own.
+    /// Excludes the time from `start` to `end` from the gap, because it is a hold of its own.
     fn cut_gap(&self, start: u64, end: u64) {
         let sockets = &self.state.sockets;
         if let Some(asked) = sockets.asked() {
@@ -244,14 +250,14 @@ impl Worker {
         }
     }
 
-    /// The loop has begun another iteration.
+    /// Counts a loop iteration in the gap.
     fn count_iteration_in_gap(&self) {
         self.change_gap(|gap| gap.turns += 1);
     }
 
     fn change_gap(&self, change: impl FnOnce(&mut Gap)) {
         let sockets = &self.state.sockets;
-        // Once the loop has come by the byte it is over, and only the task that takes it has still to run.
+        // The gap is over once the loop has found the byte, even if the task that reads it has not run yet.
         let Some(asked) = sockets.unseen() else {
             return;
         };
@@ -263,8 +269,8 @@ impl Worker {
         sockets.show(&gap);
     }
 
-    /// The time without a look at the sockets, which began with the byte that was sent then, is over:
-    /// a hold if it was long.
+    /// Ends the gap that began when a byte was sent at `asked`. The gap is a hold if it reached the
+    /// threshold.
     fn end_gap(&self, asked: u64, end: u64) {
         let gap = self.gap.borrow();
         if gap.period.start == asked
@@ -283,7 +289,7 @@ impl Worker {
         }
     }
 
-    /// The byte was taken.
+    /// Ends the gap, because the byte was read.
     #[cfg(unix)]
     pub(crate) fn on_sockets_looked_at(&self) {
         let sockets = &self.state.sockets;
@@ -295,10 +301,10 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // A test drops its app and looks at the watch after, and the loop never turned in between.
+        // A test may drop its app and then query the watch without a loop iteration in between.
         self.close_at_last_poll();
         self.state.end();
-        // All tasks find the worker gone, and end.
+        // The woken tasks find that the worker is gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {
             marker.wake();
         }

@@ -1,4 +1,4 @@
-//! One worker as others see it. The worker writes and never waits; anybody may read.
+//! The state of one worker that other threads may read. Only the worker writes, and it never waits.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::run_queue::{Delay, Sample};
 use crate::socket_beat::SocketBeat;
 use crate::system;
 
-/// Stands in for a time when the event loop that would answer is gone.
+/// Stored instead of a time when the event loop that would answer has ended.
 const NO_BEAT: u64 = u64::MAX;
 
 #[derive(Debug)]
@@ -27,29 +27,29 @@ pub(crate) struct WorkerState {
     alive: AtomicBool,
     cell: Cell,
     open: AtomicUsize,
-    /// The busy period that waits for the next loop iteration, as of its latest poll or an earlier one.
+    /// The busy period that the next loop iteration will end, as of its latest poll or an earlier one.
     pending: Mutex<BusyPeriod>,
-    /// When the heartbeat was asked for; 0 when it was answered, [`NO_BEAT`] when there is none.
+    /// When the heartbeat was requested; 0 if it was answered, [`NO_BEAT`] if nothing can answer.
     beat_asked: AtomicU64,
-    /// When what answers it had been woken. The collector may lose its turn between the two.
+    /// When the task that answers had been woken. The collector may be descheduled between the two.
     beat_sent: AtomicU64,
     pub(crate) beat: AtomicWaker,
     pub(crate) sockets: SocketBeat,
-    /// The thread's time in the run queue, at two times: from before the busy period that lasts, and at the
-    /// first sample in it; or at the latest two.
+    /// Two samples of the thread's run-queue time: the last one before the ongoing busy period and the first
+    /// one in it, or the latest two.
     run_delays: Mutex<[Sample; 2]>,
 }
 
-/// A busy period that is not over, as read from outside.
+/// An ongoing busy period, as read by another thread.
 #[derive(Debug)]
 pub(crate) struct Ongoing {
     pub(crate) period: BusyPeriod,
-    /// False when the last poll has ended and only the next loop iteration is missing.
+    /// Whether a poll is in progress. If not, the busy period ends with the next loop iteration.
     pub(crate) in_poll: bool,
 }
 
 impl WorkerState {
-    /// For the calling thread.
+    /// Creates the state of the calling thread.
     pub(crate) fn new(worker: usize, clock: &Clock) -> Arc<Self> {
         let thread = system::thread_number();
         let run_delay = clock.run_delay(thread).unwrap_or(0);
@@ -71,7 +71,7 @@ impl WorkerState {
         })
     }
 
-    // The worker's side.
+    // Called by the worker.
 
     #[inline]
     pub(crate) fn enter(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
@@ -84,8 +84,8 @@ impl WorkerState {
         self.cell.leave(now);
     }
 
-    /// Shows the busy period that waits for the next loop iteration. Its polls are left out while somebody
-    /// reads earlier ones.
+    /// Publishes the busy period to other threads. Its polls are left out while another thread reads the
+    /// previous ones.
     pub(crate) fn show_pending(&self, period: &BusyPeriod) {
         if let Ok(mut pending) = self.pending.try_lock() {
             pending.clone_from(period);
@@ -93,7 +93,7 @@ impl WorkerState {
         self.cell.set_pending(period.start, period.end);
     }
 
-    /// The loop has begun another iteration.
+    /// Records that the loop has begun another iteration.
     pub(crate) fn clear_pending(&self) {
         self.cell.clear_pending();
     }
@@ -106,7 +106,7 @@ impl WorkerState {
         self.open.store(open, Ordering::Relaxed);
     }
 
-    /// The heartbeat that was asked for, if one was, is answered.
+    /// Answers the requested heartbeat, if there is one.
     pub(crate) fn answer_beat(&self) {
         self.beat_asked.store(0, Ordering::Release);
     }
@@ -120,14 +120,14 @@ impl WorkerState {
         self.alive.store(false, Ordering::Release);
     }
 
-    /// How long the worker's thread was in the run queue in a busy period that began at `start` and
-    /// ends now; `None` when that is not known.
+    /// How long the worker's thread was in the run queue in a busy period that began at `start` and ends now;
+    /// `None` if that is not known.
     pub(crate) fn delay_since(&self, start: u64) -> Option<Delay> {
         let samples = *self.run_delays.try_lock().ok()?;
         Delay::between(start, &samples, self.clock.run_delay(self.thread)?)
     }
 
-    // The others' side.
+    // Called by other threads.
 
     pub(crate) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Acquire)
@@ -145,7 +145,7 @@ impl WorkerState {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Asks for a heartbeat, unless the last one is still to come; then, [since when](Self::unanswered).
+    /// Requests a heartbeat. If an earlier one is still unanswered, returns [since when](Self::unanswered).
     pub(crate) fn ask_beat(&self, now: u64) -> Option<u64> {
         match self
             .beat_asked
@@ -160,7 +160,7 @@ impl WorkerState {
         }
     }
 
-    /// Since when a heartbeat is asked for and not answered.
+    /// Since when a requested heartbeat is unanswered.
     pub(crate) fn unanswered(&self) -> Option<u64> {
         let asked = self.beat_asked.load(Ordering::Acquire);
         if asked == 0 || asked == NO_BEAT {
@@ -170,8 +170,8 @@ impl WorkerState {
         (sent >= asked).then_some(sent)
     }
 
-    /// Notes the thread's time in the run queue, but keeps a note from before the busy period that
-    /// lasts since `start`.
+    /// Samples the thread's run-queue time, and keeps the last sample from before the busy period that began
+    /// at `start`.
     pub(crate) fn sample(&self, start: Option<u64>) {
         let Some(run_delay) = self.clock.run_delay(self.thread) else {
             return;
@@ -188,7 +188,7 @@ impl WorkerState {
         }
     }
 
-    /// When the holds began in which the worker may be now.
+    /// The start times of the holds that the worker may be in now.
     pub(crate) fn beginnings(&self) -> impl Iterator<Item = u64> {
         let start = match self.ongoing(self.clock.now()) {
             Some(ongoing) => Some(ongoing.period.start),
@@ -197,8 +197,8 @@ impl WorkerState {
         [start, self.sockets.unseen()].into_iter().flatten()
     }
 
-    /// The busy period that is not over at `now`: a poll is in progress, or the loop has not
-    /// turned since. `None` when there is none, or when it changes too fast to be long.
+    /// The busy period that is ongoing at `now`, because a poll is in progress or the loop has not begun
+    /// another iteration since. `None` if there is none, or if it changes too fast to be long.
     pub(crate) fn ongoing(&self, now: u64) -> Option<Ongoing> {
         let pending = || self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let (cell, pending) = self.cell.read(|| pending().clone())?;
@@ -233,7 +233,7 @@ impl WorkerState {
     }
 }
 
-/// The number that stands for a part where only numbers have room.
+/// The part as a number, for storage in an atomic.
 fn code(part: Part) -> u64 {
     match part {
         Part::Call => 0,
@@ -242,7 +242,7 @@ fn code(part: Part) -> u64 {
     }
 }
 
-/// The part that a number stands for.
+/// The part of a number that [`code`] returned.
 fn part(code: u64) -> Part {
     match code {
         0 => Part::Call,

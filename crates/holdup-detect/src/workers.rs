@@ -1,4 +1,4 @@
-//! The workers that are there.
+//! The live workers of a watch.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use crate::worker_state::WorkerState;
 pub(crate) struct Workers {
     numbers: AtomicUsize,
     states: Mutex<Vec<Arc<WorkerState>>>,
-    /// The polls of the workers that are gone.
+    /// The number of polls of the workers that have ended.
     past_polls: AtomicU64,
 }
 
 impl Workers {
-    /// A number for one more worker.
+    /// Returns a number for a new worker.
     pub(crate) fn next_number(&self) -> usize {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
@@ -23,12 +23,12 @@ impl Workers {
         self.lock().push(Arc::clone(state));
     }
 
-    /// The workers that are there.
+    /// All live workers.
     pub(crate) fn alive(&self) -> Vec<Arc<WorkerState>> {
         self.only_alive().clone()
     }
 
-    /// Those that are gone are forgotten, except for what they did.
+    /// Removes the workers that have ended, but keeps their number of polls.
     fn only_alive(&self) -> MutexGuard<'_, Vec<Arc<WorkerState>>> {
         let mut states = self.lock();
         states.retain(|state| {
@@ -43,13 +43,14 @@ impl Workers {
 
     /// All polls of all workers so far.
     pub(crate) fn polls(&self) -> u64 {
-        // Locked until both are read, or one that goes meanwhile would be counted twice.
+        // The list stays locked until both numbers are read. Otherwise a worker that ends meanwhile would be
+        // counted twice.
         let states = self.only_alive();
         let now = states.iter().map(|state| state.polls()).sum::<u64>();
         self.past_polls.load(Ordering::Relaxed) + now
     }
 
-    /// A panic elsewhere leaves a list that is whole.
+    /// Ignores poisoning, because a panic cannot leave the list half changed.
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<WorkerState>>> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }

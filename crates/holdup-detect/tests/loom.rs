@@ -1,11 +1,11 @@
-//! The worker's cell under loom: every order of its loads and stores that the memory model allows. A reader
-//! never gets parts of two states.
+//! Runs the worker's cell under loom, in every order of its loads and stores that the memory model allows.
+//! The tests assert that a reader never gets a mix of two states.
 
 #[allow(dead_code, reason = "only what the test needs of it")]
 #[path = "../src/cell.rs"]
 mod cell;
 
-/// What the cell is made of, here loom's.
+/// The types that the cell is made of, replaced by loom's.
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
@@ -14,7 +14,7 @@ use cell::{Cell, Snapshot};
 use loom::sync::Arc;
 use loom::thread;
 
-/// The states that the cell goes through below: nothing, a poll of the first request, and one of the second.
+/// The states that the cell goes through below: idle, a poll of request 1, and a poll of request 2.
 const STATES: [(u64, u64, u64, u64, u64); 3] =
     [(0, 0, 0, 0, 0), (7, 1, 10, 0, 0), (8, 2, 20, 0, 0)];
 
@@ -29,8 +29,8 @@ fn state(snapshot: Snapshot) -> (u64, u64, u64, u64, u64) {
     (work, request, since, pending_start, pending_end)
 }
 
-/// Every order in which threads are interrupted at most so often. With one more it takes half a minute, and to
-/// break any of the cell's rules shows with two.
+/// How often loom interrupts threads at most. Two are enough for the tests to fail if any of the cell's rules
+/// is broken; with three, the tests take half a minute.
 const INTERRUPTIONS: usize = 2;
 
 fn model(run: impl Fn() + Send + Sync + 'static) {
@@ -40,7 +40,7 @@ fn model(run: impl Fn() + Send + Sync + 'static) {
 }
 
 #[test]
-fn a_reader_gets_one_state_whole_and_never_an_earlier_one_after_a_later() {
+fn a_reader_gets_whole_states_in_order() {
     model(|| {
         let cell = Arc::new(Cell::new());
         let worker = {
@@ -54,7 +54,7 @@ fn a_reader_gets_one_state_whole_and_never_an_earlier_one_after_a_later() {
         for _ in 0..2 {
             if let Some((snapshot, ())) = cell.try_read(|| ()) {
                 let place = STATES.iter().position(|other| *other == state(snapshot));
-                let place = place.unwrap_or_else(|| panic!("of two states: {snapshot:?}"));
+                let place = place.unwrap_or_else(|| panic!("a mix of two states: {snapshot:?}"));
                 assert!(place >= latest, "{place} after {latest}");
                 latest = place;
             }
@@ -66,7 +66,7 @@ fn a_reader_gets_one_state_whole_and_never_an_earlier_one_after_a_later() {
 }
 
 #[test]
-fn a_busy_period_that_waits_is_read_whole_and_so_is_what_is_read_beside_it() {
+fn a_pending_busy_period_and_what_is_read_beside_it_match() {
     model(|| {
         let cell = Arc::new(Cell::new());
         let beside = Arc::new(sync::AtomicU64::new(0));
@@ -83,8 +83,8 @@ fn a_busy_period_that_waits_is_read_whole_and_so_is_what_is_read_beside_it() {
         let read = || beside.load(sync::Ordering::Relaxed);
         if let Some((snapshot, beside)) = cell.try_read(read) {
             let pending = (snapshot.pending_start, snapshot.pending_end);
-            // What is written before a state is there with it; it may be there before, as a state is that
-            // is about to come.
+            // A value that is written before a state is visible with that state. It may be visible earlier,
+            // because the state may be about to be set.
             let expected = match pending {
                 (0, 0) => beside <= 2,
                 (10, 15) => beside == 1,

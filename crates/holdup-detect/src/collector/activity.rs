@@ -9,7 +9,7 @@ pub(crate) fn of(thread: Option<u32>) -> Option<Activity> {
     let folder = format!("/proc/self/task/{}", thread?);
     let read = |name| std::fs::read_to_string(format!("{folder}/{name}")).ok();
     let state = state(&read("stat")?)?;
-    // Not there in every kernel, and not for a process that may not be looked into.
+    // Some kernels do not have this file, and some processes may not read it.
     let call = read("syscall").as_deref().and_then(Call::parse);
     let target = |fd: u64| {
         let path = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
@@ -30,7 +30,7 @@ fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
-/// The system call that a thread waits in, of `/proc/…/syscall` (`proc_pid_syscall(5)`).
+/// The system call that a thread waits in, read from `/proc/…/syscall` (`proc_pid_syscall(5)`).
 #[cfg(any(target_os = "linux", test))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Call {
@@ -40,7 +40,7 @@ struct Call {
 
 #[cfg(any(target_os = "linux", test))]
 impl Call {
-    /// `None` for `running`, and for `-1`, which is a wait outside of system calls.
+    /// Returns `None` for `running`, and for `-1`, which means a wait outside of system calls.
     fn parse(syscall: &str) -> Option<Self> {
         let mut fields = syscall.split_ascii_whitespace();
         let number = fields.next()?.parse().ok()?;
@@ -67,8 +67,8 @@ enum Wait {
     FileLock,
 }
 
-/// By their numbers, which differ from processor to processor (linux, `syscall.tbl` and
-/// `unistd.h`).
+/// Maps the number of a system call to its kind. The numbers differ from processor to processor (linux,
+/// `syscall.tbl` and `unistd.h`).
 #[cfg(any(all(target_os = "linux", target_arch = "x86_64"), test))]
 fn x86_64(number: u64) -> Option<Wait> {
     Some(match number {
@@ -125,7 +125,7 @@ fn activity(state: char, call: Option<Call>, target: impl Fn(u64) -> Option<Stri
     describe(state, call, known, target)
 }
 
-/// `target` finds what a file descriptor stands for.
+/// Describes a thread's state and system call. `target` returns what a file descriptor refers to.
 #[cfg(any(target_os = "linux", test))]
 fn describe(
     state: char,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_comes_after_the_name_whatever_is_in_it() {
+    fn the_state_is_read_after_the_name_even_if_the_name_contains_brackets() {
         assert_eq!(state("26660 (cat) R 26648 26648 19036"), Some('R'));
         assert_eq!(state("7 (a) S (b) c) D 1 2 3"), Some('D'));
         assert_eq!(state(""), None);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_waiting_has_its_words() {
+    fn each_kind_of_waiting_is_described() {
         for (state, syscall, target, words) in [
             ('R', "running", "", "computing"),
             ('S', "230 0x0", "", "sleeping"),

@@ -1,10 +1,11 @@
-//! When the metrics' figures are sent on their way.
+//! Decides when the figures for the metrics are sent.
 
 use std::time::Duration;
 
 use crate::outlets::Figure;
 
-/// A new number of polls alone is sent no more often than this, because a thread wakes up for it.
+/// The least time between two sends when only the number of polls has changed, because each send wakes a
+/// thread.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The figures that were sent last.
@@ -17,7 +18,7 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// The figures, if they are to be sent now.
+    /// Returns the figures if they are to be sent now.
     pub(super) fn update(
         &mut self,
         polls: u64,
@@ -48,11 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn polls_are_sent_four_times_a_second_workers_at_once_and_nothing_when_nothing_happens() {
+    fn polls_are_sent_four_times_a_second_and_changes_of_workers_at_once() {
         let mut figures = Figures::default();
         let mut sent = Vec::new();
         for look in 0..60 {
-            // Polls in the first second, and a worker that is held at its end.
+            // The number of polls grows in the first second. A worker is held from 0.95 s to 1.25 s.
             let (polls, held) = (look.min(40), usize::from((38..50).contains(&look)));
             let now = Duration::from_millis(25 * look);
             if figures.update(polls, held, 1, now).is_some() {

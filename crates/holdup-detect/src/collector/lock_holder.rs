@@ -1,8 +1,8 @@
-//! Who may have the lock that a held worker waits for.
+//! Guesses which worker holds the lock that another worker waits for.
 //!
-//! A lock does not tell who has it. What can be read is another held worker that is further on in the very
-//! function that takes the lock. It may have let go of it, and a function may take one of many locks: so
-//! it is logged as a guess, and not at all when there are two such workers.
+//! A lock does not record its holder. The stacks show, however, whether another held worker is further on in
+//! the same function that takes the lock. That worker may have released the lock already, and the function
+//! may take one of many locks. The holder is therefore logged as a guess, and only if there is one candidate.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::schedule::Schedule;
 use crate::record::HoldId;
 use crate::shared::Shared;
 
-/// Functions that return when nobody else has the lock any more.
+/// Prefixes of the functions that block until a lock is free.
 const LOCKS: &[&str] = &[
     "lock_api::",
     "parking_lot::",
@@ -22,7 +22,8 @@ const LOCKS: &[&str] = &[
     "std::sync::rwlock::",
 ];
 
-/// The one worker that may have it, with where it is, in the words of a sentence.
+/// The one worker that may hold the lock and the line that it is at, as part of a sentence; `None` if no
+/// worker or more than one may hold it.
 pub(super) fn of(
     shared: &Shared,
     latest: &HashMap<usize, Schedule>,
@@ -50,7 +51,7 @@ pub(super) fn of(
     holders.next().is_none().then_some(holder)
 }
 
-/// Whether a line takes a lock.
+/// Whether a line of code takes a lock.
 fn takes_a_lock(line: &Line) -> bool {
     let is_of = |called: &String| LOCKS.iter().any(|lock| called.starts_with(lock));
     line.called.as_ref().is_some_and(is_of)

@@ -1,6 +1,6 @@
 //! The thread that watches the workers from outside: it drains their queues, samples what they are in, asks
-//! for heartbeats, and sends what it found to others. It writes no log, looks up no names and calls nobody's
-//! code, so nothing keeps it from looking at the workers.
+//! for heartbeats, and sends what it found to the threads of `sink`. It writes no log, looks up no names and
+//! calls none of the app's code, so nothing keeps it from sampling the workers.
 
 mod activity;
 mod figures;
@@ -31,7 +31,7 @@ use crate::worker_state::WorkerState;
 /// How many times per threshold the collector samples the workers.
 const LOOKS: u64 = 4;
 
-/// How often at most, and at least: often enough for a page that is drawn live.
+/// The shortest and the longest pause between two samples. The longest is short enough for a live page.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
 
 /// The longest that the end of a hold waits for the names of its stacks.
@@ -62,16 +62,18 @@ pub(crate) fn run(shared: &Weak<Shared>, outlets: &Outlets) {
 pub(crate) struct Collector {
     /// The latest hold of each worker.
     latest: HashMap<usize, Schedule>,
-    /// Holds that are over, and wait for the names of their stacks; with since when.
+    /// Holds that are over and wait for the names of their stacks, each with the time at which the wait
+    /// began.
     nameless: Vec<(Hold, Duration)>,
     lateness: Lateness,
-    /// Whether a stack did not come in this look: to wait for another one would take too long.
+    /// Whether a thread failed to deliver its stack in this round of samples. No other stack is taken in the
+    /// round, because waiting for it would take too long.
     has_missed: bool,
     figures: Figures,
 }
 
 impl Collector {
-    /// A collector that continues where another one may have panicked.
+    /// Creates a collector. It takes over the incomplete holds of an earlier one that panicked, if any.
     pub(crate) fn new(shared: &Shared) -> Self {
         let now = shared.elapsed();
         let incomplete = shared.memory.incomplete().into_iter();
@@ -84,24 +86,26 @@ impl Collector {
         }
     }
 
-    /// Samples all workers once. False if there are none left.
+    /// Samples all workers once. Returns false if no worker and no ongoing hold is left.
     pub(crate) fn look(&mut self, shared: &Shared, outlets: &Outlets) -> bool {
         self.lateness.note(&shared.oversleeps);
         self.has_missed = false;
         let states = shared.workers.alive();
         let mut held = 0;
         for state in &states {
-            // Before the look, so that a busy period that begins during it is not taken for older.
+            // The clock is read before the sample is taken, so that a busy period that begins meanwhile does
+            // not appear to be older.
             let now = shared.clock.now();
             let unanswered = state.ask_beat(now);
             let ongoing = state.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.period.start);
             state.sample(since.or(unanswered));
-            // A loop that has nothing to do looks at its sockets: no need to ask.
+            // An idle loop polls its sockets anyway, so it is not asked.
             if ongoing.is_some() || unanswered.is_some() {
                 state.sockets.ask(state.thread);
             }
-            // What is late by now cannot be in the hold, which is looked at as of before.
+            // Recorded after `now` was read, so that this lateness is not part of the hold, which ends at
+            // `now`.
             self.lateness.note(&shared.oversleeps);
             if let Some(recorded) = shared.current(state, ongoing, unanswered, now) {
                 held += 1;
@@ -125,14 +129,15 @@ impl Collector {
         !states.is_empty() || !shared.lasting().is_empty()
     }
 
-    /// Handles a worker that is held.
+    /// Logs and publishes the hold of a worker, and samples its thread.
     fn held(&mut self, shared: &Shared, outlets: &Outlets, state: &WorkerState, mut hold: Hold) {
         let id = HoldId::of(&hold);
         let latest = self.latest.get(&id.worker);
         if latest.is_none_or(|latest| latest.started < id.started) {
             self.latest.insert(id.worker, Schedule::new(id.started));
         }
-        // Its worker may show one that is over, or was cut off, for a moment longer.
+        // The worker's state may still contain a hold that has ended or was cut off by another one. It is
+        // skipped.
         let is_it = |latest: &&mut Schedule| latest.started == id.started && !latest.is_over();
         let Some(latest) = self.latest.get_mut(&id.worker).filter(is_it) else {
             return;
@@ -142,7 +147,7 @@ impl Collector {
         {
             shared.lasting().note(id, activity);
         }
-        // Before it is announced: the line about another worker may name it.
+        // Set before the hold is announced, because the log line about another worker's hold may name it.
         latest.who = who(&hold);
         let deferred = latest.deferred.take();
         let is_due = deferred.is_some() || latest.is_due(hold.duration);
@@ -153,7 +158,7 @@ impl Collector {
             let defers = |stack: &&Arc<StackSample>| !stack.is_known() && stack.is_quick();
             if let Some(stack) = stack.as_ref().filter(defers).filter(|_| is_due) {
                 let latest = self.latest.get_mut(&id.worker);
-                latest.expect("it was there a moment ago").deferred = Some(Arc::clone(stack));
+                latest.expect("the schedule was read above").deferred = Some(Arc::clone(stack));
                 return;
             }
         }
@@ -166,12 +171,13 @@ impl Collector {
             if matches!(event, Event::Held(_)) {
                 outlets.callbacks.send(hold);
             }
-            // While that is locked, so that a subscription that begins meanwhile gets it once.
+            // Published while `lasting` is locked, so that a subscription that begins meanwhile gets the
+            // event exactly once.
             shared.events.publish(event);
         }
     }
 
-    /// The stack of a held worker, if it is time for one, or `at_once`.
+    /// Takes the stack of a held worker if one is due, or if `at_once` is set.
     fn take_stack(
         &mut self,
         shared: &Shared,
@@ -185,7 +191,7 @@ impl Collector {
         if !is_time || !outlets.symbols.is_open() || !stack::is_on() {
             return None;
         }
-        // How long the thread takes to answer is no lateness of the collector's.
+        // The time that the thread takes to answer does not count as lateness of the collector.
         self.lateness.ignore(&shared.oversleeps);
         let stack = match stack::take(state.thread) {
             Ok(stack) => Arc::new(stack),
@@ -208,11 +214,11 @@ impl Collector {
         let id = HoldId::of(hold);
         let at = shared.since_origin(stack.at());
         shared.lasting().add_stack(id, at, &stack);
-        // Between the look and the stack the hold may have ended.
+        // The hold may have ended between the sample and the stack.
         shared.is_in(state, id).then_some(stack)
     }
 
-    /// Logs a hold that lasts, when it is due; with the line of code that it is at now, if that is known.
+    /// Logs an ongoing hold when it is due, with the line of code that runs now, if that is known.
     fn log(
         &mut self,
         shared: &Shared,
@@ -240,7 +246,7 @@ impl Collector {
         outlets.log.send(LogEntry::Held { hold, lock_holder });
     }
 
-    /// Logs at which line of code a worker is held, when no line of the log could so far.
+    /// Logs the line of code that holds a worker, if no earlier log line of this hold has named one.
     fn name_line(&mut self, shared: &Shared, outlets: &Outlets, state: &WorkerState, hold: &Hold) {
         let id = HoldId::of(hold);
         let latest = self.latest.get_mut(&hold.worker);
@@ -251,7 +257,7 @@ impl Collector {
         let Some(line) = stack.and_then(|stack| stack.line(hold)) else {
             return;
         };
-        // If it is over, the line of its end names the code.
+        // If the hold has ended, the log line about its end names the code.
         if !shared.is_in(state, id) {
             return;
         }
@@ -267,7 +273,7 @@ impl Collector {
         });
     }
 
-    /// Takes the holds that have ended.
+    /// Takes the holds that have ended, and withdraws those that turned out not to be holds.
     fn take_closed(&mut self, shared: &Shared, outlets: &Outlets) {
         let judged = shared.memory.judge(
             |record| shared.named(record),
@@ -276,7 +282,7 @@ impl Collector {
         let now = shared.elapsed();
         let ended = judged.holds.iter().map(HoldId::of);
         for id in ended.chain(judged.none.iter().copied()) {
-            // Its worker may show it for a moment longer.
+            // The worker's state may still contain the hold, so it is marked as over.
             let latest = self.latest.get(&id.worker);
             if latest.is_none_or(|latest| latest.started <= id.started) {
                 self.latest.insert(id.worker, Schedule::over(id.started));
@@ -294,8 +300,8 @@ impl Collector {
         }
     }
 
-    /// Publishes the holds that are over, once the names of their stacks are known; those of one worker in
-    /// the order in which they ended.
+    /// Publishes the holds that are over, once the names of their stacks are known. The holds of one worker
+    /// are published in the order in which they ended.
     fn release_named(&mut self, shared: &Shared, outlets: &Outlets) {
         let now = shared.elapsed();
         let mut waiting = Vec::new();

@@ -1,4 +1,4 @@
-//! Publishes the end of a hold.
+//! Publishes that a hold has ended, or that it is withdrawn.
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<Wo
     }
 }
 
-/// Publishes that a hold is withdrawn. The caller has removed it from the ongoing holds, and still has them
-/// locked.
+/// Publishes that a hold is withdrawn. The caller has removed it from the ongoing holds and still holds their
+/// lock.
 pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
     let id = HoldId::of(&hold);
     outlets.log.send(LogEntry::Withdrawn { id });

@@ -1,5 +1,5 @@
-//! When the hold that a worker is in is announced, and again, and when stacks of it are taken. Pure: how
-//! long the hold has lasted is given.
+//! Decides when an ongoing hold is announced, when it is announced again, and when stacks of it are taken.
+//! This code reads no clock: the caller passes how long the hold has lasted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,26 +7,27 @@ use std::time::Duration;
 use crate::samples::STACKS;
 use crate::stack::StackSample;
 
-/// A hold that lasts is logged again when it has lasted this long, and then every minute.
+/// An ongoing hold is logged again at these durations, and then every minute.
 const AGAIN: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(10),
     Duration::from_secs(60),
 ];
 
-/// The latest hold of a worker, and what was announced of it.
+/// The latest hold of a worker, and what was already announced of it.
 #[derive(Debug)]
 pub(super) struct Schedule {
     pub(super) started: Duration,
-    /// How long it has to last to be announced; `None` when it is over.
+    /// The duration at which the hold is announced next; `None` when it is over.
     due: Option<Duration>,
-    /// It is due, and its stack is being looked up, which takes no longer than until the next look.
+    /// The stack whose names are being looked up while the announcement is due. The lookup is expected to end
+    /// before the next sample, and the hold is then announced.
     pub(super) deferred: Option<Arc<StackSample>>,
     pub(super) stacks: Stacks,
     pub(super) is_logged: bool,
-    /// Whether a log line has named its line of code.
+    /// Whether a log line has named the line of code that holds the worker.
     pub(super) is_named: bool,
-    /// Who holds the worker, in a few words, as far as it is known.
+    /// A short description of the requests that hold the worker, as far as they are known.
     pub(super) who: String,
 }
 
@@ -43,7 +44,7 @@ impl Schedule {
         }
     }
 
-    /// A hold that is over, and was announced as such.
+    /// The schedule of a hold that is over: nothing more of it is announced.
     pub(super) fn over(started: Duration) -> Self {
         Self {
             due: None,
@@ -55,7 +56,8 @@ impl Schedule {
         self.due.is_none()
     }
 
-    /// Whether it is to be announced now that it has lasted so long; if so, the next time is later.
+    /// Whether the hold is to be announced now that it has lasted `lasted`. If so, this also sets when it is
+    /// announced next.
     pub(super) fn is_due(&mut self, lasted: Duration) -> bool {
         let is_due = self.due.is_some_and(|due| lasted >= due);
         if is_due {
@@ -65,52 +67,53 @@ impl Schedule {
     }
 }
 
-/// How long a hold has to last to be announced again, when it was announced after so long.
+/// The duration at which a hold is announced again, if it was last announced at `lasted`.
 fn after(lasted: Duration) -> Duration {
     let later = AGAIN.into_iter().find(|&again| again > lasted);
     let minutes = lasted.as_secs() / 60 + 1;
     later.unwrap_or_else(|| Duration::from_secs(60 * minutes))
 }
 
-/// When a held worker's stack is taken: as its hold is announced, and between ever more rarely. Each time
-/// its thread is interrupted.
+/// Decides when a held worker's stack is taken: whenever its hold is announced, and in between at growing
+/// intervals, because taking a stack interrupts the thread.
 #[derive(Debug, Default)]
 pub(super) struct Stacks {
-    /// How long the hold has to last for the next one.
+    /// The duration of the hold at which the next stack is taken.
     due: Duration,
     taken: usize,
-    /// How often in a row no stack was taken.
+    /// How many attempts in a row have failed.
     missed: u32,
 }
 
 impl Stacks {
-    /// The least time from one to the next.
+    /// The least time between two stacks.
     const PAUSE: Duration = Duration::from_millis(100);
 
-    /// The pause grows with the hold, to a share of its length that is one in this many: ten in the
-    /// first second, fifty in the first minute.
+    /// The pause grows with the hold, to its duration divided by this. That makes ten stacks in the first
+    /// second and fifty in the first minute.
     const SHARE: u32 = 10;
 
-    /// After one that did not come the pause is this, and twice as long each time: the machine may be
-    /// too busy to give the thread its turn, or the thread cannot be interrupted.
+    /// The pause after a failed attempt, doubled with each further failure. Attempts fail when the machine is
+    /// too busy to schedule the thread, or when the thread cannot be interrupted.
     const PAUSE_AFTER_MISS: Duration = Duration::from_millis(20);
 
-    /// A thread that did not answer this often in a row is left alone for the rest of its hold.
+    /// After this many failures in a row, no more stacks are taken of the hold.
     const MISSES: u32 = 8;
 
-    /// Whether one is to be taken of a hold that has lasted so long, or `at_once`.
+    /// Whether a stack is to be taken of a hold that has lasted `lasted`. With `at_once` the schedule is
+    /// ignored, but not the number of failures.
     pub(super) fn is_time(&self, lasted: Duration, at_once: bool) -> bool {
         let is_due = self.taken < STACKS && lasted >= self.due;
         (is_due || at_once) && self.missed < Self::MISSES
     }
 
-    /// A stack was taken.
+    /// Records that a stack was taken.
     pub(super) fn take(&mut self, lasted: Duration) {
         (self.taken, self.missed) = (self.taken + 1, 0);
         self.due = lasted + Self::PAUSE.max(lasted / Self::SHARE);
     }
 
-    /// No stack was taken.
+    /// Records that no stack could be taken.
     pub(super) fn miss(&mut self, lasted: Duration) {
         self.missed += 1;
         self.due = lasted + Self::PAUSE_AFTER_MISS * (1 << self.missed);
@@ -122,9 +125,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hold_is_announced_at_once_then_at_one_ten_and_sixty_seconds_and_every_minute() {
+    fn a_hold_is_announced_at_once_then_at_1_10_and_60_s_then_every_minute() {
         let mut schedule = Schedule::new(Duration::ZERO);
-        // A look each 25 ms, from the threshold on.
+        // One sample every 25 ms, from the threshold on.
         let looks = (4..9_700).map(|look| look * Duration::from_millis(25));
         let due: Vec<_> = looks.filter(|&lasted| schedule.is_due(lasted)).collect();
         let expected = [100, 1_000, 10_000, 60_000, 120_000, 180_000, 240_000];
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_went_by_without_a_look_are_announced_once() {
+    fn several_missed_times_lead_to_one_announcement() {
         let mut schedule = Schedule::new(Duration::ZERO);
         let lasted = [5, 5, 9, 75, 76, 119, 119, 400, 401].map(Duration::from_secs);
         let due: Vec<_> = lasted.map(|lasted| schedule.is_due(lasted)).into();
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_does_not_answer_is_left_alone() {
+    fn no_more_stacks_are_taken_of_a_thread_that_does_not_answer() {
         let mut stacks = Stacks::default();
         let hour = Duration::from_secs(3600);
         let asked = (0..20).filter(|_| {

@@ -15,7 +15,7 @@ const SECOND: u64 = 1_000_000_000;
 
 const STARVED: HoldKind = HoldKind::Starved { turns: 3 };
 
-/// A hold as it is read from outside, or as its worker closes it.
+/// The record of a hold, either ongoing or as its worker closes it.
 fn record(
     state: &Arc<WorkerState>,
     kind: HoldKind,
@@ -36,7 +36,7 @@ fn record(
     }
 }
 
-/// Holds of one worker that are made up, at a collector.
+/// A collector, and holds of one worker that the test makes up.
 struct MadeUp {
     scene: Scene,
     state: Arc<WorkerState>,
@@ -74,7 +74,7 @@ impl MadeUp {
 }
 
 #[test]
-fn a_hold_that_lasts_is_logged_again_and_again_and_its_end_with_three_decimals() {
+fn an_ongoing_hold_is_logged_repeatedly_and_its_end_with_three_decimals() {
     let starved = " holds worker 0: its loop turned 3 times without looking at its sockets for";
     for (kind, words) in [
         (HoldKind::Blocked, " holds worker 0 for"),
@@ -98,12 +98,12 @@ fn a_hold_that_lasts_is_logged_again_and_again_and_its_end_with_three_decimals()
             assert!(line.contains(&text), "{line}");
         }
         assert!(logged[5].ends_with("duration_ms=702.707"), "{logged:#?}");
-        // It is published at its beginning and its end, and four times a second between.
+        // The hold is published when it begins, four times a second while it lasts, and when it ends.
         let kinds = kinds(&made_up.scene.events());
         assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("held", "released"));
         let updates = kinds.iter().filter(|kind| **kind == "updated").count();
         assert_eq!(updates, kinds.len() - 2);
-        // A look each tenth of a second. What the thread does may change between.
+        // One sample every tenth of a second. The thread's activity may change between samples.
         assert!((1_298 / 3..1_298).contains(&updates), "{updates}");
     }
 }
@@ -115,7 +115,7 @@ fn a_starved_hold_that_a_blocked_one_cuts_off_is_published_once() {
     let blocked = (SECOND + SECOND / 2, SECOND);
     made_up.lasts(STARVED, starved);
     made_up.lasts(HoldKind::Blocked, blocked);
-    // A look may still find the one that was cut off.
+    // A sample may still find the hold that was cut off.
     made_up.lasts(STARVED, starved);
     made_up.lasts(HoldKind::Blocked, blocked);
     made_up.ends(STARVED, starved);
@@ -148,7 +148,7 @@ fn a_hold_that_was_published_as_over_is_not_published_again() {
     made_up.lasts(HoldKind::Blocked, first);
     for time in [first, second] {
         made_up.ends(HoldKind::Blocked, time);
-        // A worker that has no turn between handing over its hold and ending it shows it still.
+        // A worker that is descheduled between handing over its hold and clearing it still shows the hold.
         made_up.lasts(HoldKind::Blocked, time);
     }
     let kinds = kinds(&made_up.scene.events());
@@ -164,7 +164,7 @@ fn culprits(hold: &Hold) -> Vec<(&str, u64, u128)> {
 }
 
 #[test]
-fn a_poll_that_blocks_is_a_hold_of_its_route_while_it_lasts_and_when_it_is_over() {
+fn a_blocking_poll_is_a_hold_of_its_route_while_ongoing_and_when_over() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     scene.pass(50);
@@ -184,7 +184,7 @@ fn a_poll_that_blocks_is_a_hold_of_its_route_while_it_lasts_and_when_it_is_over(
     worker.leave();
     worker.iterate();
     assert_eq!(scene.held_now(), []);
-    // It is in the list before the collector has its turn.
+    // The hold is in the list before the collector runs.
     assert_eq!(in_ms(&scene.shared.holds()[0].hold), (0, 50, 300, false));
     scene.pass(25);
     let last = scene.events().pop();
@@ -197,12 +197,12 @@ fn a_poll_that_blocks_is_a_hold_of_its_route_while_it_lasts_and_when_it_is_over(
 }
 
 #[test]
-fn of_two_workers_the_one_that_is_held_is_named_and_the_free_one_is_not() {
+fn of_two_workers_only_the_held_one_has_holds() {
     let mut scene = Scene::new(|_| ());
     let (slow, free) = (scene.worker(), scene.worker());
     slow.enter("/report");
     for _ in 0..12 {
-        // The other one goes on all the time.
+        // The other worker keeps iterating.
         free.enter("/hello");
         scene.advance(2);
         free.leave();
@@ -225,7 +225,7 @@ fn of_two_workers_the_one_that_is_held_is_named_and_the_free_one_is_not() {
 }
 
 #[test]
-fn two_workers_that_are_held_at_once_are_two_holds_each_with_its_own_culprits() {
+fn two_workers_held_at_once_are_two_holds_with_their_own_culprits() {
     let mut scene = Scene::new(|_| ());
     let (one, other) = (scene.worker(), scene.worker());
     one.enter("/report");
@@ -260,7 +260,7 @@ fn two_workers_that_are_held_at_once_are_two_holds_each_with_its_own_culprits() 
 }
 
 #[test]
-fn polls_back_to_back_are_one_hold_until_the_loop_turns() {
+fn polls_back_to_back_are_one_hold_until_the_next_loop_iteration() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     for route in ["/a", "/b", "/a"] {
@@ -269,7 +269,7 @@ fn polls_back_to_back_are_one_hold_until_the_loop_turns() {
         worker.leave();
     }
     worker.iterate();
-    // The next iteration is another busy period, and none of these is long.
+    // Each further iteration is a busy period of its own, and all are short.
     for _ in 0..5 {
         worker.enter("/c");
         scene.pass(60);
@@ -284,10 +284,10 @@ fn polls_back_to_back_are_one_hold_until_the_loop_turns() {
 }
 
 #[test]
-fn what_keeps_the_loop_from_turning_outside_of_requests_is_nobodys_fault() {
+fn a_loop_blocked_outside_of_requests_is_a_hold_without_culprits() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
-    // Asks for a heartbeat, which nobody answers.
+    // The collector asks for a heartbeat, which is not answered.
     scene.pass(10);
     scene.pass(150);
     let events = scene.events();
@@ -304,18 +304,18 @@ fn what_keeps_the_loop_from_turning_outside_of_requests_is_nobodys_fault() {
 }
 
 #[test]
-fn what_the_whole_process_missed_is_taken_off_a_hold_and_may_leave_none() {
+fn the_time_in_which_the_process_was_stopped_does_not_count_as_a_hold() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     worker.enter("/report");
-    // It was stopped for most of it.
+    // The process was stopped for most of the poll.
     scene.pass_late(25, 100);
     assert_eq!(scene.events().len(), 0);
     worker.leave();
     worker.iterate();
     scene.pass(25);
     assert_eq!((scene.shared.holds().len(), scene.events().len()), (0, 0));
-    // One that was published, and was stopped before its end.
+    // A hold that is published, and in which the process is then stopped.
     worker.enter("/report");
     scene.pass(110);
     scene.pass_late(25, 400);
@@ -330,7 +330,7 @@ fn what_the_whole_process_missed_is_taken_off_a_hold_and_may_leave_none() {
 }
 
 #[test]
-fn a_hold_of_a_worker_that_is_gone_is_withdrawn() {
+fn a_hold_of_a_worker_that_has_ended_is_withdrawn() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     scene.pass(10);
@@ -341,11 +341,11 @@ fn a_hold_of_a_worker_that_is_gone_is_withdrawn() {
     }
     assert_eq!(kinds(&scene.events()), ["held", "withdrawn"]);
     assert_eq!(scene.shared.holds(), []);
-    assert!(!scene.look(), "nothing is left to look at");
+    assert!(!scene.look(), "no worker is left to sample");
 }
 
 #[test]
-fn who_subscribes_late_gets_the_holds_that_last_first() {
+fn a_late_subscriber_gets_the_ongoing_holds_first() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     worker.enter("/report");
@@ -360,7 +360,7 @@ fn who_subscribes_late_gets_the_holds_that_last_first() {
     worker.iterate();
     scene.pass(25);
     let rest: Vec<_> = std::iter::from_fn(|| late.try_next()).collect();
-    // The request began before anybody subscribed.
+    // The request began before the subscription, so it has no lane and no events.
     assert_eq!(kinds(&rest), ["released"]);
 }
 
@@ -386,14 +386,14 @@ fn an_allowed_hold_is_published_but_logged_only_when_it_takes_longer() {
 }
 
 #[test]
-fn a_collector_that_takes_over_publishes_what_the_one_before_left_and_nothing_twice() {
+fn a_restarted_collector_publishes_the_remaining_events_and_none_twice() {
     let mut scene = Scene::new(|_| ());
     let worker = scene.worker();
     worker.enter("/report");
     scene.pass(125);
     worker.leave();
     worker.iterate();
-    // It panics when it has taken the hold, and before it published the end.
+    // The collector is replaced after it took the hold and before it published the end.
     let Scene {
         collector,
         shared,
@@ -405,7 +405,7 @@ fn a_collector_that_takes_over_publishes_what_the_one_before_left_and_nothing_tw
     scene.pass(25);
     worker.enter("/report");
     scene.pass(125);
-    // And now while a hold lasts.
+    // The collector is replaced while a hold is ongoing.
     scene.collector = Collector::new(&scene.shared);
     scene.pass(25);
     worker.leave();

@@ -5,8 +5,8 @@ use holdup_model::Hold;
 use crate::outlets::Inlet;
 use crate::settings::Callback;
 
-/// Calls each with each hold, until the watch is gone. One that panics ends the thread's turn, which then goes
-/// on with the next hold.
+/// Calls all callbacks with each hold, until the watch is gone. If one panics, the thread is restarted and
+/// continues with the next hold.
 pub(crate) fn run(holds: &Inlet<Hold>, callbacks: &[Callback]) {
     while let Ok(hold) = holds.receiver.recv() {
         for callback in callbacks {

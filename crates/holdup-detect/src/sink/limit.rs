@@ -1,27 +1,27 @@
-//! How many holds of one route are logged: a few at once, then one a second; the others are counted. Pure:
-//! the time is given.
+//! Limits how many holds of one route are logged: a few at once, then one a second. The others are counted.
+//! This code reads no clock: the caller passes the time.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::record::HoldId;
 
-/// So many holds of a route are logged at once.
+/// How many holds of a route are logged at once.
 const BURST: u32 = 3;
 
-/// Then one more after each time as long as this.
+/// After that, one more is logged in each period of this length.
 const REFILL: Duration = Duration::from_secs(1);
 
-/// The others are counted for so long, and then their number is logged.
+/// How long the other holds are counted before their number is logged.
 const SUMMARY: Duration = Duration::from_secs(10);
 
-/// The most routes that are kept apart. An app has fewer.
+/// The most routes that are distinguished. Apps have fewer.
 const ROUTES: usize = 4096;
 
 #[derive(Debug, Default)]
 pub(super) struct Limit {
     routes: HashMap<String, Budget>,
-    /// The holds that last and are logged: what follows of them is logged, too.
+    /// The ongoing holds that were logged. Their later log lines are written, too.
     admitted: HashSet<HoldId>,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct Limit {
 struct Budget {
     left: u32,
     refilled: Duration,
-    /// The holds that were not logged, and since when they are counted.
+    /// The holds that were not logged since `since`.
     left_out: HashSet<HoldId>,
     since: Duration,
 }
 
-/// How many holds of a route were not logged, in how long.
+/// How many holds of a route were not logged, and in what time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) route: String,
@@ -43,7 +43,7 @@ pub(super) struct Summary {
 }
 
 impl Limit {
-    /// Whether a line about this hold of a route is logged.
+    /// Whether a log line about this hold of a route is written.
     pub(super) fn admits(&mut self, route: &str, id: HoldId, now: Duration) -> bool {
         if self.admitted.contains(&id) {
             return true;
@@ -84,12 +84,12 @@ impl Limit {
         true
     }
 
-    /// No more lines will come of this hold.
+    /// Forgets a hold that has no more log lines.
     pub(super) fn forget(&mut self, id: HoldId) {
         self.admitted.remove(&id);
     }
 
-    /// A hold that nothing came of is not counted.
+    /// Forgets a withdrawn hold, and does not count it.
     pub(super) fn withdraw(&mut self, id: HoldId) {
         self.forget(id);
         for budget in self.routes.values_mut() {
@@ -97,7 +97,7 @@ impl Limit {
         }
     }
 
-    /// The numbers that are due.
+    /// Returns the summaries that are due.
     pub(super) fn summaries(&mut self, now: Duration) -> Vec<Summary> {
         let mut summaries = Vec::new();
         for (route, budget) in &mut self.routes {
@@ -115,7 +115,7 @@ impl Limit {
         summaries
     }
 
-    /// How long until the next number is due, if one is.
+    /// How long until the next summary is due, if there is one.
     pub(super) fn next_summary(&self, now: Duration) -> Option<Duration> {
         let counting = self.routes.values();
         let counting = counting.filter(|budget| !budget.left_out.is_empty());
@@ -141,7 +141,7 @@ mod tests {
     fn a_few_holds_of_a_route_are_logged_then_one_a_second_and_the_others_are_counted() {
         let mut limit = Limit::default();
         let mut logged = Vec::new();
-        // A hold each tenth of a second, each with two lines.
+        // One hold every tenth of a second, each with two log lines.
         for n in 0..100 {
             let (id, now) = (id(n * 100), MS * n * 100);
             let is_logged = limit.admits("GET /report", id, now);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn another_route_has_its_own_lines_and_a_hold_that_lasts_gets_one_later() {
+    fn routes_are_limited_separately_and_an_ongoing_hold_is_logged_later() {
         let mut limit = Limit::default();
         for n in 0..9 {
             limit.admits("GET /report", id(n), MS * 100);
@@ -173,14 +173,14 @@ mod tests {
         assert!(limit.admits("GET /other", id(99), MS * 100));
         assert!(!limit.admits("GET /report", id(8), MS * 999));
         assert!(limit.admits("GET /report", id(8), MS * 1_100));
-        // One that is none after all.
+        // A withdrawn hold is not counted.
         limit.withdraw(id(7));
         let counted = limit.summaries(MS * 60_000);
         assert_eq!(counted[0].holds, 4, "{counted:?}");
     }
 
     #[test]
-    fn routes_without_end_take_no_memory_without_end() {
+    fn memory_stays_bounded_with_unlimited_routes() {
         let mut limit = Limit::default();
         for n in 0..10_000 {
             limit.admits(&format!("GET /{n}"), id(n), MS * n);

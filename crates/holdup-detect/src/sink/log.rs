@@ -1,4 +1,4 @@
-//! The log: a few lines a second for each route.
+//! Writes the log, at most a few lines a second for each route.
 
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::record::HoldId;
 use crate::settings::LogLevel;
 use crate::threads::COLLECTOR;
 
-/// Writes the log, until the watch is gone. `elapsed` is the time.
+/// Writes the log until the watch is gone. `elapsed` returns the time since the detector was created.
 pub(crate) fn run(entries: &Inlet<LogEntry>, log: &mut Log, elapsed: impl Fn() -> Duration) {
     loop {
         let next = log.limit.next_summary(elapsed());
@@ -41,7 +41,7 @@ pub(crate) struct Log {
     limit: Limit,
 }
 
-/// A log line about holds, at the level that the watch is set to.
+/// Writes a log line about holds at the watch's level.
 macro_rules! line {
     ($level:expr, $($line:tt)+) => {
         match $level {
@@ -153,7 +153,7 @@ pub(crate) fn no_threads(failed: &NoThreads) {
     );
 }
 
-/// What follows a hold's sentence when somebody may have the lock that it waits for.
+/// The end of a log line that names the worker that may hold the lock.
 fn perhaps(lock_holder: Option<String>) -> String {
     lock_holder.map_or_else(String::new, |holder| {
         format!("; the lock is perhaps held by {holder}")

@@ -1,5 +1,4 @@
-//! Figures for whichever recorder of the `metrics` crate is installed; without one they cost
-//! nothing.
+//! Figures for the installed recorder of the `metrics` crate. Without a recorder they cost nothing.
 
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
@@ -15,7 +14,7 @@ const WORKERS_HELD: &str = "holdup_workers_held";
 const POLLS: &str = "holdup_polls_total";
 const HOLDING_POLLS: &str = "holdup_holding_polls_total";
 
-/// The figures of one watch, on their way to one recorder. Updated by one thread alone.
+/// The figures of one watch for one recorder. Only one thread updates them.
 #[derive(Debug)]
 pub struct Figures {
     polls: u64,
@@ -36,7 +35,7 @@ impl Default for Figures {
     }
 }
 
-/// Updates the figures, until the watch is gone.
+/// Updates the figures until the watch is gone.
 pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
     while let Ok(figure) = inlet.receiver.recv() {
         match figure {
@@ -51,7 +50,7 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
 }
 
 impl Figures {
-    /// What is so now: all polls so far, the workers that are held, and all of them.
+    /// Sets the current figures: the number of polls so far, of held workers and of all workers.
     pub fn update(&mut self, polls: u64, held: usize, workers: usize) {
         counter!(POLLS).increment(polls.saturating_sub(self.polls));
         self.polls = polls;
@@ -60,7 +59,7 @@ impl Figures {
         gauge!(WORKERS).set(count(workers));
     }
 
-    /// A hold is over.
+    /// Records a hold that is over.
     pub fn hold(hold: &Hold) {
         let unattributed = || ("none".to_owned(), "unattributed".to_owned());
         let first = hold.culprits.first();

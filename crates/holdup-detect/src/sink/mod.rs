@@ -1,4 +1,4 @@
-//! What becomes of what the collector found, each on a thread of its own.
+//! The consumers of what the collector finds: log, metrics, callbacks and symbols, each on its own thread.
 
 pub(crate) mod callbacks;
 mod limit;

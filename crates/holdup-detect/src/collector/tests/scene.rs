@@ -1,4 +1,4 @@
-//! A collector whose time the test decides, and workers that do what it says when it says so.
+//! A collector on a clock that the test advances, and workers that the test controls step by step.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -28,7 +28,7 @@ use crate::worker::Worker;
 
 pub(super) const MS: u64 = 1_000_000;
 
-/// Time that stands still unless the test has it pass.
+/// A clock that stands still until the test advances it.
 #[derive(Debug)]
 struct Stopped(AtomicU64);
 
@@ -49,7 +49,7 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) fn new(change: impl Fn(&mut Settings)) -> Self {
-        // Not 0, which stands for no time.
+        // The clock does not start at 0, because 0 stands for "no time".
         let time = Arc::new(Stopped(AtomicU64::new(1_000 * MS)));
         let clock = Clock::of(Arc::clone(&time) as Arc<dyn Time>);
         let mut shared = Shared::new(clock, Threads::new(threads::system()));
@@ -67,7 +67,7 @@ impl Scene {
         }
     }
 
-    /// One more worker; it waits for what it is to do.
+    /// Starts one more worker, which waits for commands.
     pub(super) fn worker(&self) -> Remote {
         let (commands, receives) = channel();
         let (done, is_done) = channel();
@@ -82,17 +82,17 @@ impl Scene {
         remote
     }
 
-    /// Milliseconds pass, and nobody looks.
+    /// Advances the clock without a sample.
     pub(super) fn advance(&self, ms: u64) {
         self.time.0.fetch_add(ms * MS, Ordering::SeqCst);
     }
 
-    /// Milliseconds pass, and then the collector looks, as it meant to.
+    /// Advances the clock, and then the collector samples on time.
     pub(super) fn pass(&mut self, ms: u64) {
         self.pass_late(ms, 0);
     }
 
-    /// The same, but the machine runs it that much later than it meant to.
+    /// Advances the clock, and then the collector samples `late` milliseconds later than planned.
     pub(super) fn pass_late(&mut self, ms: u64, late: u64) {
         let pause = Duration::from_millis(ms);
         let lateness = &mut self.collector.lateness;
@@ -105,7 +105,7 @@ impl Scene {
         self.collector.look(&self.shared, &self.outlets)
     }
 
-    /// The events about holds that are new.
+    /// The events about holds since the last call.
     pub(super) fn events(&mut self) -> Vec<Event> {
         let events = std::iter::from_fn(|| self.subscription.try_next());
         let is_of_a_hold = |event: &Event| kind(event).is_some();
@@ -116,7 +116,7 @@ impl Scene {
         self.shared.held_now().iter().map(in_ms).collect()
     }
 
-    /// How many log entries there are.
+    /// How many log entries were sent since the last call.
     pub(super) fn log_entries(&self) -> usize {
         self.log.receiver.try_iter().count()
     }
@@ -144,22 +144,22 @@ pub(super) fn kinds(events: &[Event]) -> Vec<&'static str> {
     events.iter().filter_map(kind).collect()
 }
 
-/// A hold's worker, beginning, duration, and whether it lasts.
+/// A hold's worker, its start and duration in milliseconds, and whether it is ongoing.
 pub(super) fn in_ms(hold: &Hold) -> (usize, u128, u128, bool) {
     let (started, duration) = (hold.started.as_millis(), hold.duration.as_millis());
     (hold.worker, started, duration, hold.ongoing)
 }
 
-/// What a worker is to do. It does it before the test goes on.
+/// A command to a worker. The test waits until the worker has done it.
 enum Command {
-    /// A poll of that route's request begins, and lasts until `Leave`.
+    /// Begins a poll of the route's request, which lasts until `Leave`.
     Enter(&'static str),
     Leave,
-    /// The loop turns.
+    /// Runs one loop iteration.
     Iterate,
 }
 
-/// A worker from the test's side.
+/// The test's handle of a worker.
 pub(super) struct Remote {
     commands: Option<Sender<Command>>,
     is_done: Receiver<()>,
@@ -179,13 +179,13 @@ impl Remote {
         self.run(Command::Iterate);
     }
 
-    /// The worker is gone.
+    /// Ends the worker.
     pub(super) fn ends(mut self) {
         self.join();
     }
 
     fn run(&self, command: Command) {
-        let commands = self.commands.as_ref().expect("it has not ended");
+        let commands = self.commands.as_ref().expect("the worker has not ended");
         commands.send(command).expect("it runs");
         self.is_done.recv().expect("it runs");
     }
@@ -193,7 +193,7 @@ impl Remote {
     fn join(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
-            thread.join().expect("it did not panic");
+            thread.join().expect("the worker did not panic");
         }
     }
 }
@@ -206,7 +206,7 @@ impl Drop for Remote {
     }
 }
 
-/// A worker's own side: it polls the tasks by hand.
+/// The worker's own thread, which polls the tasks by hand.
 struct Loop {
     worker: Rc<Worker>,
     tasks: Vec<Task>,
@@ -219,7 +219,7 @@ impl Loop {
         let spawned = std::cell::RefCell::new(Vec::new());
         tasks::spawn(&worker, |task| spawned.borrow_mut().push(task));
         let mut tasks = spawned.into_inner();
-        // The one that takes bytes from a socket needs a real loop.
+        // The third task reads bytes from a socket, so it needs a real event loop.
         tasks.truncate(2);
         let requests = HashMap::new();
         Self {
@@ -238,10 +238,13 @@ impl Loop {
                     let poll = request.enter(Part::Future);
                     done.send(()).expect("the test waits");
                     let next = commands.recv();
-                    assert!(matches!(next, Ok(Command::Leave)), "it is in a poll");
+                    assert!(
+                        matches!(next, Ok(Command::Leave)),
+                        "only `Leave` may follow `Enter`"
+                    );
                     drop(poll);
                 }
-                Command::Leave => panic!("it is in no poll"),
+                Command::Leave => panic!("`Leave` without `Enter`"),
                 Command::Iterate => {
                     let mut context = Context::from_waker(Waker::noop());
                     for task in &mut self.tasks {
@@ -263,7 +266,7 @@ impl Loop {
     }
 }
 
-/// What is logged of holds meanwhile, by the calling thread.
+/// The log lines about worker 0 that the calling thread writes while `act` runs.
 pub(super) fn logged(act: impl FnOnce()) -> Vec<String> {
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -276,8 +279,9 @@ pub(super) fn logged(act: impl FnOnce()) -> Vec<String> {
             Ok(())
         }
     }
-    // While there is one subscriber alone, tracing asks that of whichever thread first comes to a log
-    // line whether it is wanted at all: another test's, which has none.
+    // With one subscriber only, tracing asks the subscriber of the first thread that reaches a log line
+    // whether the line is enabled. That thread may belong to another test, without a subscriber. A second
+    // subscriber prevents this.
     let _another = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let written = Written::default();
     let writer = written.clone();

@@ -50,7 +50,7 @@ pub(super) fn wants_websocket<B>(response: &Response<B>) -> bool {
             || reason.is_some_and(|reason| names_websocket(reason.as_bytes())))
 }
 
-/// Whether a text mentions WebSockets near its beginning.
+/// Whether a text mentions web sockets near its beginning.
 pub(super) fn names_websocket(text: &[u8]) -> bool {
     let word = b"websocket";
     let beginning = &text[..text.len().min(BEGINNING)];

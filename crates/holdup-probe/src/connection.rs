@@ -244,7 +244,7 @@ where
 }
 
 /// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions
-/// WebSockets.
+/// Web sockets.
 async fn read(
     mut body: Incoming,
     end: End,

@@ -36,7 +36,7 @@ pub(crate) struct Tally {
     pub(crate) left: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) ticks: AtomicU64,
-    /// Set while the server is stopping or stopped: broken connections are not a fault then.
+    /// Connections that broke while the server was stopping or stopped, which is not a fault.
     pub(crate) broken: AtomicU64,
     wrong: Mutex<Vec<String>>,
 }

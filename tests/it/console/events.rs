@@ -227,7 +227,7 @@ fn a_trace_has_the_holds_by_worker_and_the_requests_as_tracks() {
     assert_eq!(ticks("/blocking?from=1&period=1ms"), 2);
     assert_eq!(ticks("/blocking?from=2&period=100ms"), 3);
     let deadline = Instant::now() + PATIENCE;
-    // The client waits until the worker is free; otherwise the next request is read in the same
+    // Wait until the worker is free; otherwise the next request is read in the same
     // hold.
     while state(server.console())["holds"][0].is_null() {
         assert!(Instant::now() < deadline, "{}", state(server.console()));

@@ -156,7 +156,7 @@ fn one_crate_has_unsafe_code_and_each_block_says_why_it_is_sound() {
 
 #[test]
 fn the_libraries_never_print_and_never_exit() {
-    // The rest of the program may print and exit.
+    // The program, unlike the libraries, may print and exit.
     let program = ["main.rs", "cli.rs", "logs.rs", "commands"]
         .map(|name| Path::new(ROOT).join("src").join(name));
     for (name, folder) in libraries() {

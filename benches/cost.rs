@@ -1,5 +1,5 @@
-//! What `Watch` costs a handler that does nothing: throughput under `wrk`, in turn with the same
-//! app bare, and with `tokio-metrics`' `TaskMonitor` around the handler.
+//! The cost of `Watch` for a handler that does nothing: the throughput under `wrk`, alternating
+//! with the same app without it, and with `tokio-metrics`' `TaskMonitor` around the handler.
 //!
 //! ```console
 //! cargo bench --bench cost -- [ROUNDS] [SECONDS]
@@ -40,7 +40,7 @@ fn number(text: &str) -> io::Result<u32> {
 }
 
 async fn serve(kind: &str, address: &str) -> io::Result<()> {
-    // The same in all three but for what is measured.
+    // All three apps are the same except for what is measured.
     let (watch, monitor) = (Watch::new(), TaskMonitor::new());
     macro_rules! run {
         ($app:expr) => {{
@@ -87,7 +87,8 @@ impl Server {
         })
     }
 
-    /// Requests a second, and the server's CPU time a request, in microseconds.
+    /// The throughput in requests per second, and the server's CPU time per request in
+    /// microseconds.
     fn load(&self, seconds: u32) -> io::Result<(f64, f64)> {
         let before = self.cpu_ticks()?;
         let duration = format!("-d{seconds}s");
@@ -102,7 +103,7 @@ impl Server {
             .find_map(|line| line.trim().strip_prefix("Requests/sec:"));
         let rate: Option<f64> = rate.and_then(|rate| rate.trim().parse().ok());
         let rate = rate.ok_or_else(|| io::Error::other(format!("wrk said {text}")))?;
-        // A clock tick is a hundredth of a second in every figure of /proc.
+        // All figures of /proc have the resolution of a clock tick, a hundredth of a second.
         Ok((rate, cpu * 10_000.0 / (rate * f64::from(seconds))))
     }
 

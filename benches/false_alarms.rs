@@ -1,12 +1,12 @@
-//! How often the assertions are wrong: on a busy machine they may not fail for a healthy handler, and on a
-//! quiet one they have to fail for a handler that blocks.
+//! How often the assertions are wrong. On a busy machine they must not fail for a healthy handler,
+//! and on a quiet machine they must fail for a handler that blocks.
 //!
 //! ```console
 //! cargo bench --bench false_alarms -- [RUNS] [BUSY] [WHICH]
 //! ```
 //!
-//! `BUSY` processes compute meanwhile, where the handler is healthy. `WHICH` is a part of the names of those to
-//! run.
+//! `BUSY` processes compute during the runs of healthy handlers. `WHICH` selects the assertions
+//! whose names contain it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -22,13 +22,13 @@ use actix_web::{App, HttpServer, Responder, rt, web};
 use holdup_watch::Watch;
 use holdup_watch::testing::assert_concurrent;
 
-/// How many requests at once.
+/// The number of requests at once.
 const AT_ONCE: usize = 4;
 
-/// One assertion about one handler.
+/// An assertion about a handler.
 struct Case {
     name: &'static str,
-    /// Whether it has to fail.
+    /// Whether the assertion must fail.
     blocks: bool,
     run: fn(),
 }
@@ -178,7 +178,7 @@ impl Drop for Busy {
     }
 }
 
-/// Runs it on a thread of its own, as a test is run; what it failed with, if it did.
+/// Runs the assertion on a separate thread, as a test would. Returns the panic message if it fails.
 fn failure(case: &Case) -> Option<String> {
     let thread = thread::spawn(case.run);
     let failed = thread.join().err()?;
@@ -202,7 +202,7 @@ fn main() -> io::Result<()> {
     let runs = number(arguments.first(), 1000)?;
     let busy = number(arguments.get(1), 8)?;
     let which = arguments.get(2).map_or("", String::as_str);
-    // Failures are counted, and told below.
+    // Failures are counted here and printed below, so the panic hook stays silent.
     std::panic::set_hook(Box::new(|_| {}));
 
     let mut wrong = 0;
@@ -227,7 +227,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The failures by what they say, without the numbers.
+/// Groups the failures by their message without its numbers.
 fn tell(failures: &[String]) {
     let mut kinds = BTreeMap::<String, (usize, &str)>::new();
     for failure in failures {

@@ -1,29 +1,29 @@
-//! The response, taken apart: the head, then one chunk, one line, one tick.
+//! Parses the response: the head, then one chunk, which is one line with one tick.
 
 use httparse::{EMPTY_HEADER, Status};
 use serde::Deserialize;
 
-/// More headers than the lab or a proxy before it sends.
+/// More headers than the lab, or a proxy in front of it, sends.
 const HEADERS_MAX: usize = 32;
 
-/// More than any tick's line, even with the longest label.
+/// Longer than any tick's line, even with the longest label.
 const CHUNK_MAX: u64 = 4096;
 
-/// What the client needs of a tick's line.
+/// The fields of a tick's line that the client uses.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Line {
     pub(crate) remaining: u16,
     pub(crate) late_ms: f64,
 }
 
-/// A head's status, and whether a countdown follows.
+/// The status of a head, and whether a countdown follows it.
 pub(crate) struct Head {
     pub(crate) len: usize,
     pub(crate) status: u16,
     pub(crate) chunked_ndjson: bool,
 }
 
-/// The head at the start of `input`, if all of it is there.
+/// Parses the head at the start of `input`, if it is complete.
 pub(crate) fn head(input: &[u8]) -> Result<Option<Head>, httparse::Error> {
     let mut headers = [EMPTY_HEADER; HEADERS_MAX];
     let mut response = httparse::Response::new(&mut headers);
@@ -47,17 +47,18 @@ pub(crate) fn head(input: &[u8]) -> Result<Option<Head>, httparse::Error> {
     }))
 }
 
-/// One chunk, and how many bytes it took with its frame.
+/// A chunk, and its length in bytes including its frame.
 pub(crate) enum Chunk {
     Tick {
         len: usize,
         line: Line,
     },
-    /// The zero chunk.
+    /// The zero chunk, which ends the body.
     End,
 }
 
-/// The chunk at the start of `input`, if all of it is there; the error says what is wrong with it.
+/// Parses the chunk at the start of `input`, if it is complete. The error describes what is wrong
+/// with it.
 pub(crate) fn chunk(input: &[u8]) -> Result<Option<Chunk>, &'static str> {
     let Ok(parsed) = httparse::parse_chunk_size(input) else {
         return Err("not a chunk");

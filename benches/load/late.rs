@@ -5,25 +5,25 @@ use serde::Serialize;
 use crate::stream::{Arrival, Observed, ms};
 use crate::target::Target;
 
-/// Lateness without each stream's first tick, which is on time by definition.
+/// Lateness excludes each stream's first tick, which is on time by definition.
 #[derive(Debug, Serialize)]
 pub(crate) struct Late {
-    /// Arrival of tick *k*, less the arrival of the stream's first tick and *k* periods. Below
-    /// zero when the first tick was itself later than tick *k*.
+    /// The time from the stream's first tick to tick *k*, minus *k* periods. It is negative when
+    /// the first tick was later than tick *k*.
     pub(crate) after_first_tick: Option<Quantiles>,
-    /// The same, against the tick that came best to schedule: a first tick that was held up, on
-    /// the way or by this client, then hides nothing. Never below zero.
+    /// The same, measured from the tick that kept best to the schedule. A first tick that was late,
+    /// because of the network or this client, does not hide lateness here. It is never negative.
     pub(crate) after_best_tick: Option<Quantiles>,
-    /// `late_ms` of the ticks' lines: what the server knows of.
+    /// `late_ms` in the ticks' lines: the lateness that the server itself measured.
     pub(crate) server_says: Option<Quantiles>,
-    /// The tick with the greatest p99, of all streams and after each one's best: the last, for
-    /// one, when closing the streams costs the server more than a tick does.
+    /// The tick with the greatest p99 of all streams, measured from each one's best tick. This is
+    /// the last tick, for example, when closing the streams costs the server more than a tick does.
     pub(crate) worst_tick: Option<WorstTick>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct WorstTick {
-    /// Its number, from 0, the first.
+    /// The tick's number; the first is 0.
     pub(crate) k: usize,
     pub(crate) after_best_tick: Quantiles,
 }
@@ -75,7 +75,7 @@ fn after_best_tick(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f6
         .map(move |offset| offset - schedule)
 }
 
-/// Each tick's arrival, less its place in the schedule: all equal if none is late.
+/// Each tick's arrival minus its place in the schedule. All are equal if no tick is late.
 fn offsets(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f64> {
     let places = (0u16..).map(f64::from);
     ticks
@@ -84,7 +84,7 @@ fn offsets(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f64> {
         .map(move |(tick, k)| tick.at_ms - k * period_ms)
 }
 
-/// Of all values: no sampling, no buckets.
+/// Quantiles of all values, without sampling or buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Quantiles {
     pub(crate) p50: f64,
@@ -94,7 +94,8 @@ pub(crate) struct Quantiles {
 }
 
 impl Quantiles {
-    /// None of no values. A quantile is the smallest value that so many of them do not exceed.
+    /// `None` if there are no values. A quantile is the smallest value that this share of all
+    /// values does not exceed.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);

@@ -7,8 +7,8 @@
 //! cargo bench --bench load -- --streams 15000 --url 'http://127.0.0.1:8080/coroutine?from=20'
 //! ```
 //!
-//! It is one thread, so that the server has the other cores, and it measures itself too: see
-//! `ourselves`. Lateness that is no greater than the client's own says nothing about the server.
+//! The client is one thread, so that the server has the other cores. It also measures itself: see
+//! `ourselves`. Lateness that does not exceed the client's own cannot be attributed to the server.
 
 mod chunks;
 mod late;
@@ -33,10 +33,10 @@ use crate::report::Report;
 use crate::stream::{Observed, Plan};
 use crate::target::{Sources, Target};
 
-/// Added to the countdown's own length, for the opening and for a server that is late.
+/// This is added to the countdown's length, for opening the streams and for a server that is late.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Descriptors for what is not a stream: the runtime's own, and the standard three.
+/// Descriptors that are not streams: those of the runtime, and the standard three.
 const OTHER_FILES: u64 = 24;
 
 /// Open many countdowns of a lab at once, and measure how late their ticks are.
@@ -110,7 +110,7 @@ fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     }
 }
 
-/// Runs all streams to their end, and watches this very process meanwhile.
+/// Runs all streams to their end, and measures this process meanwhile.
 async fn measure(options: &Options, sources: Sources) -> (Vec<Observed>, Ourselves) {
     let timeout = options
         .timeout
@@ -137,7 +137,7 @@ async fn measure(options: &Options, sources: Sources) -> (Vec<Observed>, Ourselv
     (observed, watching.stop().await)
 }
 
-/// Raises the soft limit on open files to the hard one, and checks that the streams fit.
+/// Raises the soft limit on open files to the hard limit, and checks that the streams fit.
 fn raise_open_files(streams: u32) -> Result<(), Box<dyn Error>> {
     let hard = getrlimit(Resource::Nofile).maximum;
     setrlimit(

@@ -1,4 +1,4 @@
-//! What the client must know of itself, to tell its own lateness from the server's.
+//! What the client measures about itself, to distinguish its own lateness from the server's.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::stream::ms;
 
-/// How often the timer is asked for. tokio's own resolution is 1 ms, and part of each gap.
+/// The interval of the timer. It includes tokio's own resolution of 1 ms.
 const EVERY: Duration = Duration::from_millis(5);
 
-/// What this process did while it measured.
+/// What this process did during the measurement.
 #[derive(Debug)]
 pub(crate) struct Ourselves {
-    /// The run's start, by this machine's monotonic clock.
+    /// The start of the run, by this machine's monotonic clock.
     pub(crate) started: Duration,
     pub(crate) gaps: Vec<Gap>,
-    /// Processor time that it used.
+    /// The processor time that the process used.
     pub(crate) cpu: Duration,
 }
 
 /// How late a timer fired on the thread that reads the streams.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gap {
-    /// When, in milliseconds from the run's start.
+    /// The time since the start of the run, in milliseconds.
     pub(crate) at_ms: f64,
     pub(crate) late_ms: f64,
 }
 
-/// A watch that is running.
+/// A measurement that is running.
 pub(crate) struct Watching {
     stop: oneshot::Sender<()>,
     gaps: JoinHandle<Vec<Gap>>,
@@ -38,7 +38,7 @@ pub(crate) struct Watching {
     cpu_before: Duration,
 }
 
-/// Starts to note how late this thread's timers are.
+/// Starts to record how late this thread's timers fire.
 pub(crate) fn watch(start: Instant) -> Watching {
     let (stop, mut stopped) = oneshot::channel();
     let gaps = tokio::spawn(async move {

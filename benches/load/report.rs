@@ -1,4 +1,4 @@
-//! What came of a run, in numbers.
+//! The result of a run, in numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ pub(crate) struct Report {
     streams: Streams,
     ticks: Ticks,
     opening: Opening,
-    /// From the start to the end of the last stream.
+    /// The time from the start to the end of the last stream.
     makespan_s: f64,
     steady: Option<Steady>,
     late_ms: Late,
@@ -28,35 +28,36 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 struct Streams {
     asked: usize,
-    /// Saw 0 remaining, and then the zero chunk.
+    /// Streams that received the tick with 0 remaining, and then the zero chunk.
     completed: usize,
-    /// Answered with 503.
+    /// Streams that were answered with 503.
     refused: usize,
     failed: usize,
-    /// How many failed for which reason.
+    /// The number of failures for each reason.
     failures: BTreeMap<String, usize>,
 }
 
 #[derive(Debug, Serialize)]
 struct Ticks {
     seen: usize,
-    /// Of all streams but the refused.
+    /// The figures of all streams that were not refused.
     expected: usize,
 }
 
 #[derive(Debug, Serialize)]
 struct Opening {
-    /// From the start until every stream that got one had its first tick.
+    /// The time from the start until every served stream had its first tick.
     seconds: Option<f64>,
     streams_per_second: Option<f64>,
     connect_ms: Option<Quantiles>,
 }
 
-/// From the last stream's first tick to the first stream's end: all are counting, and the server
-/// does nothing else.
+/// The time from the last stream's first tick to the first stream's end. All streams count down,
+/// and the server does nothing else.
 #[derive(Debug, Serialize)]
 struct Steady {
-    /// By this machine's monotonic clock, for whoever measures the server meanwhile.
+    /// Times on this machine's monotonic clock, for tools that measure the server in the same
+    /// period.
     from_s: f64,
     to_s: f64,
     ticks: usize,
@@ -65,12 +66,12 @@ struct Steady {
 /// How well this client kept up.
 #[derive(Debug, Serialize)]
 struct Client {
-    /// How late its own timers fired until the last stream was open.
+    /// How late the client's timers fired until the last stream was open.
     gap_opening_ms: Option<Quantiles>,
-    /// How late they fired from then on.
+    /// How late the client's timers fired after that.
     gap_counting_ms: Option<Quantiles>,
     cpu_s: f64,
-    /// Of one core, over the makespan.
+    /// The share of one core that the client used over the makespan.
     cpu_percent: f64,
 }
 
@@ -123,14 +124,14 @@ impl Report {
         }
     }
 
-    /// Nothing was refused, nothing failed.
+    /// Whether no stream was refused and none failed.
     pub(crate) fn all_completed(&self) -> bool {
         self.streams.completed == self.streams.asked
     }
 }
 
 impl Steady {
-    /// None when the first stream ended before the last was open.
+    /// `None` when the first stream ended before the last one was open.
     fn of(from_ms: f64, observed: &[Observed], ourselves: &Ourselves) -> Option<Self> {
         let ends = observed.iter().map(|seen| seen.ended_ms);
         let to_ms = ends.min_by(f64::total_cmp).filter(|to| *to > from_ms)?;

@@ -1,4 +1,4 @@
-//! One stream: connect, ask, and note when each tick arrives.
+//! One stream: connects, sends the request, and records when each tick arrives.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -13,14 +13,14 @@ use tokio::time::{Instant, timeout_at};
 use crate::chunks::{self, Chunk};
 use crate::target::Target;
 
-/// Connections that are opened at a time: the server's accept queue is bounded, and who finds it
-/// full tries again a second later.
+/// The most connections that are opened at a time. The server's accept queue is bounded, and a
+/// client that finds it full tries again only after a second.
 const CONNECTS_IN_FLIGHT: usize = 512;
 
-/// Room for the head, or for a dozen ticks that come together.
+/// The size of the buffer: enough for the head, or for a dozen ticks that arrive together.
 const INPUT: usize = 1024;
 
-/// What all streams of a run have in common.
+/// What all streams of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) start: Instant,
@@ -31,23 +31,23 @@ pub(crate) struct Plan {
     opening: Arc<Semaphore>,
 }
 
-/// What was seen of one stream. Times are in milliseconds from the run's start.
+/// The record of one stream. Times are in milliseconds from the start of the run.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
-    /// How long connecting took.
+    /// How long the connection took.
     pub(crate) connect_ms: Option<f64>,
-    /// `from`, `from` − 1, … without a gap.
+    /// The ticks: `from`, `from` − 1, … without a gap.
     pub(crate) ticks: Vec<Arrival>,
     pub(crate) ended_ms: f64,
-    /// None when it was completed: 0 remaining, and the zero chunk.
+    /// Why the stream failed. `None` when it was completed: 0 remaining, then the zero chunk.
     pub(crate) fault: Option<Fault>,
 }
 
-/// One tick as it came.
+/// The arrival of one tick.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
     pub(crate) at_ms: f64,
-    /// The `late_ms` in its line.
+    /// The value of `late_ms` in its line.
     pub(crate) server_late_ms: f64,
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Fault {
 }
 
 impl Plan {
-    /// Streams of `target` that are given up `timeout` from now.
+    /// The streams of `target`, which are abandoned `timeout` from now.
     pub(crate) fn new(target: &Target, timeout: Duration) -> Self {
         let start = Instant::now();
         Self {
@@ -89,7 +89,7 @@ impl Plan {
         }
     }
 
-    /// One stream, from its opening to its end or the deadline.
+    /// Runs one stream until it ends or reaches the deadline.
     pub(crate) async fn observe(&self, source: Ipv4Addr) -> Observed {
         let mut seen = Observed::default();
         let ended = timeout_at(self.deadline, self.follow(source, &mut seen)).await;
@@ -140,7 +140,7 @@ impl Plan {
                             server_late_ms: line.late_ms,
                         });
                     }
-                    // All ticks were there: none is due.
+                    // All ticks were received; no further one is due.
                     Chunk::End if due.is_none() => return Ok(()),
                     Chunk::Tick { .. } | Chunk::End => return Err(Fault::Order),
                 }
@@ -149,7 +149,7 @@ impl Plan {
         }
     }
 
-    /// Connects and sends the request, when it is this stream's turn.
+    /// Connects and sends the request when this stream may open.
     async fn open(&self, source: Ipv4Addr, seen: &mut Observed) -> Result<TcpStream, Fault> {
         let _turn = self.opening.acquire().await;
         let asked = Instant::now();

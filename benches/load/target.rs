@@ -1,15 +1,15 @@
-//! What is asked for, and from which addresses.
+//! The URL to request, and the source addresses of the connections.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Connections from one source address. Well below its 28,000 ports, so that `bind` finds a free
-/// one at once.
+/// The number of connections from one source address. It is well below the 28,000 ports of an
+/// address, so that `bind` finds a free port at once.
 const STREAMS_PER_SOURCE: u32 = 2000;
 
-/// The lab's own defaults for what the URL leaves out.
+/// The lab's defaults for parameters that the URL omits.
 const FROM: u16 = 5;
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -24,12 +24,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// How long the countdown takes when nothing is late.
+    /// How long the countdown takes if nothing is late.
     pub(crate) fn duration(&self) -> Duration {
         self.period * u32::from(self.from)
     }
 
-    /// How many ticks one stream has: `from`, …, 1, 0.
+    /// The number of ticks of a stream: `from`, …, 1, 0.
     pub(crate) fn ticks(&self) -> usize {
         usize::from(self.from) + 1
     }
@@ -79,7 +79,8 @@ impl FromStr for Target {
     }
 }
 
-/// The address in `authority`, only if it is this machine: load is for one's own lab.
+/// Parses the address in `authority`, which must be this machine: generate load only on your own
+/// lab.
 fn loopback(authority: &str) -> Result<SocketAddrV4, String> {
     let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
     let host = match host {
@@ -97,10 +98,9 @@ fn loopback(authority: &str) -> Result<SocketAddrV4, String> {
     Ok(SocketAddrV4::new(host, port))
 }
 
-/// Source addresses `127.a.b.c`, with `a` and `b` drawn anew for each run.
-///
-/// A port is kept for a minute after its connection (`TIME_WAIT`). From the same address, the next
-/// run would search long for free ones, which looks like a server that stalls.
+/// Source addresses `127.a.b.c`, with new random `a` and `b` for each run.
+/// A port stays reserved for a minute after its connection has closed (`TIME_WAIT`). A second run
+/// from the same address would search long for free ports, and the server would seem to stall.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sources {
     a: u8,
@@ -110,7 +110,7 @@ pub(crate) struct Sources {
 impl Sources {
     pub(crate) fn fresh() -> Self {
         let [a, b, ..] = RandomState::new().hash_one(0).to_le_bytes();
-        // Not 127.0: that is where servers are.
+        // Servers listen on 127.0, so `a` is not 0.
         Self { a: a.max(1), b }
     }
 
@@ -120,7 +120,7 @@ impl Sources {
         Ipv4Addr::new(127, self.a, self.b, c as u8)
     }
 
-    /// From the first address to the last that `streams` take.
+    /// The range of addresses that `streams` streams use.
     pub(crate) fn shown(self, streams: u32) -> String {
         let (first, last) = (self.of(0), self.of(streams - 1));
         format!("{first} to {last}")

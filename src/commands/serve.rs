@@ -60,7 +60,7 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
     }
 }
 
-/// Returns at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.
+/// A future that is ready at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::server::Server;
 
-/// The lab with its console in a browser.
+/// The lab, with its console open in a browser.
 async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
     let server = Server::start(arguments);
     let browser = Browser::start(kind).await;
@@ -20,7 +20,7 @@ async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
     (server, browser)
 }
 
-/// Asks for a countdown, and reads it on a thread.
+/// Requests a countdown, and reads it on a thread.
 fn countdown(server: &Server, path: &str) -> thread::JoinHandle<usize> {
     let mut reply = get(server.address, path);
     reply.tick().expect("it has begun");
@@ -28,10 +28,10 @@ fn countdown(server: &Server, path: &str) -> thread::JoinHandle<usize> {
 }
 
 #[tokio::test]
-async fn a_link_on_another_sites_page_leads_to_it() {
+async fn a_link_on_another_sites_page_opens_it() {
     let server = Server::start(&[]);
     let browser = Browser::start(Kind::Chromium).await;
-    // For a browser, localhost and 127.0.0.1 are two sites.
+    // Browsers treat localhost and 127.0.0.1 as two sites.
     let lab = format!("http://localhost:{}/", server.address.port());
     browser.goto(&lab).await;
     let console = format!("http://{}/", server.console());
@@ -44,11 +44,11 @@ async fn a_link_on_another_sites_page_leads_to_it() {
 }
 
 #[tokio::test]
-async fn before_there_are_requests_it_shows_what_to_try() {
+async fn before_the_first_request_it_shows_what_to_try() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     let port = server.address.port();
     let commands = [1, 2].map(|x| format!("curl -N 'http://127.0.0.1:{port}/blocking?x={x}'"));
-    // It is written a frame after the page is live.
+    // The commands are written one frame after the page is live.
     browser
         .wait_until("document.querySelector('#curl').textContent !== ''")
         .await;
@@ -90,7 +90,8 @@ async fn a_blocked_request_is_drawn_as_waiting_while_the_worker_is_frozen() {
         "{strip}"
     );
     assert!(strip.contains("1 connection waits"), "{strip}");
-    // The first goes on meanwhile, and its ticks are seen: nothing here is told afterwards.
+    // The first countdown continues meanwhile, and its ticks are shown: nothing here is published
+    // only afterwards.
     browser
         .wait_for("li.lane[data-lane='3'][data-state=answering]")
         .await;
@@ -125,7 +126,7 @@ async fn a_lane_is_held_up_while_another_request_holds_its_worker() {
         text.contains("held up") && text.contains("by GET /blocking"),
         "{text}"
     );
-    // Not the one that holds it.
+    // The lane of the request that holds the worker is not itself held up.
     browser
         .wait_for("li.lane[data-lane='2'][data-state=answering]:not([data-held-up])")
         .await;
@@ -162,7 +163,7 @@ async fn coroutine_lanes_are_answered_side_by_side() {
     }
     let done = "document.querySelectorAll('li.lane[data-state=done]').length === 3";
     browser.wait_until(done).await;
-    // Each chunk of one lies between two of another.
+    // Each chunk of one lane is between two chunks of the other.
     let state = state(server.console());
     let lanes = state["lanes"].as_array().expect("lanes");
     let chunks = |lane: usize| -> Vec<f64> {
@@ -222,7 +223,7 @@ async fn each_button_gives_its_verdict_beside_the_line_that_differs() {
         let lanes = format!("document.querySelectorAll(\"{card} .probe-lanes li\").length");
         assert_eq!(browser.eval(&lanes).await, 2);
     }
-    // They stay, to be compared.
+    // The results stay, so that they can be compared.
     assert_eq!(
         browser
             .eval("document.querySelectorAll('.verdict[data-kind]').length")
@@ -243,7 +244,7 @@ async fn each_button_gives_its_verdict_beside_the_line_that_differs() {
 }
 
 #[tokio::test]
-async fn chromium_holds_back_the_same_url_until_its_head_has_come() {
+async fn chromium_holds_back_the_same_url_until_the_head_arrives() {
     let (_server, browser) = experiment(Kind::Chromium).await;
     assert_eq!(outcome(&browser, "same-stream").await, "free");
     browser.finish().await;
@@ -256,7 +257,7 @@ async fn firefox_holds_back_the_same_url_until_its_end() {
     browser.finish().await;
 }
 
-/// Runs all experiments, and looks at those that end alike in all browsers.
+/// Runs all experiments, and checks those that have the same result in all browsers.
 async fn experiment(kind: Kind) -> (Server, Browser) {
     let (server, browser) = open(kind, &[]).await;
     let name = browser.text("#browser-name").await;
@@ -326,7 +327,7 @@ async fn markup_in_a_label_is_text() {
 }
 
 #[tokio::test]
-async fn it_fits_a_phone_and_the_dark_and_asks_for_no_pointer() {
+async fn it_works_on_a_phone_in_dark_mode_and_without_a_pointer() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     let held = countdown(&server, "/blocking?from=20&period=300ms&x=phone");
     browser.wait_for("[data-worker='0'][data-held=true]").await;

@@ -8,12 +8,12 @@ use holdup_testkit::browser::{Browser, Kind};
 use crate::server::Server;
 
 #[tokio::test]
-async fn a_tab_shows_the_ticks_as_they_come_in_chromium() {
+async fn a_tab_shows_the_ticks_live_in_chromium() {
     shows_the_ticks_as_they_come(Kind::Chromium).await;
 }
 
 #[tokio::test]
-async fn a_tab_shows_the_ticks_as_they_come_in_firefox() {
+async fn a_tab_shows_the_ticks_live_in_firefox() {
     shows_the_ticks_as_they_come(Kind::Firefox).await;
 }
 
@@ -26,7 +26,7 @@ async fn shows_the_ticks_as_they_come(kind: Kind) {
     );
     browser.goto_stream(&url).await;
 
-    // Samples the tab's text until the countdown is over; each new length is kept.
+    // Polls the tab's text until the countdown is over, and records each new length.
     let deadline = Instant::now() + PATIENCE;
     let mut seen = Vec::new();
     while seen.last() != Some(&6) {

@@ -1,4 +1,4 @@
-//! Clients that come and go, each in its own way, and check every tick that they read.
+//! Clients that come and go in various ways, and check every tick that they read.
 
 use holdup_testkit::PATIENCE;
 use std::fmt::Write as _;
@@ -15,28 +15,28 @@ use tokio::time::{sleep, timeout};
 /// What a client does with its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Reads it to the end.
+    /// Reads the stream to its end.
     Finish,
     /// Closes after a few ticks.
     Abandon,
     /// Resets the connection after a few ticks.
     Reset,
-    /// Does not read for a while, then reads it to the end.
+    /// Does not read for a while, then reads the stream to its end.
     StopReading,
-    /// Closes its sending side; the lab takes that for leaving.
+    /// Closes its sending side, which the lab treats as leaving.
     HalfClose,
-    /// Reads it to the end, and sends what is no request on the same connection.
+    /// Reads the stream to its end, and sends an invalid request on the same connection.
     Garbage,
 }
 
-/// How it went for all of them.
+/// The counts of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) finished: AtomicU64,
     pub(crate) left: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) ticks: AtomicU64,
-    /// While the server is stopping or stopped, connections break and that is no fault.
+    /// Connections that broke while the server was stopping or stopped, which is not a fault.
     pub(crate) broken: AtomicU64,
     wrong: Mutex<Vec<String>>,
 }
@@ -66,7 +66,7 @@ impl Tally {
     }
 }
 
-/// Numbers that look random, the same in every run.
+/// Pseudo-random numbers, the same in every run.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -93,10 +93,10 @@ impl Dice {
     }
 }
 
-/// Asks for one countdown after the other until `until`.
+/// Requests one countdown after another until `until`.
 pub(crate) async fn come_and_go(server: SocketAddr, seed: u64, until: Instant, tally: &Tally) {
     let mut dice = Dice::new(seed + 1);
-    // Not all in the same moment.
+    // The clients do not all start at the same moment.
     sleep(Duration::from_millis(dice.below(3000))).await;
     while Instant::now() < until {
         let way = dice.way();
@@ -136,7 +136,7 @@ fn wrong(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
 
-/// One stream. An error of the kind `InvalidData` is the server's fault.
+/// Runs one stream. An error of the kind `InvalidData` is the server's fault.
 async fn one(
     server: SocketAddr,
     dice: &mut Dice,
@@ -145,7 +145,8 @@ async fn one(
     from: u64,
     tally: &Tally,
 ) -> io::Result<Ended> {
-    // A source of its own, or the ports that closed connections keep for a minute run out.
+    // Each client has its own source address. Otherwise closed connections, which keep their ports
+    // for a minute, would use up all ports.
     let part = |dice: &mut Dice| u8::try_from(1 + dice.below(250)).expect("small");
     let source = Ipv4Addr::new(127, part(dice), part(dice), part(dice));
     let socket = TcpSocket::new_v4()?;
@@ -192,11 +193,11 @@ async fn one(
     Ok(Ended::Finished)
 }
 
-/// A countdown as it is read.
+/// A countdown that is being read.
 struct Countdown {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// What the next tick must be.
+    /// The number that the next tick must have.
     expected: u64,
     ended: bool,
 }
@@ -227,7 +228,7 @@ impl Countdown {
         }
     }
 
-    /// The next tick, in its turn; `None` at the proper end.
+    /// The next tick, which must have the expected number, or `None` at the proper end.
     async fn tick(&mut self) -> io::Result<Option<u64>> {
         loop {
             if let Some(chunk) = self.chunk()? {
@@ -251,7 +252,7 @@ impl Countdown {
         }
     }
 
-    /// A whole chunk, if there is one.
+    /// A complete chunk, if there is one.
     fn chunk(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Some(line) = self.buffer.windows(2).position(|two| two == b"\r\n") else {
             return Ok(None);
@@ -268,7 +269,7 @@ impl Countdown {
         Ok(Some(chunk))
     }
 
-    /// Reads until the server closes; a reset is a way to close, too.
+    /// Reads until the server closes the connection. A reset also counts as closing.
     async fn closes(&mut self) -> io::Result<()> {
         loop {
             match self.more().await {

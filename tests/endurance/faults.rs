@@ -1,4 +1,4 @@
-//! Faults that take a server of their own.
+//! Faults that need a server of their own.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-/// This many clients for this long; how it went for them.
+/// Runs this many clients for this long, and returns their counts.
 fn load(server: SocketAddr, clients: u64, lasting: Duration) -> Arc<Tally> {
     let tally = Arc::new(Tally::default());
     let until = Instant::now() + lasting;
@@ -49,7 +49,7 @@ fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
 
 #[test]
 #[ignore = "long: ./scripts/soak MINUTES"]
-fn when_descriptors_run_out_the_rest_waits_and_the_console_answers() {
+fn without_free_descriptors_connections_wait_and_the_console_answers() {
     raise_open_files();
     let mut command = Command::new("sh");
     let serve = format!("ulimit -n 400; exec {} serve", env!("CARGO_BIN_EXE_holdup"));
@@ -75,7 +75,7 @@ fn when_descriptors_run_out_the_rest_waits_and_the_console_answers() {
 
 #[test]
 #[ignore = "long: ./scripts/soak MINUTES"]
-fn a_clock_that_is_set_changes_no_schedule() {
+fn setting_the_clock_changes_no_schedule() {
     let library = [
         "/usr/lib/x86_64-linux-gnu",
         "/usr/lib/aarch64-linux-gnu",
@@ -110,7 +110,7 @@ fn a_clock_that_is_set_changes_no_schedule() {
         took >= Duration::from_secs(4) && took < Duration::from_secs(8),
         "{took:?}"
     );
-    // The log's own times show that the clock was set at all.
+    // The times in the log show that the clock was really set.
     let late = |line: &serde_json::Value| line["message"] == "stream ended";
     let ended = server.logged("the end", late)["timestamp"].clone();
     let started = server.logged("the start", |line| line["message"] == "stream started");
@@ -119,7 +119,7 @@ fn a_clock_that_is_set_changes_no_schedule() {
 
 #[test]
 #[ignore = "long: ./scripts/soak MINUTES"]
-fn told_to_stop_under_full_load_it_ends_well_and_starts_again_on_its_port() {
+fn stopped_under_full_load_it_exits_cleanly_and_starts_again_on_its_port() {
     raise_open_files();
     let mut server = Server::start(&["--grace", "2s"]);
     let address = server.address;
@@ -135,7 +135,7 @@ fn told_to_stop_under_full_load_it_ends_well_and_starts_again_on_its_port() {
         asked.elapsed()
     );
 
-    // Its clients come back to the same port, and once more after a SIGKILL.
+    // Its clients reconnect to the same port, and again after a SIGKILL.
     let command = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
         command.args(["serve", "--bind", &address.to_string()]);

@@ -1,4 +1,4 @@
-//! What the server's process and its figures say.
+//! Figures of the server's process, and figures that it publishes.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -30,7 +30,7 @@ pub(crate) fn figure(console: SocketAddr, name: &str) -> Option<f64> {
     text.lines().find_map(value)
 }
 
-/// Raises this process's limit on open files to what is possible.
+/// Raises this process's soft limit on open files to its hard limit.
 pub(crate) fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;

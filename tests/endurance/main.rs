@@ -1,5 +1,5 @@
-//! Long runs with every fault in turn. `./scripts/soak MINUTES` runs them; they are no part of the
-//! ordinary tests.
+//! Long runs with every fault in turn. `./scripts/soak MINUTES` runs them; the ordinary tests do
+//! not.
 
 mod client;
 mod faults;

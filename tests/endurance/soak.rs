@@ -17,10 +17,10 @@ use crate::server::Server;
 
 const STREAMS: u64 = 10_000;
 
-/// The first minute, in which the tables find their size.
+/// The first minute, in which the process's tables grow to their final size.
 const WARM: Duration = Duration::from_secs(60);
 
-/// How much more the memory may be at the end than after the first minute.
+/// How much the memory may grow after the first minute.
 const FLAT: f64 = 1.05;
 
 #[test]
@@ -68,7 +68,7 @@ fn nothing_is_lost_and_nothing_grows() {
             );
             samples.push((begun.elapsed(), kilobytes, files));
         }
-        // Whoever is in the middle of a stream finishes it.
+        // Clients in the middle of a stream finish it.
         let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
         loop {
             sleep_until(tokio::time::Instant::now() + Duration::from_millis(200)).await;
@@ -117,16 +117,16 @@ fn nothing_is_lost_and_nothing_grows() {
 
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// The process stands still for two seconds.
+    /// The process is suspended for two seconds.
     Stopped,
     /// More streams than are allowed.
     TooMany,
-    /// The worker is held for a while.
+    /// The worker is blocked for a while.
     Blocking,
 }
 
-/// Each fault in its turn. The most streams at once come in the first minute, so that the memory
-/// that they take is there before it is compared; the others when it has been.
+/// Each fault in turn. The largest number of streams comes in the first minute, so that its memory
+/// is in use before the comparison; the other faults come after that minute.
 fn faults(begun: Instant, duration: Duration) -> Vec<(Instant, Fault)> {
     vec![
         (begun + WARM / 3, Fault::TooMany),
@@ -172,7 +172,7 @@ fn read_console(console: SocketAddr) {
     });
 }
 
-/// Asks for the events again and again, and never reads them.
+/// Connects to the events again and again, and never reads them.
 fn stuck_reader(console: SocketAddr) {
     thread::spawn(move || {
         loop {

@@ -1,4 +1,4 @@
-//! The lab's app in the actix test harness, with time paused: what it answers to what.
+//! The lab's app in the actix test harness, with paused time: its answer to each request.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, read_body};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{Harness, lab};
 
-/// With time paused, waiting costs nothing: whoever sleeps is woken at once, in order.
+/// With paused time, waiting costs nothing: the clock jumps to the next timer, in order.
 async fn paused_lab() -> impl Harness {
     tokio::time::pause();
     lab().await
@@ -34,7 +34,7 @@ async fn get(lab: &impl Harness, uri: &str, accept: Option<&str>) -> (StatusCode
 }
 
 #[actix_web::test]
-async fn a_countdown_in_ndjson_has_a_line_a_tick() {
+async fn a_countdown_in_ndjson_has_one_line_per_tick() {
     let lab = paused_lab().await;
     let (status, content_type, body) = get(&lab, "/coroutine?from=2&x=a%22b", None).await;
     assert_eq!(
@@ -62,7 +62,7 @@ async fn a_countdown_in_ndjson_has_a_line_a_tick() {
 }
 
 #[actix_web::test]
-async fn a_countdown_in_text_is_a_sentence_a_tick_whatever_the_label() {
+async fn a_countdown_in_text_has_one_sentence_per_tick_for_any_label() {
     let lab = paused_lab().await;
     let (_, content_type, body) = get(
         &lab,
@@ -81,7 +81,7 @@ async fn a_countdown_in_text_is_a_sentence_a_tick_whatever_the_label() {
 }
 
 #[actix_web::test]
-async fn a_countdown_in_events_says_that_it_ends() {
+async fn a_countdown_in_events_ends_with_an_end_event() {
     let lab = paused_lab().await;
     let (_, content_type, body) = get(&lab, "/coroutine?from=1", Some("text/event-stream")).await;
     assert_eq!(content_type, "text/event-stream; charset=utf-8");
@@ -115,7 +115,7 @@ async fn accept_chooses_the_format_unless_the_query_does() {
             Some("application/x-ndjson;q=0.1, text/plain;q=0.2"),
             "text/plain; charset=utf-8",
         ),
-        // The most exact range counts for a type, whatever a wider one says.
+        // For each type the most exact range counts, whatever a wider range allows.
         (
             "",
             Some("text/plain;q=0, text/html;q=0, text/*"),
@@ -154,7 +154,7 @@ async fn accept_that_leaves_nothing_gets_406_and_what_there_is() {
 }
 
 #[actix_web::test]
-async fn a_bad_parameter_is_named_with_its_value_and_what_is_allowed() {
+async fn a_problem_names_the_bad_parameter_its_value_and_what_is_allowed() {
     let lab = paused_lab().await;
     let long = "v".repeat(65);
     for (parameter, value) in [
@@ -206,14 +206,14 @@ async fn from_times_period_is_bounded_and_a_parameter_is_given_once() {
 }
 
 #[actix_web::test]
-async fn what_the_query_does_not_know_is_ignored() {
+async fn unknown_parameters_are_ignored() {
     let lab = paused_lab().await;
     let (status, _, _) = get(&lab, "/coroutine?from=1&y=2&&%00=%ff&=&utm_source=x", None).await;
     assert_eq!(status, StatusCode::OK);
 }
 
 #[actix_web::test]
-async fn the_heads_say_how_to_treat_the_stream() {
+async fn headers_keep_browsers_and_proxies_from_buffering_the_stream() {
     let lab = paused_lab().await;
     let response = call_service(&lab, TestRequest::get().uri("/callback").to_request()).await;
     for (name, value) in [

@@ -1,4 +1,4 @@
-//! Flags, variables and what a wrong one is told.
+//! Flags and environment variables, and the errors for wrong values.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -19,7 +19,7 @@ fn holdup(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_wrong_flag_is_a_usage_error_that_says_what_is_allowed() {
+fn a_wrong_flag_is_a_usage_error_that_names_what_is_allowed() {
     for (arguments, told) in [
         (["--bind", "nowhere"], "such as 127.0.0.1:8080"),
         (["--workers", "0"], "--workers"),
@@ -45,7 +45,7 @@ fn a_wrong_flag_is_a_usage_error_that_says_what_is_allowed() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_named_with_the_cause() {
+fn the_error_for_a_taken_address_names_it_and_the_cause() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     let output = holdup(&["serve", "--bind", &address]);

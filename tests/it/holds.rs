@@ -1,4 +1,4 @@
-//! What the lab logs and counts of its own holds.
+//! The holds that the lab logs and counts for its own handlers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ fn the_labs_blocking_countdown_is_exactly_one_hold_and_the_next_client_another()
     first.tick().expect("a first tick");
     let address = server.address;
     let second = thread::spawn(move || get(address, "/blocking?from=2&period=200ms").ticks());
-    // Told while the first still counts: six tenths of a second, and it says so after one.
+    // This hold is logged while the first countdown is still running: after 0.6 s, and again after
+    // one second.
     server.logged("the first hold", |line| {
         let text = line["message"].as_str().unwrap_or_default();
         text.starts_with("GET /blocking (body, ") && text.contains(" holds worker 0 for ")
@@ -32,7 +33,7 @@ fn the_labs_blocking_countdown_is_exactly_one_hold_and_the_next_client_another()
         (two.len() >= 2).then_some(two)
     });
     assert_eq!(two.len(), 2, "{two:?}");
-    // The first poll ends at once, and counts only if a tick of the clock fell into it.
+    // The first poll is short. It counts only if a tick of the clock fell into it.
     for (line, polls, least) in [(&two[0], [4, 5], 590.0), (&two[1], [3, 4], 390.0)] {
         let text = line["message"].as_str().expect("text");
         let named = |n: &u32| text.starts_with(&format!("GET /blocking (body, {n} polls"));
@@ -63,7 +64,7 @@ fn a_hold_that_lasts_is_logged_again_after_a_second() {
         let told: Vec<_> = lines.iter().filter_map(lasted).collect();
         (told.len() >= 2).then_some(told)
     });
-    // While it lasts, which is half a minute. On a busy machine the first look may come late.
+    // The hold lasts half a minute, because the first look at it may come late on a busy machine.
     let seconds = |text: &String| match text.split_once(' ') {
         Some((number, "ms")) => number.parse().map(|number: f64| number / 1000.0),
         Some((number, "s")) => number.parse(),
@@ -94,5 +95,5 @@ fn the_metrics_page_answers_while_the_worker_is_held() {
         assert!(Instant::now() < deadline, "{page}");
         pause(Duration::from_millis(20));
     }
-    // The countdown is left long before its end.
+    // The client leaves long before the countdown ends.
 }

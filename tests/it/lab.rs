@@ -12,7 +12,7 @@ use holdup::countdown::Context;
 use holdup::routes;
 use holdup::streams::Streams;
 
-/// An app, as the harness calls it.
+/// An app, in the form that the harness calls.
 pub(crate) trait Harness:
     Service<Request, Response = ServiceResponse<Self::Body>, Error = Error>
 {

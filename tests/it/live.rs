@@ -1,4 +1,4 @@
-//! What two clients see, on real connections: order, liveness, places, leaving.
+//! What two clients receive on real connections: order, liveness, places, leaving.
 
 use std::io::{Read as _, Write as _};
 use std::thread;
@@ -8,7 +8,7 @@ use holdup_testkit::client::{Tick, connect, get};
 
 use crate::server::Server;
 
-/// Two clients of one handler, the second asked for once the first has its first tick.
+/// Two clients of one handler. The second sends its request when the first has received a tick.
 fn two_clients(server: &Server, handler: &str) -> (Vec<Tick>, Vec<Tick>) {
     let path = |x| format!("/{handler}?from=3&period=200ms&x={x}");
     let mut first = get(server.address, &path("A"));
@@ -30,7 +30,7 @@ fn assert_counts_down_live(ticks: &[Tick], label: &str) {
         ticks.iter().all(|tick| tick.json["x"] == label),
         "{ticks:?}"
     );
-    // A burst at the end would arrive within a few milliseconds; live, it takes three periods.
+    // A burst at the end would arrive within a few milliseconds; live ticks take three periods.
     let spread = ticks[3].at - ticks[0].at;
     assert!(
         spread >= Duration::from_millis(300),
@@ -51,7 +51,7 @@ fn a_blocking_countdown_is_live_and_the_next_begins_when_it_has_ended() {
 }
 
 #[test]
-fn clients_that_waited_longer_than_a_request_may_take_get_their_turn_all_the_same() {
+fn clients_that_wait_longer_than_actixs_default_time_out_are_still_served() {
     let server = Server::start(&[]);
     let mut first = get(server.address, "/blocking?from=6&period=1s");
     first.tick().expect("a first tick");
@@ -132,7 +132,7 @@ fn a_blocking_countdown_delivered_whole_comes_at_the_end_with_its_length() {
 }
 
 #[test]
-fn ticks_are_numbered_and_say_how_late_they_are() {
+fn ticks_are_numbered_and_contain_their_lateness() {
     let server = Server::start(&[]);
     for number in 1..=2 {
         let ticks = get(server.address, "/coroutine?from=3&period=20ms").ticks();
@@ -151,7 +151,7 @@ fn ticks_are_numbered_and_say_how_late_they_are() {
 }
 
 #[test]
-fn an_answer_on_a_kept_connection_does_not_wait_for_receipts() {
+fn an_answer_on_a_kept_connection_does_not_wait_for_acknowledgements() {
     let server = Server::start(&[]);
     let mut connection = connect(server.address);
     let mut ask = || {
@@ -168,9 +168,9 @@ fn an_answer_on_a_kept_connection_does_not_wait_for_receipts() {
         }
         asked.elapsed()
     };
-    // The first ones' receipts are sent at once.
+    // The first few segments are acknowledged immediately.
     let fastest = (0..40).map(|_| ask()).skip(20).min();
-    // The least that Linux waits with a receipt (TCP_DELACK_MIN).
+    // The shortest delay with which Linux acknowledges a segment (TCP_DELACK_MIN).
     assert!(fastest < Some(Duration::from_millis(40)), "{fastest:?}");
 }
 
@@ -178,7 +178,7 @@ fn an_answer_on_a_kept_connection_does_not_wait_for_receipts() {
 fn a_client_that_leaves_ends_its_stream() {
     let server = Server::start(&[]);
     for (number, handler) in (1..).zip(["coroutine", "callback", "threadpool", "blocking"]) {
-        // Twelve seconds, were it not left.
+        // The countdown would take twelve seconds if the client stayed.
         let mut reply = get(server.address, &format!("/{handler}?from=600&period=20ms"));
         reply.tick().expect("a first tick");
         drop(reply);
@@ -206,7 +206,7 @@ fn when_all_places_are_taken_the_next_gets_503_until_one_is_free() {
     assert_eq!(third.headers["retry-after"], "1");
     assert_eq!(third.headers["content-type"], "application/problem+json");
     assert!(third.body().contains("2 streams are open"));
-    // What counts nothing needs no place.
+    // Requests that count nothing need no place.
     assert_eq!(get(server.address, "/healthz").status, 200);
 
     drop(first);
@@ -257,7 +257,7 @@ fn with_few_open_files_every_one_of_200_clients_gets_an_answer() {
 }
 
 #[test]
-fn curl_in_two_terminals_shows_it() {
+fn curl_in_two_terminals_shows_the_blocking() {
     let curl = |server: &Server, handler: &str, x: &str| {
         let url = format!(
             "http://{}/{handler}?from=2&period=200ms&x={x}",
@@ -280,7 +280,7 @@ fn curl_in_two_terminals_shows_it() {
         assert!(output.status.success(), "{output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
     }
-    // The second was not even looked at before the first had ended.
+    // The second request was not even read before the first countdown had ended.
     let events: Vec<_> = [("stream started", 2), ("stream ended", 1)]
         .map(|(message, stream)| {
             let line = server.logged(message, |line| {

@@ -1,4 +1,5 @@
-//! The program as a whole: its command line, its answers on real connections, its console, its end.
+//! The program as a whole: its command line, its answers on real connections, its console, and how
+//! it stops.
 
 mod app;
 mod command_line;

@@ -1,4 +1,4 @@
-//! What a client must not send, each beside a countdown that must not notice.
+//! Malformed requests, each beside a countdown that must not be disturbed.
 
 use std::io::Write;
 use std::thread;
@@ -73,8 +73,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("DELETE", request("DELETE /"), 405),
         ("an invented method", request("BREW /coroutine"), 405),
         ("TRACE", request("TRACE /healthz"), 405),
-        ("a type that is not there", header("Accept: image/png"), 406),
-        ("an Accept that is none", header("Accept: ;;;,,,"), 406),
+        ("an unavailable type", header("Accept: image/png"), 406),
+        ("an invalid Accept", header("Accept: ;;;,,,"), 406),
         ("nothing acceptable", header("Accept: */*;q=0"), 406),
         ("no HTTP at all", b"hello there\r\n\r\n".to_vec(), 400),
         (
@@ -87,7 +87,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>, u16)> {
         ("another version", b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400),
         ("a header without a name", header(": value"), 400),
         ("a NUL in a header", header("X-Nul: a\0b"), 400),
-        ("a length that is none", header("Content-Length: many"), 400),
+        ("an invalid length", header("Content-Length: many"), 400),
         (
             "two lengths",
             header("Content-Length: 1\r\nContent-Length: 2"),

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: what is in flight finishes, within the grace.
+//! SIGTERM and SIGINT: open streams finish, within the grace.
 
 use std::net::TcpStream;
 

@@ -1,4 +1,4 @@
-//! A `holdup serve` process of a test's own, on a free port.
+//! A `holdup serve` process that a test starts, on a free port.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use holdup_testkit::{PATIENCE, pause};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// So many lines of the log are kept for sure.
+/// At least this many lines of the log are kept.
 const LINES: usize = 100_000;
 
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
     log: Arc<Log>,
-    /// Kept open, or the server would write to a closed pipe.
+    /// The pipe is kept open; otherwise the server would write to a closed one.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -29,20 +29,20 @@ struct Log {
 }
 
 impl Server {
-    /// Starts `holdup serve` with these arguments, and returns when it listens.
+    /// Starts `holdup serve` with these arguments, and returns when it is listening.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
         command.arg("serve").args(arguments);
         Self::start_as(command)
     }
 
-    /// Starts a command that runs `holdup serve`; the ports and the log's format are set here.
+    /// Starts a command that runs `holdup serve`, and sets its ports and log format.
     pub(crate) fn start_as(mut command: Command) -> Self {
         command.env("HOLDUP_BIND", "127.0.0.1:0");
         Self::start_at(command)
     }
 
-    /// Starts a command that runs `holdup serve` at an address of its own.
+    /// Starts a command that runs `holdup serve` at an address that it sets itself.
     pub(crate) fn start_at(mut command: Command) -> Self {
         let mut child = command
             .env("HOLDUP_CONSOLE", "127.0.0.1:0")
@@ -60,7 +60,7 @@ impl Server {
             for line in stderr.lines().map_while(Result::ok) {
                 let line = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 let mut lines = reader.lines.lock().expect("no reader panics");
-                // A long run's streams would fill the memory.
+                // In a long run, the lines about its streams would fill the memory.
                 if lines.len() < LINES || line["level"] != "INFO" {
                     lines.push(line);
                 }
@@ -93,7 +93,7 @@ impl Server {
         }
     }
 
-    /// Where its console listens.
+    /// The address on which its console listens.
     pub(crate) fn console(&self) -> SocketAddr {
         let line = self.logged("the console's address", |line| {
             line["message"] == "console is listening"
@@ -109,7 +109,7 @@ impl Server {
         })
     }
 
-    /// Waits until `found` finds what it looks for in the log's lines.
+    /// Waits until `found` returns a value for the lines of the log.
     pub(crate) fn logged_when<T>(&self, what: &str, found: impl Fn(&[Value]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut lines = self.log.lines.lock().expect("no reader panics");
@@ -137,7 +137,7 @@ impl Server {
         })
     }
 
-    /// The process's number.
+    /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -147,7 +147,7 @@ impl Server {
         kill_process(Pid::from_raw(id).expect("not zero"), signal).expect("the server runs");
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits until the process ends by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {

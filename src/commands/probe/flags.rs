@@ -11,7 +11,7 @@ pub(super) fn bad_url(error: &BadUrl) -> String {
     }
 }
 
-/// The report, with the flags that would have made a verdict possible.
+/// The report, with the flags that help in its failures and advice.
 pub(super) fn named(mut report: Report) -> Report {
     if report.is_unverified() {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");

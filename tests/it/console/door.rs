@@ -1,12 +1,12 @@
-//! Who may ask: here the console listens on all addresses, as in the Docker image. All traffic is by
-//! 127.0.0.1.
+//! Which requests are answered by a console that listens on all addresses, as in the Docker image.
+//! All traffic goes to 127.0.0.1.
 
 use holdup_testkit::console::asked;
 
 use super::*;
 use crate::server::Server;
 
-/// A lab whose console listens on all addresses, and where to reach it.
+/// A lab whose console listens on all addresses, and the address at which to reach it.
 fn open_to_all(arguments: &[&str]) -> (Server, SocketAddr) {
     let mut all = vec!["--console", "0.0.0.0:0"];
     all.extend(arguments);
@@ -17,7 +17,7 @@ fn open_to_all(arguments: &[&str]) -> (Server, SocketAddr) {
 }
 
 #[test]
-fn names_are_checked_whatever_the_console_listens_on() {
+fn host_names_are_checked_on_every_address() {
     let (_server, console) = open_to_all(&[
         "--public-url",
         "https://Lab.Example:9000/",
@@ -61,7 +61,7 @@ fn names_are_checked_whatever_the_console_listens_on() {
             let remedy = format!("or start with --allow-host {name}");
             assert!(told.ends_with(&remedy), "{told}");
         }
-        // A page of that site, as its browser asks.
+        // A page of that site, in the form that its browser sends.
         let order = format!(
             "POST /probe HTTP/1.1\r\nHost: {other}\r\nOrigin: http://{other}\r\n\
              Sec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: 0"
@@ -92,7 +92,7 @@ fn a_request_names_one_host_that_can_be_read() {
         assert_eq!(status, 400, "{host:?}");
         assert!(told.starts_with("Host is "), "{told}");
     }
-    // What HTTP itself forbids, actix refuses.
+    // actix refuses what HTTP itself forbids.
     assert_eq!(asked(console, "GET /state HTTP/1.1").0, 400);
     let two = "GET /state HTTP/1.1\r\nHost: localhost\r\nHost: evil.example";
     assert_eq!(asked(console, two).0, 400);
@@ -155,7 +155,8 @@ fn another_sites_page_takes_no_readers_place() {
         let link = link.replace("GET / ", "GET /events ");
         assert_eq!(asked(console, &link).0, 403, "{site}");
     }
-    // Kept open, as a page keeps its images: more than there are places.
+    // The connections stay open, like those of a page that loads images. There are more than the
+    // console has places.
     let images: Vec<_> = (0..20)
         .map(|_| {
             let request = format!("{}\r\n\r\n", image("cross-site", "/events"));
@@ -164,7 +165,7 @@ fn another_sites_page_takes_no_readers_place() {
         .collect();
     assert!(images.iter().all(|reply| reply.status == 403));
 
-    // The page itself, what is typed in, and what is no browser or an old one.
+    // Allowed are the page itself, typed URLs, clients that are not browsers, and old browsers.
     let mut readers: Vec<_> = (0..16).map(|_| Events::read(console)).collect();
     assert!(readers.iter_mut().all(|events| events.next().is_some()));
     drop(readers);

@@ -1,4 +1,4 @@
-//! What is told, live, and to whom.
+//! The events that readers receive, and when.
 
 use std::io::Write as _;
 use std::thread;
@@ -12,7 +12,7 @@ use super::*;
 use crate::server::Server;
 
 #[test]
-fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
+fn two_blocking_countdowns_are_published_while_the_worker_is_blocked() {
     let server = Server::start(&[]);
     let console = server.console();
     let mut events = Events::read(console);
@@ -38,14 +38,14 @@ fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
                 .as_str()
                 .is_some_and(|s| s.contains("so far"))
     );
-    // The second is waiting, and the console answers: the worker is frozen all the while.
+    // The second request waits, and the console answers while the worker is blocked.
     events.until("the second waits", |m| {
         is(m, "waiting") && m["waiting"].as_array().is_some_and(|all| all.len() == 1)
     });
     for path in ["/healthz", "/state", "/metrics", "/"] {
         let asked = Instant::now();
         assert_eq!(get(console, path).status, 200, "{path}");
-        // Not 50 ms, as it is when the machine is not busy: that would be a timed test.
+        // The limit is wider than the 50 ms of an idle machine, because this is not a timing test.
         assert!(asked.elapsed() < Duration::from_secs(1), "{path}");
     }
     let now = state(console);
@@ -79,7 +79,7 @@ fn two_blocking_countdowns_are_told_while_the_worker_is_frozen() {
 }
 
 #[test]
-fn a_reader_that_begins_later_gets_what_was_before_and_the_chunks_from_then_on() {
+fn a_later_reader_gets_the_earlier_lanes_and_the_chunks_from_then_on() {
     let server = Server::start(&[]);
     let console = server.console();
     let mut stream = get(server.address, "/coroutine?from=600&period=100ms&x=old");
@@ -109,7 +109,7 @@ fn a_reader_that_begins_later_gets_what_was_before_and_the_chunks_from_then_on()
         (&2.into(), &1.into()),
         "{totals}"
     );
-    // Every reader gets them.
+    // Every reader receives the chunks.
     let mut another = Events::read(console);
     another.until("its chunks", |m| is(m, "chunks"));
     drop(stream);
@@ -119,7 +119,7 @@ fn a_reader_that_begins_later_gets_what_was_before_and_the_chunks_from_then_on()
 }
 
 #[test]
-fn only_a_hundred_lanes_are_told_and_the_others_counted() {
+fn only_a_hundred_lanes_are_published_and_the_others_counted() {
     let server = Server::start(&[]);
     let mut events = Events::read(server.console());
     let streams: Vec<_> = (0..130)
@@ -143,7 +143,7 @@ fn only_a_hundred_lanes_are_told_and_the_others_counted() {
 }
 
 #[test]
-fn of_a_long_path_the_beginning_is_told() {
+fn only_the_beginning_of_a_long_path_is_published() {
     let server = Server::start(&[]);
     let path = format!("/{}", "a".repeat(60_000));
     assert_eq!(get(server.address, &path).status, 404);
@@ -160,10 +160,10 @@ fn of_a_long_path_the_beginning_is_told() {
 }
 
 #[test]
-fn a_reader_that_falls_behind_is_told_so_and_the_next_gets_a_fresh_picture() {
+fn a_reader_that_falls_behind_gets_a_message_and_a_new_one_a_fresh_snapshot() {
     let server = Server::start(&[]);
     let console = server.console();
-    // Reads nothing: the connection's buffers fill, and then the news go on without it.
+    // This reader reads nothing. The buffers of its connection fill up, and then it misses events.
     let mut lazy = connect(console);
     lazy.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .expect("sent");
@@ -175,7 +175,7 @@ fn a_reader_that_falls_behind_is_told_so_and_the_next_gets_a_fresh_picture() {
             )
         })
         .collect();
-    // A hundred lanes of chunks twenty times a second are some 150 kB a second.
+    // A hundred lanes with chunks twenty times a second are some 150 kB a second.
     let deadline = Instant::now() + PATIENCE;
     let mut events = Events::read(console);
     events.until("many chunks", |m| {
@@ -223,11 +223,12 @@ fn there_is_room_for_sixteen_readers() {
 fn a_trace_has_the_holds_by_worker_and_the_requests_as_tracks() {
     let server = Server::start(&[]);
     let ticks = |path: &str| get(server.address, path).ticks().len();
-    // The first poll of a handler may take 10 ms, with which it would be a culprit of its own.
+    // The first poll of a handler may take 10 ms, which would be listed as a cause of its own.
     assert_eq!(ticks("/blocking?from=1&period=1ms"), 2);
     assert_eq!(ticks("/blocking?from=2&period=100ms"), 3);
     let deadline = Instant::now() + PATIENCE;
-    // Only when the worker is free again, or the next request is read in the same hold.
+    // Wait until the worker is free; otherwise the next request is read in the same
+    // hold.
     while state(server.console())["holds"][0].is_null() {
         assert!(Instant::now() < deadline, "{}", state(server.console()));
         pause(Duration::from_millis(20));

@@ -1,4 +1,4 @@
-//! The lab's console, as its readers meet it.
+//! The lab's console, tested through its HTTP interface.
 
 mod door;
 mod events;

@@ -1,4 +1,4 @@
-//! What the console does not do, and how it says so.
+//! Requests that the console refuses, and its answers to them.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn other_sites_can_neither_read_nor_start_anything() {
 }
 
 #[test]
-fn orders_that_are_not_allowed_say_what_is() {
+fn a_refused_order_names_what_is_allowed() {
     let server = Server::start(&[]);
     let console = server.console();
     for (body, told) in [
@@ -146,7 +146,8 @@ fn one_probe_at_a_time_and_it_can_be_stopped() {
     });
 
     let short = r#"{"button":0,"requests":2,"from":3,"period":"100ms"}"#;
-    // Repeated when the machine was too busy to tell. A wrong verdict fails at once.
+    // The probe is repeated when its verdict is inconclusive, on a busy machine. A wrong verdict
+    // fails at once.
     let mut probe = || {
         let (status, started) = order(console, &format!("{JSON}{own}"), short);
         assert_eq!(status, 202);
@@ -169,7 +170,7 @@ fn a_probe_does_not_keep_the_lab_from_stopping() {
     let mut server = Server::start(&["--grace", "5m"]);
     let console = server.console();
     let mut events = Events::read(console);
-    // A minute and more.
+    // The probe would take more than a minute.
     let long = r#"{"button":1,"requests":2,"from":20,"period":"1s"}"#;
     assert_eq!(order(console, JSON, long).0, 202);
     events.until("it asks", |m| is(m, "opened"));

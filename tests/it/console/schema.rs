@@ -1,4 +1,4 @@
-//! Whether what the console publishes is what `schema/events.schema.json` says.
+//! What the console publishes follows `schema/events.schema.json`.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::*;
 use crate::server::Server;
 
-/// Each message is checked as it is read, so what is to be seen here is that all of them are there.
+/// Each message is checked when it is read, so this test only has to produce every kind of message.
 #[test]
 fn every_message_of_live_traffic_follows_its_schema() {
     let server = Server::start(&[]);
@@ -27,7 +27,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
     };
     let count = |list: &Value| list.as_array().map(Vec::len);
 
-    // A coroutine that its client leaves, and one to its end.
+    // One coroutine countdown that its client leaves, and one that finishes.
     let mut left = get(lab, "/coroutine?from=600&period=50ms&x=left");
     left.tick().expect("it has begun");
     until("its chunks", &|m| is(m, "chunks"));
@@ -40,7 +40,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
         is(m, "ended") && m["finished_ms"].is_number()
     });
 
-    // A blocking one, and behind it another one that waits to be read.
+    // One blocking countdown, and a second one behind it that waits to be read.
     let mut first = get(lab, "/blocking?from=8&period=250ms&x=1");
     first.tick().expect("the worker has it");
     let second = thread::spawn(move || get(lab, "/blocking?from=1&period=50ms&x=2").ticks());
@@ -55,7 +55,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
     assert_eq!(second.join().expect("ticks").len(), 2);
     until("it is free again", &|m| is(m, "released"));
 
-    // A probe, with all that it says in between and at the end.
+    // A probe, with all of its messages.
     let body = r#"{"button":0,"requests":2,"from":2,"period":"100ms"}"#;
     let (status, _) = order(console, &format!("{JSON}{own}"), body);
     assert_eq!(status, 202);
@@ -78,7 +78,8 @@ fn every_message_of_live_traffic_follows_its_schema() {
     }
     assert!(after["probe"]["findings"].is_object(), "{after}");
 
-    // `behind` is checked where a reader falls behind. A hold is withdrawn only by chance.
+    // `behind` is checked by the test of a reader that falls behind. A hold is withdrawn only by
+    // chance.
     let seen = seen.into_inner();
     let all: BTreeSet<_> = event_names().into_iter().collect();
     let missing: Vec<_> = all
@@ -91,7 +92,7 @@ fn every_message_of_live_traffic_follows_its_schema() {
 type Change<'a> = &'a dyn Fn(&mut Value);
 
 #[test]
-fn what_is_not_in_the_schema_fails() {
+fn messages_outside_the_schema_fail() {
     let server = Server::start(&[]);
     let snapshot = Events::read(server.console()).next().expect("a message");
     let changed = |change: Change<'_>| {
@@ -119,7 +120,8 @@ fn what_is_not_in_the_schema_fails() {
     for (what, change) in wrong {
         assert!(event_fault(&changed(change)).is_some(), "{what}");
     }
-    // Who reads it by the published schema puts up with that last one, as it may come later.
+    // A reader that uses the published schema accepts the last one, because later versions may add
+    // fields.
     let published = validator(&EVENTS);
     let later = changed(wrong[5].1);
     assert!(published.is_valid(&later));
@@ -129,7 +131,7 @@ fn what_is_not_in_the_schema_fails() {
 }
 
 #[test]
-fn what_a_probe_has_found_is_described_alike_in_both_schemas() {
+fn a_probes_result_has_the_same_description_in_both_schemas() {
     let names = |schema: &Value| -> BTreeSet<String> {
         let properties = schema["properties"].as_object().expect("properties");
         properties.keys().cloned().collect()
@@ -160,7 +162,7 @@ fn what_a_probe_has_found_is_described_alike_in_both_schemas() {
 }
 
 #[test]
-fn a_hold_is_described_alike_when_it_begins_ends_and_was_none() {
+fn a_hold_has_the_same_description_in_held_released_and_withdrawn() {
     let of = |name: &str| {
         let schema = &EVENTS["$defs"][name];
         assert_eq!(schema["properties"]["event"]["const"], name);

@@ -1,8 +1,9 @@
-//! Which file of a crate imports which, read from its source.
+//! Finds which file of a crate imports which, from the crate's source.
 //!
-//! What counts is a `use`, or a path in the code, that leads to an item of another file. Re-exports are
-//! followed to where the item is defined. What does not count: that a file declares its children with
-//! `mod`, that it re-exports what is theirs without using it, and what is compiled for tests only.
+//! An import is a `use`, or a path in the code, that leads to an item of another file. Re-exports
+//! are followed to the file that defines the item. It is not an import when a file declares its
+//! children with `mod` or re-exports their items without using them, or when the code is compiled
+//! only for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,29 +14,29 @@ use super::tokens::tokens;
 /// A module's path from the crate's root.
 type Module = Vec<String>;
 
-/// What a module's own lines say.
+/// What the lines of one module declare and use.
 #[derive(Default)]
 struct Lines {
     file: PathBuf,
     children: BTreeSet<String>,
-    /// What each name that a `use` brings stands for.
+    /// What each name introduced by a `use` stands for.
     names: BTreeMap<String, Vec<String>>,
     /// Paths that are imported or used.
     used: BTreeSet<Vec<String>>,
-    /// Names that are only re-exported, unless they are also among the words.
+    /// Names that are only re-exported, unless they are also in `words`.
     exported: BTreeMap<String, Vec<String>>,
-    /// The words that are in no `use`.
+    /// The words outside every `use`.
     words: BTreeSet<String>,
 }
 
-/// Two files that import each other, and the paths that each of them imports of the other.
+/// Two files that import each other, with the paths that each imports from the other.
 #[derive(Debug)]
 pub(super) struct Circle {
     pub(super) files: [PathBuf; 2],
     pub(super) imports: [Vec<String>; 2],
 }
 
-/// All the circles of the crate with this root.
+/// All circles in the crate with this root file.
 pub(super) fn circles(root: &Path) -> Vec<Circle> {
     let mut modules = BTreeMap::new();
     read(root, root.parent().expect("a folder"), vec![], &mut modules);
@@ -63,10 +64,10 @@ pub(super) fn circles(root: &Path) -> Vec<Circle> {
     both.collect()
 }
 
-/// A module may have a file for each of several systems.
+/// A module may have several files, one for each operating system.
 type Modules = BTreeMap<(Module, PathBuf), Lines>;
 
-/// Reads a file and its children. `folder` is where the children's files are.
+/// Parses a file and its children. `folder` contains the children's files.
 fn read(file: &Path, folder: &Path, module: Module, modules: &mut Modules) {
     let text = fs::read_to_string(file);
     let text = text.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -93,7 +94,7 @@ impl Reader<'_> {
         self.tokens.get(self.at + ahead).map_or("", String::as_str)
     }
 
-    /// Reads to the end of the file, or of the module's braces.
+    /// Parses to the end of the file, or to the closing brace of the module.
     fn module(&mut self, module: Module) {
         let mut lines = Lines {
             file: self.file.to_owned(),
@@ -157,7 +158,7 @@ impl Reader<'_> {
         self.modules.insert((module, self.file.to_owned()), lines);
     }
 
-    /// A bracketed group that begins so many tokens ahead; what is behind it is next.
+    /// Returns the bracketed group that begins this many tokens ahead, and moves behind it.
     fn group(&mut self, ahead: usize) -> Vec<String> {
         self.at += ahead;
         let (begin, mut depth) = (self.at, 0);
@@ -175,7 +176,7 @@ impl Reader<'_> {
         self.tokens[begin..self.at].to_vec()
     }
 
-    /// Passes over an item: to its semicolon, or its body, or as a field to its comma.
+    /// Skips an item: to its semicolon or the end of its body, or to the comma after a field.
     fn skip(&mut self) {
         let is_use = self.token(0) == "use";
         while self.at < self.tokens.len() {
@@ -195,7 +196,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The file of `mod name;`.
+    /// Parses the file of `mod name;`.
     fn child(&mut self, module: &[String], name: &str, attributes: &[Vec<String>]) {
         let path = attributes.iter().find(|attribute| attribute[1] == "path");
         let (file, folder) = if let Some(attribute) = path {
@@ -212,7 +213,7 @@ impl Reader<'_> {
         read(&file, &folder, child, self.modules);
     }
 
-    /// What is behind `use`, up to the comma, brace or semicolon after it, which is passed.
+    /// Parses what follows `use`, up to and including the comma, brace or semicolon after it.
     fn tree(&mut self, before: &[String], public: bool, lines: &mut Lines) {
         let mut path = before.to_vec();
         let mut name = None;
@@ -235,7 +236,7 @@ impl Reader<'_> {
                     break;
                 }
                 "}" | "" => break,
-                // Of the braces' own module.
+                // The group's own module (`self`).
                 "self" if !path.is_empty() => {}
                 word => path.push(word.to_owned()),
             }
@@ -253,7 +254,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A path in the code, or anything else.
+    /// Parses a path in the code, or any other token.
     fn path(&mut self, lines: &mut Lines) {
         let begins = self.at == 0 || !matches!(self.tokens[self.at - 1].as_str(), "::" | ".");
         let mut path = vec![self.token(0).to_owned()];
@@ -279,7 +280,7 @@ fn is_for_tests(attribute: &[String]) -> bool {
     has("cfg") && has("test") && !has("not") || attribute == ["[", "test", "]"]
 }
 
-/// The files of the module in which the item is defined that a path leads to from a module.
+/// The files of the module that defines the item to which a path in a module leads.
 fn files_of<'a>(modules: &'a Modules, from: &[String], path: &[String]) -> Vec<&'a Path> {
     let Some(module) = leads_to(modules, from, path, 0) else {
         return Vec::new();
@@ -297,7 +298,7 @@ fn lines_of<'a>(modules: &'a Modules, module: &[String]) -> impl Iterator<Item =
         .map(|(_, lines)| lines)
 }
 
-/// The module of the item that a path leads to, if that is in this crate.
+/// The module of the item to which a path leads, if it is in this crate.
 fn leads_to(modules: &Modules, from: &[String], path: &[String], depth: usize) -> Option<Module> {
     let mut module = from.to_vec();
     let mut own = false;
@@ -314,14 +315,14 @@ fn leads_to(modules: &Modules, from: &[String], path: &[String], depth: usize) -
                     continue;
                 }
                 let stands_for = lines_of(modules, &module).find_map(|lines| lines.names.get(name));
-                // A name may be brought in under its own name, as `use metrics` in `metrics`.
+                // A name may be imported under its own name, as in `use metrics` in `metrics`.
                 let stands_for = stands_for.filter(|_| depth < 16);
                 let Some(target) = stands_for else { break };
                 let there = leads_to(modules, &module, target, depth + 1)?;
                 let mut rest = vec!["crate".to_owned()];
                 rest.extend(there);
                 rest.extend_from_slice(&path[index + 1..]);
-                // What it stands for may be an item, and then the rest is of the item.
+                // The name may stand for an item; the rest of the path then belongs to the item.
                 return leads_to(modules, from, &rest, depth + 1);
             }
         }
@@ -334,7 +335,7 @@ fn leads_to(modules: &Modules, from: &[String], path: &[String], depth: usize) -
 mod tests {
     use super::*;
 
-    /// The circles of a crate of these files.
+    /// The circles of a crate with these files.
     fn circles_of(name: &str, files: &[(&str, &str)]) -> Vec<String> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("source-{name}"));
         fs::remove_dir_all(&folder).ok();
@@ -401,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_use_what_stands_above() {
+    fn tests_may_use_their_parents() {
         let files = [
             ("lib.rs", "mod a; mod b; #[cfg(test)] mod tests;"),
             (

@@ -1,4 +1,4 @@
-//! Rules of the source itself, of all the workspace's crates.
+//! Rules for the source of all crates of the workspace.
 
 mod imports;
 mod tokens;
@@ -13,7 +13,8 @@ fn source(path: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A handler's body: the lines before the waiting step, the step, the lines after it.
+/// A handler's body, as three parts: the lines before the waiting step, the step, and the lines
+/// after it.
 fn handler(source: &str, name: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
     let start = source
         .find(&format!("pub async fn {name}("))
@@ -64,10 +65,10 @@ fn the_four_loops_differ_in_nothing_but_how_they_wait() {
     }
 }
 
-/// The folder of the workspace.
+/// The workspace's folder.
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The crates that are libraries: their names and the folders of their sources.
+/// The library crates: their names and their source folders.
 fn libraries() -> Vec<(String, PathBuf)> {
     let crates = fs::read_dir(Path::new(ROOT).join("crates")).expect("a folder");
     let crates = crates.map(|entry| entry.expect("a folder").path());
@@ -111,7 +112,7 @@ fn no_two_files_of_a_crate_import_each_other() {
             }
         }
     }
-    assert!(circles.is_empty(), "they import each other: {circles:#?}");
+    assert!(circles.is_empty(), "files import each other: {circles:#?}");
 }
 
 #[test]
@@ -150,19 +151,19 @@ fn one_crate_has_unsafe_code_and_each_block_says_why_it_is_sound() {
             }
         }
     }
-    assert!(blocks > 0, "the blocks are found");
+    assert!(blocks > 0, "no unsafe block was found");
 }
 
 #[test]
 fn the_libraries_never_print_and_never_exit() {
-    // Of the program: it prints, and ends as it likes.
+    // The program, unlike the libraries, may print and exit.
     let program = ["main.rs", "cli.rs", "logs.rs", "commands"]
         .map(|name| Path::new(ROOT).join("src").join(name));
     for (name, folder) in libraries() {
         let mut all = Vec::new();
         files(&folder, &mut all);
         all.retain(|path| !program.iter().any(|of| path.starts_with(of)));
-        // Of the tests: what they print is theirs.
+        // Tests may print.
         let is_of_tests = |path: &PathBuf| {
             path.iter()
                 .any(|part| part == "tests" || part == "tests.rs")
@@ -190,7 +191,8 @@ fn the_libraries_never_print_and_never_exit() {
     }
 }
 
-/// The crates that a package of the workspace is built with, to that depth: without itself.
+/// The crates that a package of the workspace depends on, down to this depth, without the package
+/// itself.
 fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--edges=normal"])
@@ -208,7 +210,7 @@ fn dependencies(arguments: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn an_app_that_is_watched_gets_few_direct_dependencies_and_no_client() {
+fn a_watched_app_gets_few_direct_dependencies_and_no_client() {
     let mut direct = dependencies(&["holdup-watch", "--depth=1"]);
     assert!(direct.remove("actix-web"), "{direct:?}");
     assert!(direct.len() <= 9, "{direct:?}");

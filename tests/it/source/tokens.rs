@@ -1,6 +1,7 @@
-//! Rust's source as words and signs, without comments.
+//! Splits Rust source into words and signs, without comments.
 
-/// An identifier, `::`, a string with its opening quotation mark, or any other sign.
+/// The next token: an identifier, `::`, a string with its opening quotation mark, or any other
+/// sign.
 pub(super) fn tokens(source: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = source;
@@ -37,7 +38,7 @@ fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The length of a block comment, which may have others in it.
+/// The length of a block comment, which may contain others.
 fn comment(text: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < text.len() {
@@ -72,7 +73,7 @@ fn string(text: &str) -> Option<usize> {
     Some(text.len() - begun.len() + end.expect("a string ends") + 1)
 }
 
-/// The length of a character, or of a lifetime's mark alone.
+/// The length of a character literal, or of a lifetime's mark alone.
 fn character(text: &str) -> usize {
     let inner = &text[1..];
     let Some(first) = inner.chars().next() else {

@@ -68,7 +68,7 @@ fn tenths_of_ms(duration: Duration) -> f64 {
     (duration.as_micros() as f64 / 100.0).round() / 10.0
 }
 
-// One thread, as the others have.
+// One thread, like the other peers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());

@@ -1,9 +1,9 @@
-//! The countdown with nothing between it and the kernel: one thread, epoll, a heap of due times,
-//! one `write` a tick. `holdup-peer-floor PORT`
+//! The countdown with the least possible code between it and the kernel: one thread, epoll, a heap
+//! of due times, and one `write` for each tick. `holdup-peer-floor PORT`
 //!
-//! What it leaves out would cost a little more: it reads of a request only the query, never waits
-//! to write (who has not read for so long is cut off), and sends a head with the first tick and
-//! the end with the last, each pair in one `write`.
+//! It does less than a real server: it reads only the query of a request, never waits to write (a
+//! client that does not read for too long is disconnected), and sends the head with the first tick
+//! and the end with the last, each pair in one `write`.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -31,13 +31,13 @@ struct Stream {
     k: u32,
 }
 
-/// Due at a time, for the stream at an index that had this number: the index may be another's by
-/// then.
+/// A due time for the stream at an index. The stream's number is included because the index may
+/// belong to another stream by then.
 type Due = Reverse<(Instant, usize, u64)>;
 
 #[derive(Default)]
 struct Server {
-    /// By file descriptor.
+    /// The streams, by file descriptor.
     streams: Vec<Option<Stream>>,
     due: BinaryHeap<Due>,
     started: u64,
@@ -48,7 +48,7 @@ fn main() -> io::Result<()> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
     let port: u16 = port.expect("the port is the first argument");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    // Again, for a longer queue than the standard library's.
+    // `listen` is called again, for a longer queue than the standard library's.
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;
     println!("listening on {}", listener.local_addr()?);
@@ -79,7 +79,8 @@ fn main() -> io::Result<()> {
 }
 
 impl Server {
-    /// Until the next tick is due, in whole milliseconds as everybody else counts timers.
+    /// The time until the next tick is due, in whole milliseconds, the resolution of the other
+    /// servers' timers.
     fn pause(&self) -> Option<Duration> {
         let Reverse((at, ..)) = self.due.peek()?;
         let us = at.saturating_duration_since(Instant::now()).as_micros();
@@ -102,7 +103,7 @@ impl Server {
         });
     }
 
-    /// A request, which is expected to come in one piece, or the client's end.
+    /// Reads a request, which must arrive in one piece, or the client's end of the connection.
     fn read(&mut self, index: usize) {
         let Some(stream) = &mut self.streams[index] else {
             return;
@@ -166,7 +167,7 @@ impl Stream {
         if *k == 0 {
             to.extend_from_slice(HEAD.as_bytes());
         }
-        // The size is known when the line is there: two digits, as a line has 96 to 130 bytes.
+        // The chunk's size has two hexadecimal digits, because a line has 96 to 130 bytes.
         let size = to.len();
         to.extend_from_slice(b"00\r\n");
         let written = writeln!(
@@ -186,7 +187,7 @@ impl Stream {
     }
 }
 
-/// `from` and `period` of a request's first line.
+/// `from` and `period` in the first line of a request.
 fn query(request: &[u8]) -> Option<(u32, Duration)> {
     let line = std::str::from_utf8(request).ok()?.lines().next()?;
     let query = line

@@ -1,7 +1,7 @@
-//! The lab's routes and nothing else, with `Watch` around them or without: the two differ in that
-//! one line, so their difference is what `Watch` costs. `holdup-peer-lab PORT [--watch]`
+//! The lab's routes alone, with or without `Watch` around them. The two variants differ only in
+//! that line, so their difference is the cost of `Watch`. `holdup-peer-lab PORT [--watch]`
 //!
-//! The settings are those of `holdup serve`; console and logs are left out.
+//! The settings are those of `holdup serve`, without the console and the logs.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
     actix_rt::System::new().block_on(serve(port, watched))
 }
 
-/// As the program itself does: each connection is an open file.
+/// Raises the limit on open files, as the program does: each connection is an open file.
 fn raise_open_files() {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let raised = Rlimit {

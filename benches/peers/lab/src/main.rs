@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use actix_web::{App, HttpServer};
 use holdup::countdown::Context;
-use holdup::streams::Streams;
 use holdup::routes;
+use holdup::streams::Streams;
 use holdup_watch::Watch;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

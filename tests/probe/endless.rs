@@ -1,4 +1,4 @@
-//! Streams of events, which have no end, and WebSockets, which cannot be probed.
+//! Streams of events, which have no end, and web sockets, which cannot be probed.
 
 use std::net::TcpStream;
 use std::sync::{Mutex, PoisonError};

@@ -136,7 +136,7 @@ async fn what_blocks_while_a_handler_awaits_it_fails_the_test() {
         let message = failure(&watch);
         let expected = "\n  something outside the watched requests held worker 0 for ";
         assert!(message.contains(expected), "{path}: {message}");
-        assert!(message.contains("a spawned task or an actor"), "{message}");
+        assert!(message.contains("a spawned task, an actor"), "{message}");
         assert!(message.contains(", 1 other request open"), "{message}");
     }
 }

@@ -338,7 +338,7 @@ fn a_spawned_task_that_starves_the_sockets_is_a_hold_that_nobody_is_blamed_for()
 async fn a_tests_paused_time_advances_as_without_the_watch() {
     tokio::time::pause();
     let watch = Watch::new();
-    // Long enough at work that the watch asks, and asleep with its question on the way.
+    // The handler works long enough for the watch to send a heartbeat, and sleeps while it is on its way.
     let sleeps = async || {
         pause(PIECE);
         let begin = tokio::time::Instant::now();
@@ -360,7 +360,7 @@ async fn a_tests_paused_time_advances_as_without_the_watch() {
 }
 
 #[actix_web::test]
-async fn what_the_test_itself_does_in_pieces_is_not_the_apps() {
+async fn a_busy_task_of_the_test_is_no_hold_of_the_app() {
     let watch = Watch::new();
     let quick = async || {
         pause(Duration::from_millis(12));
@@ -370,7 +370,7 @@ async fn what_the_test_itself_does_in_pieces_is_not_the_apps() {
         .route("/", web::get().to(quick))
         .wrap(watch.clone());
     let app = actix_web::test::init_service(app).await;
-    // A task of the test's own, beside which its requests are made.
+    // A task of the test itself, which runs alongside its requests.
     let busy = rt::spawn(in_pieces(WORK, PIECE));
     while !busy.is_finished() {
         let request = actix_web::test::TestRequest::get().to_request();

@@ -1,13 +1,13 @@
-//! `Watch` on real apps: each way to hold a worker is seen, with its route and part, and no other.
+//! `Watch` on real apps: each way to block a worker is recorded with its route and part, and nothing else is.
 
 mod blame;
 mod forms;
 mod harness;
 mod outside;
+mod published;
 mod routes;
 mod starved;
 mod stopped;
-mod told;
 mod workers;
 
 use std::io::Write;
@@ -69,7 +69,7 @@ fn assert_held(served: &Served, watch: &Watch, path: &str, route: &str, part: Pa
     drop(reply.rest());
     let holds = holds(watch, before + 1);
     let [hold] = &holds[before..] else {
-        panic!("{path}: one hold expected, seen: {:?}", &holds[before..]);
+        panic!("{path}: expected one hold, got: {:?}", &holds[before..]);
     };
     assert_culprit(&hold.culprits[0], route, part);
     assert_eq!(hold.culprits.len(), 1, "{hold}");
@@ -78,12 +78,12 @@ fn assert_held(served: &Served, watch: &Watch, path: &str, route: &str, part: Pa
 }
 
 fn assert_culprit(culprit: &Culprit, route: &str, part: Part) {
-    let seen = (
+    let recorded = (
         culprit.method.as_str(),
         culprit.route.as_str(),
         culprit.part,
     );
-    assert_eq!(seen, ("GET", route, part), "{culprit}");
+    assert_eq!(recorded, ("GET", route, part), "{culprit}");
 }
 
 /// What `assert_no_holds` fails with.

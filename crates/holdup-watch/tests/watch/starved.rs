@@ -1,4 +1,4 @@
-//! The loop turns, but looks at its sockets only every few dozen turns.
+//! The loop keeps running, but polls its sockets only once in a few dozen iterations.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ const WORK: Duration = Duration::from_millis(1500);
 /// One piece: far from a hold by itself.
 const PIECE: Duration = Duration::from_millis(30);
 
-/// Lets everybody have a turn that is ready, and goes on.
+/// Lets every other task that is ready run, and is then polled again.
 async fn wake_itself() {
     let mut woken = false;
     poll_fn(|cx| {
@@ -140,8 +140,8 @@ fn assert_explained(watch: &Watch, (method, route): (&str, &str), ping: &Ping) {
         let [culprit] = hold.culprits.as_slice() else {
             panic!("one culprit expected: {hold}")
         };
-        let seen = (&*culprit.method, &*culprit.route, culprit.part);
-        assert_eq!(seen, (method, route, Part::Future), "{hold}");
+        let recorded = (&*culprit.method, &*culprit.route, culprit.part);
+        assert_eq!(recorded, (method, route, Part::Future), "{hold}");
         assert!(culprit.busy <= hold.duration + TICK, "{hold}");
         assert!(hold.own_duration() >= holdup_watch::THRESHOLD, "{hold}");
     }
@@ -277,7 +277,7 @@ fn a_starved_hold_is_published_while_it_lasts_and_when_it_is_over() {
         now = watch.held_now().into_iter().find(is_starved).or(now);
     };
     work.join().expect("an answer");
-    let (first, now) = (first.expect("told before"), now.expect("seen before"));
+    let (first, now) = (first.expect("published before"), now.expect("held before"));
     for hold in [&first, &now, &released] {
         assert_culprit(&hold.culprits[0], "/pieces", Part::Future);
         assert_eq!(hold.started, released.started, "{hold}");

@@ -95,7 +95,7 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
     assert_eq!(now.len(), 2, "{now:?}");
     for (hold, worker, route) in [(&now[0], 1, "/gate/{id}"), (&now[1], 3, "/other/{id}")] {
         assert_eq!(hold.worker, worker, "{now:?}");
-        // What came shortly before, in the same turn of the loop, may be another one.
+        // What came shortly before, in the same loop iteration, may be another one.
         assert_culprit(&hold.culprits[0], route, Part::Future);
         assert!(hold.ongoing && hold.waiting == 0, "{hold}");
     }
@@ -109,36 +109,36 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
 
     let (gate, other) = ("/gate/{id}".to_owned(), "/other/{id}".to_owned());
     let both = [(1, gate), (3, other)];
-    assert_eq!(told(&mut events, false), both);
+    assert_eq!(published(&mut events, false), both);
     drop(closed);
     for client in clients {
         assert_eq!(client.join().expect("an answer"), "done");
     }
-    assert_eq!(told(&mut events, true), both);
+    assert_eq!(published(&mut events, true), both);
     assert_eq!(held(&watch, 0), []);
     assert_eq!(watch.workers().len(), 4);
 }
 
-/// The next two holds that are told, as over or as begun: the worker and its culprit's route.
-fn told(events: &mut Subscription, over: bool) -> [(usize, String); 2] {
+/// The next two holds published, at their end (`over`) or their beginning: worker and route of the culprit.
+fn published(events: &mut Subscription, over: bool) -> [(usize, String); 2] {
     let deadline = Instant::now() + PATIENCE;
-    let mut told = Vec::new();
-    while told.len() < 2 {
+    let mut holds = Vec::new();
+    while holds.len() < 2 {
         let hold = match events.try_next() {
             Some(Event::Held(hold)) if !over => hold,
             Some(Event::Released(hold)) if over => hold,
             _ => {
-                assert!(Instant::now() < deadline, "{told:?}");
+                assert!(Instant::now() < deadline, "{holds:?}");
                 pause(Duration::from_millis(2));
                 continue;
             }
         };
         if let Some(culprit) = hold.culprits.first() {
-            told.push((hold.worker, culprit.route.clone()));
+            holds.push((hold.worker, culprit.route.clone()));
         }
     }
-    told.sort_unstable();
-    told.try_into().expect("two")
+    holds.sort_unstable();
+    holds.try_into().expect("two")
 }
 
 #[test]

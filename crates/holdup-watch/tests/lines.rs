@@ -1,5 +1,5 @@
 //! The line that blocks: an app that blocks in every way is built as its users build theirs, and what
-//! it says of its holds is compared with its source.
+//! it prints about its holds is compared with its source.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ fn app(release: bool) -> &'static Path {
     })
 }
 
-/// The app without something that `strip` takes away.
+/// The app without the sections that `strip` removes with this option.
 fn stripped(release: bool, what: &str) -> PathBuf {
     let program = app(release);
     let stripped = program.with_file_name(format!("lines{what}"));
@@ -37,7 +37,7 @@ fn stripped(release: bool, what: &str) -> PathBuf {
     stripped
 }
 
-/// What the app says: its lines, and its log.
+/// The app's output: its lines of JSON, and its log.
 struct Printed {
     lines: Vec<Value>,
     log: String,
@@ -50,7 +50,7 @@ fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Printed {
         .env_remove("HOLDUP_LINES")
         .envs(variables.iter().copied())
         .env("HOSTALIASES", &*fifo)
-        // Files are told from here.
+        // File paths are printed relative to this folder.
         .current_dir(APP)
         .stdin(Stdio::null())
         .output()
@@ -139,8 +139,8 @@ fn assert_every_line_is_named(printed: &Printed, release: bool) {
             form => {
                 let (called, activity) = expected(form, release);
                 let number = line_of("forms.rs", form);
-                // On a busy machine what comes before the line takes long as well, or the thread has no
-                // turn in time to be told of at once.
+                // On a busy machine, the code before the line takes long as well, or the thread does not
+                // run in time for the first publication to have the line.
                 let first = &hold["lines"][0];
                 assert_eq!(first["function"], format!("lines::forms::{form}"), "{line}");
                 assert_eq!(first["file"], "src/forms.rs", "{line}");
@@ -182,7 +182,7 @@ fn every_form_of_blocking_is_named_with_its_line_in_a_release_build() {
     assert_every_line_is_named(&run(app(true), &[], &[]), true);
 }
 
-/// Asserts that each of these routes was told of once at its end, at that function and the marked line.
+/// Asserts that each of these routes was printed once, at that function and the marked line.
 fn assert_named(printed: &Printed, expected: &[(&str, &str, &str)]) {
     assert_eq!(printed.lines.len(), expected.len(), "{}", printed.log);
     for (line, (route, function, mark)) in printed.lines.iter().zip(expected) {
@@ -299,9 +299,9 @@ fn the_first_hold_is_logged_at_once_then_its_line_and_again_after_a_second() {
 }
 
 #[test]
-fn who_is_further_on_behind_the_lock_that_a_worker_waits_for_is_named() {
+fn the_worker_that_perhaps_holds_the_lock_another_one_waits_for_is_named() {
     for release in [false, true] {
-        // The first has the tables read, so that both of the second are told of with their lines.
+        // The first route has the tables read, so both holds of the second are logged with their lines.
         let printed = run(app(release), &["two", "/long", "/shared"], &[]);
         let number = |mark| line_of("named.rs", mark);
         let at = |mark| {
@@ -360,8 +360,8 @@ fn without_line_tables_the_function_is_named() {
     assert!(sentence.ends_with(at), "{sentence}");
 }
 
-/// Asserts that the app says why it is off, that holds have no lines, and what they are doing all the
-/// same.
+/// Asserts that the app logs why the feature is off, and that holds have no lines but still name the
+/// activity.
 fn assert_off(printed: &Printed, why: &str) {
     let off = format!("INFO holdup: lines: off: {why}");
     assert!(printed.log.contains(&off), "{}", printed.log);

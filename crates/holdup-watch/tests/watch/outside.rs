@@ -253,7 +253,7 @@ async fn a_watch_on_a_server_and_in_the_harness_tells_the_two_apart() {
         })
     };
     call_service(&app, request("/wait")).await;
-    // The heartbeat has to be there before the task.
+    // The watch's heartbeat must run on the worker before the task does.
     get(served.address, "/none");
     get(served.address, "/spawned");
     // The test waits for the server's, and blocks its own thread by it.

@@ -338,7 +338,7 @@ fn a_spawned_task_that_starves_the_sockets_is_a_hold_that_nobody_is_blamed_for()
 async fn a_tests_paused_time_advances_as_without_the_watch() {
     tokio::time::pause();
     let watch = Watch::new();
-    // The handler works long enough for the watch to send a heartbeat, and sleeps while it is on its way.
+    // The handler works long enough for the watch to send its byte, and sleeps while the byte is on its way.
     let sleeps = async || {
         pause(PIECE);
         let begin = tokio::time::Instant::now();

@@ -10,10 +10,10 @@ use holdup_watch::HoldKind;
 
 use super::*;
 
-/// So long a handler works, in pieces.
+/// How long a handler works in total, in pieces.
 const WORK: Duration = Duration::from_millis(1500);
 
-/// One piece: far from a hold by itself.
+/// The length of one piece of work: far below the threshold.
 const PIECE: Duration = Duration::from_millis(30);
 
 /// Lets every other task that is ready run, and is then polled again.
@@ -30,7 +30,7 @@ async fn wake_itself() {
     .await;
 }
 
-/// Works in pieces, and wakes itself after each.
+/// Works in pieces and wakes itself after each of them.
 async fn in_pieces(work: Duration, piece: Duration) {
     let begin = Instant::now();
     while begin.elapsed() < work {
@@ -51,7 +51,7 @@ fn starving_app(watch: &Watch) -> Served {
             let mut bytes = 0;
             while let Some(chunk) = body.next().await {
                 bytes += chunk?.len();
-                // As `write_all` to something slow.
+                // Stands for a `write_all` to a slow disk.
                 if !query.fast {
                     pause(PIECE);
                 }
@@ -96,7 +96,7 @@ fn is_starved(hold: &Hold) -> bool {
     matches!(hold.kind, HoldKind::Starved { turns } if turns > 0)
 }
 
-/// The slowest of many requests for `/ping`.
+/// The slowest of many requests to `/ping`.
 #[derive(Default)]
 struct Ping {
     /// On the watch's clock.
@@ -104,7 +104,7 @@ struct Ping {
     took: Duration,
 }
 
-/// Asks for `/ping` again and again while `work` lasts.
+/// Requests `/ping` repeatedly while `work` lasts.
 fn slowest_ping(served: &Served, watch: &Watch, work: thread::JoinHandle<()>) -> Ping {
     let mut slowest = Ping::default();
     while !work.is_finished() {
@@ -158,8 +158,8 @@ fn assert_explained(watch: &Watch, (method, route): (&str, &str), ping: &Ping) {
     assert!(message.contains(sentence), "{message}");
 }
 
-/// Runs a test with a watch of its own, and anew if it fails on a machine that ran so much else meanwhile
-/// that the pieces of work were no longer what they are meant to be.
+/// Runs a test with a watch of its own. Runs it again if it fails on a machine so busy that the pieces of work
+/// took longer than intended.
 fn unless_disturbed(test: impl Fn(&Watch)) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -174,7 +174,7 @@ fn unless_disturbed(test: impl Fn(&Watch)) {
 }
 
 #[test]
-fn pieces_of_a_handler_that_wakes_itself_are_a_hold_of_their_own_kind() {
+fn a_handler_that_wakes_itself_after_each_piece_is_a_starved_hold() {
     unless_disturbed(|watch| {
         let served = starving_app(watch);
         get(served.address, "/ping");
@@ -204,12 +204,12 @@ fn upload(connection: &mut TcpStream, path: &str) {
 }
 
 #[test]
-fn an_upload_that_is_written_to_a_slow_disk_is_such_a_hold() {
+fn an_upload_that_is_written_to_a_slow_disk_is_a_starved_hold() {
     unless_disturbed(|watch| {
         let served = starving_app(watch);
         get(served.address, "/ping");
-        // First fast: it makes the system's buffers for this connection as large as they get. Only where
-        // there is always more to read does actix go on with it.
+        // The first upload is fast, so the system enlarges its buffers for this connection. actix only keeps
+        // reading while there is always more to read.
         let mut connection = connect(served.address);
         upload(&mut connection, "/upload?fast=true");
         let work = thread::spawn(move || upload(&mut connection, "/upload?fast=false"));
@@ -224,7 +224,7 @@ fn a_long_poll_amid_short_ones_is_a_hold_of_the_first_kind_between_two_of_the_se
         let served = starving_app(watch);
         get(served.address, "/ping");
         assert_eq!(get(served.address, "/amid").body(), "done");
-        // The loop may answer before it hands over the last hold.
+        // The loop may answer before it records the last hold.
         let deadline = Instant::now() + Duration::from_secs(2);
         while watch.holds().len() < 3 && Instant::now() < deadline {
             pause(Duration::from_millis(5));
@@ -246,7 +246,7 @@ fn a_long_poll_amid_short_ones_is_a_hold_of_the_first_kind_between_two_of_the_se
 }
 
 #[test]
-fn a_loop_that_checks_its_sockets_often_enough_starves_nobody() {
+fn a_loop_that_polls_its_sockets_often_enough_is_no_starved_hold() {
     let watch = Watch::new();
     let served = starving_app(&watch);
     for path in ["/yields", "/short"] {
@@ -297,7 +297,7 @@ fn a_starved_hold_is_published_while_it_lasts_and_when_it_is_over() {
 }
 
 #[test]
-fn a_spawned_task_that_starves_the_sockets_is_a_hold_that_nobody_is_blamed_for() {
+fn a_spawned_task_that_starves_the_sockets_is_a_hold_without_culprits() {
     let watch = Watch::new();
     let over = Arc::new(AtomicBool::new(false));
     let served = {

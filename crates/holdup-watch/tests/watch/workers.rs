@@ -24,7 +24,8 @@ fn app(watch: &Watch, gate: &Gate, workers: usize) -> Served {
     })
 }
 
-/// Waits until exactly that many workers are held, and returns their numbers.
+/// Waits until exactly `count` workers are held by requests, and returns these holds, ordered by worker. After
+/// `PATIENCE`, returns the holds there are.
 fn held(watch: &Watch, count: usize) -> Vec<Hold> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -95,7 +96,7 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
     assert_eq!(now.len(), 2, "{now:?}");
     for (hold, worker, route) in [(&now[0], 1, "/gate/{id}"), (&now[1], 3, "/other/{id}")] {
         assert_eq!(hold.worker, worker, "{now:?}");
-        // Another culprit may have run shortly before, in the same loop iteration.
+        // Further culprits are possible: requests that ran shortly before, in the same loop iteration.
         assert_culprit(&hold.culprits[0], route, Part::Future);
         assert!(hold.ongoing && hold.waiting == 0, "{hold}");
     }

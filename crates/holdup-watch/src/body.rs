@@ -11,16 +11,16 @@ use pin_project_lite::pin_project;
 use holdup_detect::Request;
 use holdup_model::Part;
 
-/// A response's body, watched.
+/// A response body that records how long each of its polls takes.
 #[derive(Debug)]
 pub struct WatchedBody<B>(State<B>);
 
 /// Kept as small as a body of bytes, because actix moves it a dozen times.
 #[derive(Debug)]
 enum State<B> {
-    /// All there already: nothing in it can take time.
+    /// The whole body is in memory, so no poll of it can block.
     Whole(Bytes),
-    /// Nothing at all, not even of no length.
+    /// The response has no body, not even one of length zero.
     Empty,
     Stream(Pin<Box<Stream<B>>>),
 }
@@ -28,11 +28,11 @@ enum State<B> {
 pin_project! {
     #[derive(Debug)]
     struct Stream<B> {
-        // None when it has ended: it is dropped within its last poll, and so timed with it.
+        // None once the body has ended: it is dropped within its last poll, so its drop is timed too.
         #[pin]
         body: Option<B>,
         size: BodySize,
-        // How much of the body was handed over.
+        // How many bytes the body has yielded so far.
         bytes: u64,
         request: Request,
     }

@@ -14,13 +14,13 @@ use holdup_detect::Request;
 use holdup_model::Part;
 
 pin_project! {
-    /// The rest of the app at work on one request.
+    /// The future of the wrapped service for one request.
     #[derive(Debug)]
     pub struct WatchedFuture<F> {
-        // None when it has ended: it is dropped within its last poll, and so timed with it.
+        // None once the future has ended: it is dropped within its last poll, so its drop is timed too.
         #[pin]
         future: Option<F>,
-        // None when the body has taken it.
+        // None once the request has moved to the body.
         request: Option<Request>,
     }
 

@@ -146,34 +146,34 @@
 //!
 //! *How to turn it off.* Set `HOLDUP_STACKS=0` in the environment of the process.
 //!
-//! # What it cannot see
+//! # What it cannot detect
 //!
-//! - Which line it was, without that feature. The watch then knows only the route and the part.
+//! - The line that blocks, without the feature `stacks`. The watch then knows only the route and the part.
 //! - Requests that the blocked worker has not read. They wait too, but the watch cannot count them.
 //! - Whose work a spawned task does. The watch knows that the task blocks the worker, but not which request
 //!   spawned it.
 //! - A request that waits for a lock or a connection *without* blocking its worker. That is not a hold,
 //!   since everybody else goes on.
-//! - Outside of Unix, an event loop that turns without looking at its sockets. On Unix, up to 25 ms at the
+//! - Outside of Unix, an event loop that runs without polling its sockets. On Unix, up to 25 ms at the
 //!   beginning of each such period can be missing. In the actix test harness, the test itself drives the app
-//!   and the sockets are looked at after each of its polls, so such a handler shows on a real server only.
+//!   and the sockets are polled after each of its polls, so such a handler shows on a real server only.
 //! - The route of a path that an inner middleware rewrites, as `NormalizePath` does. It is reported as
 //!   `unmatched`. Wrap such a middleware outside of the watch, that is, after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), everything but what goes through the response body.
 //!
 //! # What it costs
 //!
-//! Each poll costs two looks at the clock. A thread outside of the workers and each worker wake up four
+//! Each poll costs two readings of the clock. A thread outside of the workers and each worker wake up four
 //! times per threshold, which is forty times a second. A worker that is busy at such a time is sent one byte
 //! through a pair of sockets of its own; each worker has three file descriptors for that. A worker never
 //! waits for a lock and never writes a log line. It allocates once for each streamed body, and once for a
-//! path that it has not met lately.
+//! path that is not in its cache.
 //!
-//! A watch has up to five threads. One looks at the workers. One each writes the log, records the figures of
+//! A watch has up to five threads. One samples the workers. One each writes the log, records the figures of
 //! the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up the names of functions (with the
 //! feature `stacks`). A log that blocks or panics delays or loses its own lines and nothing else.
-//! [`Watch::health`] shows the state of the threads. If the system has no room for them, the app is served
-//! all the same, and one warning is logged.
+//! [`Watch::health`] shows the state of the threads. If the system cannot start them, the app is still
+//! served, and one warning is logged.
 //!
 //! The worst case is a handler that does nothing. There, `cargo bench --bench cost` measured 4 % less
 //! throughput: two tenths of a microsecond per request.

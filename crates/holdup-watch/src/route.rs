@@ -14,14 +14,13 @@ const PATHS: usize = 1024;
 /// A path longer than this is looked up each time.
 const PATH_LENGTH: usize = 128;
 
-/// The name of what no route matches.
+/// The route of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
 
-/// The routes that one service leads to, by path. Another service may have other routes at the same
-/// paths.
+/// The routes of one service, by path. Another service may have other routes for the same paths.
 ///
-/// A path is the one by which actix looks for the route: percent-decoded, except for what would
-/// change its segments.
+/// The key is the path that actix matches: percent-decoded, except for characters that would change
+/// its segments.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     /// For each path, the numbers by method.
@@ -46,7 +45,7 @@ impl Paths {
         let pattern = if path == request.path() {
             request.match_pattern()
         } else {
-            // `ServiceRequest::match_pattern` looks for the path as it came.
+            // `ServiceRequest::match_pattern` would match the path as it was sent, not the decoded one.
             request.resource_map().match_pattern(path)
         };
         let number = worker.route_number(Route {

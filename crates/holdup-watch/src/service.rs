@@ -40,7 +40,7 @@ where
     }
 }
 
-/// The rest of the app, watched. Made by [`Watch`] as middleware.
+/// The wrapped service, whose requests the watch records. [`Watch`] creates it as middleware.
 #[derive(Debug)]
 pub struct WatchedService<S> {
     service: S,

@@ -235,14 +235,14 @@ where
 
 /// Asserts that `app` runs `n` requests at the same time.
 ///
-/// `request` makes them, as for [`measure`], which says how many. Choose a route that takes some 50 ms or more,
+/// `request` makes them, as for [`measure`], which documents how many. Choose a route that takes some 50 ms or more,
 /// and an `n` of four or more.
 ///
 /// # Panics
 ///
 /// The future panics if the verdict is anything but [`Kind::Concurrent`], including
-/// [`Kind::Inconclusive`]. The message names the line that called, shows the requests as lanes, and says what
-/// to do.
+/// [`Kind::Inconclusive`]. The message names the calling line, shows the requests as lanes, and names the
+/// remedy.
 #[track_caller]
 pub fn assert_concurrent<S, R, B>(
     app: &S,

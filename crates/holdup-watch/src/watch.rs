@@ -1,4 +1,4 @@
-//! What an app holds of the watch: the middleware itself, its settings, and what it recorded.
+//! The app's handle to the watch: the middleware itself, its settings, and what it recorded.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Watch {
     ///
     /// # Panics
     ///
-    /// When it is under 10 ms: what a machine's scheduler does by itself would be reported. And when the
+    /// When it is under 10 ms: ordinary delays of the machine's scheduler would be reported. And when the
     /// watch was cloned, as settings hold for all clones: change them first.
     #[must_use]
     pub fn threshold(mut self, threshold: Duration) -> Self {
@@ -124,9 +124,9 @@ impl Watch {
         self
     }
 
-    /// The holds that are over, the oldest first; the last thousand. A hold has its
-    /// [lines](Hold::lines) as soon as they are looked up, which may be a moment later: whoever calls this
-    /// does not wait for it, and so may be a worker.
+    /// The last thousand holds that are over, oldest first. A hold has its
+    /// [lines](Hold::lines) as soon as they are looked up, which may be a moment later: this
+    /// call does not wait for that, so a worker may make it.
     pub fn holds(&self) -> Vec<Hold> {
         self.0.holds()
     }
@@ -169,10 +169,10 @@ impl Watch {
     }
 
     /// The states of the watch's own threads, by name: one that watches, one that writes the log, and so on.
-    /// None before the first worker.
+    /// Empty before the first worker starts.
     ///
-    /// A thread that panics, as one that writes to a log may, is started again. Where the system has no room
-    /// for a thread the app is served all the same.
+    /// A thread that panics, as a log may make it, is started again. If the system cannot start a thread, the
+    /// app is still served.
     ///
     /// ```
     /// let watch = holdup_watch::Watch::new();
@@ -189,7 +189,7 @@ impl Watch {
         self.0.worker_number()
     }
 
-    /// Fails a test when a worker was held, with who held it and what to do.
+    /// Fails a test when a worker was held. The message names the culprits and what to do.
     ///
     /// Time in which the machine may have run something else, or nothing, is taken off first, so that a busy
     /// machine or a process that was stopped fails no test. On Linux it is known; elsewhere it is guessed from
@@ -197,10 +197,10 @@ impl Watch {
     ///
     /// In the actix test harness, where the app runs on the test's own thread, two things count: one request
     /// that takes the threshold, and whatever else takes it while a request waits for something, such as a
-    /// spawned task or an actor that its handler awaits. That requests follow each other, and what
-    /// goes on while none waits, is the test's doing. What is no request is detected from the next look of
-    /// the watch's thread on, so a quarter of the threshold may be missing from it (at most 25 ms; more on a
-    /// busy machine).
+    /// spawned task or an actor that its handler awaits. Requests that follow each other, and
+    /// work while none waits, are the test's own and do not count. Work outside of requests is measured from
+    /// the next sample of the watch's thread on, so a quarter of the threshold may be missing from it (at most
+    /// 25 ms; more on a busy machine).
     ///
     /// # Panics
     ///

@@ -1,5 +1,5 @@
 //! The line that blocks: an app that blocks in every way is built as its users build theirs, and what
-//! it says of its holds is compared with its source.
+//! it prints about its holds is compared with its source.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,7 +27,7 @@ fn app(release: bool) -> &'static Path {
     })
 }
 
-/// The app without something that `strip` takes away.
+/// The app without the sections that `strip` removes with this option.
 fn stripped(release: bool, what: &str) -> PathBuf {
     let program = app(release);
     let stripped = program.with_file_name(format!("lines{what}"));
@@ -37,20 +37,20 @@ fn stripped(release: bool, what: &str) -> PathBuf {
     stripped
 }
 
-/// What the app says: its lines, and its log.
-struct Said {
+/// The app's output: its lines of JSON, and its log.
+struct Printed {
     lines: Vec<Value>,
     log: String,
 }
 
-fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Said {
+fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Printed {
     let fifo = Fifo::new();
     let output = Command::new(program)
         .args(forms)
         .env_remove("HOLDUP_LINES")
         .envs(variables.iter().copied())
         .env("HOSTALIASES", &*fifo)
-        // Files are told from here.
+        // File paths are printed relative to this folder.
         .current_dir(APP)
         .stdin(Stdio::null())
         .output()
@@ -61,7 +61,7 @@ fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Said {
     let lines = lines
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"));
-    Said {
+    Printed {
         lines: lines.collect(),
         log,
     }
@@ -91,11 +91,20 @@ fn expected(form: &str, release: bool) -> (&'static str, &'static str) {
 
 const WAITING: [&str; 5] = ["sleep", "file", "lock", "dns", "sqlite"];
 
-fn assert_every_line_is_named(said: &Said, release: bool) {
-    assert_eq!(said.lines.len(), (WAITING.len() + 2) * 3, "{}", said.log);
-    assert!(said.log.contains("INFO holdup: lines: on"), "{}", said.log);
-    let mut told_at_once = 0;
-    for line in &said.lines {
+fn assert_every_line_is_named(printed: &Printed, release: bool) {
+    assert_eq!(
+        printed.lines.len(),
+        (WAITING.len() + 2) * 3,
+        "{}",
+        printed.log
+    );
+    assert!(
+        printed.log.contains("INFO holdup: lines: on"),
+        "{}",
+        printed.log
+    );
+    let mut named_at_once = 0;
+    for line in &printed.lines {
         let (form, place) = (&line["form"], line["place"].as_str().expect("a place"));
         let hold = &line["hold"];
         match form.as_str().expect("a form") {
@@ -116,7 +125,10 @@ fn assert_every_line_is_named(said: &Said, release: bool) {
                 let functions: Vec<_> = functions.map(|line| &line["function"]).collect();
                 for function in ["first", "second", "third"] {
                     let function = format!("lines::forms::{function}");
-                    assert!(functions.iter().any(|seen| **seen == function), "{line}");
+                    assert!(
+                        functions.iter().any(|sampled| **sampled == function),
+                        "{line}"
+                    );
                 }
                 assert!(
                     line["sentence"]
@@ -127,15 +139,15 @@ fn assert_every_line_is_named(said: &Said, release: bool) {
             form => {
                 let (called, activity) = expected(form, release);
                 let number = line_of("forms.rs", form);
-                // On a busy machine what comes before the line takes long as well, or the thread has no
-                // turn in time to be told of at once.
+                // On a busy machine, the code before the line takes long as well, or the thread does not
+                // run in time for the first publication to have the line.
                 let first = &hold["lines"][0];
                 assert_eq!(first["function"], format!("lines::forms::{form}"), "{line}");
                 assert_eq!(first["file"], "src/forms.rs", "{line}");
                 assert_eq!(first["line"], number, "{line}");
                 assert_eq!(first["called"], called, "{line}");
                 assert_eq!(hold["activity"], activity, "{line}");
-                told_at_once += u32::from(line["held"]["lines"][0]["line"] == number);
+                named_at_once += u32::from(line["held"]["lines"][0]["line"] == number);
                 let sentence = line["sentence"].as_str().expect("text");
                 let at = format!(", at lines::forms::{form} (src/forms.rs:{number})");
                 assert!(sentence.contains(&at), "{sentence}");
@@ -157,7 +169,7 @@ fn assert_every_line_is_named(said: &Said, release: bool) {
             assert_eq!(outermost, format!("{function}{at}"), "{line}");
         }
     }
-    assert!(told_at_once > 0, "{}", said.log);
+    assert!(named_at_once > 0, "{}", printed.log);
 }
 
 #[test]
@@ -170,10 +182,10 @@ fn every_form_of_blocking_is_named_with_its_line_in_a_release_build() {
     assert_every_line_is_named(&run(app(true), &[], &[]), true);
 }
 
-/// Asserts that each of these routes was told of once at its end, at that function and the marked line.
-fn assert_named(said: &Said, expected: &[(&str, &str, &str)]) {
-    assert_eq!(said.lines.len(), expected.len(), "{}", said.log);
-    for (line, (route, function, mark)) in said.lines.iter().zip(expected) {
+/// Asserts that each of these routes was printed once, at that function and the marked line.
+fn assert_named(printed: &Printed, expected: &[(&str, &str, &str)]) {
+    assert_eq!(printed.lines.len(), expected.len(), "{}", printed.log);
+    for (line, (route, function, mark)) in printed.lines.iter().zip(expected) {
         assert_eq!(line["form"], *route, "{line}");
         let first = &line["hold"]["lines"][0];
         assert_eq!(first["function"], *function, "{line}");
@@ -222,9 +234,9 @@ fn a_mounted_library_is_named_when_no_code_of_the_app_is_on_the_stack() {
             "std::fs::open",
         ),
     ] {
-        let said = run(app(release), &["/files/slow"], &[]);
-        let [line] = said.lines.as_slice() else {
-            panic!("{}", said.log)
+        let printed = run(app(release), &["/files/slow"], &[]);
+        let [line] = printed.lines.as_slice() else {
+            panic!("{}", printed.log)
         };
         let hold = &line["hold"];
         assert_eq!(hold["culprits"][0]["route"], "/files", "{line}");
@@ -249,21 +261,21 @@ fn a_mounted_library_is_named_when_no_code_of_the_app_is_on_the_stack() {
 }
 
 /// What the app logged of one route, in order.
-fn logged<'a>(said: &'a Said, route: &str) -> Vec<&'a str> {
+fn logged<'a>(printed: &'a Printed, route: &str) -> Vec<&'a str> {
     let message = |line: &'a str| {
         line.split_once(" WARN holdup: ")
             .map(|(_, message)| message)
     };
-    let messages = said.log.lines().filter_map(message);
+    let messages = printed.log.lines().filter_map(message);
     messages.filter(|message| message.contains(route)).collect()
 }
 
 #[test]
 fn the_first_hold_is_logged_at_once_then_its_line_and_again_after_a_second() {
-    let said = run(app(true), &["/long"], &[]);
-    let messages = logged(&said, "GET /long");
+    let printed = run(app(true), &["/long"], &[]);
+    let messages = logged(&printed, "GET /long");
     let [first, line, again, end] = messages.as_slice() else {
-        panic!("{}", said.log)
+        panic!("{}", printed.log)
     };
     let number = line_of("named.rs", "long");
     let at = format!("at lines::named::long (src/named.rs:{number}), in std::thread::sleep");
@@ -287,10 +299,10 @@ fn the_first_hold_is_logged_at_once_then_its_line_and_again_after_a_second() {
 }
 
 #[test]
-fn who_is_further_on_behind_the_lock_that_a_worker_waits_for_is_named() {
+fn the_worker_that_perhaps_holds_the_lock_another_one_waits_for_is_named() {
     for release in [false, true] {
-        // The first has the tables read, so that both of the second are told of with their lines.
-        let said = run(app(release), &["two", "/long", "/shared"], &[]);
+        // The first route has the tables read, so both holds of the second are logged with their lines.
+        let printed = run(app(release), &["two", "/long", "/shared"], &[]);
         let number = |mark| line_of("named.rs", mark);
         let at = |mark| {
             format!(
@@ -299,13 +311,17 @@ fn who_is_further_on_behind_the_lock_that_a_worker_waits_for_is_named() {
             )
         };
         let (waits, holds) = (at("shared lock"), at("shared hold"));
-        let messages = logged(&said, "GET /shared");
+        let messages = logged(&printed, "GET /shared");
         let so_far = messages
             .into_iter()
             .filter(|message| message.contains(" so far, "));
         let (waiting, holding): (Vec<&str>, Vec<&str>) =
             so_far.partition(|message| message.contains("waiting for a lock"));
-        assert!(!waiting.is_empty() && !holding.is_empty(), "{}", said.log);
+        assert!(
+            !waiting.is_empty() && !holding.is_empty(),
+            "{}",
+            printed.log
+        );
         for message in holding {
             assert!(!message.contains("perhaps"), "{message}");
         }
@@ -313,16 +329,16 @@ fn who_is_further_on_behind_the_lock_that_a_worker_waits_for_is_named() {
             let holder = "; the lock is perhaps held by GET /shared on worker ";
             message.contains(&waits) && message.contains(holder) && message.contains(&holds)
         };
-        assert!(waiting.iter().any(named), "{}", said.log);
+        assert!(waiting.iter().any(named), "{}", printed.log);
     }
 }
 
 #[test]
 fn without_line_tables_the_function_is_named() {
     for release in [false, true] {
-        let said = run(&stripped(release, "--strip-debug"), &WAITING, &[]);
-        assert_eq!(said.lines.len(), WAITING.len() * 3, "{}", said.log);
-        for line in &said.lines {
+        let printed = run(&stripped(release, "--strip-debug"), &WAITING, &[]);
+        assert_eq!(printed.lines.len(), WAITING.len() * 3, "{}", printed.log);
+        for line in &printed.lines {
             let form = line["form"].as_str().expect("a form");
             let lines = line["hold"]["lines"].as_array().expect("lines");
             assert!(!lines.is_empty(), "{line}");
@@ -338,35 +354,35 @@ fn without_line_tables_the_function_is_named() {
         }
     }
     // A handler that is inlined has no name at all.
-    let said = run(&stripped(true, "--strip-debug"), &["/export"], &[]);
-    let sentence = said.lines[0]["sentence"].as_str().expect("text");
+    let printed = run(&stripped(true, "--strip-debug"), &["/export"], &[]);
+    let sentence = printed.lines[0]["sentence"].as_str().expect("text");
     let at = ", at the handler of GET /export (no line tables), in std::thread::sleep";
     assert!(sentence.ends_with(at), "{sentence}");
 }
 
-/// Asserts that the app says why it is off, that holds have no lines, and what they are doing all the
-/// same.
-fn assert_off(said: &Said, why: &str) {
+/// Asserts that the app logs why the feature is off, and that holds have no lines but still name the
+/// activity.
+fn assert_off(printed: &Printed, why: &str) {
     let off = format!("INFO holdup: lines: off: {why}");
-    assert!(said.log.contains(&off), "{}", said.log);
-    for line in &said.lines {
+    assert!(printed.log.contains(&off), "{}", printed.log);
+    for line in &printed.lines {
         assert_eq!(line["hold"]["lines"], Value::Array(Vec::new()), "{line}");
         assert_eq!(line["hold"]["stack"], Value::Array(Vec::new()), "{line}");
         assert_eq!(line["hold"]["activity"], "sleeping", "{line}");
     }
-    assert_eq!(said.lines.len(), 3, "{}", said.log);
+    assert_eq!(printed.lines.len(), 3, "{}", printed.log);
 }
 
 #[test]
 fn a_stripped_program_logs_why_stacks_are_off() {
-    let said = run(&stripped(true, "--strip-all"), &["sleep"], &[]);
-    assert_off(&said, "the program is stripped of its symbols");
+    let printed = run(&stripped(true, "--strip-all"), &["sleep"], &[]);
+    assert_off(&printed, "the program is stripped of its symbols");
 }
 
 #[test]
 fn it_is_off_when_the_environment_variable_is_0() {
-    let said = run(app(false), &["sleep"], &[("HOLDUP_LINES", "0")]);
-    assert_off(&said, "HOLDUP_LINES is 0");
+    let printed = run(app(false), &["sleep"], &[("HOLDUP_LINES", "0")]);
+    assert_off(&printed, "HOLDUP_LINES is 0");
 }
 
 /// A library that walks stacks in its own way, and is asked before libgcc, which is loaded all the same.
@@ -396,33 +412,33 @@ fn another_unwinder_than_libgccs_is_not_called_in_a_handler() {
         .arg(&source);
     assert!(compile.status().expect("a C compiler").success());
     let path = library.to_str().expect("UTF-8");
-    let said = run(app(false), &["sleep"], &[("LD_PRELOAD", path)]);
+    let printed = run(app(false), &["sleep"], &[("LD_PRELOAD", path)]);
     assert_off(
-        &said,
+        &printed,
         &format!("{path} walks stacks, and may take a lock for it"),
     );
 }
 
 #[test]
 fn a_handler_of_the_apps_own_is_respected() {
-    let said = run(app(false), &["urgent", "sleep"], &[]);
-    assert_off(&said, "the program has a handler for SIGURG");
+    let printed = run(app(false), &["urgent", "sleep"], &[]);
+    assert_off(&printed, "the program has a handler for SIGURG");
 }
 
 #[test]
 fn a_handler_that_the_app_installs_later_is_respected_too() {
-    let said = run(app(false), &["sleep", "urgent-late", "sleep"], &[]);
-    let warned = said
+    let printed = run(app(false), &["sleep", "urgent-late", "sleep"], &[]);
+    let warned = printed
         .log
         .matches("lines: off: the program has taken SIGURG")
         .count();
-    assert_eq!(warned, 1, "{}", said.log);
+    assert_eq!(warned, 1, "{}", printed.log);
     let lines = |line: &Value| line["hold"]["lines"].as_array().map(Vec::len);
-    let lines: Vec<_> = said
+    let lines: Vec<_> = printed
         .lines
         .iter()
         .map(|line| lines(line).unwrap_or(0))
         .collect();
-    assert!(lines[..3].iter().all(|&n| n > 0), "{}", said.log);
-    assert_eq!(lines[3..], [0, 0, 0], "{}", said.log);
+    assert!(lines[..3].iter().all(|&n| n > 0), "{}", printed.log);
+    assert_eq!(lines[3..], [0, 0, 0], "{}", printed.log);
 }

@@ -1,5 +1,5 @@
-//! A log that blocks or panics, a callback that does, and a system without room for threads: each takes what
-//! it is for, and nothing else.
+//! A log that blocks or panics, a callback that panics, and a system that cannot start a thread: each loses
+//! its own output and disturbs nothing else.
 
 use std::io::{self, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -39,11 +39,11 @@ enum Mode {
     Panics,
 }
 
-/// All that is logged in this process, by the one test that runs.
+/// Everything this process logs, for the one test that runs at a time.
 struct Log {
     mode: Mutex<Mode>,
     lines: Mutex<Vec<String>>,
-    /// How many lines it is blocked at, and how many it has panicked at.
+    /// How many lines block it now, and at how many it has panicked.
     blocked: AtomicUsize,
     panicked: AtomicU64,
 }
@@ -93,7 +93,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The process has one log: the tests take turns.
+/// Locks the log: the process has only one, so the tests run one after the other.
 fn turn(mode: Mode) -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = lock(&TURN);
@@ -111,7 +111,7 @@ fn wait_for<T>(what: &str, mut get: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = get() {
             return value;
         }
-        assert!(Instant::now() < deadline, "{what}: it never comes");
+        assert!(Instant::now() < deadline, "{what}: timed out");
         sleep(Duration::from_millis(1));
     }
 }
@@ -165,7 +165,7 @@ impl Served {
         get(self.address, path).expect("an answer")
     }
 
-    /// Asks for it on two connections at once, which come to two workers in turn.
+    /// Requests the blocking route on two connections at once, which actix assigns to different workers.
     fn block_both(&self, ms: u64) -> Vec<JoinHandle<String>> {
         let address = self.address;
         let asks = move || get(address, &format!("/block/{ms}")).expect("an answer");
@@ -195,8 +195,8 @@ fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     Ok(answer)
 }
 
-/// The next holds of both workers: as they begin, so as they cross the threshold, or as they end; and how long after
-/// that the subscriber had the later one.
+/// The next hold of each worker, published as it crosses the threshold (`begins`) or as it ends, and how long
+/// after that the later one reached the subscriber.
 fn of_both(watch: &Watch, events: &mut Subscription, begins: bool) -> (Vec<Hold>, Duration) {
     let (mut holds, mut late): (Vec<Hold>, _) = (Vec::new(), Duration::ZERO);
     while holds.len() < 2 {
@@ -231,13 +231,14 @@ fn state_of(watch: &Watch, name: &str) -> ThreadState {
     states.next().expect("there is that thread").state
 }
 
-/// Two workers are held while the log does that; what else there is goes on, and in time.
+/// Blocks two workers while the log is in that mode, and asserts that events, answers and the assertion still
+/// come in time.
 fn everything_else_goes_on(mode: Mode) {
     let watch = Watch::new();
     let served = serve(&watch, 2);
     let mut events = watch.subscribe();
     served.get("/hello");
-    // Until the log has its first line, in which it is busy or lost.
+    // True once the log has got its first line and blocks or has panicked.
     let is_in_it =
         || LOG.blocked.load(Ordering::SeqCst) > 0 || LOG.panicked.load(Ordering::SeqCst) > 0;
     for (round, ms) in [400, 500].into_iter().enumerate() {
@@ -247,7 +248,7 @@ fn everything_else_goes_on(mode: Mode) {
         let (over, later) = of_both(&watch, &mut events, false);
         let kind = ["first", "second"][round];
         println!("{mode:?}, {kind} holds: held published {late:?} late, released {later:?} late");
-        // A log that kept the others would keep them for as long as it blocks.
+        // If the log delayed the events, it would delay them for as long as it blocks.
         assert!(
             late < BLOCKED / 3 && later < BLOCKED / 3,
             "{late:?} {later:?}"
@@ -256,7 +257,7 @@ fn everything_else_goes_on(mode: Mode) {
         for client in clients {
             client.join().expect("an answer");
         }
-        // By now it is.
+        // The second round runs with a log that is already blocked or has panicked.
         wait_for("the log's trouble", || is_in_it().then_some(()));
     }
     assert!(watch.holds().len() >= 4);
@@ -269,7 +270,7 @@ fn everything_else_goes_on(mode: Mode) {
 fn a_log_that_blocks_delays_its_own_lines_and_nothing_else() {
     let _turn = turn(Mode::Blocks);
     everything_else_goes_on(Mode::Blocks);
-    // What was held up comes later.
+    // The delayed lines are logged later.
     *lock(&LOG.mode) = Mode::Keeps;
     wait_for("the lines", || {
         let lines = lock(&LOG.lines);
@@ -292,7 +293,7 @@ fn a_log_that_panics_loses_its_own_lines_and_nothing_else() {
         _ => None,
     });
     assert!(state > 0 && watch.health().iter().all(holdup_watch::ThreadHealth::is_ok));
-    // It goes on when the log does, and says so.
+    // The log thread continues once the log works again, and logs that it was restarted.
     *lock(&LOG.mode) = Mode::Keeps;
     served.get("/block/300");
     wait_for("the lines", || {
@@ -317,7 +318,7 @@ fn a_callback_gets_the_end_of_each_hold_and_one_that_panics_is_called_again() {
     for _ in 0..2 {
         served.get("/block/300");
     }
-    // The first call was lost, and with it perhaps the beginning of a hold; the end of each comes, and once.
+    // The first call panicked, so the beginning of one hold is lost. The end of each hold comes exactly once.
     // A busy machine makes holds of its own, which have no culprits.
     let mut ends = Vec::new();
     while ends.len() < 2 {
@@ -355,7 +356,7 @@ fn without_a_level_nothing_is_logged() {
 }
 
 #[test]
-fn with_no_room_for_a_thread_the_app_serves_and_one_warning_is_logged() {
+fn if_no_thread_can_be_started_the_app_serves_and_one_warning_is_logged() {
     let _turn = turn(Mode::Keeps);
     let tries = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&tries);
@@ -383,7 +384,7 @@ fn with_no_room_for_a_thread_the_app_serves_and_one_warning_is_logged() {
         "{line}"
     );
     assert_eq!(state_of(&watch, "holdup-watch"), ThreadState::NotStarted);
-    // What a worker closes is in the list all the same.
+    // A hold that the worker itself closes is in the list nevertheless.
     served.get("/block/300");
     wait_for("the hold", || (!watch.holds().is_empty()).then_some(()));
     assert!(failure(&watch).contains("GET /block/{ms}"));

@@ -1,4 +1,5 @@
-//! `holdup_watch::testing` in the actix test harness, in real time: what fails, what passes, and how.
+//! `holdup_watch::testing` in the actix test harness, in real time: which apps fail, which pass, and with
+//! which message.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use holdup_verdict::{Delivery, Kind, Reason, delivery};
 use holdup_watch::testing::{assert_concurrent, measure, race};
 use tokio::sync::Semaphore;
 
-/// What one request of these tests takes: long against the delays of a busy machine.
+/// How long one request of these tests takes: much longer than the delays of a busy machine.
 const WORK: Duration = Duration::from_millis(150);
 
 #[actix_web::test]
@@ -59,7 +60,7 @@ async fn an_inconclusive_verdict_fails_too() {
 }
 
 #[actix_web::test]
-async fn a_body_that_breaks_off_and_a_handler_that_fails_are_told_apart() {
+async fn a_body_that_breaks_off_and_a_handler_that_fails_are_recorded_differently() {
     async fn broken() -> HttpResponse {
         let chunks = [Ok(Bytes::from("half")), Err(io::Error::other("disk gone"))];
         HttpResponse::Ok().body(BodyStream::new(stream::iter(chunks).boxed_local()))
@@ -100,7 +101,8 @@ async fn each_request_is_made_anew_with_a_number_of_its_own() {
     assert_eq!(measured.at_once.lanes[0].label(), "/?x=3");
 }
 
-/// What measuring a handler says that takes so long by the request's number, and how many it took.
+/// Measures a handler whose duration depends on the request's number. Returns the measurement and the
+/// number of requests it made.
 async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup_watch::testing::Measured, usize) {
     let slow = move |request: HttpRequest| async move {
         let number = request.query_string().strip_prefix("x=");
@@ -119,21 +121,21 @@ async fn measured_by_number(takes: fn(usize) -> u64) -> (holdup_watch::testing::
     (measured, made.get())
 }
 
-/// The most requests that four at once may take.
+/// The most requests that a measurement with four concurrent requests may make.
 const MOST: usize = 10 * 4 + 11;
 
 #[actix_web::test]
-async fn what_one_pause_can_have_made_is_measured_again_and_anew() {
-    // Of the first four at once two are late, as if they had waited; of the next four none.
+async fn a_verdict_that_one_pause_could_have_caused_is_measured_again() {
+    // Two of the first four concurrent requests are late, as if they had waited; none of the next four is.
     let late = |number| if number == 5 || number == 6 { 300 } else { 150 };
     let (measured, made) = measured_by_number(late).await;
     assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
-    // The warming up, two alone, twice four; two alone, four.
+    // One warm-up request, two alone and twice four concurrent ones; then two alone and four concurrent ones.
     assert!((17..=MOST).contains(&made), "{made}");
 }
 
 #[actix_web::test]
-async fn solo_times_that_differ_are_measured_anew_and_not_for_ever() {
+async fn baselines_that_differ_are_measured_again_but_not_forever() {
     let once = |number| if number == 1 { 400 } else { 150 };
     let (measured, made) = measured_by_number(once).await;
     assert_eq!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
@@ -146,7 +148,7 @@ async fn solo_times_that_differ_are_measured_anew_and_not_for_ever() {
 }
 
 #[actix_web::test]
-async fn what_is_certain_is_not_measured_anew() {
+async fn a_certain_verdict_is_not_measured_again() {
     let numbers = Cell::new(0);
     let request = |number| {
         numbers.set(number);

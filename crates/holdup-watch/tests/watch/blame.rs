@@ -1,14 +1,14 @@
-//! Who is blamed, and who is not.
+//! Which request is blamed for a hold, and when none is.
 
 use super::*;
 
 #[test]
-fn a_spawned_task_that_blocks_is_a_hold_that_nobody_is_blamed_for() {
+fn a_spawned_task_that_blocks_is_a_hold_without_culprits() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
     // This thread is no worker by that, so it counts what nobody is blamed for.
     watch.worker();
-    // The heartbeat has to be there before the task.
+    // The watch's heartbeat must run on the worker before the task does.
     get(served.address, "/none");
     get(served.address, "/spawned");
     let holds = holds(&watch, 1);
@@ -25,7 +25,7 @@ fn a_spawned_task_that_blocks_is_a_hold_that_nobody_is_blamed_for() {
 }
 
 #[test]
-fn a_spawned_task_that_blocks_is_a_hold_also_when_its_request_goes_on_before_the_loop_turns() {
+fn a_spawned_task_that_blocks_is_a_hold_even_when_its_request_resumes_in_the_same_iteration() {
     let watch = Watch::new();
     let served = {
         let watch = watch.clone();
@@ -45,7 +45,7 @@ fn a_spawned_task_that_blocks_is_a_hold_also_when_its_request_goes_on_before_the
                 .wrap(watch.clone())
         })
     };
-    // The heartbeat has to be there before the task.
+    // The watch's heartbeat must run on the worker before the task does.
     get(served.address, "/none");
     get(served.address, "/awaits");
     assert_eq!(holds(&watch, 1)[0].culprits, []);
@@ -58,7 +58,7 @@ fn a_spawned_task_that_blocks_is_a_hold_also_when_its_request_goes_on_before_the
 }
 
 #[test]
-fn ten_requests_of_one_turn_are_one_hold_with_ten_culprits() {
+fn ten_requests_of_one_loop_iteration_are_one_hold_with_ten_culprits() {
     let watch = Watch::new();
     let (gate, entered) = Gate::new();
     let served = {
@@ -75,7 +75,7 @@ fn ten_requests_of_one_turn_are_one_hold_with_ten_culprits() {
                 .wrap(watch.clone())
         })
     };
-    // Ten connections that the worker knows already, so that all ten requests are read in one turn.
+    // Ten connections that the worker has accepted already, so it reads all ten requests in one iteration.
     let request = format!("GET /slow HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
     let mut connections: Vec<_> = (0..10)
         .map(|_| {
@@ -86,7 +86,7 @@ fn ten_requests_of_one_turn_are_one_hold_with_ten_culprits() {
             connection
         })
         .collect();
-    // They come while the worker is at something else.
+    // The requests arrive while the worker is blocked.
     let closed = gate.lock.lock().expect("nobody panics with it");
     let address = served.address;
     let client = thread::spawn(move || get(address, "/gate").status);
@@ -186,13 +186,13 @@ fn it_works_nested_twice_compressed_and_after_a_panic_and_on_an_upgrade() {
         Part::Body,
     );
 
-    // What matches no route is one name, whatever the path.
+    // A path that matches no route is answered, and holds nobody.
     assert_eq!(get(served.address, "/nowhere/1").status, 404);
     assert_eq!(watch.holds().len(), before + 2);
 }
 
 #[test]
-fn a_client_that_asserts_right_after_its_answer_sees_the_hold() {
+fn an_assertion_right_after_the_answer_fails_for_the_hold() {
     for _ in 0..20 {
         let watch = Watch::new().threshold(Duration::from_millis(20));
         let served = {
@@ -228,15 +228,15 @@ fn a_handler_is_not_blamed_for_the_task_that_it_spawned() {
                 .wrap(watch.clone())
         })
     };
-    let mut seen = 0;
+    let mut recorded = 0;
     let hold = loop {
         get(served.address, "/kick");
-        let hold = holds(&watch, seen + 1).swap_remove(seen);
+        let hold = holds(&watch, recorded + 1).swap_remove(recorded);
         // A busy machine may keep the handler itself from running for the threshold.
         if hold.descheduled < Some(LONG / 5) {
             break hold;
         }
-        seen += 1;
+        recorded += 1;
     };
     assert_eq!(hold.culprits, [], "{hold}");
 }
@@ -265,7 +265,7 @@ fn a_second_app_of_one_watch_is_watched_too_and_by_its_own_routes() {
                 Some(Event::Released(hold)) => break hold,
                 _ => pause(Duration::from_millis(2)),
             }
-            assert!(Instant::now() < deadline, "{route}: nothing is told");
+            assert!(Instant::now() < deadline, "{route}: no hold is published");
         };
         assert_eq!(released.culprits[0].route, route);
     }

@@ -1,4 +1,4 @@
-//! Each form of blocking is seen; waiting without blocking is not.
+//! Each form of blocking is recorded as a hold; waiting without blocking is not.
 
 use std::net::ToSocketAddrs;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,18 +24,18 @@ fn every_form_of_blocking_is_one_hold_with_its_route_and_part() {
         ("/inner/call", "/inner/call", Part::Call),
     ] {
         let hold = assert_held(&served, &watch, path, route, part);
-        let cpu = hold.cpu.expect("Linux tells it");
+        let cpu = hold.cpu.expect("Linux reports it");
         assert!(cpu < hold.duration / 2, "it waited: {hold}");
     }
     let computing = assert_held(&served, &watch, "/cpu", "/cpu", Part::Future);
-    // What was not computing was not scheduled: nothing else is in that loop.
-    let cpu = computing.cpu.expect("Linux tells it");
-    let accounted = cpu + computing.descheduled.expect("Linux tells it");
+    // The thread was either computing or not scheduled: the loop never waits.
+    let cpu = computing.cpu.expect("Linux reports it");
+    let accounted = cpu + computing.descheduled.expect("Linux reports it");
     assert!(accounted * 10 >= computing.duration * 8, "{computing}");
 }
 
 #[test]
-fn a_handler_that_awaits_holds_nobody_and_a_watch_that_saw_nothing_fails_the_test() {
+fn a_handler_that_awaits_holds_no_worker_and_a_watch_without_requests_fails_the_test() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
     let message = failure(&watch);
@@ -61,7 +61,7 @@ fn looking_up_a_name_in_this_process_waits() {
     let watch = Watch::new();
     let served = {
         let watch = watch.clone();
-        // Without a dot in it, or it would not be looked up among the aliases.
+        // The name has no dot: the C library looks up only such names among the aliases.
         let lookup = async || format!("{:?}", ("nowhere", 80).to_socket_addrs().is_ok());
         serve(move || {
             App::new()
@@ -73,7 +73,7 @@ fn looking_up_a_name_in_this_process_waits() {
     let writer = {
         let answered = Arc::clone(&answered);
         thread::spawn(move || {
-            // The request may be a while on its way.
+            // The request may take a while to arrive.
             pause(LONG * 2);
             // Opening fails while nobody reads.
             let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("fits");
@@ -98,13 +98,13 @@ fn a_name_that_is_looked_up_on_the_worker_is_a_hold() {
             "--exact",
             "forms::looking_up_a_name_in_this_process_waits",
         ])
-        // The C library reads it whenever it looks up a name without a dot (hostname(7)).
+        // The C library reads this file whenever it looks up a name without a dot (hostname(7)).
         .env("HOSTALIASES", &*fifo)
         .output()
         .expect("this program runs");
-    let said = String::from_utf8_lossy(&child.stdout);
+    let output = String::from_utf8_lossy(&child.stdout);
     assert!(
-        child.status.success() && said.contains("1 passed"),
-        "{said}"
+        child.status.success() && output.contains("1 passed"),
+        "{output}"
     );
 }

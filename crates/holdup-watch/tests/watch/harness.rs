@@ -3,7 +3,7 @@
 use super::*;
 
 #[actix_web::test]
-async fn the_size_of_a_body_is_passed_on() {
+async fn the_size_of_a_body_is_unchanged() {
     let watch = Watch::new();
     let app = App::new()
         .wrap(watch.clone())
@@ -20,7 +20,7 @@ async fn the_size_of_a_body_is_passed_on() {
 }
 
 #[actix_web::test]
-async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
+async fn a_hold_in_the_harness_fails_the_test_within_the_same_loop_iteration() {
     let watch = Watch::new();
     let app = App::new()
         .wrap(watch.clone())
@@ -40,7 +40,7 @@ async fn a_hold_in_the_harness_fails_the_test_before_the_loop_has_turned() {
 async fn a_failure_has_the_stack_of_the_blocking_call() {
     let watch = Watch::new();
     let blocks = async || {
-        // Long enough to be looked at on the busiest machine.
+        // Long enough for a sample even on a busy machine.
         pause(LONG * 6);
         "done"
     };
@@ -50,7 +50,7 @@ async fn a_failure_has_the_stack_of_the_blocking_call() {
     actix_web::test::call_service(&app, request).await;
     let message = failure(&watch);
     let holds = watch.holds();
-    // On a busy machine the test itself may be one as well, before its request.
+    // On a busy machine, the test itself may cause another hold before its request.
     let hold = holds.iter().find(|hold| !hold.culprits.is_empty());
     let hold = hold.expect("the handler's");
     assert_eq!(hold.activity, Some(Activity::Sleeping), "{message}");
@@ -66,13 +66,13 @@ async fn a_failure_has_the_stack_of_the_blocking_call() {
     assert_eq!(own, Some(sleep + 1), "{message}");
     let file = "/holdup-testkit/src/lib.rs:";
     assert!(stack[sleep + 1].contains(file), "{message}");
-    // It ends at what the watch is around: the test itself is not in it.
+    // The stack ends at the wrapped service: the test itself is not part of it.
     let handler = "watch::harness::a_failure_has_the_stack_of_the_blocking_call (tests/watch/";
     assert_eq!(position(handler), Some(sleep + 2), "{message}");
     assert_eq!(stack.len(), sleep + 3, "{message}");
 }
 
-/// An app whose only route takes a while, but no hold's time.
+/// An app whose only route blocks for less than the threshold.
 fn a_while() -> App<
     impl actix_web::dev::ServiceFactory<
         actix_web::dev::ServiceRequest,
@@ -90,7 +90,7 @@ fn a_while() -> App<
 }
 
 #[actix_web::test]
-async fn what_the_test_itself_does_between_requests_is_not_the_apps() {
+async fn a_test_that_blocks_between_requests_is_no_hold_of_the_app() {
     let watch = Watch::new();
     let app = actix_web::test::init_service(a_while().wrap(watch.clone())).await;
     for _ in 0..10 {
@@ -126,10 +126,10 @@ fn an_app_that_outlives_its_loop_is_no_held_worker_and_the_next_one_is_watched()
         let app = actix_web::test::init_service(app.wrap(watch.clone())).await;
         let request = actix_web::test::TestRequest::get().to_request();
         actix_web::test::call_service(&app, request).await;
-        // The loop turns.
+        // The loop runs an iteration.
         rt::time::sleep(Duration::from_millis(50)).await;
     });
-    // On a busy machine the test itself may be one as well, before its request.
+    // On a busy machine, the test itself may cause another hold before its request.
     let holds = holds(&watch, 1);
     let culprit = holds.iter().find_map(|hold| hold.culprits.first());
     assert_culprit(culprit.expect("the handler"), "/", Part::Future);

@@ -1,13 +1,13 @@
-//! `Watch` on real apps: each way to hold a worker is seen, with its route and part, and no other.
+//! `Watch` on real apps: each way to block a worker is recorded with its route and part, and nothing else is.
 
 mod blame;
 mod forms;
 mod harness;
 mod outside;
+mod published;
 mod routes;
 mod starved;
 mod stopped;
-mod told;
 mod workers;
 
 use std::io::Write;
@@ -32,8 +32,8 @@ use holdup_testkit::client::{connect, get, send};
 use holdup_testkit::fifo::Fifo;
 use holdup_testkit::{PATIENCE, pause};
 
-/// Well over the threshold, so that it is still a hold when the time in which a busy machine ran
-/// something else is taken off.
+/// Well over the threshold, so that it remains a hold after subtracting the time in which a busy machine
+/// ran something else.
 const LONG: Duration = Duration::from_millis(250);
 
 /// The time of a hold is known to within a tick of the system's clock.
@@ -44,8 +44,8 @@ fn block() {
     pause(LONG);
 }
 
-/// Waits for holds that last by themselves at least the threshold, not because the machine is
-/// busy; `count` of them.
+/// Waits for `count` holds that reach the threshold by themselves, and not because the machine is
+/// busy.
 fn holds(watch: &Watch, count: usize) -> Vec<Hold> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -61,15 +61,15 @@ fn holds(watch: &Watch, count: usize) -> Vec<Hold> {
     }
 }
 
-/// Asserts that getting `path` is one hold, of the route and part, and returns it.
+/// Asserts that a request to `path` causes one hold by that route and part, and returns the hold.
 fn assert_held(served: &Served, watch: &Watch, path: &str, route: &str, part: Part) -> Hold {
     let before = holds(watch, 0).len();
     let reply = get(served.address, path);
-    // Read to the end: a stream holds the worker as long as somebody reads it.
+    // The response is read to its end: a stream blocks the worker only while it is read.
     drop(reply.rest());
     let holds = holds(watch, before + 1);
     let [hold] = &holds[before..] else {
-        panic!("{path}: one hold expected, seen: {:?}", &holds[before..]);
+        panic!("{path}: expected one hold, got: {:?}", &holds[before..]);
     };
     assert_culprit(&hold.culprits[0], route, part);
     assert_eq!(hold.culprits.len(), 1, "{hold}");
@@ -78,15 +78,15 @@ fn assert_held(served: &Served, watch: &Watch, path: &str, route: &str, part: Pa
 }
 
 fn assert_culprit(culprit: &Culprit, route: &str, part: Part) {
-    let seen = (
+    let recorded = (
         culprit.method.as_str(),
         culprit.route.as_str(),
         culprit.part,
     );
-    assert_eq!(seen, ("GET", route, part), "{culprit}");
+    assert_eq!(recorded, ("GET", route, part), "{culprit}");
 }
 
-/// What `assert_no_holds` fails with.
+/// The message with which `assert_no_holds` fails.
 fn failure(watch: &Watch) -> String {
     let failed = std::panic::catch_unwind(AssertUnwindSafe(|| watch.assert_no_holds()));
     let payload = failed.expect_err("the assertion fails");
@@ -229,7 +229,7 @@ fn app_with_every_form(watch: &Watch) -> Served {
     })
 }
 
-/// A handler that holds its worker until the test lets it go.
+/// A handler that blocks its worker until the test releases it.
 #[derive(Clone)]
 struct Gate {
     lock: Arc<Mutex<()>>,

@@ -1,4 +1,4 @@
-//! In the actix test harness: what blocks the test's thread without being a watched request, while one
+//! In the actix test harness: code that is no watched request blocks the test's thread, while a request
 //! waits and while none does.
 
 use std::future::poll_fn;
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::*;
 
-/// An actor whose work blocks, as one does that writes to a database.
+/// An actor whose handler blocks, such as one that writes to a database.
 struct Chat;
 
 struct Say;
@@ -47,13 +47,13 @@ async fn awaits_a_local_task() -> impl Responder {
     awaited.await.expect("it is sent")
 }
 
-/// As libraries do, whose futures may run on any thread: here, on the test's.
+/// Libraries spawn such tasks. They may run on any thread; here, they run on the test's.
 async fn awaits_a_task_of_the_runtime() -> impl Responder {
     tokio::spawn(async { block() }).await.expect("it ends");
     "done"
 }
 
-/// Short of a hold by itself.
+/// The handler's own work is shorter than the threshold.
 async fn computes_a_little_and_awaits_a_task() -> impl Responder {
     let task = rt::spawn(async { block() });
     pause(Duration::from_millis(30));
@@ -61,7 +61,7 @@ async fn computes_a_little_and_awaits_a_task() -> impl Responder {
     "done"
 }
 
-/// Its turn comes between two blocking tasks, which are a hold only together.
+/// The handler is polled between two blocking tasks, which are a hold only together.
 async fn awaits_two_tasks() -> impl Responder {
     let half = || rt::spawn(async { pause(LONG / 2) });
     let tasks = [half(), half()];
@@ -98,7 +98,7 @@ async fn streams_two() -> impl Responder {
     })
 }
 
-/// The app, watched, in the harness.
+/// The app in the harness, wrapped by the watch.
 macro_rules! app {
     ($watch:expr) => {
         init_service(
@@ -127,7 +127,7 @@ fn request(path: &str) -> actix_http::Request {
 }
 
 #[actix_web::test]
-async fn what_blocks_while_a_handler_awaits_it_fails_the_test() {
+async fn a_task_that_blocks_while_a_handler_awaits_it_fails_the_test() {
     for path in ["/actor", "/local", "/runtime", "/little", "/two", "/stream"] {
         let watch = Watch::new();
         let app = app!(watch);
@@ -204,19 +204,19 @@ async fn its_line_is_named() {
 }
 
 #[actix_web::test]
-async fn what_the_test_does_while_no_request_waits_passes() {
+async fn a_test_that_blocks_while_no_request_waits_passes() {
     let watch = Watch::new();
     let app = app!(watch);
     block();
     call_service(&app, request("/wait")).await;
     block();
-    // The loop turns.
+    // The loop runs an iteration.
     rt::time::sleep(Duration::from_millis(30)).await;
     // Called, and not asked for an answer.
     let asked = app.call(request("/wait"));
     block();
     asked.await.expect("an answer");
-    // A stream of which the test takes its time to read, though more may have come.
+    // The test reads this stream slowly, although more of it may be ready.
     let response = call_service(&app, request("/chunks")).await;
     block();
     let mut body = pin!(response.into_body());
@@ -253,7 +253,7 @@ async fn a_watch_on_a_server_and_in_the_harness_tells_the_two_apart() {
         })
     };
     call_service(&app, request("/wait")).await;
-    // The heartbeat has to be there before the task.
+    // The watch's heartbeat must run on the worker before the task does.
     get(served.address, "/none");
     get(served.address, "/spawned");
     // The test waits for the server's, and blocks its own thread by it.

@@ -1,4 +1,4 @@
-//! A request belongs to the route that actix leads it to, however its path is written.
+//! A request belongs to the route that actix matches, however its path is encoded.
 
 use std::fmt::Write as _;
 
@@ -12,14 +12,14 @@ fn encoded(text: &str) -> String {
     })
 }
 
-/// What a pattern may have in it: all of ASCII that can be seen, but its own syntax and what
-/// separates segments; and what is not ASCII.
+/// The characters a pattern may contain: printable ASCII except for the pattern syntax and the slash, and
+/// some characters that are not ASCII.
 fn characters() -> impl Iterator<Item = char> {
     let ascii = (' '..='~').filter(|c| !"{}/".contains(*c));
     ascii.chain(['é', 'ß', '京', '\u{1f980}'])
 }
 
-/// As actix itself names the route, once it has led the request there.
+/// Answers with the route that actix itself matched.
 async fn matched(request: HttpRequest) -> HttpResponse {
     HttpResponse::Ok().body(request.match_pattern().unwrap_or_default())
 }
@@ -41,7 +41,7 @@ fn a_route_is_known_however_its_path_is_encoded() {
         })
     };
     let mut events = watch.subscribe();
-    // Each twice: the second time the watch knows the path.
+    // Each path is requested twice: the second time, the watch has it in its cache.
     let mut cases: Vec<(String, Option<String>)> = Vec::new();
     for c in characters() {
         let path = format!("/a{}b", encoded(&c.to_string()));
@@ -79,14 +79,14 @@ fn a_route_is_known_however_its_path_is_encoded() {
     }
 }
 
-/// The route of the next request that the watch tells of.
+/// The route of the next request that the watch publishes.
 fn opened(events: &mut Subscription) -> String {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(Event::Opened { route, .. }) = events.try_next() {
             return route;
         }
-        assert!(Instant::now() < deadline, "a request is not told of");
+        assert!(Instant::now() < deadline, "no request is published");
         pause(Duration::from_millis(2));
     }
 }

@@ -1,4 +1,4 @@
-//! The loop turns, but looks at its sockets only every few dozen turns.
+//! The loop keeps running, but polls its sockets only once in a few dozen iterations.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -10,13 +10,13 @@ use holdup_watch::HoldKind;
 
 use super::*;
 
-/// So long a handler works, in pieces.
+/// How long a handler works in total, in pieces.
 const WORK: Duration = Duration::from_millis(1500);
 
-/// One piece: far from a hold by itself.
+/// The length of one piece of work: far below the threshold.
 const PIECE: Duration = Duration::from_millis(30);
 
-/// Lets everybody have a turn that is ready, and goes on.
+/// Lets every other task that is ready run, and is then polled again.
 async fn wake_itself() {
     let mut woken = false;
     poll_fn(|cx| {
@@ -30,7 +30,7 @@ async fn wake_itself() {
     .await;
 }
 
-/// Works in pieces, and wakes itself after each.
+/// Works in pieces and wakes itself after each of them.
 async fn in_pieces(work: Duration, piece: Duration) {
     let begin = Instant::now();
     while begin.elapsed() < work {
@@ -51,7 +51,7 @@ fn starving_app(watch: &Watch) -> Served {
             let mut bytes = 0;
             while let Some(chunk) = body.next().await {
                 bytes += chunk?.len();
-                // As `write_all` to something slow.
+                // Stands for a `write_all` to a slow disk.
                 if !query.fast {
                     pause(PIECE);
                 }
@@ -96,7 +96,7 @@ fn is_starved(hold: &Hold) -> bool {
     matches!(hold.kind, HoldKind::Starved { turns } if turns > 0)
 }
 
-/// The slowest of many requests for `/ping`.
+/// The slowest of many requests to `/ping`.
 #[derive(Default)]
 struct Ping {
     /// On the watch's clock.
@@ -104,7 +104,7 @@ struct Ping {
     took: Duration,
 }
 
-/// Asks for `/ping` again and again while `work` lasts.
+/// Requests `/ping` repeatedly while `work` lasts.
 fn slowest_ping(served: &Served, watch: &Watch, work: thread::JoinHandle<()>) -> Ping {
     let mut slowest = Ping::default();
     while !work.is_finished() {
@@ -140,8 +140,8 @@ fn assert_explained(watch: &Watch, (method, route): (&str, &str), ping: &Ping) {
         let [culprit] = hold.culprits.as_slice() else {
             panic!("one culprit expected: {hold}")
         };
-        let seen = (&*culprit.method, &*culprit.route, culprit.part);
-        assert_eq!(seen, (method, route, Part::Future), "{hold}");
+        let recorded = (&*culprit.method, &*culprit.route, culprit.part);
+        assert_eq!(recorded, (method, route, Part::Future), "{hold}");
         assert!(culprit.busy <= hold.duration + TICK, "{hold}");
         assert!(hold.own_duration() >= holdup_watch::THRESHOLD, "{hold}");
     }
@@ -158,8 +158,8 @@ fn assert_explained(watch: &Watch, (method, route): (&str, &str), ping: &Ping) {
     assert!(message.contains(sentence), "{message}");
 }
 
-/// Runs a test with a watch of its own, and anew if it fails on a machine that ran so much else meanwhile
-/// that the pieces of work were no longer what they are meant to be.
+/// Runs a test with a watch of its own. Runs it again if it fails on a machine so busy that the pieces of work
+/// took longer than intended.
 fn unless_disturbed(test: impl Fn(&Watch)) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -174,7 +174,7 @@ fn unless_disturbed(test: impl Fn(&Watch)) {
 }
 
 #[test]
-fn pieces_of_a_handler_that_wakes_itself_are_a_hold_of_their_own_kind() {
+fn a_handler_that_wakes_itself_after_each_piece_is_a_starved_hold() {
     unless_disturbed(|watch| {
         let served = starving_app(watch);
         get(served.address, "/ping");
@@ -204,12 +204,12 @@ fn upload(connection: &mut TcpStream, path: &str) {
 }
 
 #[test]
-fn an_upload_that_is_written_to_a_slow_disk_is_such_a_hold() {
+fn an_upload_that_is_written_to_a_slow_disk_is_a_starved_hold() {
     unless_disturbed(|watch| {
         let served = starving_app(watch);
         get(served.address, "/ping");
-        // First fast: it makes the system's buffers for this connection as large as they get. Only where
-        // there is always more to read does actix go on with it.
+        // The first upload is fast, so the system enlarges its buffers for this connection. actix only keeps
+        // reading while there is always more to read.
         let mut connection = connect(served.address);
         upload(&mut connection, "/upload?fast=true");
         let work = thread::spawn(move || upload(&mut connection, "/upload?fast=false"));
@@ -224,7 +224,7 @@ fn a_long_poll_amid_short_ones_is_a_hold_of_the_first_kind_between_two_of_the_se
         let served = starving_app(watch);
         get(served.address, "/ping");
         assert_eq!(get(served.address, "/amid").body(), "done");
-        // The loop may answer before it hands over the last hold.
+        // The loop may answer before it records the last hold.
         let deadline = Instant::now() + Duration::from_secs(2);
         while watch.holds().len() < 3 && Instant::now() < deadline {
             pause(Duration::from_millis(5));
@@ -246,7 +246,7 @@ fn a_long_poll_amid_short_ones_is_a_hold_of_the_first_kind_between_two_of_the_se
 }
 
 #[test]
-fn a_loop_that_checks_its_sockets_often_enough_starves_nobody() {
+fn a_loop_that_polls_its_sockets_often_enough_is_no_starved_hold() {
     let watch = Watch::new();
     let served = starving_app(&watch);
     for path in ["/yields", "/short"] {
@@ -277,7 +277,7 @@ fn a_starved_hold_is_published_while_it_lasts_and_when_it_is_over() {
         now = watch.held_now().into_iter().find(is_starved).or(now);
     };
     work.join().expect("an answer");
-    let (first, now) = (first.expect("told before"), now.expect("seen before"));
+    let (first, now) = (first.expect("published before"), now.expect("held before"));
     for hold in [&first, &now, &released] {
         assert_culprit(&hold.culprits[0], "/pieces", Part::Future);
         assert_eq!(hold.started, released.started, "{hold}");
@@ -297,7 +297,7 @@ fn a_starved_hold_is_published_while_it_lasts_and_when_it_is_over() {
 }
 
 #[test]
-fn a_spawned_task_that_starves_the_sockets_is_a_hold_that_nobody_is_blamed_for() {
+fn a_spawned_task_that_starves_the_sockets_is_a_hold_without_culprits() {
     let watch = Watch::new();
     let over = Arc::new(AtomicBool::new(false));
     let served = {
@@ -338,7 +338,7 @@ fn a_spawned_task_that_starves_the_sockets_is_a_hold_that_nobody_is_blamed_for()
 async fn a_tests_paused_time_advances_as_without_the_watch() {
     tokio::time::pause();
     let watch = Watch::new();
-    // Long enough at work that the watch asks, and asleep with its question on the way.
+    // The handler works long enough for the watch to send its byte, and sleeps while the byte is on its way.
     let sleeps = async || {
         pause(PIECE);
         let begin = tokio::time::Instant::now();
@@ -360,7 +360,7 @@ async fn a_tests_paused_time_advances_as_without_the_watch() {
 }
 
 #[actix_web::test]
-async fn what_the_test_itself_does_in_pieces_is_not_the_apps() {
+async fn a_busy_task_of_the_test_is_no_hold_of_the_app() {
     let watch = Watch::new();
     let quick = async || {
         pause(Duration::from_millis(12));
@@ -370,7 +370,7 @@ async fn what_the_test_itself_does_in_pieces_is_not_the_apps() {
         .route("/", web::get().to(quick))
         .wrap(watch.clone());
     let app = actix_web::test::init_service(app).await;
-    // A task of the test's own, beside which its requests are made.
+    // A task of the test itself, which runs alongside its requests.
     let busy = rt::spawn(in_pieces(WORK, PIECE));
     while !busy.is_finished() {
         let request = actix_web::test::TestRequest::get().to_request();

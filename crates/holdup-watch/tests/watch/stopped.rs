@@ -1,4 +1,4 @@
-//! A process that is stopped and continued, as a machine is that sleeps: no worker is to be blamed for it.
+//! A process that is stopped and continued, as when a machine sleeps: no worker is blamed for that time.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -35,20 +35,20 @@ fn an_app_in_this_process_is_stopped() {
     let mut events = watch.subscribe();
     get(served.address, "/works");
     std::io::stdout().write_all(b"\nready\n").expect("written");
-    let mut told = String::new();
-    let asked = thread::spawn(move || std::io::stdin().read_line(&mut told).expect("a line"));
+    let mut line = String::new();
+    let asked = thread::spawn(move || std::io::stdin().read_line(&mut line).expect("a line"));
     let mut stops = 0;
     while !asked.is_finished() {
         let begun = Instant::now();
-        // Nearly always the worker is in the middle of it.
+        // The worker is nearly always in the middle of this request when the process stops.
         get(served.address, "/works");
         stops += usize::from(begun.elapsed() >= LONG);
     }
-    // Each is seen by what is asked meanwhile.
+    // A stop makes the request that is open at the time slow. Not every stop meets one.
     assert!(stops >= STOPS / 2, "{stops}");
     watch.assert_no_holds();
     assert_eq!(watch.held_now(), []);
-    let mut told = || {
+    let mut next_hold = || {
         let event = std::iter::from_fn(|| events.try_next());
         let mut hold = event.filter_map(|event| match event {
             Event::Held(hold) | Event::Released(hold) => Some(hold.to_string()),
@@ -56,15 +56,15 @@ fn an_app_in_this_process_is_stopped() {
         });
         hold.next()
     };
-    assert_eq!(told(), None);
+    assert_eq!(next_hold(), None);
 
     get(served.address, "/blocks");
     let message = failure(&watch);
     assert!(message.contains("GET /blocks (future, "), "{message}");
     assert_eq!(holds(&watch, 1).len(), 1, "{message}");
     let deadline = Instant::now() + PATIENCE;
-    while !told().is_some_and(|hold| hold.contains("/blocks")) {
-        assert!(Instant::now() < deadline, "nothing is told");
+    while !next_hold().is_some_and(|hold| hold.contains("/blocks")) {
+        assert!(Instant::now() < deadline, "no hold is published");
         pause(Duration::from_millis(2));
     }
 }
@@ -82,14 +82,15 @@ fn a_process_that_was_stopped_has_held_no_worker() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("this program runs");
-    let mut said = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
     assert!(
-        said.by_ref()
+        output
+            .by_ref()
             .any(|line| line.is_ok_and(|line| line == "ready"))
     );
     let process = Pid::from_child(&child);
     for stop in 0..STOPS {
-        // At different times in its doings.
+        // The stops come at different points of the app's work.
         pause(Duration::from_millis(60 + 7 * stop as u64));
         kill_process(process, Signal::STOP).expect("our child");
         pause(LONG * 2);
@@ -98,8 +99,8 @@ fn a_process_that_was_stopped_has_held_no_worker() {
     pause(LONG);
     let mut stdin = child.stdin.take().expect("piped");
     stdin.write_all(b"\n").expect("it reads");
-    let said: Vec<_> = said.map_while(Result::ok).collect();
-    let said = said.join("\n");
+    let output: Vec<_> = output.map_while(Result::ok).collect();
+    let output = output.join("\n");
     let status = child.wait().expect("it ends");
-    assert!(status.success() && said.contains("1 passed"), "{said}");
+    assert!(status.success() && output.contains("1 passed"), "{output}");
 }

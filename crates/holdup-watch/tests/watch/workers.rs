@@ -1,4 +1,4 @@
-//! Apps with several workers: who is held, and who is not.
+//! Apps with several workers: which of them are held, and which are not.
 
 use holdup_testkit::app::serve_on;
 use holdup_testkit::workers::Connection;
@@ -24,12 +24,13 @@ fn app(watch: &Watch, gate: &Gate, workers: usize) -> Served {
     })
 }
 
-/// The numbers of the workers that are held now, when they are as many as that.
+/// Waits until exactly `count` workers are held by requests, and returns these holds, ordered by worker. After
+/// `PATIENCE`, returns the holds there are.
 fn held(watch: &Watch, count: usize) -> Vec<Hold> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut held = watch.held_now();
-        // A busy machine may hold one that only has to answer the watch.
+        // On a busy machine, a worker without requests may be held as well.
         held.retain(|hold| !hold.culprits.is_empty());
         held.sort_unstable_by_key(|hold| hold.worker);
         if held.len() == count || Instant::now() > deadline {
@@ -58,7 +59,7 @@ fn each_is_blamed_by_its_number(workers: usize) {
         assert_culprit(&hold.culprits[0], "/block", Part::Future);
         let sentence = format!(" held worker {} for ", connection.worker);
         assert!(hold.to_string().contains(&sentence), "{hold}");
-        // A number stays.
+        // A worker keeps its number.
         assert_eq!(connection.get("/number"), connection.worker.to_string());
     }
 }
@@ -95,11 +96,11 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
     assert_eq!(now.len(), 2, "{now:?}");
     for (hold, worker, route) in [(&now[0], 1, "/gate/{id}"), (&now[1], 3, "/other/{id}")] {
         assert_eq!(hold.worker, worker, "{now:?}");
-        // What came shortly before, in the same turn of the loop, may be another one.
+        // Further culprits are possible: requests that ran shortly before, in the same loop iteration.
         assert_culprit(&hold.culprits[0], route, Part::Future);
         assert!(hold.ongoing && hold.waiting == 0, "{hold}");
     }
-    // The free ones go on, and each has its own requests only.
+    // The free workers keep answering, and each has only its own requests.
     for connection in &mut connections {
         assert_eq!(connection.get("/number"), connection.worker.to_string());
     }
@@ -109,36 +110,36 @@ fn two_workers_of_four_are_held_at_once_and_the_others_answer() {
 
     let (gate, other) = ("/gate/{id}".to_owned(), "/other/{id}".to_owned());
     let both = [(1, gate), (3, other)];
-    assert_eq!(told(&mut events, false), both);
+    assert_eq!(published(&mut events, false), both);
     drop(closed);
     for client in clients {
         assert_eq!(client.join().expect("an answer"), "done");
     }
-    assert_eq!(told(&mut events, true), both);
+    assert_eq!(published(&mut events, true), both);
     assert_eq!(held(&watch, 0), []);
     assert_eq!(watch.workers().len(), 4);
 }
 
-/// The next two holds that are told, as over or as begun: the worker and its culprit's route.
-fn told(events: &mut Subscription, over: bool) -> [(usize, String); 2] {
+/// The next two holds published, at their end (`over`) or their beginning: worker and route of the culprit.
+fn published(events: &mut Subscription, over: bool) -> [(usize, String); 2] {
     let deadline = Instant::now() + PATIENCE;
-    let mut told = Vec::new();
-    while told.len() < 2 {
+    let mut holds = Vec::new();
+    while holds.len() < 2 {
         let hold = match events.try_next() {
             Some(Event::Held(hold)) if !over => hold,
             Some(Event::Released(hold)) if over => hold,
             _ => {
-                assert!(Instant::now() < deadline, "{told:?}");
+                assert!(Instant::now() < deadline, "{holds:?}");
                 pause(Duration::from_millis(2));
                 continue;
             }
         };
         if let Some(culprit) = hold.culprits.first() {
-            told.push((hold.worker, culprit.route.clone()));
+            holds.push((hold.worker, culprit.route.clone()));
         }
     }
-    told.sort_unstable();
-    told.try_into().expect("two")
+    holds.sort_unstable();
+    holds.try_into().expect("two")
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn two_workers_of_two_are_held_at_once_by_one_request_each() {
     assert_eq!(workers, [0, 1], "{now:?}");
     let load: Vec<_> = watch.workers().iter().map(|load| load.open).collect();
     assert_eq!(load, [1, 1]);
-    // Long enough for a hold when the machine's part of it is taken off.
+    // Long enough to remain a hold after subtracting the time in which the machine ran something else.
     pause(LONG);
     drop(closed);
     for client in clients {
@@ -194,14 +195,14 @@ fn one_worker_of_two_is_held_and_the_other_one_is_free() {
     let now = held(&watch, 1);
     let of: Vec<_> = now.iter().map(|hold| hold.worker).collect();
     assert_eq!(of, [1], "{now:?}");
-    // Nobody waits for it: what is asked of the free worker is answered, again and again.
+    // No request waits for the held worker: the free one keeps answering.
     for _ in 0..20 {
         assert_eq!(connections[0].get("/number"), "0");
     }
     let load = watch.workers();
     let load: Vec<_> = load.iter().map(|load| (load.worker, load.open)).collect();
     assert_eq!(load, [(0, 0), (1, 1)]);
-    // Long enough for a hold when the machine's part of it is taken off.
+    // Long enough to remain a hold after subtracting the time in which the machine ran something else.
     pause(LONG);
     drop(closed);
     assert_eq!(client.join().expect("an answer"), "done");
@@ -250,11 +251,11 @@ fn what_awaits_holds_none_of(workers: usize) {
 }
 
 #[test]
-fn what_awaits_holds_none_of_two_workers() {
+fn a_handler_that_awaits_holds_none_of_two_workers() {
     what_awaits_holds_none_of(2);
 }
 
 #[test]
-fn what_awaits_holds_none_of_four_workers() {
+fn a_handler_that_awaits_holds_none_of_four_workers() {
     what_awaits_holds_none_of(4);
 }

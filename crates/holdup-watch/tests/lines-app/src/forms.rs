@@ -137,7 +137,7 @@ fn computed() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), nanoseconds)
 }
 
-/// One of three functions at a time, by chance, so that no regular look misses one.
+/// Runs one of three functions at random, so that regular sampling misses none.
 fn three() {
     let until = computed() + LONG * 4;
     let mut n = 1_u64;

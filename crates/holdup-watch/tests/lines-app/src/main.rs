@@ -1,6 +1,6 @@
 //! Blocks its worker in every way, or in those that its arguments name, each in a handler, an
-//! extractor and a body, and prints the hold that was seen of each: a line of JSON with the form, the
-//! place, what was told while it lasted, and the hold. Run by `tests/lines.rs`, which finds the right
+//! extractor and a body, and prints the hold that was published for each: a line of JSON with the form,
+//! the place, the hold as published while it lasted, and the finished hold. Run by `tests/lines.rs`, which finds the right
 //! lines by their marks.
 //!
 //! An argument such as `/export` is a route of its own, of `named`. `two` before the others starts two
@@ -102,8 +102,8 @@ fn get(address: SocketAddr, path: &str) {
     assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
 }
 
-/// What is told of the next hold of that route: while it lasts, and when it is over. A busy machine
-/// makes holds of its own, which are nobody's.
+/// The next hold of that route, as published while it lasts and when it is over. A busy machine
+/// causes further holds, which have no culprits.
 fn told(events: &mut Subscription, route: &str) -> (Hold, Hold) {
     let mut held: Vec<Hold> = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Handlers that block themselves, in what an optimized build inlines.
+//! Handlers that block in functions that an optimized build inlines.
 
 use std::fs::{self, OpenOptions};
 use std::hint::black_box;
@@ -21,7 +21,7 @@ pub async fn export() -> &'static str {
     "done"
 }
 
-/// Long enough to be told of again.
+/// Long enough to be logged again.
 pub async fn long() -> &'static str {
     thread::sleep(LONG * 4); // long
     "done"
@@ -36,7 +36,7 @@ pub async fn log_in(
     next.call(request).await
 }
 
-/// Whose copies take their time.
+/// Cloning it blocks.
 struct Cart(u64);
 
 impl Clone for Cart {
@@ -57,7 +57,7 @@ struct Report {
     rows: Vec<u64>,
 }
 
-/// What takes its time is in a derived implementation.
+/// The code that blocks is in a derived implementation.
 pub async fn derived() -> HttpResponse {
     let until = Instant::now() + LONG;
     let (title, rows) = ("a report", (0..2_000_000).collect());
@@ -68,7 +68,7 @@ pub async fn derived() -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
-/// The second of two at once waits for the first.
+/// The second of two concurrent requests waits for the first.
 pub async fn shared() -> &'static str {
     static LOCK: Mutex<u32> = Mutex::new(0);
     shared_lock(&LOCK);
@@ -89,7 +89,7 @@ pub fn folder() -> &'static PathBuf {
     FOLDER.get_or_init(|| {
         let name = format!("holdup-files-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        // One that was ended early has left it, and process numbers come again.
+        // A run that ended early may have left it, and process ids are reused.
         fs::remove_dir_all(&folder).ok();
         fs::create_dir(&folder).expect("a folder");
         mkfifoat(CWD, folder.join("slow"), Mode::from_raw_mode(0o600)).expect("a FIFO");

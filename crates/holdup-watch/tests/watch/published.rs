@@ -45,7 +45,7 @@ fn a_hold_is_published_while_it_lasts_with_the_number_of_other_open_requests() {
     assert_eq!(hold.activity, Some(Activity::WaitingForLock), "{hold}");
     #[cfg(feature = "stacks")]
     {
-        // At once, unless the machine is so busy that the thread had no turn.
+        // The stack is there at once, unless the machine is too busy to run the thread.
         let deadline = Instant::now() + PATIENCE;
         let line = loop {
             if let Some(line) = watch.held_now()[0].lines.first() {
@@ -89,40 +89,40 @@ fn lanes_are_recorded_without_the_query_while_there_is_a_subscription() {
         .map(|mut reply| while let Ok(Some(_)) = reply.chunk() {}),
     );
     let deadline = Instant::now() + PATIENCE;
-    let mut seen = Vec::new();
-    while !seen
+    let mut recorded = Vec::new();
+    while !recorded
         .iter()
         .any(|event| matches!(event, Event::Ended { .. }))
     {
         match events.try_next() {
             Some(Event::Held(_) | Event::Released(_)) => {}
-            Some(event) => seen.push(event),
+            Some(event) => recorded.push(event),
             None => pause(Duration::from_millis(5)),
         }
-        assert!(Instant::now() < deadline, "{seen:?}");
+        assert!(Instant::now() < deadline, "{recorded:?}");
     }
-    let seen: Vec<_> = seen
+    let recorded: Vec<_> = recorded
         .iter()
         .map(|event| serde_json::to_value(event).expect("JSON"))
         .collect();
-    let kinds: Vec<_> = seen
+    let kinds: Vec<_> = recorded
         .iter()
         .map(|event| event["event"].as_str().expect("a name"))
         .collect();
     assert_eq!(
         kinds,
         ["opened", "answered", "chunk", "chunk", "ended"],
-        "{seen:?}"
+        "{recorded:?}"
     );
     assert_eq!(
-        (&seen[0]["path"], &seen[0]["route"]),
+        (&recorded[0]["path"], &recorded[0]["route"]),
         (&"/body".into(), &"/body".into())
     );
     assert_eq!(
-        (&seen[2]["bytes"], &seen[3]["bytes"]),
+        (&recorded[2]["bytes"], &recorded[3]["bytes"]),
         (&5.into(), &6.into())
     );
-    assert_eq!(seen[4]["finished"], true);
+    assert_eq!(recorded[4]["finished"], true);
     let names = [
         "opened_ms",
         "answered_ms",
@@ -130,7 +130,7 @@ fn lanes_are_recorded_without_the_query_while_there_is_a_subscription() {
         "chunk_ms",
         "ended_ms",
     ];
-    let times: Vec<_> = seen
+    let times: Vec<_> = recorded
         .iter()
         .zip(names)
         .map(|(event, name)| event[name].as_f64().expect("a time"))
@@ -179,7 +179,7 @@ fn a_worker_knows_its_number_and_held_now_shows_what_is_outside_of_requests() {
     entered.recv().expect("the task runs");
     let deadline = Instant::now() + PATIENCE;
     while watch.held_now().is_empty() {
-        assert!(Instant::now() < deadline, "nothing is seen");
+        assert!(Instant::now() < deadline, "no hold is recorded");
         pause(Duration::from_millis(2));
     }
     let now = watch.held_now();

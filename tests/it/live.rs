@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use holdup_testkit::client::{Tick, connect, get};
+use serde_json::Value;
 
 use crate::server::Server;
 
@@ -44,10 +45,21 @@ fn a_blocking_countdown_is_live_and_the_next_begins_when_it_has_ended() {
     let (first, second) = two_clients(&server, "blocking");
     assert_counts_down_live(&first, "A");
     assert_counts_down_live(&second, "B");
+    // The last tick of the first and the first tick of the second are sent at the same moment and read by
+    // two threads, so their order is that of the server's log.
     assert!(
-        first[3].at <= second[0].at,
+        first[2].at < second[0].at,
         "first {first:?}, second {second:?}"
     );
+    let [ended, started] = server.logged_when("the end of A and the start of B", |lines| {
+        let place = |message: &str, x: &str| {
+            let stream = lines.iter().find(|line| line["x"] == x)?["stream"].clone();
+            let is_it = |line: &Value| line["message"] == message && line["stream"] == stream;
+            lines.iter().position(is_it)
+        };
+        Some([place("stream ended", "A")?, place("stream started", "B")?])
+    });
+    assert!(ended < started, "the log's lines {ended} and {started}");
 }
 
 #[test]

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use actix_web::rt::System;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use holdup_detect::Detector;
+use holdup_testkit::app;
 use holdup_watch::{Event, Hold, Subscription, ThreadState, Watch};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
@@ -117,11 +117,7 @@ fn wait_for<T>(what: &str, mut get: impl FnMut() -> Option<T>) -> T {
 }
 
 /// An app on real workers. `/block/{ms}` blocks for so long.
-struct Served {
-    address: SocketAddr,
-    stop: actix_web::dev::ServerHandle,
-    server: Option<JoinHandle<()>>,
-}
+struct Served(app::Served);
 
 async fn block(ms: web::Path<u64>) -> &'static str {
     sleep(Duration::from_millis(*ms));
@@ -134,51 +130,24 @@ async fn hello() -> &'static str {
 
 fn serve(watch: &Watch, workers: usize) -> Served {
     let watch = watch.clone();
-    let (send, receive) = mpsc::channel();
-    let server = thread::spawn(move || {
-        System::new().block_on(async move {
-            let app = move || {
-                App::new()
-                    .route("/block/{ms}", web::get().to(block))
-                    .route("/hello", web::get().to(hello))
-                    .wrap(watch.clone())
-            };
-            let server = HttpServer::new(app).workers(workers).disable_signals();
-            let server = server.bind("127.0.0.1:0").expect("a free port");
-            let address = server.addrs()[0];
-            let server = server.run();
-            send.send((address, server.handle()))
-                .expect("it is waited for");
-            server.await.expect("it runs");
-        });
-    });
-    let (address, stop) = receive.recv().expect("the server starts");
-    Served {
-        address,
-        stop,
-        server: Some(server),
-    }
+    Served(app::serve_on(workers, move || {
+        App::new()
+            .route("/block/{ms}", web::get().to(block))
+            .route("/hello", web::get().to(hello))
+            .wrap(watch.clone())
+    }))
 }
 
 impl Served {
     fn get(&self, path: &str) -> String {
-        get(self.address, path).expect("an answer")
+        get(self.0.address, path).expect("an answer")
     }
 
     /// Requests the blocking route on two connections at once, which actix assigns to different workers.
     fn block_both(&self, ms: u64) -> Vec<JoinHandle<String>> {
-        let address = self.address;
+        let address = self.0.address;
         let asks = move || get(address, &format!("/block/{ms}")).expect("an answer");
         (0..2).map(|_| thread::spawn(asks)).collect()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.stop.stop(false));
-        if let Some(server) = self.server.take() {
-            server.join().ok();
-        }
     }
 }
 
@@ -492,31 +461,13 @@ mod limited {
         let watch = Watch::new();
         let served = {
             let watch = watch.clone();
-            let (send, receive) = mpsc::channel();
-            let server = thread::spawn(move || {
-                System::new().block_on(async move {
-                    let app = move || {
-                        limit_threads(Some(1));
-                        App::new()
-                            .route("/hello", web::get().to(hello))
-                            .wrap(watch.clone())
-                            .wrap(ThreadsAgain)
-                    };
-                    let server = HttpServer::new(app).workers(1).disable_signals();
-                    let server = server.bind("127.0.0.1:0").expect("a free port");
-                    let address = server.addrs()[0];
-                    let server = server.run();
-                    send.send((address, server.handle()))
-                        .expect("it is waited for");
-                    server.await.expect("it runs");
-                });
-            });
-            let (address, stop) = receive.recv().expect("the server starts");
-            Served {
-                address,
-                stop,
-                server: Some(server),
-            }
+            Served(app::serve_on(1, move || {
+                limit_threads(Some(1));
+                App::new()
+                    .route("/hello", web::get().to(hello))
+                    .wrap(watch.clone())
+                    .wrap(ThreadsAgain)
+            }))
         };
         assert!(served.get("/hello").ends_with("hello"));
         let state = state_of(&watch, "holdup-watch");

@@ -1,0 +1,15 @@
+//! The contrasts: rounds that change one thing, to find out what the requests wait for.
+
+use super::asking::Plan;
+use super::findings::Findings;
+
+impl Plan {
+    /// Runs the contrasts that the policy asks for.
+    pub(super) async fn contrasts(&mut self, findings: &mut Findings) {
+        self.bystanders(findings).await;
+        self.limit(findings).await;
+        self.connection(findings).await;
+        self.session(findings).await;
+        self.versus(findings).await;
+    }
+}

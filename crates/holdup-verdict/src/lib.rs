@@ -46,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod beside;
 mod client;
 mod confirm;
 mod delivery;
@@ -67,6 +68,10 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
+pub use beside::{
+    Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
+    judge_beside_round, next_beside, pace,
+};
 pub use delivery::{Delivery, delivery};
 pub use experiment::Experiment;
 pub use identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};

@@ -1,6 +1,6 @@
-//! Bystanders: made-up rounds.
+//! Made-up rounds.
 
-use super::ms;
+use crate::tests::ms;
 use crate::{BesideKind, BesideRound, Sample, judge_beside};
 use holdup_model::{Lane, Timeline};
 

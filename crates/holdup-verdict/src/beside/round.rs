@@ -1,5 +1,6 @@
 //! Judges one round.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::finding::{BesideFinding, BesideKind, BesideReason};
@@ -7,7 +8,6 @@ use super::sample::{BesideRound, Sample};
 use super::silence::{Silence, longest, silences};
 use super::turns::{Held, SHORTEST, Turn, turns};
 use super::usual::{Usual, rank};
-use crate::client::delay;
 use crate::measures::is_odd;
 use holdup_model::Lane;
 
@@ -34,16 +34,19 @@ const ONE_IN: usize = 20;
 /// The fewest requests that must have been answered while others were held, if B is frozen in part.
 const FEWEST_ANSWERED: usize = 2;
 
+/// So many fresh connections may be held by chance.
+const FEW_HELD: usize = 2;
+
+/// If B is frozen in part, the others are answered within this part of the turn, …
+const PROMPT: f64 = 0.15;
+
+/// … or at least this part of them is.
+const MOST_PROMPT: f64 = 0.75;
+
 /// What was held is answered this soon after A, or within this part of the turn.
 const SOON: Duration = Duration::from_millis(50);
 /// See [`SOON`].
 const SOON_PART: f64 = 0.1;
-
-/// A pause of a machine is hardly ever as long as this.
-const LONGER_THAN_A_PAUSE: Duration = Duration::from_millis(500);
-
-/// Pauses of a machine hardly ever begin and end with as many turns as this.
-const CERTAIN_TURNS: usize = 3;
 
 /// A time without an answer is too long to be noise if it takes up this part of A's time …
 const TOO_LONG: f64 = 0.3;
@@ -68,6 +71,9 @@ const UNTOUCHED: f64 = 0.7;
 
 /// B is untouched only if at most one in this many of its answers was late.
 const LATE_ONE_IN: usize = 4;
+
+/// The client may have made B's answers late if it was at work, or kept from it, for this part of A's time.
+const CLIENT: f64 = 0.5;
 
 /// At most one in this many of B's requests may fail while A runs.
 const FAILED_ONE_IN: usize = 50;
@@ -119,7 +125,7 @@ pub fn judge_beside_round(alone: &[Sample], round: &BesideRound) -> BesideFindin
         to: silence.to.saturating_sub(start),
         took: end.saturating_sub(start),
         median: view.median(),
-        certain: read.certain,
+        held: read.held,
         reason,
     }
 }
@@ -138,20 +144,20 @@ struct View<'a> {
 /// What is read from a round.
 struct Read {
     kind: BesideKind,
-    certain: bool,
+    held: Duration,
     /// The time without an answer that counts, if it is not the longest of all.
     silence: Option<Silence>,
 }
 
 impl Read {
     fn nothing() -> Self {
-        Self::of(BesideKind::Inconclusive, false)
+        Self::of(BesideKind::Inconclusive)
     }
 
-    fn of(kind: BesideKind, certain: bool) -> Self {
+    fn of(kind: BesideKind) -> Self {
         Self {
             kind,
-            certain,
+            held: Duration::ZERO,
             silence: None,
         }
     }
@@ -180,22 +186,18 @@ impl View<'_> {
             .map(|turn| (turn, Held::in_turn(turn, &self.round.samples, usual)))
             .collect();
         let frozen = self.frozen(&turns, took);
-        let some = self.some_frozen(&turns, took);
+        let some = self.some_frozen(&turns, took, usual);
         if let Some(read) = frozen.or(some) {
             return Ok(read);
         }
         let unsure: usize = turns.iter().map(|(_, held)| held.unsure).sum();
-        let sure: usize = turns
+        let sure = turns
             .iter()
-            .map(|(_, held)| held.held.len() + held.prompt)
-            .sum();
-        if unsure > sure {
-            let late = self.round.samples.iter().map(|sample| delay(&sample.lane));
-            let late = late.max().unwrap_or_default();
-            return Err(BesideReason::ClientTooSlow { late });
+            .map(|(_, held)| held.held.len() + held.prompt.len());
+        if unsure > sure.sum() {
+            return Err(self.client_too_slow());
         }
-        let held = turns.iter().map(|(_, held)| held.kept).max();
-        self.by_times(usual, took, held.unwrap_or_default())
+        self.by_times(usual, took, &turns)
     }
 
     /// Whether A and B were answered at all.
@@ -244,66 +246,70 @@ impl View<'_> {
 
     /// For most of A's time, nothing was answered until A was.
     fn frozen(&self, turns: &[(Turn, Held)], took: Duration) -> Option<Read> {
-        let frozen: Vec<_> = turns
-            .iter()
-            .filter(|(turn, held)| {
-                let silence = longest(&self.silences, turn.from, turn.first_end);
-                let silent = silence.map(|silence| silence.within(turn.from, turn.first_end));
-                let with_a = silence.is_some_and(|silence| silence.to <= soon_after(*turn));
-                let is_all = held.overtook <= held.held.len() / ONE_IN;
-                let most = turn.length().mul_f64(MOST);
-                !held.held.is_empty() && is_all && with_a && silent.is_some_and(|time| time >= most)
-            })
-            .collect();
-        let length: Duration = frozen.iter().map(|(turn, _)| turn.length()).sum();
-        let held: usize = frozen.iter().map(|(_, held)| held.held.len()).sum();
-        if held < FEWEST_HELD || length < took.mul_f64(TURNS) {
-            return None;
-        }
-        let certain = length >= LONGER_THAN_A_PAUSE || frozen.len() >= CERTAIN_TURNS;
-        Some(Read::of(BesideKind::Frozen, certain))
+        let frozen = turns.iter().filter(|(turn, held)| {
+            let silence = longest(&self.silences, turn.from, turn.first_end);
+            let is_most = silence.is_some_and(|silence| {
+                let silent = silence.within(turn.from, turn.first_end);
+                silent >= turn.length().mul_f64(MOST) && silence.to <= soon_after(*turn)
+            });
+            !held.held.is_empty() && held.overtook.is_empty() && is_most
+        });
+        let length = frozen.clone().map(|(turn, _)| turn.length()).sum();
+        let count: usize = frozen.map(|(_, held)| held.held.len()).sum();
+        let is_enough = count >= FEWEST_HELD && length >= took.mul_f64(TURNS);
+        is_enough.then(|| Read {
+            held: length,
+            ..Read::of(BesideKind::Frozen)
+        })
     }
 
     /// Some were not answered until A was, and others were.
-    fn some_frozen(&self, turns: &[(Turn, Held)], took: Duration) -> Option<Read> {
-        let some: Vec<_> = turns
-            .iter()
-            .filter(|(turn, held)| {
-                let kept = held.kept >= FEWEST_KEPT;
-                let fresh = held.fresh >= FEWEST_HELD.max(held.fresh_of / ONE_IN);
-                let answered = held.overtook >= FEWEST_ANSWERED;
-                let ends = held.held.iter().map(|place| &self.round.samples[*place]);
-                let ends = ends.map(|sample| self.ended(&sample.lane));
-                let with_a = ends.min().is_some_and(|end| end <= soon_after(*turn));
-                (kept || fresh) && answered && with_a
-            })
-            .collect();
-        let length: Duration = some.iter().map(|(turn, _)| turn.length()).sum();
-        if some.is_empty() || length < took.mul_f64(TURNS) {
+    fn some_frozen(&self, turns: &[(Turn, Held)], took: Duration, usual: &Usual) -> Option<Read> {
+        let some = turns.iter().filter(|(turn, held)| {
+            let kept = held.kept >= FEWEST_KEPT;
+            let fresh = held.fresh >= FEWEST_HELD.max(held.fresh_of / ONE_IN);
+            let ends = self
+                .at(&held.overtaken)
+                .map(|sample| self.ended(&sample.lane));
+            let with_a = ends.min().is_some_and(|end| end <= soon_after(*turn));
+            // Those that were not held have nothing to do with A.
+            let mut others: Vec<_> = self
+                .at(&held.prompt)
+                .map(|sample| self.took(sample))
+                .collect();
+            others.sort_unstable();
+            let prompt = turn.length().mul_f64(PROMPT).max(usual.late_after());
+            let prompt = rank(&others, MOST_PROMPT).is_some_and(|time| time <= prompt);
+            (kept || fresh) && held.overtook.len() >= FEWEST_ANSWERED && with_a && prompt
+        });
+        let length: Duration = some.clone().map(|(turn, _)| turn.length()).sum();
+        if length.is_zero() || length < took.mul_f64(TURNS) {
             return None;
         }
-        let certain = length >= LONGER_THAN_A_PAUSE;
-        let held = some.iter().flat_map(|(_, held)| &held.held);
-        let held = held.map(|place| &self.round.samples[*place]);
+        let held = some.flat_map(|(_, held)| self.at(&held.overtaken));
         let silences = silences(held, self.last);
         Some(Read {
+            held: length,
             silence: longest(&silences, self.start, self.end),
-            ..Read::of(BesideKind::SomeFrozen, certain)
+            ..Read::of(BesideKind::SomeFrozen)
         })
     }
 
     /// B was not held, so its times decide.
-    fn by_times(&self, usual: &Usual, took: Duration, kept: usize) -> Result<Read, BesideReason> {
-        let while_a_ran = || self.while_a_ran();
-        let count = while_a_ran().count();
+    fn by_times(
+        &self,
+        usual: &Usual,
+        took: Duration,
+        turns: &[(Turn, Held)],
+    ) -> Result<Read, BesideReason> {
+        let count = self.while_a_ran().count();
         if count < FEWEST_ASKED {
             return Err(BesideReason::FewAsked { count });
         }
         let silence = self.longest();
         let silent = silence.map_or(Duration::ZERO, |silence| {
-            silence
-                .within(self.start, self.end)
-                .saturating_sub(usual.high())
+            let silent = silence.within(self.start, self.end);
+            silent.saturating_sub(usual.high())
         });
         let partly = |part: f64| {
             let silence = silence.filter(|_| silent > took.mul_f64(part))?;
@@ -316,48 +322,78 @@ impl View<'_> {
         if let Some(reason) = partly(TOO_LONG) {
             return Err(reason);
         }
-        // By how much each is later than B usually is: as it was seen, and at the least.
-        let later = |own: bool| {
-            let later = while_a_ran().map(|sample| {
-                let client = if own {
-                    delay(&sample.lane)
-                } else {
-                    Duration::ZERO
-                };
-                let took = self.took(sample).saturating_sub(client);
-                took.saturating_sub(usual.like(sample).median)
-            });
-            let mut later: Vec<_> = later.collect();
-            later.sort_unstable();
-            rank(&later, 0.5).unwrap_or_default()
-        };
         let slowed = SLOWED_BY
             .max(usual.spread().saturating_mul(SLOWED_SPREADS))
             .max(usual.both.median.mul_f64(SLOWED_PART));
-        if later(true) > slowed {
-            return Ok(Read::of(BesideKind::Slowed, false));
-        }
-        if later(false) > slowed {
-            let late = while_a_ran().map(|sample| delay(&sample.lane)).max();
-            let late = late.unwrap_or_default();
-            return Err(BesideReason::ClientTooSlow { late });
+        let later = self.later(usual, turns);
+        if later > slowed {
+            return match self.is_client_slow(took) {
+                true => Err(self.client_too_slow()),
+                false => Ok(Read::of(BesideKind::Slowed)),
+            };
         }
         let with_a = silence.is_some_and(|silence| self.is_with_a(silence, took));
         if let Some(reason) = partly(TOO_LONG_WITH_A).filter(|_| with_a) {
             return Err(reason);
         }
-        if kept > 0 {
-            return Err(BesideReason::FewHeld { count: kept });
+        let held = turns
+            .iter()
+            .find(|(_, held)| held.kept > 0 || held.fresh >= FEW_HELD.max(held.fresh_of / ONE_IN));
+        if let Some((_, held)) = held {
+            let count = held.overtaken.len();
+            return Err(BesideReason::FewHeld { count });
         }
         let is_late = |sample: &&Sample| self.took(sample) > usual.like(sample).late_after();
-        let late = while_a_ran().filter(is_late).count();
-        if late > count / LATE_ONE_IN || later(false) > slowed.mul_f64(UNTOUCHED) {
+        let late = self.while_a_ran().filter(is_late).count();
+        if late > count / LATE_ONE_IN || later > slowed.mul_f64(UNTOUCHED) {
             return Err(BesideReason::SomeLate {
                 count: late,
                 of: count,
             });
         }
-        Ok(Read::of(BesideKind::Untouched, true))
+        Ok(Read::of(BesideKind::Untouched))
+    }
+
+    /// By how much B's answers are later than it usually is, in the middle. Those that were held do not count:
+    /// they say nothing about the others.
+    fn later(&self, usual: &Usual, turns: &[(Turn, Held)]) -> Duration {
+        let held: BTreeSet<_> = turns
+            .iter()
+            .flat_map(|(_, held)| &held.overtaken)
+            .map(|place| self.round.samples[*place].lane.requested_at())
+            .collect();
+        let later = self
+            .while_a_ran()
+            .filter(|sample| !held.contains(&sample.lane.requested_at()))
+            .map(|sample| {
+                self.took(sample)
+                    .saturating_sub(sample.lane.client_time().late_for_it)
+                    .saturating_sub(usual.like(sample).median)
+            });
+        let mut later: Vec<_> = later.collect();
+        later.sort_unstable();
+        rank(&later, 0.5).unwrap_or_default()
+    }
+
+    /// Whether the client was at work, or kept from it, for so much of A's time that it may have noticed B's
+    /// answers late.
+    fn is_client_slow(&self, took: Duration) -> bool {
+        let own = self.round.at_once.lanes.iter().map(Lane::client_time);
+        let own = own.map(|time| time.busy.saturating_add(time.late)).max();
+        own.unwrap_or_default() > took.mul_f64(CLIENT)
+    }
+
+    fn client_too_slow(&self) -> BesideReason {
+        let lanes = self.round.samples.iter().map(|sample| &sample.lane);
+        let lanes = lanes.chain(&self.round.at_once.lanes);
+        let late = lanes.map(|lane| lane.client_time().late_for_it).max();
+        BesideReason::ClientTooSlow {
+            late: late.unwrap_or_default(),
+        }
+    }
+
+    fn at<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Sample> {
+        places.iter().map(|place| &self.round.samples[*place])
     }
 
     /// Whether a time without an answer begins or ends with A.

@@ -1,11 +1,10 @@
 //! The turns in which A's requests ran, and which of B's requests were held through them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::sample::Sample;
 use super::usual::Usual;
-use crate::client::delay;
 use holdup_model::{Lane, Timeline};
 
 /// The shortest turn that is judged. A busy machine keeps an answer waiting for some tens of milliseconds.
@@ -31,6 +30,9 @@ const BEFORE_PART: f64 = 0.03;
 
 /// What is asked in this last part of a turn is not judged: it waits too little.
 const ENDING: f64 = 0.25;
+
+/// What is seen after A must have waited for this part of the turn, whatever delayed the client.
+const SURELY: f64 = 0.7;
 
 /// A connection takes this much longer if its first attempt was dropped, which says nothing about A.
 const RETRY: Duration = Duration::from_millis(900);
@@ -91,23 +93,23 @@ pub(super) fn turns(at_once: &Timeline) -> Vec<Turn> {
     turns
 }
 
-/// Which of B's requests were held in one turn.
+/// Which of B's requests were held in one turn. Requests are places in the list of samples.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// Unanswered until A's answer came, as places in the list of samples.
+    /// Unanswered until A's answer came.
     pub(super) held: Vec<usize>,
-    /// How many of those had a fresh connection.
+    /// Answered while A ran.
+    pub(super) prompt: Vec<usize>,
+    /// Sent after a request that was held, and answered while that one was still held.
+    pub(super) overtook: Vec<usize>,
+    /// Held while some that were sent later were answered.
+    pub(super) overtaken: Vec<usize>,
+    /// How many of those that were overtaken had a fresh connection.
     pub(super) fresh: usize,
-    /// How many fresh ones were judged.
+    /// How many requests with a fresh connection were judged.
     pub(super) fresh_of: usize,
-    /// How many kept connections had no answer at all.
+    /// On how many kept connections was a request overtaken, and none answered.
     pub(super) kept: usize,
-    /// How many kept connections were judged.
-    pub(super) kept_of: usize,
-    /// How many were sent after one that was held, and were answered while it was still held.
-    pub(super) overtook: usize,
-    /// How many were answered while A ran.
-    pub(super) prompt: usize,
     /// How many may have been held or not, depending on the client's own time.
     pub(super) unsure: usize,
 }
@@ -115,55 +117,70 @@ pub(super) struct Held {
 impl Held {
     pub(super) fn in_turn(turn: Turn, samples: &[Sample], usual: &Usual) -> Self {
         let mut found = Self::default();
-        let mut prompt = Vec::new();
-        // For each kept connection: whether it had an answer, and whether a request was held.
-        let mut kept: BTreeMap<usize, (bool, bool)> = BTreeMap::new();
-        let judged = samples.iter().enumerate();
-        let judged = judged.filter(|(_, sample)| is_judged(&sample.lane, turn, usual));
-        for (place, sample) in judged {
+        for (place, sample) in samples.iter().enumerate() {
             let lane = &sample.lane;
-            let is_held = lane.ended_at().is_none_or(|end| end >= turn.release());
-            let surely = lane
-                .ended_at()
-                .is_none_or(|end| end.saturating_sub(delay(lane)) >= turn.release());
-            if is_held && !surely {
-                found.unsure += 1;
+            if !is_judged(lane, turn, usual) {
                 continue;
             }
-            if !is_held && lane.requested_at() < turn.from {
+            match answered(lane, turn) {
+                Answered::Held => found.held.push(place),
                 // It was answered when the turn before was over.
-                continue;
-            }
-            match sample.kept {
-                Some(connection) => {
-                    let (answered, held) = kept.entry(connection).or_default();
-                    *answered |= !is_held;
-                    *held |= is_held;
-                }
-                None => {
-                    found.fresh_of += 1;
-                    found.fresh += usize::from(is_held);
+                Answered::Prompt if lane.requested_at() < turn.from => continue,
+                Answered::Prompt => found.prompt.push(place),
+                Answered::Unsure => {
+                    found.unsure += 1;
+                    continue;
                 }
             }
-            if is_held {
-                found.held.push(place);
-            } else {
-                prompt.push(lane.requested_at());
-            }
+            found.fresh_of += usize::from(sample.kept.is_none());
         }
-        found.prompt = prompt.len();
-        found.kept_of = kept.len();
-        found.kept = kept
-            .values()
-            .filter(|(answered, held)| *held && !answered)
-            .count();
         let sent = |place: &usize| samples[*place].lane.requested_at();
+        let margin = usual.late_after();
         if let Some(first) = found.held.iter().map(sent).min() {
-            let after = first.saturating_add(usual.late_after());
-            found.overtook = prompt.iter().filter(|sent| **sent > after).count();
+            let after = |place: &&usize| sent(place) > first.saturating_add(margin);
+            found.overtook = found.prompt.iter().filter(after).copied().collect();
         }
+        if let Some(last) = found.overtook.iter().map(sent).max() {
+            let before = |place: &&usize| sent(place).saturating_add(margin) < last;
+            found.overtaken = found.held.iter().filter(before).copied().collect();
+        }
+        let fresh = |place: &&usize| samples[**place].kept.is_none();
+        found.fresh = found.overtaken.iter().filter(fresh).count();
+        let connections = |places: &[usize]| -> BTreeSet<usize> {
+            places
+                .iter()
+                .filter_map(|place| samples[*place].kept)
+                .collect()
+        };
+        let answered = connections(&found.prompt);
+        found.kept = connections(&found.overtaken).difference(&answered).count();
         found
     }
+}
+
+/// When a request was answered, for one turn.
+enum Answered {
+    /// After A.
+    Held,
+    /// Before A.
+    Prompt,
+    /// It was seen after A, and the client may have been late to see it.
+    Unsure,
+}
+
+fn answered(lane: &Lane, turn: Turn) -> Answered {
+    let Some(end) = lane.ended_at() else {
+        return Answered::Held;
+    };
+    if end < turn.release() {
+        return Answered::Prompt;
+    }
+    let surely = end.saturating_sub(lane.client_time().late_for_it);
+    let most = turn.from + turn.length().mul_f64(SURELY);
+    if surely < most {
+        return Answered::Unsure;
+    }
+    Answered::Held
 }
 
 /// Whether a request shows something about this turn.

@@ -132,8 +132,7 @@ fn together(findings: &[&BesideFinding]) -> Result<BesideKind, BesideReason> {
         return Ok(most);
     }
     if first.kind.is_frozen() {
-        let certain = judged().any(|finding| finding.certain) || frozen > 1;
-        if !certain {
+        if !BesideFinding::are_enough(judged().copied()) {
             return Err(BesideReason::Once { took: first.took });
         }
         // An answer that came while others were held shows that not all was frozen.

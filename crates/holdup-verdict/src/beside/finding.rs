@@ -76,7 +76,7 @@ pub struct BesideFinding {
     /// The median time of B's answers while A ran; `None` if there were none.
     #[serde(skip)]
     pub median: Option<Duration>,
-    /// The sum of the turns of A in which B or a part of it was frozen; zero if it was not.
+    /// For how long A's turns held up B or a part of it, in total; zero if it was not frozen.
     #[serde(skip)]
     pub held: Duration,
     /// Why it is inconclusive; `None` otherwise.

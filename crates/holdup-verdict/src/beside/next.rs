@@ -23,15 +23,19 @@ pub fn next_beside(rounds: &[BesideFinding], most: usize) -> Option<usize> {
     let count = |kind| same().filter(|round| round.kind == kind).count();
     let frozen = same().filter(|round| round.kind.is_frozen());
     let is_frozen = BesideFinding::are_enough(frozen.clone());
-    let (settled, limit) = match last.kind {
-        BesideKind::Inconclusive if last.reason.as_ref().is_some_and(is_final) => return None,
-        BesideKind::Inconclusive => {
-            let is_noise = last.reason.as_ref().is_some_and(is_noise);
-            (!is_noise, MOST_TIMES)
-        }
-        BesideKind::Frozen | BesideKind::SomeFrozen => (is_frozen, MOST_TIMES_FROZEN),
-        BesideKind::Untouched => (frozen.count() == 0, MOST_TIMES),
-        BesideKind::Slowed => (count(BesideKind::Slowed) > 1, MOST_TIMES),
+    let limit = match frozen.count() {
+        0 => MOST_TIMES,
+        _ => MOST_TIMES_FROZEN,
+    };
+    let settled = match last.kind {
+        _ if limit == MOST_TIMES_FROZEN => is_frozen,
+        BesideKind::Inconclusive => match &last.reason {
+            Some(reason) if is_final(reason) => return None,
+            Some(reason) => !is_noise(reason),
+            None => true,
+        },
+        BesideKind::Slowed => count(BesideKind::Slowed) > 1,
+        _ => true,
     };
     if !settled && times < limit {
         return Some(last.requests);

@@ -185,7 +185,7 @@ impl View<'_> {
             .filter(|turn| turn.length() >= SHORTEST)
             .map(|turn| (turn, Held::in_turn(turn, &self.round.samples, usual)))
             .collect();
-        let frozen = self.frozen(&turns, took);
+        let frozen = self.frozen(&turns, took, usual);
         let some = self.some_frozen(&turns, took, usual);
         if let Some(read) = frozen.or(some) {
             return Ok(read);
@@ -245,20 +245,24 @@ impl View<'_> {
     }
 
     /// For most of A's time, nothing was answered until A was.
-    fn frozen(&self, turns: &[(Turn, Held)], took: Duration) -> Option<Read> {
-        let frozen = turns.iter().filter(|(turn, held)| {
-            let silence = longest(&self.silences, turn.from, turn.first_end);
-            let is_most = silence.is_some_and(|silence| {
-                let silent = silence.within(turn.from, turn.first_end);
-                silent >= turn.length().mul_f64(MOST) && silence.to <= soon_after(*turn)
-            });
-            !held.held.is_empty() && held.overtook.is_empty() && is_most
+    fn frozen(&self, turns: &[(Turn, Held)], took: Duration, usual: &Usual) -> Option<Read> {
+        // What waits behind several turns of A is answered after the last one of them.
+        let is_after_a = |at: Duration| {
+            let mut turns = turns.iter().map(|(turn, _)| *turn);
+            turns.any(|turn| (turn.release(usual)..=soon_after(turn)).contains(&at))
+        };
+        let frozen = turns.iter().filter_map(|(turn, held)| {
+            let silence = longest(&self.silences, turn.from, turn.first_end)?;
+            let silent = silence.within(turn.from, turn.first_end);
+            let is_most = silent >= turn.length().mul_f64(MOST) && is_after_a(silence.to);
+            let is_all = !held.held.is_empty() && held.overtook.is_empty();
+            (is_most && is_all).then_some((turn.length(), silent, held.held.len()))
         });
-        let length = frozen.clone().map(|(turn, _)| turn.length()).sum();
-        let count: usize = frozen.map(|(_, held)| held.held.len()).sum();
+        let length: Duration = frozen.clone().map(|(length, ..)| length).sum();
+        let count: usize = frozen.clone().map(|(.., count)| count).sum();
         let is_enough = count >= FEWEST_HELD && length >= took.mul_f64(TURNS);
         is_enough.then(|| Read {
-            held: length,
+            held: frozen.map(|(_, silent, _)| silent).sum(),
             ..Read::of(BesideKind::Frozen)
         })
     }

@@ -22,11 +22,14 @@ const BEGINNING_LEAST: Duration = Duration::from_millis(20);
 /// See [`BEGINNING_LEAST`].
 const BEGINNING_MOST: Duration = Duration::from_millis(150);
 
-/// B's answers may be seen this much before A's, and this part of the turn more, although they had to wait
-/// for A.
+/// B's answers may be seen this much before A's, although they had to wait for A, …
 const BEFORE: Duration = Duration::from_millis(20);
-/// See [`BEFORE`].
+
+/// … and this part of the turn more, …
 const BEFORE_PART: f64 = 0.03;
+
+/// … and this multiple of B's own spread, which shows how much noise there is.
+const BEFORE_SPREADS: u32 = 2;
 
 /// What is asked in this last part of a turn is not judged: it waits too little.
 const ENDING: f64 = 0.25;
@@ -59,15 +62,16 @@ impl Turn {
     }
 
     /// What is unanswered then was held until A's answer came.
-    pub(super) fn release(self) -> Duration {
-        let before = BEFORE + self.length().mul_f64(BEFORE_PART);
+    pub(super) fn release(self, usual: &Usual) -> Duration {
+        let noise = usual.spread().saturating_mul(BEFORE_SPREADS);
+        let before = BEFORE + self.length().mul_f64(BEFORE_PART) + noise;
         self.first_end.saturating_sub(before).max(self.from)
     }
 
     /// What was sent later says nothing about this turn.
     fn asked_until(self, usual: &Usual) -> Duration {
         let ending = self.first_end.saturating_sub(self.length().mul_f64(ENDING));
-        ending.min(self.release().saturating_sub(usual.late_after()))
+        ending.min(self.release(usual).saturating_sub(usual.late_after()))
     }
 }
 
@@ -122,7 +126,7 @@ impl Held {
             if !is_judged(lane, turn, usual) {
                 continue;
             }
-            match answered(lane, turn) {
+            match answered(lane, turn, usual) {
                 Answered::Held => found.held.push(place),
                 // It was answered when the turn before was over.
                 Answered::Prompt if lane.requested_at() < turn.from => continue,
@@ -168,11 +172,11 @@ enum Answered {
     Unsure,
 }
 
-fn answered(lane: &Lane, turn: Turn) -> Answered {
+fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
     let Some(end) = lane.ended_at() else {
         return Answered::Held;
     };
-    if end < turn.release() {
+    if end < turn.release(usual) {
         return Answered::Prompt;
     }
     let surely = end.saturating_sub(lane.client_time().late_for_it);

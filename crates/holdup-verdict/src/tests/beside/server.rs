@@ -150,8 +150,7 @@ impl<'a> Server<'a> {
     fn b_takes(&mut self) -> f64 {
         let (part, longer) = self.noise.tail;
         let tail = if self.dice.roll() < part { longer } else { 0.0 };
-        let spread = self.b_spread * self.dice.roll();
-        self.b + spread + tail + self.exponential(self.noise.busy)
+        self.b + self.b_spread * self.dice.roll() + tail
     }
 
     /// B's answers while A does not run.
@@ -159,7 +158,7 @@ impl<'a> Server<'a> {
         let mut now = 0.0;
         let mut samples = Vec::new();
         for place in 0..16 {
-            let took = self.b_takes();
+            let took = self.b_takes() + self.exponential(self.noise.busy);
             let connections = self.kept.len();
             samples.push(Sample {
                 lane: lane(now, Some(now + took)),
@@ -321,7 +320,12 @@ impl<'a> Server<'a> {
                         takes += self.dice.between(0.0, slice * requests as f64);
                     }
                 }
-                let end = through(pauses, out_of(pauses, begins), takes);
+                let mut end = through(pauses, out_of(pauses, begins), takes);
+                if !matches!(self.way, Way::Shared(_)) {
+                    // An event loop gives its answers only when it is not held.
+                    end = out_of(&held[worker], end);
+                }
+                end += self.exponential(self.noise.busy);
                 if let Some(connection) = kept {
                     idle_from[connection] = end;
                 }

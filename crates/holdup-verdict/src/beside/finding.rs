@@ -151,6 +151,13 @@ pub enum BesideReason {
         /// How many times.
         count: usize,
     },
+    /// B was not asked for so long that it may have been frozen meanwhile: the client was late.
+    Gap {
+        /// When that began, from the start of A's round.
+        from: Duration,
+        /// When it ended.
+        to: Duration,
+    },
     /// The client needed so much time for itself that it may have made the answers late.
     ClientTooSlow {
         /// By how much, at the most.

@@ -55,6 +55,7 @@ fn is_noise(reason: &BesideReason) -> bool {
             | BesideReason::FewHeld { .. }
             | BesideReason::SomeLate { .. }
             | BesideReason::FewAsked { .. }
+            | BesideReason::Gap { .. }
     )
 }
 

@@ -1,6 +1,5 @@
 //! Judges one round.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::finding::{BesideFinding, BesideKind, BesideReason};
@@ -34,8 +33,11 @@ const ONE_IN: usize = 20;
 /// The fewest requests that must have been answered while others were held, if B is frozen in part.
 const FEWEST_ANSWERED: usize = 2;
 
-/// So many fresh connections may be held by chance.
-const FEW_HELD: usize = 2;
+/// B is not untouched if more than one in this many of its requests was held, and at least [`FEWEST_HELD`].
+const HELD_ONE_IN: usize = 10;
+
+/// B may have been frozen unseen if it was not asked for this part of A's time.
+const NOT_ASKED: f64 = 0.25;
 
 /// If B is frozen in part, the others are answered within this part of the turn, …
 const PROMPT: f64 = 0.15;
@@ -306,9 +308,16 @@ impl View<'_> {
         took: Duration,
         turns: &[(Turn, Held)],
     ) -> Result<Read, BesideReason> {
-        let count = self.while_a_ran().count();
+        let answered: Vec<_> = turns
+            .iter()
+            .flat_map(|(_, held)| held.prompt.iter().chain(&held.early).copied())
+            .collect();
+        let count = answered.len();
         if count < FEWEST_ASKED {
             return Err(BesideReason::FewAsked { count });
+        }
+        if let Some((from, to)) = self.not_asked(took) {
+            return Err(BesideReason::Gap { from, to });
         }
         let silence = self.longest();
         let silent = silence.map_or(Duration::ZERO, |silence| {
@@ -329,7 +338,7 @@ impl View<'_> {
         let slowed = SLOWED_BY
             .max(usual.spread().saturating_mul(SLOWED_SPREADS))
             .max(usual.both.median.mul_f64(SLOWED_PART));
-        let later = self.later(usual, turns);
+        let later = self.later(usual, &answered);
         if later > slowed {
             return match self.is_client_slow(took) {
                 true => Err(self.client_too_slow()),
@@ -340,43 +349,53 @@ impl View<'_> {
         if let Some(reason) = partly(TOO_LONG_WITH_A).filter(|_| with_a) {
             return Err(reason);
         }
-        let held = turns
-            .iter()
-            .find(|(_, held)| held.kept > 0 || held.fresh >= FEW_HELD.max(held.fresh_of / ONE_IN));
-        if let Some((_, held)) = held {
-            let count = held.overtaken.len();
-            return Err(BesideReason::FewHeld { count });
+        let held: usize = turns.iter().map(|(_, held)| held.held.len()).sum();
+        let kept = turns.iter().any(|(_, held)| held.kept > 0);
+        if kept || held >= FEWEST_HELD.max((count + held) / HELD_ONE_IN) {
+            return Err(BesideReason::FewHeld { count: held });
         }
         let is_late = |sample: &&Sample| self.took(sample) > usual.like(sample).late_after();
-        let late = self.while_a_ran().filter(is_late).count();
+        let late = held + self.at(&answered).filter(is_late).count();
         if late > count / LATE_ONE_IN || later > slowed.mul_f64(UNTOUCHED) {
             return Err(BesideReason::SomeLate {
                 count: late,
-                of: count,
+                of: count + held,
             });
         }
         Ok(Read::of(BesideKind::Untouched))
     }
 
-    /// By how much B's answers are later than it usually is, in the middle. Those that were held do not count:
-    /// they say nothing about the others.
-    fn later(&self, usual: &Usual, turns: &[(Turn, Held)]) -> Duration {
-        let held: BTreeSet<_> = turns
-            .iter()
-            .flat_map(|(_, held)| &held.overtaken)
-            .map(|place| self.round.samples[*place].lane.requested_at())
-            .collect();
-        let later = self
-            .while_a_ran()
-            .filter(|sample| !held.contains(&sample.lane.requested_at()))
-            .map(|sample| {
-                self.took(sample)
-                    .saturating_sub(sample.lane.client_time().late_for_it)
-                    .saturating_sub(usual.like(sample).median)
-            });
+    /// By how much B's answers while A ran are later than it usually is, in the middle.
+    fn later(&self, usual: &Usual, answered: &[usize]) -> Duration {
+        let later = self.at(answered).map(|sample| {
+            self.took(sample)
+                .saturating_sub(sample.lane.client_time().late_for_it)
+                .saturating_sub(usual.like(sample).median)
+        });
         let mut later: Vec<_> = later.collect();
         later.sort_unstable();
         rank(&later, 0.5).unwrap_or_default()
+    }
+
+    /// A part of A's time in which B was not asked, if it is so long that B may have been frozen meanwhile.
+    fn not_asked(&self, took: Duration) -> Option<(Duration, Duration)> {
+        let sent = self.round.samples.iter();
+        let sent = sent.map(|sample| sample.lane.requested_at());
+        let mut last = self.start;
+        let mut gap = (self.start, self.start);
+        for at in sent.chain([self.end]) {
+            let at = at.clamp(self.start, self.end);
+            if at.saturating_sub(last) > gap.1.saturating_sub(gap.0) {
+                gap = (last, at);
+            }
+            last = last.max(at);
+        }
+        let (from, to) = gap;
+        let is_long = to.saturating_sub(from) > took.mul_f64(NOT_ASKED);
+        is_long.then(|| {
+            let since = |at: Duration| at.saturating_sub(self.start);
+            (since(from), since(to))
+        })
     }
 
     /// Whether the client was at work, or kept from it, for so much of A's time that it may have noticed B's

@@ -104,6 +104,8 @@ pub(super) struct Held {
     pub(super) held: Vec<usize>,
     /// Answered while A ran.
     pub(super) prompt: Vec<usize>,
+    /// Sent in this turn, and answered at its very beginning.
+    pub(super) early: Vec<usize>,
     /// Sent after a request that was held, and answered while that one was still held.
     pub(super) overtook: Vec<usize>,
     /// Held while some that were sent later were answered.
@@ -129,7 +131,11 @@ impl Held {
             match answered(lane, turn, usual) {
                 Answered::Held => found.held.push(place),
                 // It was answered when the turn before was over.
-                Answered::Prompt if lane.requested_at() < turn.from => continue,
+                Answered::Prompt | Answered::Early if lane.requested_at() < turn.from => continue,
+                Answered::Early => {
+                    found.early.push(place);
+                    continue;
+                }
                 Answered::Prompt => found.prompt.push(place),
                 Answered::Unsure => {
                     found.unsure += 1;
@@ -168,6 +174,8 @@ enum Answered {
     Held,
     /// Before A.
     Prompt,
+    /// Perhaps before the server began with A.
+    Early,
     /// It was seen after A, and the client may have been late to see it.
     Unsure,
 }
@@ -176,6 +184,9 @@ fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
     let Some(end) = lane.ended_at() else {
         return Answered::Held;
     };
+    if end < turn.begun() {
+        return Answered::Early;
+    }
     if end < turn.release(usual) {
         return Answered::Prompt;
     }
@@ -189,9 +200,8 @@ fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
 
 /// Whether a request shows something about this turn.
 fn is_judged(lane: &Lane, turn: Turn, usual: &Usual) -> bool {
-    let is_early = lane.ended_at().is_some_and(|end| end < turn.begun());
     let is_late = lane.requested_at() >= turn.asked_until(usual);
     let is_retried = lane.connecting().is_some_and(|time| time >= RETRY);
     let failed = lane.failure().is_some();
-    !is_early && !is_late && !is_retried && !failed
+    !is_late && !is_retried && !failed
 }

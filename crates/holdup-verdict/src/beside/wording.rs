@@ -142,6 +142,11 @@ pub(super) fn because(reason: &BesideReason) -> String {
                 times(*count)
             )
         }
+        BesideReason::Gap { from, to } => format!(
+            "the prober was late and did not ask it from {} to {}",
+            Human(*from),
+            Human(*to),
+        ),
         BesideReason::ClientTooSlow { late } => format!(
             "the prober itself may have noticed answers up to {} late",
             Human(*late),
@@ -153,7 +158,7 @@ pub(super) fn because(reason: &BesideReason) -> String {
             Human(*took),
         ),
         BesideReason::FewHeld { count } => format!(
-            "only {count} of its kept connections got no answer until the first route's requests were over",
+            "only {count} of its requests got no answer until the first route's requests were over",
         ),
         BesideReason::SomeLate { count, of } => {
             format!("{count} of {of} answers were late, and the others were not")

@@ -72,7 +72,7 @@ const SLOWED_PART: f64 = 0.5;
 const UNTOUCHED: f64 = 0.7;
 
 /// B is untouched only if at most one in this many of its answers was late.
-const LATE_ONE_IN: usize = 4;
+const LATE_ONE_IN: usize = 8;
 
 /// The client may have made B's answers late if it was at work, or kept from it, for this part of A's time.
 const CLIENT: f64 = 0.5;
@@ -354,13 +354,17 @@ impl View<'_> {
         if kept || held >= FEWEST_HELD.max((count + held) / HELD_ONE_IN) {
             return Err(BesideReason::FewHeld { count: held });
         }
-        let is_late = |sample: &&Sample| self.took(sample) > usual.like(sample).late_after();
-        let late = held + self.at(&answered).filter(is_late).count();
-        if late > count / LATE_ONE_IN || later > slowed.mul_f64(UNTOUCHED) {
-            return Err(BesideReason::SomeLate {
-                count: late,
-                of: count + held,
-            });
+        let could_be_late = self.while_a_ran().filter(|sample| {
+            let since = sample.lane.requested_at();
+            since.saturating_add(usual.late_after()) < self.end
+        });
+        let (mut late, mut of) = (0, 0);
+        for sample in could_be_late {
+            of += 1;
+            late += usize::from(self.took(sample) > usual.like(sample).late_after());
+        }
+        if late > of / LATE_ONE_IN || later > slowed.mul_f64(UNTOUCHED) {
+            return Err(BesideReason::SomeLate { count: late, of });
         }
         Ok(Read::of(BesideKind::Untouched))
     }

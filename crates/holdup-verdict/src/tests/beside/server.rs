@@ -176,7 +176,7 @@ impl<'a> Server<'a> {
         while let Some(requests) = next_beside(&found, most) {
             let round = self.round(&alone, requests);
             let finding = judge_beside_round(&alone, &round);
-            self.expected = finding.took.as_secs_f64() * 2e3;
+            self.expected = finding.took.as_secs_f64() * 1e3;
             found.push(finding);
             rounds.push(round);
         }

@@ -15,7 +15,7 @@ const BUSY: Noise = Noise {
 
 const PAUSES: Noise = Noise {
     busy: 2.0,
-    pauses: Some(3000.0),
+    pauses: Some(10_000.0),
     client: 0.1,
     tail: (0.01, 200.0),
 };

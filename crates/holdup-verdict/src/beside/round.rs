@@ -5,10 +5,14 @@ use std::time::Duration;
 use super::finding::{BesideFinding, BesideKind, BesideReason};
 use super::sample::{BesideRound, Sample};
 use super::silence::{Silence, longest, silences};
-use super::turns::{Held, SHORTEST, Turn, turns};
+use super::turns::{Held, SHORTEST, SOON, SOON_PART, Turn, turns};
 use super::usual::{Usual, rank};
 use crate::measures::is_odd;
 use holdup_model::Lane;
+
+/// If fewer requests than this were held, the time for which they were counts only in proportion. Answers that
+/// are late by chance may end with A by chance, too.
+const CERTAIN_HELD: u32 = 4;
 
 /// B must take less than this part of A's time, or what A does to it does not show.
 const SLOW: f64 = 0.5;
@@ -44,11 +48,6 @@ const PROMPT: f64 = 0.15;
 
 /// … or at least this part of them is.
 const MOST_PROMPT: f64 = 0.75;
-
-/// What was held is answered this soon after A, or within this part of the turn.
-const SOON: Duration = Duration::from_millis(50);
-/// See [`SOON`].
-const SOON_PART: f64 = 0.1;
 
 /// A time without an answer is too long to be noise if it takes up this part of A's time …
 const TOO_LONG: f64 = 0.3;
@@ -251,7 +250,7 @@ impl View<'_> {
         // What waits behind several turns of A is answered after the last one of them.
         let is_after_a = |at: Duration| {
             let mut turns = turns.iter().map(|(turn, _)| *turn);
-            turns.any(|turn| (turn.release(usual)..=soon_after(turn)).contains(&at))
+            turns.any(|turn| (turn.release(usual)..=turn.soon_after()).contains(&at))
         };
         let frozen = turns.iter().filter_map(|(turn, held)| {
             let silence = longest(&self.silences, turn.from, turn.first_end)?;
@@ -274,10 +273,6 @@ impl View<'_> {
         let some = turns.iter().filter(|(turn, held)| {
             let kept = held.kept >= FEWEST_KEPT;
             let fresh = held.fresh >= FEWEST_HELD.max(held.fresh_of / ONE_IN);
-            let ends = self
-                .at(&held.overtaken)
-                .map(|sample| self.ended(&sample.lane));
-            let with_a = ends.min().is_some_and(|end| end <= soon_after(*turn));
             // Those that were not held have nothing to do with A.
             let mut others: Vec<_> = self
                 .at(&held.prompt)
@@ -286,16 +281,18 @@ impl View<'_> {
             others.sort_unstable();
             let prompt = turn.length().mul_f64(PROMPT).max(usual.late_after());
             let prompt = rank(&others, MOST_PROMPT).is_some_and(|time| time <= prompt);
-            (kept || fresh) && held.overtook.len() >= FEWEST_ANSWERED && with_a && prompt
+            (kept || fresh) && held.overtook.len() >= FEWEST_ANSWERED && prompt
         });
         let length: Duration = some.clone().map(|(turn, _)| turn.length()).sum();
         if length.is_zero() || length < took.mul_f64(TURNS) {
             return None;
         }
-        let held = some.flat_map(|(_, held)| self.at(&held.overtaken));
+        let held: Vec<_> = some.flat_map(|(_, held)| &held.overtaken).collect();
+        let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
+        let held = held.into_iter().map(|place| &self.round.samples[*place]);
         let silences = silences(held, self.last);
         Some(Read {
-            held: length,
+            held: length / CERTAIN_HELD * count.min(CERTAIN_HELD),
             silence: longest(&silences, self.start, self.end),
             ..Read::of(BesideKind::SomeFrozen)
         })
@@ -463,9 +460,4 @@ impl View<'_> {
     fn longest(&self) -> Option<Silence> {
         longest(&self.silences, self.start, self.end)
     }
-}
-
-/// Until then, what a turn held is answered.
-fn soon_after(turn: Turn) -> Duration {
-    turn.last_end + SOON.max(turn.length().mul_f64(SOON_PART))
 }

@@ -31,6 +31,12 @@ const BEFORE_PART: f64 = 0.03;
 /// … and this multiple of B's own spread, which shows how much noise there is.
 const BEFORE_SPREADS: u32 = 2;
 
+/// What was held is answered this soon after A, or within this part of the turn.
+pub(super) const SOON: Duration = Duration::from_millis(50);
+
+/// See [`SOON`].
+pub(super) const SOON_PART: f64 = 0.1;
+
 /// What is asked in this last part of a turn is not judged: it waits too little.
 const ENDING: f64 = 0.25;
 
@@ -66,6 +72,11 @@ impl Turn {
         let noise = usual.spread().saturating_mul(BEFORE_SPREADS);
         let before = BEFORE + self.length().mul_f64(BEFORE_PART) + noise;
         self.first_end.saturating_sub(before).max(self.from)
+    }
+
+    /// Until then, what it held is answered.
+    pub(super) fn soon_after(self) -> Duration {
+        self.last_end + SOON.max(self.length().mul_f64(SOON_PART))
     }
 
     /// What was sent later says nothing about this turn.
@@ -108,13 +119,14 @@ pub(super) struct Held {
     pub(super) early: Vec<usize>,
     /// Sent after a request that was held, and answered while that one was still held.
     pub(super) overtook: Vec<usize>,
-    /// Held while some that were sent later were answered.
+    /// Held while some that were sent later were answered, and answered soon after A.
     pub(super) overtaken: Vec<usize>,
     /// How many of those that were overtaken had a fresh connection.
     pub(super) fresh: usize,
     /// How many requests with a fresh connection were judged.
     pub(super) fresh_of: usize,
-    /// On how many kept connections was a request overtaken, and none answered.
+    /// On how many kept connections was a request overtaken that waited for half of the turn, and none
+    /// answered.
     pub(super) kept: usize,
     /// How many may have been held or not, depending on the client's own time.
     pub(super) unsure: usize,
@@ -151,8 +163,15 @@ impl Held {
             found.overtook = found.prompt.iter().filter(after).copied().collect();
         }
         if let Some(last) = found.overtook.iter().map(sent).max() {
-            let before = |place: &&usize| sent(place).saturating_add(margin) < last;
-            found.overtaken = found.held.iter().filter(before).copied().collect();
+            let count = u32::try_from(found.held.len()).unwrap_or(u32::MAX);
+            let answering = usual.both.median.saturating_mul(count);
+            let until = turn.soon_after().saturating_add(answering);
+            let with_a = |place: &&usize| {
+                let ended = samples[**place].lane.ended_at();
+                let before = sent(place).saturating_add(margin) < last;
+                before && ended.is_none_or(|end| end <= until)
+            };
+            found.overtaken = found.held.iter().filter(with_a).copied().collect();
         }
         let fresh = |place: &&usize| samples[**place].kept.is_none();
         found.fresh = found.overtaken.iter().filter(fresh).count();
@@ -163,7 +182,10 @@ impl Held {
                 .collect()
         };
         let answered = connections(&found.prompt);
-        found.kept = connections(&found.overtaken).difference(&answered).count();
+        let half = turn.from + turn.length() / 2;
+        let long = found.overtaken.iter().filter(|place| sent(place) <= half);
+        let long: Vec<_> = long.copied().collect();
+        found.kept = connections(&long).difference(&answered).count();
         found
     }
 }

@@ -101,10 +101,10 @@ fn look() {
                     break;
                 }
                 if std::env::var("SHOW").is_ok_and(|show| told.starts_with(&show)) {
-                    println!(
-                        "{way:?} a {} b {} {} {:#?}",
-                        server.a, server.b, server.b_spread, beside.evidence
-                    );
+                    println!("{way:?} a {} b {} {}", server.a, server.b, server.b_spread);
+                    for (line, round) in beside.evidence.iter().skip(1).zip(&beside.rounds) {
+                        println!("    {line}; took {:?}, held {:?}", round.took, round.held);
+                    }
                 }
                 if matches!(way, Way::Loop { .. }) && beside.kind == BesideKind::Frozen {
                     let round = beside.rounds.last().expect("a round");

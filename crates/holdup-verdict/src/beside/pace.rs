@@ -30,8 +30,9 @@ pub fn pace(alone: &[Sample], a: Duration) -> Duration {
         .filter_map(|sample| Lane::duration(&sample.lane))
         .collect();
     times.sort_unstable();
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    let least = median.saturating_add(median / 4);
-    let rather = median.saturating_mul(IDLE).min(a / FEW);
+    // What B really needs: noise only makes it take longer.
+    let needs = times.get(times.len() / 4).copied().unwrap_or_default();
+    let least = needs.saturating_add(needs / 4);
+    let rather = needs.saturating_mul(IDLE).min(a / FEW);
     least.max(rather).max(a / MOST).max(LEAST)
 }

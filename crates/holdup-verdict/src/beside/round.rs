@@ -252,7 +252,10 @@ impl View<'_> {
             let mut turns = turns.iter().map(|(turn, _)| *turn);
             turns.any(|turn| (turn.release(usual)..=turn.soon_after()).contains(&at))
         };
-        let frozen = turns.iter().filter_map(|(turn, held)| {
+        let shows = |(_, held): &&(Turn, Held)| !held.held.is_empty() || !held.prompt.is_empty();
+        // Several at a time may leave the last turn to fewer, which then do not occupy all workers. But
+        // no turn before one that froze B lets it through.
+        let frozen = turns.iter().filter(shows).map_while(|(turn, held)| {
             let silence = longest(&self.silences, turn.from, turn.first_end)?;
             let silent = silence.within(turn.from, turn.first_end);
             let is_most = silent >= turn.length().mul_f64(MOST) && is_after_a(silence.to);

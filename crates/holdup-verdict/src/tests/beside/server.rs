@@ -70,8 +70,6 @@ pub(super) struct Server<'a> {
     expected: f64,
     /// When the worker that holds B up for the longest time was held, in the last round.
     pub(super) held: Option<(f64, f64)>,
-    /// How many kept connections waited for a worker in the last round.
-    pub(super) kept_held: usize,
 }
 
 /// When something stands still, in order.
@@ -114,7 +112,6 @@ impl<'a> Server<'a> {
             kept: Vec::new(),
             expected: a,
             held: None,
-            kept_held: 0,
         };
         server.kept = (0..8).map(|_| server.dealt()).collect();
         server
@@ -269,8 +266,6 @@ impl<'a> Server<'a> {
             .iter()
             .filter_map(|spans| Some((spans.first()?.0, spans.last()?.1)))
             .max_by(|one, other| (one.1 - one.0).total_cmp(&(other.1 - other.0)));
-        let waits = |worker: &&usize| !held[**worker].is_empty();
-        self.kept_held = self.kept.iter().filter(waits).count();
         let a_ends = ends.iter().copied().fold(0.0, f64::max);
         let lanes: Vec<_> = ends
             .into_iter()

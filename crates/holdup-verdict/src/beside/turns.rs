@@ -110,7 +110,7 @@ pub(super) fn turns(at_once: &Timeline) -> Vec<Turn> {
 
 /// Which of B's requests were held in one turn. Requests are places in the list of samples.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct InTurn {
     /// Unanswered until A's answer came.
     pub(super) held: Vec<usize>,
     /// Answered while A ran.
@@ -132,15 +132,15 @@ pub(super) struct Held {
     pub(super) unsure: usize,
 }
 
-impl Held {
-    pub(super) fn in_turn(turn: Turn, samples: &[Sample], usual: &Usual) -> Self {
+impl InTurn {
+    pub(super) fn of(turn: Turn, samples: &[Sample], usual: &Usual) -> Self {
         let mut found = Self::default();
         for (place, sample) in samples.iter().enumerate() {
             let lane = &sample.lane;
-            if !is_judged(lane, turn, usual) {
+            if !is_judged(sample, turn, usual) {
                 continue;
             }
-            match answered(lane, turn, usual) {
+            match answered(sample, turn, usual) {
                 Answered::Held => found.held.push(place),
                 // It was answered when the turn before was over.
                 Answered::Prompt | Answered::Early if lane.requested_at() < turn.from => continue,
@@ -167,7 +167,7 @@ impl Held {
             let answering = usual.both.median.saturating_mul(count);
             let until = turn.soon_after().saturating_add(answering);
             let with_a = |place: &&usize| {
-                let ended = samples[**place].lane.ended_at();
+                let ended = samples[**place].answered_at();
                 let before = sent(place).saturating_add(margin) < last;
                 before && ended.is_none_or(|end| end <= until)
             };
@@ -202,8 +202,8 @@ enum Answered {
     Unsure,
 }
 
-fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
-    let Some(end) = lane.ended_at() else {
+fn answered(sample: &Sample, turn: Turn, usual: &Usual) -> Answered {
+    let Some(end) = sample.answered_at() else {
         return Answered::Held;
     };
     if end < turn.begun() {
@@ -212,7 +212,7 @@ fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
     if end < turn.release(usual) {
         return Answered::Prompt;
     }
-    let surely = end.saturating_sub(lane.client_time().late_for_it);
+    let surely = end.saturating_sub(sample.lane.client_time().late_for_it);
     let most = turn.from + turn.length().mul_f64(SURELY);
     if surely < most {
         return Answered::Unsure;
@@ -221,9 +221,12 @@ fn answered(lane: &Lane, turn: Turn, usual: &Usual) -> Answered {
 }
 
 /// Whether a request shows something about this turn.
-fn is_judged(lane: &Lane, turn: Turn, usual: &Usual) -> bool {
+fn is_judged(sample: &Sample, turn: Turn, usual: &Usual) -> bool {
+    let lane = &sample.lane;
     let is_late = lane.requested_at() >= turn.asked_until(usual);
     let is_retried = lane.connecting().is_some_and(|time| time >= RETRY);
-    let failed = lane.failure().is_some();
-    !is_late && !is_retried && !failed
+    // The client gave it up before A was over.
+    let is_given_up = sample.answered_at().is_none()
+        && lane.ended_at().is_some_and(|end| end < turn.release(usual));
+    !is_late && !is_retried && !is_given_up && sample.failure().is_none()
 }

@@ -98,9 +98,12 @@ pub(super) fn because(reason: &BesideReason) -> String {
         1 => "once".to_owned(),
         _ => format!("{count} times"),
     };
-    let when = |alone: bool| match alone {
-        true => "although nothing else ran",
-        false => "while the first route's requests ran",
+    let when = |alone: bool| {
+        if alone {
+            "although nothing else ran"
+        } else {
+            "while the first route's requests ran"
+        }
     };
     match reason {
         BesideReason::FewAlone { count } => {

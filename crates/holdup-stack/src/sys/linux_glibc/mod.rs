@@ -59,6 +59,9 @@ fn unwinder() -> Result<(), String> {
         let file = file.ok_or("the library that walks stacks cannot be found")?;
         takes_no_lock(&file)?;
     }
+    if !unwind::find_own_code() {
+        return Err("the library that walks stacks cannot be found".to_owned());
+    }
     Ok(())
 }
 

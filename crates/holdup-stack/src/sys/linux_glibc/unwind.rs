@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::room::Room;
 
 /// The most frames of the handler itself, which are walked before those that count.
@@ -49,6 +51,42 @@ fn file_of(address: *const c_void) -> Option<PathBuf> {
     }
 }
 
+/// The unwinder's own code, from its first address to the one after its last; empty before [`find_own_code`].
+static OWN_CODE: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// Finds where the unwinder's own code is. Returns false if the loader does not tell.
+pub(super) fn find_own_code() -> bool {
+    extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
+        let address = _Unwind_Backtrace as *const () as usize;
+        // SAFETY: the loader hands over a description that is valid until this returns, with that many
+        // headers, and what was given to `dl_iterate_phdr` below.
+        let (info, found) = unsafe { (&*info, &mut *found.cast::<bool>()) };
+        for index in 0..usize::from(info.dlpi_phnum) {
+            // SAFETY: as above.
+            let header = unsafe { &*info.dlpi_phdr.add(index) };
+            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            let end = start.wrapping_add(header.p_memsz as usize);
+            if header.p_type == libc::PT_LOAD && (start..end).contains(&address) {
+                OWN_CODE[0].store(start, Ordering::Relaxed);
+                OWN_CODE[1].store(end, Ordering::Relaxed);
+                *found = true;
+            }
+        }
+        c_int::from(*found)
+    }
+    let mut found = false;
+    // SAFETY: `look` has the signature that the loader calls, and `found` lives until after the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), (&raw mut found).cast()) };
+    found
+}
+
+/// Whether an instruction is the unwinder's own. Its last instructions before it goes on in another frame have
+/// tables that are wrong, so a thread that is interrupted there cannot be walked.
+fn is_own(instruction: usize) -> bool {
+    let [start, end] = [0, 1].map(|index: usize| OWN_CODE[index].load(Ordering::Relaxed));
+    (start..end).contains(&instruction)
+}
+
 /// A walk under way.
 struct Walk<'a> {
     interrupted: usize,
@@ -67,6 +105,9 @@ struct Walk<'a> {
 ///
 /// For a signal's handler: `note` has to be fit for one as well.
 pub(super) fn walk(interrupted: usize, most: usize, note: &mut dyn FnMut(usize)) {
+    if is_own(interrupted) {
+        return;
+    }
     let Some(room) = Room::enough() else {
         return;
     };

@@ -2,26 +2,17 @@
 
 #[cfg(all(
     target_os = "linux",
-    target_env = "gnu",
+    any(target_env = "gnu", target_env = "musl"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-mod linux_glibc;
+#[path = "linux/mod.rs"]
+mod platform;
 #[cfg(not(all(
     target_os = "linux",
-    target_env = "gnu",
+    any(target_env = "gnu", target_env = "musl"),
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-mod unsupported;
+#[path = "unsupported.rs"]
+mod platform;
 
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-pub(crate) use self::linux_glibc::{is_quick, prepare, prepare_thread, read, rest, take};
-#[cfg(not(all(
-    target_os = "linux",
-    target_env = "gnu",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
-pub(crate) use self::unsupported::{is_quick, prepare, prepare_thread, read, rest, take};
+pub(crate) use self::platform::{is_quick, prepare, prepare_thread, read, rest, take};

@@ -1,4 +1,4 @@
-//! What a thread needs before its stack can be walked: the bounds of its own stack, and a separate stack for
+//! What a thread needs before its stack can be copied: the bounds of its own stack, and a separate stack for
 //! the signal handler, so that it can be interrupted even if its own stack is nearly full.
 //!
 //! Before a handler runs, the kernel writes the processor's registers to the stack, up to eleven kilobytes,
@@ -10,16 +10,17 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
 
-/// The size of a handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB.
-const SIZE: usize = 64 * 1024;
+/// The size of a handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB, which
+/// the registers alone may need.
+const SIZE: usize = 32 * 1024;
 
-/// A walk needs some kilobytes; it is not started with less than this left.
-const LEAST: usize = 16 * 1024;
+/// A copy needs less than two kilobytes; it is not started with less than this left.
+const LEAST: usize = 4 * 1024;
 
-/// The stacks on which the calling thread may be walked.
+/// The stacks of the calling thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
-    /// The thread's own stack, from its first address to the one after its last.
+    /// The thread's own stack, from its first address to the one after its last, without its guard.
     own: (usize, usize),
     /// The stack for signal handlers.
     handlers: (usize, usize),
@@ -33,7 +34,7 @@ thread_local! {
     static MAPPING: Cell<Option<Mapping>> = const { Cell::new(None) };
 }
 
-/// Makes room on the calling thread, once. The stack of a thread without it is not walked.
+/// Makes room on the calling thread, once. The stack of a thread without it is not copied.
 pub(super) fn prepare() {
     if ROOM.get().is_none()
         && let Some(own) = own_stack()
@@ -43,25 +44,19 @@ pub(super) fn prepare() {
     }
 }
 
-impl Room {
-    /// The calling thread's room, if enough is left of the current stack for a walk. The signal handler calls
-    /// this.
-    pub(super) fn enough() -> Option<Self> {
-        let room = ROOM.get()?;
-        let here = (&raw const room).addr();
-        // The thread may have been given another signal stack since.
-        let stacks = [room.handlers, room.own];
-        let on = stacks.into_iter().find(|on| (on.0..on.1).contains(&here))?;
-        (here - on.0 >= LEAST).then_some(room)
-    }
-
-    /// The addresses of the thread's own stack.
-    pub(super) fn own(&self) -> Range<usize> {
-        self.own.0..self.own.1
-    }
+/// The addresses of the calling thread's own stack, if enough is left of the current stack for a copy. The
+/// signal handler calls this.
+pub(super) fn enough() -> Option<Range<usize>> {
+    let room = ROOM.get()?;
+    let here = (&raw const room).addr();
+    // The thread may have been given another signal stack since.
+    let stacks = [room.handlers, room.own];
+    let on = stacks.into_iter().find(|on| (on.0..on.1).contains(&here))?;
+    (here - on.0 >= LEAST).then_some(room.own.0..room.own.1)
 }
 
-/// The bounds of the calling thread's original stack. For the process's first thread, this reads a file.
+/// The bounds of the calling thread's original stack. For the process's first thread, this reads a file. Before
+/// glibc 2.27, the bounds of other threads include the guard, so as much is always left out.
 fn own_stack() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::uninit();
     // SAFETY: the calling thread exists, and the attributes have room for what is written.
@@ -69,17 +64,18 @@ fn own_stack() -> Option<(usize, usize)> {
     if failed != 0 {
         return None;
     }
-    let (mut start, mut size) = (ptr::null_mut(), 0);
+    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
     // SAFETY: the attributes were initialized by the call above, as it did not fail, and are not used
     // after they are destroyed.
     let failed = unsafe {
-        let failed =
-            libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut start, &raw mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        let attributes = attributes.as_mut_ptr();
+        let failed = libc::pthread_attr_getstack(attributes, &raw mut start, &raw mut size)
+            | libc::pthread_attr_getguardsize(attributes, &raw mut guard);
+        libc::pthread_attr_destroy(attributes);
         failed
     };
     let start = start.addr();
-    (failed == 0).then_some((start, start.checked_add(size)?))
+    (failed == 0).then_some((start.checked_add(guard)?, start.checked_add(size)?))
 }
 
 /// The calling thread's stack for signal handlers. A small one is replaced by a larger one.

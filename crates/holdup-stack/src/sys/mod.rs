@@ -2,17 +2,26 @@
 
 #[cfg(all(
     target_os = "linux",
-    any(target_env = "gnu", target_env = "musl"),
+    target_env = "gnu",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-#[path = "linux/mod.rs"]
-mod platform;
+mod linux_glibc;
 #[cfg(not(all(
     target_os = "linux",
-    any(target_env = "gnu", target_env = "musl"),
+    target_env = "gnu",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-#[path = "unsupported.rs"]
-mod platform;
+mod unsupported;
 
-pub(crate) use self::platform::{is_quick, prepare, prepare_thread, read, rest, take};
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(crate) use self::linux_glibc::{is_quick, prepare, prepare_thread, read, rest, take};
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+pub(crate) use self::unsupported::{is_quick, prepare, prepare_thread, read, rest, take};

@@ -4,7 +4,7 @@ use crate::reading::{self, Reading};
 use crate::taken::{TakeError, Taken};
 
 pub(crate) fn prepare() -> Result<(), String> {
-    Err("it needs Linux on x86_64 or aarch64, with glibc or musl".to_owned())
+    Err("it needs Linux with glibc, on x86_64 or aarch64".to_owned())
 }
 
 pub(crate) fn prepare_thread() {}

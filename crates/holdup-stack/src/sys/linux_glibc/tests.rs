@@ -72,8 +72,13 @@ fn line_tables_that_were_let_go_are_read_anew() {
     start();
     lines::prepare_thread();
     let stack = take(system::thread_number()).expect("its own");
-    let before = names::look_up(stack.addresses[0]);
-    assert!(before[0].line.is_some(), "{before:?}");
+    // The C library has no line tables.
+    let own = stack
+        .addresses
+        .iter()
+        .map(|&address| (address, names::look_up(address)));
+    let own = own.into_iter().find(|(_, frames)| frames[0].line.is_some());
+    let (address, before) = own.expect("a line of this program");
     rest(u64::MAX);
-    assert_eq!(names::look_up(stack.addresses[0]), before);
+    assert_eq!(names::look_up(address), before);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::sys::platform::copy::Copy;
-use crate::sys::platform::walk::{DEPTH, Module, walk};
+use crate::sys::linux_glibc::copy::Copy;
+use crate::sys::linux_glibc::walk::{DEPTH, Module, walk};
 
 /// The tables of this program, from their header on, and the address of that.
 fn tables() -> (u64, Vec<u8>) {

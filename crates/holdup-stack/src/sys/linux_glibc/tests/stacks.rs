@@ -118,37 +118,49 @@ fn least() -> usize {
         .max(libc::MINSIGSTKSZ)
 }
 
-/// A thread that has been given another stack for handlers since, too small for a copy.
-#[test]
-fn a_thread_with_a_small_stack_for_handlers_is_not_copied_and_goes_on() {
+/// Takes the stack of a thread that has been given another stack for handlers since, with so many bytes more than
+/// the least.
+fn take_with_handlers_stack(more: usize) -> Result<Taken, TakeError> {
     const UNTOUCHED: u8 = 0xa5;
-    start();
+    let size = least() + more;
+    let below = 64 * 1024;
     let (end, ended) = mpsc::channel::<()>();
-    let (is_set, set) = mpsc::channel::<()>();
+    let (tell, told) = mpsc::channel();
     let (thread, number) = prepared(move || {
-        let below = 64 * 1024;
-        let mut small = vec![UNTOUCHED; below + least() + 2048];
+        let mut small = vec![UNTOUCHED; below + size];
         let mut stack = |ss_flags| libc::stack_t {
             ss_sp: small[below..].as_mut_ptr().cast(),
             ss_flags,
-            ss_size: least() + 2048,
+            ss_size: size,
         };
-        let [to_set, to_unset] = [0, libc::SS_DISABLE].map(&mut stack);
+        let [set, unset] = [0, libc::SS_DISABLE].map(&mut stack);
         // SAFETY: it lives until it is taken away again.
-        let failed = unsafe { libc::sigaltstack(&raw const to_set, std::ptr::null_mut()) };
+        let failed = unsafe { libc::sigaltstack(&raw const set, std::ptr::null_mut()) };
         assert_eq!(failed, 0);
-        is_set.send(()).expect("it is waited for");
+        tell.send(()).expect("it is waited for");
         ended.recv().expect("it is told");
         // SAFETY: the thread is on its own stack.
-        let failed = unsafe { libc::sigaltstack(&raw const to_unset, std::ptr::null_mut()) };
+        let failed = unsafe { libc::sigaltstack(&raw const unset, std::ptr::null_mut()) };
         assert_eq!(failed, 0);
         let touched = small[..below].iter().any(|&byte| byte != UNTOUCHED);
-        assert!(!touched, "the handler ran over the end of its stack");
+        assert!(!touched, "the handler ran over the end of {size} bytes");
     });
-    set.recv().expect("it is told");
-    assert_eq!(take_patiently(number).err(), Some(TakeError::Empty));
+    told.recv().expect("it is told");
+    let taken = take_patiently(number);
     end.send(()).expect("it waits");
     thread.join().expect("it goes on");
+    taken
+}
+
+#[test]
+fn a_thread_with_a_small_stack_for_handlers_goes_on() {
+    start();
+    let taken = take_with_handlers_stack(2 * 1024);
+    assert_eq!(taken.err(), Some(TakeError::Empty), "it is too small");
+    for more in [4, 5, 6, 7, 8, 9, 10] {
+        take_with_handlers_stack(more * 1024).ok();
+    }
+    assert!(take_with_handlers_stack(16 * 1024).is_ok());
 }
 
 /// As code that makes stacks of its own does.

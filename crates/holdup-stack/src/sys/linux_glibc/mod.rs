@@ -1,4 +1,5 @@
-//! Takes and reads stacks on Linux, on the processors whose registers it knows.
+//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. Other C libraries
+//! have no unwind tables for their own functions, such as those that wait.
 
 #[expect(
     unsafe_code,

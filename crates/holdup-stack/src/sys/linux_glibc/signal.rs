@@ -192,11 +192,11 @@ extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
         let copy = unsafe { &mut *COPY.0.get() };
         // SAFETY: this is a handler with SA_SIGINFO, called by the kernel with the context of what it
         // interrupted (sigaction(2)), which is valid until it returns, and which nothing else uses.
-        let context = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
-        let stack = room::enough().unwrap_or_default();
+        let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+        let stack = room::enough(&context.uc_stack).unwrap_or_default();
         // SAFETY: these are the bounds of this thread's stack, or empty, and the registers that it had when it
         // was interrupted.
-        unsafe { copy.fill(processor::of(context), stack) };
+        unsafe { copy.fill(processor::of(&context.uc_mcontext), stack) };
         AT.store(system::now(), Ordering::Relaxed);
         STATE.store(of | DONE, Ordering::Release);
     }

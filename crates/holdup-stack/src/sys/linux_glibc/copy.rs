@@ -15,7 +15,7 @@ const BELOW: usize = 128;
 const PAGE: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct StackCopy {
     registers: Registers,
     /// The address of the first byte, and how many there are.
     start: usize,
@@ -23,7 +23,11 @@ pub(super) struct Copy {
     bytes: [u8; LARGEST],
 }
 
-impl Copy {
+impl StackCopy {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "it is the value of a static variable and never on a stack"
+    )]
     pub(super) const fn new() -> Self {
         Self {
             registers: Registers::UNKNOWN,

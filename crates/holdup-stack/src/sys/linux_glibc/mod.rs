@@ -1,5 +1,5 @@
-//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. Other C libraries
-//! have no unwind tables for their own functions, such as those that wait.
+//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. musl has no
+//! unwind tables for its functions, so the way out of one that waits cannot be found.
 
 #[expect(
     unsafe_code,

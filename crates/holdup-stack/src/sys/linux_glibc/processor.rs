@@ -34,7 +34,7 @@ mod one {
     pub(in super::super) const VENDOR: Vendor = Vendor::Default;
 
     /// Where the kernel puts each register, in the order of their numbers.
-    const PLACES: [i32; COUNT] = [
+    const PLACES: [libc::c_int; COUNT] = [
         libc::REG_RAX,
         libc::REG_RDX,
         libc::REG_RCX,
@@ -56,7 +56,8 @@ mod one {
 
     /// The registers in a signal's context. Safe in a signal handler.
     pub(in super::super) fn of(context: &libc::mcontext_t) -> Registers {
-        let values = PLACES.map(|place| context.gregs[place as usize].cast_unsigned());
+        let values =
+            PLACES.map(|place| context.gregs[place.unsigned_abs() as usize].cast_unsigned());
         Registers {
             instruction: values[COUNT - 1],
             values,

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
 
-use super::copy::Copy;
+use super::copy::StackCopy;
 use super::{processor, room};
 use crate::system;
 
@@ -46,9 +46,9 @@ const PHASE: u64 = 3;
 static STATE: AtomicU64 = AtomicU64::new(IDLE);
 /// When the stack was copied, on the clock of [`system::now`].
 static AT: AtomicU64 = AtomicU64::new(0);
-static COPY: Shared = Shared(UnsafeCell::new(Copy::new()));
+static COPY: Shared = Shared(UnsafeCell::new(StackCopy::new()));
 
-struct Shared(UnsafeCell<Copy>);
+struct Shared(UnsafeCell<StackCopy>);
 
 // SAFETY: whoever accesses the copy has it alone, as the module's documentation says.
 unsafe impl Sync for Shared {}
@@ -103,7 +103,7 @@ fn has_handler(action: usize) -> bool {
 
 /// Makes a thread of this process copy its stack, and returns what `read` makes of the copy and of the time at
 /// which it was made, on the clock of [`system::now`].
-pub(super) fn ask<R>(thread: u32, read: impl FnOnce(&Copy, u64) -> R) -> Result<R, Failure> {
+pub(super) fn ask<R>(thread: u32, read: impl FnOnce(&StackCopy, u64) -> R) -> Result<R, Failure> {
     /// Allows one request at a time, even if the process has several watches. No worker locks it.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,7 +25,7 @@ fn deep(depth: u32, then: &mut dyn FnMut()) {
     if depth == 0 {
         then();
     } else {
-        // Calls from the C library and from generic code are part of the stack.
+        // Inlined and generic functions of the standard library are on the stack between the calls.
         let mut calls = [2, 1];
         calls.sort_by(|one, other| {
             deep(depth - 1, then);

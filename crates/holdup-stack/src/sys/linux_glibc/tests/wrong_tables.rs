@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
-use crate::sys::linux_glibc::copy::Copy;
+use crate::sys::linux_glibc::copy::StackCopy;
 use crate::sys::linux_glibc::walk::{DEPTH, Module, walk};
 
 /// The tables of this program, from their header on, and the address of that.
@@ -47,7 +47,7 @@ fn garbled_tables_lead_to_shorter_or_wrong_stacks_and_nothing_else() {
     let distance = right[4..8].first_chunk().expect("four bytes");
     let begin = usize::try_from(i32::from_le_bytes(*distance)).expect("they follow") + 4;
     let mut numbers = Numbers(88_172_645_463_325_252);
-    let mut walks = |copy: &Copy| {
+    let mut walks = |copy: &StackCopy| {
         let memory = copy.memory()?;
         let length_with = |bytes: &[u8]| {
             let looked_up = Cell::new(0);

@@ -118,11 +118,11 @@
 //! *What it costs.* Without a hold, nothing at run time, and 32 KiB of address space for each worker's
 //! thread. During a hold, a signal, `SIGURG`, interrupts the worker's thread: up to ten times in the first
 //! second and ever more rarely after that; after a hundred times, only once a minute. At each signal, the
-//! thread copies its stack, which takes much less than a millisecond. The first hold makes a separate thread read the line tables. That takes a tenth of a
-//! second (half a second in a debug build) and up to 70 MB in a small app. After ten seconds without a hold,
-//! the tables are released: a third to a half of the memory goes back at once, and the allocator keeps the
-//! rest for other use. A worker that makes a `backtrace::Backtrace` of its own while the tables are read
-//! waits until they are.
+//! thread copies its stack, which takes much less than a millisecond. The first hold makes a separate thread
+//! read the line tables. That takes a tenth of a second (half a second in a debug build) and up to 70 MB in a
+//! small app. After ten seconds without a hold, the tables are released: a third to a half of the memory goes
+//! back at once, and the allocator keeps the rest for other use. A worker that makes a `backtrace::Backtrace`
+//! of its own while the tables are read waits until they are.
 //!
 //! *What can go wrong.*
 //! - **System calls that return `EINTR`.** Some system calls are not restarted after a signal: `poll`,

@@ -1,5 +1,5 @@
-//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. musl has no
-//! unwind tables for its functions, so the way out of one that waits cannot be found.
+//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. musl loads
+//! no unwind tables for its functions, so the way out of one that waits cannot be found.
 
 #[expect(
     unsafe_code,

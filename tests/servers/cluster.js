@@ -1,11 +1,14 @@
-// Two processes of node.js, which get the connections in turn. It says where they are once both listen.
+// Two processes of another script, which get the connections in turn. It says where they are once both listen.
+//
+// Arguments: the script, and its arguments.
 const cluster = require("cluster");
-const path = require("path");
 
-cluster.setupPrimary({ exec: path.join(__dirname, "node.js"), silent: true });
-let listening = 0;
-cluster.on("listening", (_, address) => {
-  if (++listening === 2) console.log(`http://127.0.0.1:${address.port}`);
-});
-cluster.fork();
-cluster.fork();
+const [exec, ...args] = process.argv.slice(2);
+cluster.setupPrimary({ exec, args, silent: true });
+const workers = [cluster.fork(), cluster.fork()];
+const said = workers.map(
+  (worker) => new Promise((done) => worker.process.stdout.once("data", (line) => done(String(line)))),
+);
+// Both say the same, as they share the port.
+Promise.all(said).then(([line]) => console.log(line.trim()));
+for (const { process: child } of workers) child.stderr.pipe(process.stderr);

@@ -16,6 +16,10 @@ def script(name, *arguments):
     return [program, str(HERE / name), *arguments]
 
 
+def cluster(name, *arguments):
+    return script("cluster.js", str(HERE / name), *arguments)
+
+
 def module(name, *arguments):
     os.chdir(HERE)
     return [sys.executable, "-m", name, *arguments]
@@ -83,7 +87,8 @@ def haproxy(upstream):
 
 
 SERVERS = {
-    "cluster": lambda: script("cluster.js"),
+    "cluster": lambda: cluster("node.js"),
+    "cluster-http2": lambda: cluster("http2.js", *certificate()),
     "fastapi": lambda *arguments: module("uvicorn", "--port", "0", *arguments, "asgi_routes:app"),
     "flask": lambda: script("flask_routes.py"),
     "go": go,

@@ -55,7 +55,7 @@ def go():
 
 
 def php():
-    return ["php", "-S", "127.0.0.1:0", str(HERE / "session.php")]
+    return ["php", "-d", f"session.save_path={folder()}", "-S", "127.0.0.1:0", str(HERE / "session.php")]
 
 
 def listening():

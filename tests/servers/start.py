@@ -3,7 +3,7 @@
 
 start.py NAME [ARGUMENT...], for example: start.py fastapi; POOL=2 start.py fastapi; start.py gunicorn -w 2;
 start.py haproxy 127.0.0.1:8080, which is a proxy for the server at that address. This process becomes the
-server: to end the server, end this process. scripts/test installs what the servers need.
+server, and whatever that one starts is in the same process group. scripts/test installs what the servers need.
 """
 import os, pathlib, socket, subprocess, sys, tempfile
 

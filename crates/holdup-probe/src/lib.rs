@@ -18,7 +18,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let target = Target::parse("localhost:8080/report")?;
 //! let report = probe(&target, &Request::default(), Settings::default(), &mut |_| ()).await;
-//! assert_eq!(report.verdict.kind, Kind::Concurrent, "{}", report.verdict.sentence);
+//! assert_eq!(report.found.verdict.kind, Kind::Concurrent, "{}", report.found.verdict.sentence);
 //! # Ok(())
 //! # }
 //! ```
@@ -28,12 +28,14 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bystander;
 mod connection;
 mod dial;
 mod elsewhere;
 mod event;
 mod json;
 mod own_time;
+mod place;
 mod question;
 mod report;
 mod request;
@@ -46,7 +48,7 @@ mod template;
 mod tls;
 
 pub use event::{Event, Observer};
-pub use json::{Document, Findings};
+pub use json::{Document, Summary};
 pub use report::Report;
 pub use request::{BadRequest, Request};
 pub use runner::probe;

@@ -1,5 +1,6 @@
 //! `holdup probe` against real servers.
 
+mod causes;
 mod client;
 mod differs;
 mod endless;

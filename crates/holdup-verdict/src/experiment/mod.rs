@@ -78,6 +78,8 @@ mod plan;
 mod policy;
 mod round;
 mod session;
+mod variation;
+mod varied;
 mod versus;
 
 use std::fmt;

@@ -27,6 +27,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         policy,
         names: BTreeMap::new(),
         pause: Duration::ZERO,
+        variation: None,
     };
     let mut findings = plan.verdict().await;
     plan.contrasts(&mut findings).await;

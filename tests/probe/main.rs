@@ -1,8 +1,10 @@
 //! `holdup probe` against real servers.
 
 mod client;
+mod contrasts;
 mod differs;
 mod endless;
+mod expect;
 mod hostile;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]

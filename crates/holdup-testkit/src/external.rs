@@ -91,6 +91,13 @@ pub fn shapes() -> External {
     External::start(command, None)
 }
 
+/// Starts the server of `contrasts.js`, which describes its paths.
+pub fn contrasts() -> External {
+    let mut command = Command::new("node");
+    command.arg(file("contrasts.js"));
+    External::start(command, None)
+}
+
 /// Starts nginx as a reverse proxy for a server.
 pub fn nginx(upstream: SocketAddr) -> External {
     let folder = folder();

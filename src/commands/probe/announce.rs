@@ -1,7 +1,6 @@
 //! What is about to be sent, before it is sent: to which URL, how many requests, and how long at most.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use holdup_model::HumanDuration;
 use holdup_probe::{Settings, Target};
@@ -19,9 +18,6 @@ const BESIDE_TIMES: usize = 3;
 /// The most rounds of `--limit`.
 const LIMIT_ROUNDS: usize = 16;
 
-/// The longest time for one request unless `--timeout` says otherwise, and for requests at once.
-const LONGEST: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
-
 /// The text, with a line for each URL and contrast. `None` if no contrast is asked for.
 pub(super) fn text(target: &Target, settings: &Settings) -> Option<String> {
     let mut lines = contrasts(target, settings);
@@ -37,21 +33,22 @@ pub(super) fn text(target: &Target, settings: &Settings) -> Option<String> {
     for line in lines {
         let _ = writeln!(text, "- {line}");
     }
-    let _ = match settings.timeout {
-        Some(timeout) => writeln!(
-            text,
-            "Each takes up to {} (--timeout).",
-            HumanDuration(timeout)
-        ),
-        None => writeln!(
-            text,
-            "Each takes up to {}, or, at once with others, as long as all of them need one after the \
-             other, but at most {} (--timeout).",
-            HumanDuration(LONGEST[0]),
-            HumanDuration(LONGEST[1])
-        ),
-    };
+    text += &longest(settings);
     Some(text)
+}
+
+/// How long each request may take.
+fn longest(settings: &Settings) -> String {
+    if let Some(timeout) = settings.timeout {
+        return format!("Each takes up to {} (--timeout).\n", HumanDuration(timeout));
+    }
+    let lasting = settings.end.lasting;
+    let lasting = lasting.map(|lasting| format!(", and {} more (--for)", HumanDuration(lasting)));
+    format!(
+        "Each takes up to one minute, or, at once with others, as long as all of them need one after the \
+         other, but at most ten minutes (--timeout){}.\n",
+        lasting.unwrap_or_default()
+    )
 }
 
 /// What the contrasts that were asked for send.
@@ -67,26 +64,26 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
             beside.url(),
         ));
         lines.push(format!(
-            "{} more to {url} meanwhile, in rounds of 1 to {n} at once",
-            requests(rounds * n)
+            "{} more requests to {url} meanwhile, in rounds of 1 to {n} at once",
+            rounds * n
         ));
     }
     if let Some(most) = settings.limit {
         lines.push(format!(
-            "{} more to {url}, in {LIMIT_ROUNDS} rounds of up to {most} at once (--limit)",
-            requests(LIMIT_ROUNDS * most)
+            "{} more requests to {url}, in {LIMIT_ROUNDS} rounds of up to {most} at once (--limit)",
+            LIMIT_ROUNDS * most
         ));
     }
     if settings.http2 == Http2::Wanted {
         lines.push(format!(
-            "{} more to {url}, over HTTP/2 (--http2)",
-            requests(4 * n + 2)
+            "{} more requests to {url}, over HTTP/2 (--http2)",
+            4 * n + 2
         ));
     }
     if settings.cookie_contrast {
         lines.push(format!(
-            "{} more to {url}, {} of them without cookies and credentials (--cookie-contrast)",
-            requests(16 * n + 14),
+            "{} more requests to {url}, {} of them without cookies and credentials (--cookie-contrast)",
+            16 * n + 14,
             11 * n + 14
         ));
     }
@@ -107,6 +104,8 @@ fn requests(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn target(url: &str) -> Target {
@@ -139,15 +138,15 @@ mod tests {
 About to send at most:
 - 88 requests to http://localhost/a, 4 at once
 - 69 requests to http://localhost/b, and 400 more in each of 10 rounds (--beside)
-- 40 requests more to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 69 requests to http://localhost/c, and 400 more in each of 10 rounds (--beside)
-- 40 requests more to http://localhost/a meanwhile, in rounds of 1 to 4 at once
-- 1024 requests more to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
-- 18 requests more to http://localhost/a, over HTTP/2 (--http2)
-- 78 requests more to http://localhost/a, 58 of them without cookies and credentials (--cookie-contrast)
+- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
+- 18 more requests to http://localhost/a, over HTTP/2 (--http2)
+- 78 more requests to http://localhost/a, 58 of them without cookies and credentials (--cookie-contrast)
 - 58 requests to http://localhost:81/a, 4 at once, and 20 more to http://localhost/a (--versus)
-Each takes up to 1m, or, at once with others, as long as all of them need one after the other, but at most \
-10m (--timeout).
+Each takes up to one minute, or, at once with others, as long as all of them need one after the other, but at \
+most ten minutes (--timeout).
 ";
         assert_eq!(text.as_deref(), Some(expected));
     }

@@ -2,7 +2,19 @@
 
 use holdup_testkit::external::{External, contrasts, node};
 
-use super::{probe, url};
+use super::{REPEATS, probe, url};
+
+/// As [`expected`], once noise did not make the verdict inconclusive.
+fn expected_when_quiet(server: &External, path: &str, list: &str) -> (Option<i32>, String) {
+    let mut found = expected(server, path, list, &[]);
+    for _ in 0..REPEATS {
+        if !found.1.contains("is inconclusive") {
+            break;
+        }
+        found = expected(server, path, list, &[]);
+    }
+    found
+}
 
 /// The exit code and the error output.
 fn expected(server: &External, path: &str, list: &str, more: &[&str]) -> (Option<i32>, String) {
@@ -40,7 +52,7 @@ fn all_that_is_expected_has_to_hold() {
             ],
         ),
     ] {
-        let (found, error) = expected(&server, path, list, &[]);
+        let (found, error) = expected_when_quiet(&server, path, list);
         assert_eq!(found, Some(code), "{path} {list}: {error}");
         let lines: Vec<_> = error.lines().collect();
         assert_eq!(lines, told, "{path} {list}");
@@ -52,8 +64,7 @@ fn what_cannot_be_told_is_no_failure_unless_something_else_fails() {
     let server = node();
     let (code, error) = expected(&server, "/quick", "concurrent", &[]);
     assert_eq!(code, Some(3), "{error}");
-    let told = "holdup: expected concurrent, which cannot be told: the verdict is inconclusive: a request \
-                alone takes only";
+    let told = "holdup: expected concurrent, which cannot be told: the verdict is inconclusive: ";
     assert!(error.starts_with(told), "{error}");
 
     // The delivery of /timer is known, and it is not this one.

@@ -37,6 +37,14 @@ fn all_that_is_expected_has_to_hold() {
             &["holdup: expected limited=3, but 2 ran at a time"],
         ),
         (
+            "/plain",
+            "limited=8",
+            1,
+            &[
+                "holdup: expected limited=8, but all 4 ran at the same time; use --limit to send more",
+            ],
+        ),
+        (
             "/stream",
             "concurrent,buffered",
             1,
@@ -95,7 +103,6 @@ fn options_that_do_not_fit_together_are_refused_in_one_sentence() {
             "needs --http2, or a URL that begins with https://",
         ),
         (&["--expect", "concurrent,limited"], "cannot both hold"),
-        (&["--expect", "limited=8"], "use -n 9, or --limit"),
         (
             &["--max", "64"],
             "--max is the most requests that --limit sends",

@@ -114,6 +114,10 @@ impl Facts {
                 (Kind::Limited, None) => {
                     Held::Unknown("how many ran at a time does not show".to_owned())
                 }
+                (Kind::Concurrent, _) if self.requests <= count => Held::No(format!(
+                    "all {} ran at the same time; use --limit to send more",
+                    self.requests
+                )),
                 _ => self.verdict_is(Kind::Limited),
             };
         };
@@ -224,6 +228,13 @@ mod tests {
         };
         for expected in ["limited", "limited=4", "serialized", "streamed"] {
             assert_eq!(held(&inconclusive, expected), "unknown", "{expected}");
+        }
+        for expected in ["limited", "limited=8", "limited=3"] {
+            assert_eq!(
+                held(&facts(Kind::Concurrent, Some(4)), expected),
+                "no",
+                "{expected}"
+            );
         }
         let eight = "limited=8".parse().expect("an expectation");
         let told = Held::No("4 ran at a time".to_owned());

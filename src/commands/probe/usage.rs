@@ -131,7 +131,6 @@ fn check_expected(
     expected: Expectation,
 ) -> Result<(), String> {
     let is_https = target.url().starts_with("https://");
-    let n = settings.requests;
     match expected {
         Expectation::Beside(_) if settings.beside.is_empty() => {
             Err(format!("--expect {expected} needs --beside URL"))
@@ -142,18 +141,6 @@ fn check_expected(
         Expectation::OneConnection(_) if settings.http2 == Http2::IfOffered && !is_https => Err(
             format!("--expect {expected} needs --http2, or a URL that begins with https://"),
         ),
-        Expectation::Limited(count) => match settings.limit {
-            None if count >= n => Err(format!(
-                "--expect {expected} needs more than {count} requests at once, but there are {n}; use -n \
-                 {}, or --limit",
-                count + 1
-            )),
-            Some(most) if count >= most => Err(format!(
-                "--expect {expected} needs more than {count} requests at once, but --limit sends at most \
-                 {most}; raise --max"
-            )),
-            _ => Ok(()),
-        },
         _ => Ok(()),
     }
 }
@@ -233,19 +220,10 @@ mod tests {
             (told(plain, &["concurrent", "limited"]), "cannot both hold"),
             (told(plain, &["beside=untouched"]), "needs --beside URL"),
             (told(plain, &["one-connection=limited"]), "needs --http2"),
-            (told(plain, &["limited=4"]), "use -n 5, or --limit"),
-            (
-                told(|settings| settings.limit = Some(8), &["limited=8"]),
-                "raise --max",
-            ),
         ] {
             assert!(error.contains(part), "{error:?} {part}");
         }
         assert_eq!(told(plain, &["limited=3", "limited", "single"]), "");
-        assert_eq!(
-            told(|settings| settings.limit = Some(9), &["limited=8"]),
-            ""
-        );
         let wanted = |settings: &mut Settings| settings.http2 = Http2::Wanted;
         assert_eq!(told(wanted, &["one-connection=limited"]), "");
         let off = |settings: &mut Settings| settings.http2 = Http2::Off;

@@ -10,6 +10,10 @@ use crate::{Delivery, Kind, Names, Session, Versus};
 struct Pair {
     measured: Server,
     other: Server,
+    /// How many requests were sent in another way …
+    varied: usize,
+    /// … and how many in the same way after the first of those.
+    repeated: usize,
 }
 
 impl Pair {
@@ -17,6 +21,8 @@ impl Pair {
         Self {
             measured: Server::new(measured, service),
             other: Server::new(other, service),
+            varied: 0,
+            repeated: 0,
         }
     }
 
@@ -38,6 +44,11 @@ impl Pair {
                     false
                 }
             };
+            if is_other {
+                self.varied += round.asks.len();
+            } else if self.varied > 0 {
+                self.repeated += round.asks.len();
+            }
             let (server, idle) = if is_other {
                 (&mut self.other, &mut self.measured)
             } else {
@@ -273,6 +284,9 @@ fn chance_is_hardly_ever_taken_for_a_lock() {
             pair.measured.dice = Dice(u64::from(seed));
             pair.other.dice = Dice(u64::from(seed) + 1_000_000);
             let session = pair.session(requests);
+            // What is said before the start, and in docs/probe.md.
+            assert!(pair.varied <= 11 * requests + 14, "{}", pair.varied);
+            assert!(pair.repeated <= 5 * requests, "{}", pair.repeated);
             locks += usize::from(session.sentence.contains("a lock by session"));
             unclear += usize::from(session.verdict == Kind::Inconclusive);
         }

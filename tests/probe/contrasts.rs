@@ -28,18 +28,20 @@ fn session(server: &External, path: &str) -> Value {
 }
 
 #[test]
-fn a_lock_by_session_is_found_by_leaving_the_cookie_out() {
+fn a_lock_by_contrastis_found_by_leaving_the_cookie_out() {
     let server = contrasts();
     let document = session(&server, "/session/guest");
     assert_eq!(document["verdict"], "serialized", "{document:#}");
-    let session_ = &document["session"];
-    assert_eq!(session_["verdict"], "concurrent", "{document:#}");
-    assert_eq!(session_["at_a_time"], 4);
+    let contrast = &document["session"];
+    assert_eq!(contrast["verdict"], "concurrent", "{document:#}");
+    assert_eq!(contrast["at_a_time"], 4);
     assert_eq!(
-        session_["sentence"],
+        contrast["sentence"],
         "With the same cookie or credential, the 4 requests ran one at a time; without it, they ran at the \
          same time: a lock by session."
     );
+
+    assert_eq!(document["cause"]["kind"], "by_session", "{document:#}");
 
     let document = session(&server, "/plain");
     assert_eq!(document["session"]["verdict"], "concurrent", "{document:#}");
@@ -74,6 +76,7 @@ fn a_proxy_that_is_narrower_than_its_server_is_found() {
     assert_eq!(versus["url"], direct.as_str(), "{document:#}");
     assert_eq!(versus["verdict"], "concurrent", "{document:#}");
     assert_eq!(versus["at_a_time"], 4);
+    assert_eq!(document["cause"]["kind"], "proxy", "{document:#}");
     assert!(versus["solo_ms"].as_f64() >= Some(299.0), "{document:#}");
     assert_eq!(
         versus["sentence"],

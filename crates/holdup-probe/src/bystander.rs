@@ -162,7 +162,8 @@ impl<'a> Visits<'a> {
             Some((kept, place)) = visits.racing.next(), if !visits.racing.is_empty() => {
                 visits.idle.extend(kept);
                 visits.ended += 1;
-                visits.answered_after |= visits.after.is_some_and(|(_, after)| place >= after);
+                let after = visits.after.filter(|_| visits.is_beside);
+                visits.answered_after |= after.is_some_and(|(_, after)| place >= after);
             }
             _ = visits.timer.tick() => visits.send(),
         }

@@ -6,7 +6,7 @@ use super::target::Target;
 use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
-use holdup_verdict::{Names, Platform, Reason, one_answer};
+use holdup_verdict::{Names, Platform, Reason, VersusNames, cause, one_answer};
 
 /// What was measured, and what it means.
 #[derive(Debug, Clone)]
@@ -60,11 +60,25 @@ impl Report {
     pub fn name_versus(&mut self) {
         let found = &mut self.found;
         if let (Some(versus), Some(second)) = (found.versus.take(), &self.versus) {
-            let names = Names {
+            let names = VersusNames {
                 measured: &self.url,
                 second,
             };
             found.versus = Some(versus.worded(&found.verdict, found.delivery, names));
+        }
+    }
+
+    /// The names of the other routes: a path, if it is on the same server.
+    fn names(&self) -> Names {
+        let name = |url: &String| {
+            let path = url
+                .strip_prefix(&self.origin)
+                .filter(|path| path.starts_with('/'));
+            path.unwrap_or(url).to_owned()
+        };
+        Names {
+            beside: self.beside.iter().map(name).collect(),
+            versus: self.versus.as_ref().map(name),
         }
     }
 
@@ -121,6 +135,7 @@ pub(super) fn of(
         found,
     };
     report.name_versus();
+    report.found.cause = cause(&report.found, &report.names());
     report.add_notes();
     report
 }

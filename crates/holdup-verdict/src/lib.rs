@@ -80,7 +80,7 @@ pub use beside::{
     Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
     judge_beside_round, next_beside, pace,
 };
-pub use cause::{Cause, CauseKind, Culprit};
+pub use cause::{Cause, CauseKind, Culprit, Names, cause};
 pub use connection::Connection;
 pub use delivery::{Delivery, delivery};
 pub use experiment::Experiment;
@@ -93,4 +93,4 @@ pub use platform::Platform;
 pub use reason::Reason;
 pub use session::Session;
 pub use verdict::{Kind, Verdict};
-pub use versus::{Names, Versus};
+pub use versus::{Versus, VersusNames};

@@ -21,6 +21,9 @@ pub struct Session {
     pub verdict: Kind,
     /// How many ran at a time, if it shows.
     pub at_a_time: Option<usize>,
+    /// Whether it is certain that more of them ran at a time than of those with the cookie or credential.
+    #[serde(skip)]
+    pub freer: bool,
     /// The finding in one sentence.
     pub sentence: String,
 }
@@ -31,6 +34,7 @@ impl Session {
         Self {
             verdict: Kind::Inconclusive,
             at_a_time: None,
+            freer: false,
             sentence,
         }
     }
@@ -40,6 +44,7 @@ impl Session {
         Self {
             verdict: without.kind,
             at_a_time: without.at_a_time,
+            freer: contrast(with, without) == Contrast::More,
             sentence: sentence(with, without),
         }
     }

@@ -21,13 +21,15 @@ pub struct Versus {
     pub delivery: Delivery,
     /// What one request to it takes alone.
     pub solo: Option<Duration>,
+    /// Whether it is certain that more requests ran at a time than at the measured URL.
+    pub freer: bool,
     /// The difference in one sentence.
     pub sentence: String,
 }
 
 /// What the two URLs are called in a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Names<'a> {
+pub struct VersusNames<'a> {
     /// The URL that was measured, which may be a proxy's.
     pub measured: &'a str,
     /// The second URL, which leads past the proxy.
@@ -41,18 +43,25 @@ impl Versus {
             verdict,
             delivery,
             solo,
+            freer: false,
             sentence: String::new(),
         }
     }
 
     /// Compares the finding with what was `measured`, in a sentence with these names.
     #[must_use]
-    pub fn worded(mut self, measured: &Verdict, delivery: Delivery, names: Names<'_>) -> Self {
+    pub fn worded(
+        mut self,
+        measured: &Verdict,
+        delivery: Delivery,
+        names: VersusNames<'_>,
+    ) -> Self {
+        self.freer = contrast(measured, &self.verdict) == Contrast::More;
         self.sentence = self.sentence(measured, delivery, names);
         self
     }
 
-    fn sentence(&self, measured: &Verdict, delivery: Delivery, names: Names<'_>) -> String {
+    fn sentence(&self, measured: &Verdict, delivery: Delivery, names: VersusNames<'_>) -> String {
         let (n, second, through) = (self.verdict.lanes, names.second, names.measured);
         if let Some(problem) = self.problem(second) {
             return problem;

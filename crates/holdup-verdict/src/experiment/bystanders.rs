@@ -40,15 +40,20 @@ impl Plan {
     /// Asks each bystander in turn.
     pub(super) async fn bystanders(&mut self, findings: &mut Findings) {
         for which in 0..self.policy.bystanders {
-            let beside = self.bystander(which, &findings.alone).await;
+            let (beside, rounds) = self.bystander(which, findings).await;
+            findings.beside_shown.push(shown(&beside, rounds));
             findings.beside.push(beside);
         }
     }
 
-    async fn bystander(&mut self, which: usize, measured: &[Lane]) -> Beside {
+    async fn bystander(&mut self, which: usize, findings: &Findings) -> (Beside, Vec<BesideRound>) {
+        let measured = &findings.alone;
+        let limit = findings.limit.as_ref().and_then(|limit| limit.at_a_time);
+        // One more than run at a time, so that some of them wait.
+        let most = limit.map_or(0, |limit| limit + 1).max(self.policy.requests);
         let solo = shortest(measured).filter(|_| measured.iter().all(is_well));
         let Some(solo) = solo else {
-            return judge_beside(&[], &[]);
+            return (judge_beside(&[], &[]), Vec::new());
         };
         let mut alone = Vec::new();
         for _ in 0..ALONE {
@@ -56,7 +61,7 @@ impl Plan {
             let failed = !is_well(&lane);
             alone.push(Sample { lane, kept: None });
             if failed {
-                return judge_beside(&alone, &[]);
+                return (judge_beside(&alone, &[]), Vec::new());
             }
         }
         let one_at_a_time = alone.clone();
@@ -64,7 +69,7 @@ impl Plan {
         alone.extend(self.on_schedule(which, &one_at_a_time, solo, kept).await);
         let mut rounds = Vec::new();
         let mut found = Vec::new();
-        while let Some(requests) = next_beside(&found, self.policy.requests) {
+        while let Some(requests) = next_beside(&found, most) {
             let schedule = Bystander {
                 which,
                 every: pace(&alone, solo),
@@ -83,7 +88,7 @@ impl Plan {
             found.push(judge_beside_round(&alone, &round));
             rounds.push(round);
         }
-        judge_beside(&alone, &rounds)
+        (judge_beside(&alone, &rounds), rounds)
     }
 
     /// One request to the bystander.
@@ -133,6 +138,19 @@ impl Plan {
             at_once: Timeline::from(answers.lanes),
             samples: answers.samples,
         }
+    }
+}
+
+/// The round that shows how the bystander fared: the last one that has the verdict of all.
+fn shown(beside: &Beside, mut rounds: Vec<BesideRound>) -> Option<BesideRound> {
+    let fits = |requests: usize| beside.frozen_by.is_none_or(|by| requests == by);
+    let last = beside
+        .rounds
+        .iter()
+        .rposition(|round| round.kind == beside.kind && fits(round.requests));
+    match last.filter(|place| *place < rounds.len()) {
+        Some(place) => Some(rounds.swap_remove(place)),
+        None => rounds.pop(),
     }
 }
 

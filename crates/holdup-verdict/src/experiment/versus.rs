@@ -4,11 +4,11 @@ use super::asking::{Plan, shortest};
 use super::findings::Findings;
 use super::variation::Variation;
 use crate::reason::Reason;
-use crate::versus::{Names, Versus};
+use crate::versus::{Versus, VersusNames};
 use holdup_model::Lane;
 
 /// What the URLs are called by those who do not know them.
-const NAMES: Names<'static> = Names {
+const NAMES: VersusNames<'static> = VersusNames {
     measured: "the measured URL",
     second: "the second URL",
 };

@@ -4,7 +4,7 @@
 use super::dice::Dice;
 use super::server::{Server, Way};
 use crate::experiment::{Experiment, Findings, Policy, RoundKind, Step, To};
-use crate::{Delivery, Kind, Names, Session, Versus};
+use crate::{Delivery, Kind, Session, Versus, VersusNames};
 
 /// The measured server, and the one that answers the requests that are sent in another way.
 struct Pair {
@@ -134,6 +134,12 @@ fn a_lock_by_session_is_found_and_no_other_is_taken_for_one() {
                 "{all}"
             );
             assert!(session.sentence.ends_with(told), "{all}");
+            let more = told.ends_with("a lock by session.") && kind == Kind::Concurrent;
+            assert_eq!(
+                session.freer,
+                more || told.ends_with("for each session."),
+                "{all}"
+            );
         }
     }
 }
@@ -228,7 +234,8 @@ fn the_second_url_is_measured_and_compared() {
         );
         assert_eq!(versus.verdict.kind, kind, "{all}");
         assert!(versus.sentence.ends_with(told), "{all}");
-        assert_eq!(versus.solo.is_some(), true);
+        assert_eq!(versus.freer, told.ends_with("the proxy does it."), "{all}");
+        assert!(versus.solo.is_some(), "{all}");
     }
 }
 
@@ -262,7 +269,7 @@ fn the_delivery_is_compared_too_and_the_urls_are_named() {
         first: super::ms(10),
     };
     versus.delivery = streamed;
-    let names = Names {
+    let names = VersusNames {
         measured: "http://proxy/",
         second: "http://server/",
     };

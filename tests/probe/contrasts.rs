@@ -140,7 +140,7 @@ fn what_will_be_sent_is_said_before_and_the_sentence_is_printed_after() {
     let begins = format!("About to send at most:\n- 54 requests to {measured}, 2 at once\n");
     assert!(before.starts_with(&begins), "{before}");
     let line =
-        format!("- 36 requests to {second}, 2 at once, and 10 more to {measured} (--versus)\n");
+        format!("- 65 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");
     assert!(before.contains(&line), "{before}");
     let after = String::from_utf8(output.stdout)
         .expect("UTF-8")

@@ -83,16 +83,16 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     if settings.cookie_contrast {
         lines.push(format!(
             "{} more requests to {url}, {} of them without cookies and credentials (--cookie-contrast)",
-            16 * n + 14,
-            11 * n + 14
+            26 * n + 27,
+            19 * n + 27
         ));
     }
     if let Some(versus) = &settings.versus {
         lines.push(format!(
             "{} to {}, {n} at once, and {} more to {url} (--versus)",
-            requests(11 * n + 14),
+            requests(19 * n + 27),
             versus.url(),
-            5 * n
+            7 * n
         ));
     }
     lines
@@ -143,8 +143,8 @@ About to send at most:
 - 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
 - 18 more requests to http://localhost/a, over HTTP/2 (--http2)
-- 78 more requests to http://localhost/a, 58 of them without cookies and credentials (--cookie-contrast)
-- 58 requests to http://localhost:81/a, 4 at once, and 20 more to http://localhost/a (--versus)
+- 131 more requests to http://localhost/a, 103 of them without cookies and credentials (--cookie-contrast)
+- 103 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
 Each takes up to one minute, or, at once with others, as long as all of them need one after the other, but at \
 most ten minutes (--timeout).
 ";

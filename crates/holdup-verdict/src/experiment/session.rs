@@ -8,6 +8,7 @@ use super::asking::Plan;
 use super::findings::Findings;
 use super::variation::Variation;
 use crate::session::{Session, cannot_be_compared, nothing_to_compare};
+use holdup_model::Lane;
 
 impl Plan {
     pub(super) async fn session(&mut self, findings: &mut Findings) {
@@ -23,7 +24,7 @@ impl Plan {
         self.pause_before_next(measured.verdict.pause_before_confirmation());
         let first = self.first_varied(Variation::Anonymous).await;
         // A first request may take longer for a reason of its own, but no other answer comes by itself.
-        if first.status() != measured.alone.first().and_then(|lane| lane.status())
+        if first.status() != measured.alone.first().and_then(Lane::status)
             && let Some(why) = cannot_be_compared(&measured.alone, std::slice::from_ref(&first))
         {
             return Session::not_compared(why);

@@ -2,6 +2,7 @@
 
 use super::asking::{Plan, is_long, shortest};
 use super::findings::Findings;
+use super::plan::may_be_noise;
 use super::variation::Variation;
 use crate::contrast::{Contrast, contrast};
 use crate::judge::judge;
@@ -9,7 +10,9 @@ use crate::reason::Reason;
 use crate::verdict::Verdict;
 use holdup_model::Lane;
 
-/// With fewer requests than this, chance decides more often how they fall on the server's workers.
+/// With fewer requests than this, chance decides more often how they fall on the server's workers. If it deals
+/// them out to two workers, all of four requests get the same one in one round of eight, and both of two in every
+/// other one.
 const FEW: usize = 4;
 
 /// How many comparisons may be left out because one of their two rounds shows nothing.
@@ -24,11 +27,15 @@ impl Plan {
         lane
     }
 
-    /// Runs all rounds after the first request in another way.
+    /// Runs all rounds after the first request in another way, and once more if noise may be the reason why
+    /// they do not show anything.
     pub(super) async fn varied(&mut self, variation: Variation, first: &Lane) -> Findings {
         let identical = std::mem::replace(&mut self.policy.identical, false);
         self.variation = Some(variation);
-        let findings = self.in_full(first).await;
+        let mut findings = self.in_full(first).await;
+        if may_be_noise(&findings.verdict) {
+            findings = self.in_full(first).await;
+        }
         self.variation = None;
         self.policy.identical = identical;
         findings
@@ -52,9 +59,9 @@ impl Plan {
         }
         let long = measured.alone.iter().any(is_long);
         let mut needed = match self.policy.requests {
-            ..FEW => 3,
-            _ if long => 1,
-            _ => 2,
+            ..FEW => 5,
+            _ if long => 2,
+            _ => 3,
         };
         let mut again = (None, None);
         for _ in 0..needed + SPARE {

@@ -1,19 +1,22 @@
 //! The command line.
 
+mod expect;
+
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdup::serve::Settings;
 use holdup_console::host_name;
 use holdup_probe::is_web;
-use holdup_verdict::Kind;
 use url::Url;
+
+pub(crate) use expect::Expectation;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -40,8 +43,8 @@ pub(crate) enum Command {
 
 const PROBE_EXIT_CODES: &str = "\
 The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage.
-With --expect, it is 0 if that is the verdict, 1 if it is not, and 3 if redirects led to another page, such
-as a log-in.
+With --expect, it is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be
+told: the measurement is inconclusive, or redirects led to another page, such as a log-in.
 
 Each request gets a label of its own, so that no cache answers it. Write {} where the label belongs: in the
 URL's path or query, in the value of a header, or in the body. Without {}, the label is added to the query.
@@ -66,9 +69,11 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// The verdict that makes the exit code 0; any other makes it 1
-    #[arg(long, value_name = "VERDICT", value_parser = verdict())]
-    pub(crate) expect: Option<Kind>,
+    /// What makes the exit code 0, separated by commas: concurrent, serialized, limited or limited=N;
+    /// beside=untouched, slowed, some_frozen or frozen for all of --beside; streamed, buffered or single;
+    /// one-connection=concurrent, serialized or limited
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) expect: Vec<Expectation>,
 
     /// Longest time for one request [default: 60s; for requests at once, long enough for all of them one
     /// after the other, but at most 10m]
@@ -108,27 +113,21 @@ pub(crate) struct Probe {
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) limit: bool,
 
-    /// The most requests that --limit sends at once
-    #[arg(
-        long,
-        value_name = "N",
-        default_value = "128",
-        requires = "limit",
-        help_heading = "Contrasts"
-    )]
+    /// The most requests that --limit sends at once [default: 128, or -n if that is more]
+    #[arg(long, value_name = "N", help_heading = "Contrasts")]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
-    pub(crate) max: usize,
+    pub(crate) max: Option<usize>,
 
     /// Send the requests on one HTTP/2 connection, too, as a browser does. This is done by itself for https if
     /// the server agrees to h2
-    #[arg(long, conflicts_with = "http1", help_heading = "Contrasts")]
+    #[arg(long, help_heading = "Contrasts")]
     pub(crate) http2: bool,
 
     /// Send nothing over HTTP/2
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) http1: bool,
 
-    /// Send the requests without their cookies and credentials, too: is it a lock by session?
+    /// Send the requests without their cookies and credentials (-H), too: is it a lock by session?
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) cookie_contrast: bool,
 
@@ -259,16 +258,6 @@ fn web_url(value: &str) -> Result<Url, String> {
     } else {
         Err(format!("the scheme is {:?}; {allowed}", url.scheme()))
     }
-}
-
-/// The verdicts that one can expect.
-fn verdict() -> impl clap::builder::TypedValueParser<Value = Kind> {
-    let kinds = [Kind::Concurrent, Kind::Serialized, Kind::Limited];
-    let names = PossibleValuesParser::new(["concurrent", "serialized", "limited"]);
-    names.map(move |name| {
-        let kind = kinds.into_iter().find(|kind| kind.to_string() == name);
-        kind.unwrap_or(Kind::Inconclusive)
-    })
 }
 
 /// A whole number that is not zero.

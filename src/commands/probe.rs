@@ -1,31 +1,30 @@
 //! `holdup probe`: measures a URL, and shows the requests and the verdict.
 
+mod announce;
+mod expect;
 mod flags;
 mod live;
 mod screen;
 mod show;
+mod usage;
 
 use std::error::Error;
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use holdup_model::HumanDuration;
 use holdup_probe::{Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
-use holdup_verdict::experiment::Http2;
 use tokio::runtime;
 
 use super::open_files;
-use crate::cli::Probe;
+use crate::cli::{Expectation, Probe};
+use expect::{Facts, Held};
 
-/// The exit code for serialized or limited requests, an unexpected verdict, or a probe that failed.
+/// The exit code for serialized or limited requests, something that is not as expected, or a probe that failed.
 const EXIT_NO: u8 = 1;
 const EXIT_USAGE: u8 = 2;
-
-/// The most bystanders: each has rounds of its own.
-const MOST_BESIDE: usize = 4;
-
 const EXIT_INCONCLUSIVE: u8 = 3;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
@@ -36,8 +35,14 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
             return EXIT_USAGE.into();
         }
     };
+    // With --json and without a terminal, only a program reads the output.
+    if let Some(text) = announce::text(&target, &settings)
+        && (!options.json || io::stderr().is_terminal())
+    {
+        eprint!("{text}");
+    }
     match measured(options, &target, &request, settings) {
-        Ok(report) => code(&report, options.expect).into(),
+        Ok(report) => code(&report, &options.expect).into(),
         Err(error) => {
             eprintln!("holdup: {error}");
             EXIT_NO.into()
@@ -46,7 +51,8 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
-    open_files::check_requests(open_files::raise(), options.requests)?;
+    let open_files = open_files::raise();
+    open_files::check_requests(open_files, "-n", options.requests)?;
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
@@ -67,7 +73,12 @@ fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>>
     for header in &options.headers {
         request = request.header(header)?;
     }
-    Ok((target, request, settings(options)?))
+    let settings = settings(options)?;
+    if let Some(most) = settings.limit {
+        open_files::check_requests(open_files, "--max", most)?;
+    }
+    usage::check(&target, &request, &settings, &options.expect)?;
+    Ok((target, request, settings))
 }
 
 fn settings(options: &Probe) -> Result<Settings, Box<dyn Error>> {
@@ -113,25 +124,15 @@ fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Err
     let other = |flag: &str, url: &str| {
         Target::parse(url).map_err(|error| format!("{flag}: {}", flags::bad_url(&error)))
     };
-    if options.beside.len() > MOST_BESIDE {
-        let given = options.beside.len();
-        return Err(
-            format!("--beside is given {given} times; allowed: at most {MOST_BESIDE}").into(),
-        );
-    }
     for url in &options.beside {
         settings.beside.push(other("--beside", url)?);
     }
     if let Some(url) = &options.versus {
         settings.versus = Some(other("--versus", url)?);
     }
-    settings.limit = options.limit.then_some(options.max);
+    settings.limit = usage::most(options.limit, options.max, options.requests)?;
     settings.cookie_contrast = options.cookie_contrast;
-    settings.http2 = match (options.http1, options.http2) {
-        (true, _) => Http2::Off,
-        (_, true) => Http2::Wanted,
-        _ => Http2::IfOffered,
-    };
+    settings.http2 = usage::http2(options.http1, options.http2)?;
     Ok(())
 }
 
@@ -143,8 +144,15 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     Ok(show::text(report, &style))
 }
 
-fn code(report: &Report, expected: Option<Kind>) -> u8 {
-    if expected.is_some() && report.is_elsewhere() {
+fn code(report: &Report, expected: &[Expectation]) -> u8 {
+    if expected.is_empty() {
+        return match report.found.verdict.kind {
+            Kind::Concurrent => 0,
+            Kind::Serialized | Kind::Limited => EXIT_NO,
+            _ => EXIT_INCONCLUSIVE,
+        };
+    }
+    if report.is_elsewhere() {
         eprintln!(
             "holdup: {} redirects to another page, {}, but --expect judges the page that was given. \
              Give the URL of that other page, or send what keeps the server from redirecting (for \
@@ -153,10 +161,22 @@ fn code(report: &Report, expected: Option<Kind>) -> u8 {
         );
         return EXIT_INCONCLUSIVE;
     }
-    match (expected, report.found.verdict.kind) {
-        (Some(expected), kind) if expected == kind => 0,
-        (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => EXIT_NO,
-        (None, Kind::Concurrent) => 0,
-        (None, _) => EXIT_INCONCLUSIVE,
+    let facts = Facts::of(report);
+    let mut code = 0;
+    for expected in expected {
+        match facts.hold(*expected) {
+            Held::Yes => {}
+            Held::No(found) => {
+                eprintln!("holdup: expected {expected}, but {found}");
+                code = EXIT_NO;
+            }
+            Held::Unknown(why) => {
+                eprintln!("holdup: expected {expected}, which cannot be told: {why}");
+                if code == 0 {
+                    code = EXIT_INCONCLUSIVE;
+                }
+            }
+        }
     }
+    code
 }

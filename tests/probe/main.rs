@@ -2,8 +2,10 @@
 
 mod causes;
 mod client;
+mod contrasts;
 mod differs;
 mod endless;
+mod expect;
 mod hostile;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -51,7 +51,7 @@ fn the_exit_code_is_as_expected_or_not() {
         assert_eq!(output.status.code(), Some(code), "{path} {expect}");
     }
     let output = probe(&[&quick, "--expect=concurrent"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert_eq!(probe(&[&quick]).status.code(), Some(3));
 }
 

@@ -6,7 +6,7 @@ use super::target::Target;
 use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
-use holdup_verdict::{Names, Platform, cause, one_answer};
+use holdup_verdict::{Names, Platform, Reason, VersusNames, cause, one_answer};
 
 /// What was measured, and what it means.
 #[derive(Debug, Clone)]
@@ -47,6 +47,25 @@ impl Report {
             Failure::Other(why) => tls::is_about_trust(why),
             _ => false,
         })
+    }
+
+    /// Whether the second URL was not measured because its server's certificate does not verify.
+    pub fn is_versus_unverified(&self) -> bool {
+        let versus = self.found.versus.as_ref();
+        let reason = versus.and_then(|versus| versus.verdict.reason.as_ref());
+        matches!(reason, Some(Reason::Failed { what, .. }) if tls::is_about_trust(what))
+    }
+
+    /// Compares the second URL with the measured one in words that name them.
+    pub fn name_versus(&mut self) {
+        let found = &mut self.found;
+        if let (Some(versus), Some(second)) = (found.versus.take(), &self.versus) {
+            let names = VersusNames {
+                measured: &self.url,
+                second,
+            };
+            found.versus = Some(versus.worded(&found.verdict, found.delivery, names));
+        }
     }
 
     /// The names of the other routes: a path, if it is on the same server.
@@ -115,6 +134,7 @@ pub(super) fn of(
             .map(|target| target.url().to_owned()),
         found,
     };
+    report.name_versus();
     report.found.cause = cause(&report.found, &report.names());
     report.add_notes();
     report

@@ -167,9 +167,19 @@ impl Request {
         self
     }
 
-    /// Whether it has cookies or credentials.
-    pub(super) fn is_personal(&self) -> bool {
+    /// Whether it has cookies or credentials: a header `Cookie`, `Authorization` or `Proxy-Authorization`.
+    pub fn is_personal(&self) -> bool {
         SECRET.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    /// The header with cookies or credentials, if any, in which each request has a label of its own, in the
+    /// place of `{}`. Such requests have no session in common.
+    pub fn personal_label(&self) -> Option<&str> {
+        let has_places = |name: &&HeaderName| {
+            let mut values = self.headers.get_all(*name).iter();
+            values.any(|value| Template::of(value.as_bytes()).has_places())
+        };
+        SECRET.iter().find(has_places).map(HeaderName::as_str)
     }
 
     /// The plain GET of a bystander: with the same headers, if it is on the same server.
@@ -227,6 +237,26 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cookies_and_credentials_are_what_an_anonymous_request_leaves_out() {
+        let request = |line: &str| Request::default().header(line).expect("a header");
+        for (line, personal, label) in [
+            ("Cookie: id=1", true, None),
+            ("authorization: Bearer abc", true, None),
+            ("Cookie: id={}", true, Some("cookie")),
+            ("Cookie: id={{}}", true, None),
+            ("X-Id: {}", false, None),
+        ] {
+            let request = request(line);
+            assert_eq!(request.is_personal(), personal, "{line}");
+            assert_eq!(request.personal_label(), label, "{line}");
+            let anonymous = request.clone().anonymous();
+            assert!(!anonymous.is_personal(), "{line}");
+            let left_out = request.headers.len() - anonymous.headers.len();
+            assert_eq!(left_out, usize::from(personal), "{line}");
+        }
+    }
 
     fn url(url: &str) -> Url {
         Url::parse(url).expect("a URL")

@@ -22,6 +22,10 @@ use holdup_verdict::experiment::{
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
 
+/// Why requests cannot be sent without cookies and credentials.
+const NOT_PERSONAL: &str =
+    "the redirect led to another server, which gets no cookies and credentials";
+
 /// Measures `target` and judges the result. `observe` is called with the events meanwhile.
 ///
 /// The future is `Send`: it may be spawned. It does nothing unless it is polled, and dropping it ends all
@@ -107,11 +111,17 @@ impl Run {
         if announced {
             observe(Event::Round(round));
         }
+        let anonymous = round.asks.iter().any(|ask| ask.anonymous);
+        if anonymous && !self.measured.request.is_personal() {
+            let failure = Failure::Other(NOT_PERSONAL.to_owned());
+            return self.not_sent(round, &failure);
+        }
         let failure = self.find_others(round).await;
         if let Err(failure) = failure {
-            return self.not_found(round, &failure);
+            return self.not_sent(round, &failure);
         }
         let outcome = self.send(round, observe).await;
+        self.settle_on_address(round, &outcome);
         Answers {
             lanes: outcome.lanes,
             samples: outcome.samples,
@@ -135,8 +145,19 @@ impl Run {
         Ok(())
     }
 
-    /// The lanes of a round whose other place cannot be found.
-    fn not_found(&self, round: &Round, failure: &Failure) -> Answers {
+    /// As with the measured URL, the address of the second one that answered first, and no other, is measured.
+    fn settle_on_address(&mut self, round: &Round, outcome: &Outcome) {
+        let first = round.asks.first().map(|ask| ask.to);
+        if first == Some(To::Versus)
+            && let Some(answer) = &outcome.first
+            && let Some(place) = &mut self.versus
+        {
+            place.endpoint.addresses = vec![answer.peer];
+        }
+    }
+
+    /// The lanes of a round that cannot be sent.
+    fn not_sent(&self, round: &Round, failure: &Failure) -> Answers {
         let lane = |ask: &Ask| {
             let lane = Lane::start(ask.name.as_str(), self.clock.elapsed());
             self.failed(lane, failure.clone())

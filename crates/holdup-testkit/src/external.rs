@@ -70,6 +70,13 @@ pub fn shapes() -> External {
     server("shapes", &[], &[])
 }
 
+/// Starts the server of `contrasts.js`, which describes its paths.
+pub fn contrasts() -> External {
+    let mut command = Command::new("node");
+    command.arg(file("contrasts.js"));
+    External::start(command, None)
+}
+
 /// Starts nginx as a reverse proxy for a server.
 pub fn nginx(upstream: SocketAddr) -> External {
     server("nginx", &[&upstream.to_string()], &[])

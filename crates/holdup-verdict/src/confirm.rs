@@ -62,15 +62,21 @@ impl Verdict {
         });
         let numbers = wording::again(again);
         if self.kind != again.kind || difference != Some(0) {
-            self.reason = Some(Reason::Differs {
-                first: self.at_a_time,
-                again: again.at_a_time,
-            });
-            self.kind = Kind::Inconclusive;
-            self.at_a_time = None;
-            self.reword();
+            let first = self.at_a_time;
+            self = self.doubted(first, again.at_a_time);
         }
         self.evidence.push(numbers);
+        self
+    }
+
+    /// The verdict if so many requests ran at a time in a first measurement, and another number in a second
+    /// one: it is inconclusive.
+    #[must_use]
+    pub(super) fn doubted(mut self, first: Option<usize>, again: Option<usize>) -> Self {
+        self.reason = Some(Reason::Differs { first, again });
+        self.kind = Kind::Inconclusive;
+        self.at_a_time = None;
+        self.reword();
         self
     }
 }

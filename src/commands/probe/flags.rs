@@ -17,6 +17,13 @@ pub(super) fn named(mut report: Report) -> Report {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");
         report.found.verdict = report.found.verdict.with_failure(failure);
     }
+    if report.is_versus_unverified()
+        && let Some(versus) = &mut report.found.versus
+    {
+        let failure = |what: &str| format!("{what} (--insecure accepts it)");
+        versus.verdict = versus.verdict.clone().with_failure(failure);
+        report.name_versus();
+    }
     if let Some(Reason::Failed { alone: true, .. }) = report.found.verdict.reason {
         report.found.verdict.advice = vec![
             "Make sure that the server runs, and that it answers a single request completely within the \

@@ -125,7 +125,9 @@ fn heading(round: &Round) -> String {
     let what = match round.kind {
         RoundKind::Unique => format!("{requests} at once, unique URLs{beside}"),
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
-        _ => "one request alone".to_owned(),
+        RoundKind::Session => format!("{}, without cookies and credentials", at_once(requests)),
+        RoundKind::Versus => format!("{}, to the second URL", at_once(requests)),
+        _ => at_once(1),
     };
     match (requests, round.concurrent, round.serialized) {
         (1, Some(solo), _) => format!("{what}: about {}", HumanDuration(solo)),
@@ -138,5 +140,12 @@ fn heading(round: &Round) -> String {
             "{what}: up to {}, the time-out",
             HumanDuration(round.timeout)
         ),
+    }
+}
+
+fn at_once(requests: usize) -> String {
+    match requests {
+        1 => "one request alone".to_owned(),
+        _ => format!("{requests} at once"),
     }
 }

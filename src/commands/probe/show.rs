@@ -97,6 +97,12 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         }
         fill(&mut text, &identical.sentence, "", style.width);
     }
+    let session = report.found.session.as_ref().map(|found| &found.sentence);
+    let versus = report.found.versus.as_ref().map(|found| &found.sentence);
+    for sentence in [session, versus].into_iter().flatten() {
+        text.push('\n');
+        fill(&mut text, sentence, "", style.width);
+    }
     if !verdict.advice.is_empty() {
         let _ = writeln!(text, "\nWhat to do:");
         for line in &verdict.advice {

@@ -56,11 +56,11 @@ pub(super) struct Facts {
     pub(super) bystanders: Vec<Bystander>,
     /// Whether requests for one URL wait for each other, and those for unique URLs less.
     pub(super) waits_by_url: bool,
-    /// How the requests ran without cookies and credentials.
+    /// How the requests ran without cookies and credentials, if more of them ran at a time.
     pub(super) anonymous: Option<Ran>,
     /// How they ran on one HTTP/2 connection, and on one connection each.
     pub(super) one_connection: Option<(Ran, Ran)>,
-    /// How they ran past the proxy.
+    /// How they ran past the proxy, if more of them ran at a time.
     pub(super) direct: Option<Ran>,
 }
 
@@ -77,18 +77,24 @@ impl Facts {
             ran: ran(findings),
             bystanders: findings.beside.iter().map(bystander).collect(),
             waits_by_url: findings.identical.as_ref().is_some_and(url),
+            // More at a time than the limit that was searched for need not be more than the same requests.
             anonymous: findings
                 .session
                 .as_ref()
+                .filter(|session| session.freer)
                 .map(|session| plain(session.verdict, session.at_a_time)),
             one_connection: None,
-            direct: findings.versus.as_ref().map(|versus| {
-                of(
-                    versus.verdict.kind,
-                    versus.verdict.at_a_time,
-                    versus.verdict.reason.as_ref(),
-                )
-            }),
+            direct: findings
+                .versus
+                .as_ref()
+                .filter(|versus| versus.freer)
+                .map(|versus| {
+                    of(
+                        versus.verdict.kind,
+                        versus.verdict.at_a_time,
+                        versus.verdict.reason.as_ref(),
+                    )
+                }),
         }
     }
 }

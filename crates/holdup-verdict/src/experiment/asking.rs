@@ -7,6 +7,7 @@ use super::answers::Answers;
 use super::desk::Desk;
 use super::policy::{LONG_SOLO, Policy};
 use super::round::{Ask, Connections, Round, RoundKind};
+use super::variation::Variation;
 use crate::left_behind::LeftBehind;
 use holdup_model::{Lane, Timeline};
 
@@ -28,6 +29,8 @@ pub(super) struct Plan {
     pub(super) pause: Duration,
     /// The time-out of the last round that had one of its own.
     pub(super) timeout: Duration,
+    /// What is changed in all requests meanwhile.
+    pub(super) variation: Option<Variation>,
 }
 
 impl Plan {
@@ -167,6 +170,9 @@ impl Plan {
     pub(super) async fn ask_all(&mut self, mut round: Round) -> Answers {
         round.pause = round.pause.max(std::mem::take(&mut self.pause));
         self.timeout = round.timeout;
+        if let Some(variation) = self.variation {
+            variation.apply(&mut round);
+        }
         let names: Vec<_> = round.asks.iter().map(|ask| ask.name.clone()).collect();
         let mut answers = self.desk.ask(round).await;
         let lanes = &mut answers.lanes;

@@ -15,6 +15,9 @@
 //!    left out unless at least two of the unique ones ran at a time. If identical URLs seem to wait for each
 //!    other, up to three further rounds of unique and identical ones follow.
 //!
+//! 5. *session* and *versus*, if the policy asks for them: requests alone and at once as above, without cookies
+//!    and credentials, or to a second URL. A difference is confirmed by further rounds of both.
+//!
 //! The solo round is left out for a server that takes long if the other rounds prove that it runs requests at
 //! the same time ([`Policy::early`]). If requests take much longer right after others, rounds after pauses
 //! show what requests [leave behind](crate::judge_left_behind).
@@ -78,6 +81,8 @@ mod plan;
 mod policy;
 mod round;
 mod session;
+mod variation;
+mod varied;
 mod versus;
 
 use std::fmt;

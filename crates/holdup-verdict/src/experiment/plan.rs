@@ -28,6 +28,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         policy,
         names: BTreeMap::new(),
         pause: Duration::ZERO,
+        variation: None,
     };
     let mut findings = plan.verdict().await;
     plan.contrasts(&mut findings).await;
@@ -37,7 +38,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
 
 /// Whether measuring again at a quieter moment may help. It does not if the handler is too fast or answers
 /// with errors.
-fn may_be_noise(verdict: &Verdict) -> bool {
+pub(super) fn may_be_noise(verdict: &Verdict) -> bool {
     let certain = matches!(
         verdict.reason,
         Some(

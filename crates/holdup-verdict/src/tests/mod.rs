@@ -1,6 +1,7 @@
 //! Made-up measurements, and simulated ones.
 
 mod beside;
+mod contrasts;
 mod dice;
 mod experiment;
 mod hurry;

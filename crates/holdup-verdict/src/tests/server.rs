@@ -12,6 +12,8 @@ use holdup_model::{Failure, Lane};
 pub(super) enum Way {
     /// So many workers take requests in turn.
     Workers(usize),
+    /// So many workers have a line of their own each, and chance deals out the requests.
+    Dealt(usize),
     /// All run, and so many cores are shared evenly, in turns that are too short to be seen.
     Cores(f64),
     /// An event loop that answers at once, and is then blocked for so long by each request, in seconds.
@@ -57,7 +59,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(way: Way, service: f64) -> Self {
         let (workers, tokens) = match way {
-            Way::Workers(workers) => (workers, 0),
+            Way::Workers(workers) | Way::Dealt(workers) => (workers, 0),
             Way::Tokens(burst, _) => (0, burst),
             _ => (1, 0),
         };
@@ -95,7 +97,7 @@ impl Server {
         }
     }
 
-    fn ask(&mut self, round: &Round) -> Vec<Lane> {
+    pub(super) fn ask(&mut self, round: &Round) -> Vec<Lane> {
         let number = self
             .asked
             .iter()
@@ -187,6 +189,17 @@ impl Server {
                     self.busy.sort_by(f64::total_cmp);
                     self.busy[0] = self.busy[0].max(sent) + work;
                     self.busy[0]
+                }
+                Way::Dealt(_) => {
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "few workers"
+                    )]
+                    let worker = (self.dice.roll() * self.busy.len() as f64) as usize;
+                    self.busy[worker] = self.busy[worker].max(sent) + work;
+                    self.busy[worker]
                 }
                 Way::LockByUrl => {
                     let free = self.urls.entry(names[place].to_owned()).or_default();

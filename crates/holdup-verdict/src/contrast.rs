@@ -1,0 +1,66 @@
+//! How two verdicts differ on requests that were sent in two ways.
+
+use super::reason::Reason;
+use super::verdict::{Kind, Verdict};
+
+/// How requests that were sent in another way ran, compared with the measured ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contrast {
+    /// They ran in the same way.
+    Same,
+    /// More of them ran at a time.
+    More,
+    /// Fewer of them ran at a time.
+    Fewer,
+    /// One of the two verdicts gives no number.
+    Unclear,
+}
+
+impl Contrast {
+    /// Whether the two ways differ.
+    pub(super) fn differs(self) -> bool {
+        matches!(self, Self::More | Self::Fewer)
+    }
+}
+
+/// Compares the verdict on requests that were sent in another way with the verdict on the measured ones.
+pub(super) fn contrast(measured: &Verdict, other: &Verdict) -> Contrast {
+    let Some((one, another)) = at_a_time(measured).zip(at_a_time(other)) else {
+        return Contrast::Unclear;
+    };
+    // Workers that accept unevenly make the number differ a little from run to run.
+    let alike = measured.kind == other.kind && one.abs_diff(another) <= one.min(another) / 4;
+    if alike || one == another {
+        Contrast::Same
+    } else if one < another {
+        Contrast::More
+    } else {
+        Contrast::Fewer
+    }
+}
+
+/// How many ran at a time.
+fn at_a_time(verdict: &Verdict) -> Option<usize> {
+    match verdict.kind {
+        Kind::Concurrent => Some(verdict.lanes),
+        Kind::Serialized => Some(1),
+        Kind::Limited => verdict.at_a_time,
+        Kind::Inconclusive => None,
+    }
+}
+
+/// How the requests ran, to follow "they ran".
+pub(super) fn how(verdict: &Verdict) -> String {
+    let shared = verdict.reason == Some(Reason::Shared);
+    match (verdict.kind, verdict.at_a_time) {
+        (Kind::Concurrent, _) => "at the same time".to_owned(),
+        (Kind::Serialized, _) if shared => "as slowly as one after the other".to_owned(),
+        (Kind::Serialized, _) => "one at a time".to_owned(),
+        (Kind::Limited, Some(cores)) if shared => {
+            format!("side by side, but slowed down as if {cores} cores did the work")
+        }
+        (Kind::Limited, Some(count)) => format!("{count} at a time"),
+        (Kind::Limited, None) => "some at a time".to_owned(),
+        (Kind::Inconclusive, _) => "in a way that does not show".to_owned(),
+    }
+}

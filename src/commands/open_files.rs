@@ -21,12 +21,12 @@ pub(crate) fn raise() -> usize {
     limits::open_files()
 }
 
-/// Checks that a probe can have a connection for each of this many requests.
+/// Checks that a probe can have a connection for each of this many requests, which `flag` asks for.
 ///
 /// # Errors
 ///
 /// Returns a message with the possible number of requests when there are too few descriptors.
-pub(crate) fn check_requests(open_files: usize, requests: usize) -> Result<(), String> {
+pub(crate) fn check_requests(open_files: usize, flag: &str, requests: usize) -> Result<(), String> {
     let possible = open_files.saturating_sub(PROBE_OTHERS);
     if requests <= possible {
         return Ok(());
@@ -35,5 +35,5 @@ pub(crate) fn check_requests(open_files: usize, requests: usize) -> Result<(), S
         open_files,
         possible,
     };
-    Err(format!("-n is {requests}, but {room}"))
+    Err(format!("{flag} is {requests}, but {room}"))
 }

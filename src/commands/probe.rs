@@ -46,7 +46,12 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
-    open_files::check_requests(open_files::raise(), options.requests)?;
+    let open_files = open_files::raise();
+    open_files::check_requests(open_files, "-n", options.requests)?;
+    if options.limit {
+        flags::check_max(options.max, options.requests)?;
+        open_files::check_requests(open_files, "--max", options.max)?;
+    }
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(

@@ -11,6 +11,16 @@ pub(super) fn bad_url(error: &BadUrl) -> String {
     }
 }
 
+/// The most requests at once have to be at least as many as are sent in any case.
+pub(super) fn check_max(max: usize, requests: usize) -> Result<(), String> {
+    if max < requests {
+        return Err(format!(
+            "--max is {max}, but -n sends {requests} at once already; allowed: {requests} or more"
+        ));
+    }
+    Ok(())
+}
+
 /// The report, with the flags that help in its failures and advice.
 pub(super) fn named(mut report: Report) -> Report {
     if report.is_unverified() {

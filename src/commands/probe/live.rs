@@ -125,6 +125,7 @@ fn heading(round: &Round) -> String {
     let what = match round.kind {
         RoundKind::Unique => format!("{requests} at once, unique URLs{beside}"),
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
+        RoundKind::Limit => format!("{requests} at once, to find the limit"),
         _ => "one request alone".to_owned(),
     };
     match (requests, round.concurrent, round.serialized) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::asking::{Plan, shortest};
 use super::findings::Findings;
 use super::round::{Ask, Round, RoundKind};
+use crate::began::began;
 use crate::judge::judge;
 use crate::limit::Search;
 use holdup_model::Timeline;
@@ -16,12 +17,14 @@ impl Plan {
             return;
         };
         let mut search = Search::new(most, self.policy.cores);
-        search.begins_with(&findings.verdict, findings.unique.as_ref());
+        let unique = findings.unique.as_ref();
+        search.begins_with(&findings.verdict, unique, findings.began.as_ref());
         let solo = shortest(&findings.alone);
         while let Some((requests, pause)) = search.next() {
             let at_once = self.more(requests, pause, solo).await;
             let verdict = judge(&findings.alone, &at_once);
-            search.saw(&verdict, Some(&at_once));
+            let began = began(&findings.alone, &at_once);
+            search.saw(&verdict, Some(&at_once), began.as_ref());
         }
         findings.limit = Some(search.found());
     }

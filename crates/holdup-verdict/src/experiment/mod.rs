@@ -66,6 +66,7 @@
 
 mod answers;
 mod asking;
+mod began;
 mod bystanders;
 mod connection;
 mod contrasts;

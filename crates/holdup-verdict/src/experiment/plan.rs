@@ -29,6 +29,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         pause: Duration::ZERO,
     };
     let mut findings = plan.verdict().await;
+    plan.began(&mut findings).await;
     plan.contrasts(&mut findings).await;
     findings
 }

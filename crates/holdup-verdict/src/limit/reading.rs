@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::began::Began;
 use crate::measures::is_odd;
 use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
@@ -76,6 +77,18 @@ impl Reading {
         }
     }
 
+    /// What the first bytes of the answers show, if their ends show nothing.
+    pub(super) fn or_began(self, began: &Began) -> Self {
+        match (self, began.verdict, began.at_a_time) {
+            (Self::Few | Self::Unclear | Self::Never, Kind::Concurrent, _) => Self::Together,
+            (Self::Few | Self::Unclear | Self::Never, _, Some(at_a_time)) => Self::Steps {
+                at_a_time,
+                even: true,
+            },
+            (reading, ..) => reading,
+        }
+    }
+
     fn unclear(reason: &Reason, solo: Option<Duration>, lanes: &[Lane]) -> Self {
         match reason {
             Reason::Failed { alone: false, .. } => Self::Failed,
@@ -114,21 +127,42 @@ impl Reading {
 
 /// How many of those that got an answer ran at a time, if there are too few of them for a staircase.
 fn served(lanes: &[Lane], solo: Option<Duration>) -> Option<usize> {
-    let well = || {
-        let answered = lanes.iter().filter(|lane| lane.finished_at().is_some());
-        answered.filter(|lane| !is_odd(lane, None))
-    };
+    let well = || well(lanes);
     let count = well().count();
     (count == 1 || none_waited(well(), solo)).then_some(count)
+}
+
+fn well(lanes: &[Lane]) -> impl Iterator<Item = &Lane> {
+    let answered = lanes.iter().filter(|lane| lane.finished_at().is_some());
+    answered.filter(|lane| !is_odd(lane, None))
 }
 
 /// Whether each of the requests ended before one that had waited for another could have ended.
 fn none_waited<'a>(lanes: impl Iterator<Item = &'a Lane>, solo: Option<Duration>) -> bool {
     let times: Vec<_> = lanes.filter_map(Lane::duration).collect();
-    let (Some(solo), Some(low), Some(high)) = (solo, times.iter().min(), times.iter().max()) else {
-        return false;
+    prompt(&times, solo) == times.len() && !times.is_empty()
+}
+
+/// How many of the requests surely ran at the same time, as none of them can have waited for another one.
+pub(super) fn at_least(verdict: &Verdict, at_once: &Timeline) -> usize {
+    if verdict.reason == Some(Reason::NotAtOnce) {
+        return 0;
+    }
+    let times: Vec<_> = well(&at_once.lanes).filter_map(Lane::duration).collect();
+    prompt(&times, verdict.solo)
+}
+
+/// How many ended before one that had waited for another could have ended; none if some did not take the time
+/// that the work takes.
+fn prompt(times: &[Duration], solo: Option<Duration>) -> usize {
+    let (Some(solo), Some(low)) = (solo, times.iter().min()) else {
+        return 0;
     };
-    *low >= solo.mul_f64(FASTER) && *high < solo.min(*low).mul_f64(ONE_TURN)
+    if *low < solo.mul_f64(FASTER) {
+        return 0;
+    }
+    let most = solo.min(*low).mul_f64(ONE_TURN);
+    times.iter().filter(|time| **time < most).count()
 }
 
 #[cfg(test)]

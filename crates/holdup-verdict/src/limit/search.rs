@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::finding::{Beyond, Limit};
-use super::reading::Reading;
+use super::reading::{self, Reading};
 use super::wording::{self, Shown};
+use crate::began::Began;
 use crate::verdict::Verdict;
 use holdup_model::Timeline;
 
@@ -36,6 +37,8 @@ pub(crate) struct Search {
 struct Seen {
     requests: usize,
     reading: Reading,
+    /// How many surely ran at the same time.
+    at_least: usize,
     because: String,
     /// How long its successor has to wait if it has as many requests.
     pause: Duration,
@@ -55,18 +58,30 @@ impl Search {
     }
 
     /// Takes note of the rounds that are already known.
-    pub(crate) fn begins_with(&mut self, verdict: &Verdict, at_once: Option<&Timeline>) {
-        self.saw(verdict, at_once);
+    pub(crate) fn begins_with(
+        &mut self,
+        verdict: &Verdict,
+        at_once: Option<&Timeline>,
+        began: Option<&Began>,
+    ) {
+        self.saw(verdict, at_once, began);
         if let Some(seen) = self.seen.last_mut() {
             seen.is_confirmed = verdict.needs_confirmation();
         }
     }
 
     /// Takes note of a round.
-    pub(crate) fn saw(&mut self, verdict: &Verdict, at_once: Option<&Timeline>) {
+    pub(crate) fn saw(
+        &mut self,
+        verdict: &Verdict,
+        at_once: Option<&Timeline>,
+        began: Option<&Began>,
+    ) {
+        let reading = Reading::of(verdict, at_once);
         self.seen.push(Seen {
             requests: verdict.lanes,
-            reading: Reading::of(verdict, at_once),
+            reading: began.map_or(reading, |began| reading.or_began(began)),
+            at_least: at_once.map_or(0, |at_once| reading::at_least(verdict, at_once)),
             because: verdict.because().unwrap_or_default(),
             pause: verdict.pause_before_confirmation(),
             is_confirmed: false,
@@ -122,16 +137,18 @@ impl Search {
         (agrees && is_large).then_some(last)
     }
 
-    /// The most requests that ran together.
-    fn together(&self) -> Option<usize> {
-        let all = self.seen.iter();
-        let together = all.filter(|seen| seen.reading == Reading::Together);
-        together.map(|seen| seen.requests).max()
+    /// How many surely ran at the same time in one of the rounds.
+    fn at_least(&self) -> usize {
+        let surely = |seen: &Seen| match seen.reading {
+            Reading::Together => seen.requests,
+            _ => seen.at_least,
+        };
+        self.seen.iter().map(surely).max().unwrap_or_default()
     }
 
     /// What was found.
     pub(crate) fn found(&self) -> Limit {
-        let at_least = self.together();
+        let at_least = self.at_least();
         let asked_up_to = self.seen.iter().map(|seen| seen.requests).max();
         let mut limit = Limit {
             at_a_time: None,
@@ -152,14 +169,15 @@ impl Search {
             }
             Reading::LeftBehind => {
                 (limit.at_a_time, limit.beyond) = (Some(1), Some(Beyond::Waits));
+                limit.confirmed = last.requests > 2;
             }
             _ => {}
         }
         let agreed = self
             .agreed()
             .and_then(|seen| Some((seen, seen.at_a_time()?)));
-        // Fewer than those that ran together in another round are no limit of the server's.
-        let agreed = agreed.filter(|(_, at_a_time)| at_least <= Some(*at_a_time));
+        // More may have run together in another round, such as one before a rate limit was used up.
+        let agreed = agreed.filter(|(_, at_a_time)| at_least <= *at_a_time);
         if let Some((seen, at_a_time)) = agreed {
             let is_dealt_out = matches!(seen.reading, Reading::Steps { even: false, .. });
             if !is_dealt_out || seen.requests >= seen.confirmed_by() {

@@ -12,8 +12,8 @@ pub(super) struct Shown<'a> {
     pub(super) requests: usize,
     /// Its reason in words, if it does not show the limit.
     pub(super) because: &'a str,
-    /// The most requests that ran together.
-    pub(super) at_least: Option<usize>,
+    /// How many surely ran at the same time in one of the rounds.
+    pub(super) at_least: usize,
     /// How many ran at a time in each round in which others waited or got an error.
     pub(super) numbers: Vec<usize>,
     /// How many cores the server's machine has.
@@ -85,22 +85,27 @@ fn unknown(limit: &Limit, shown: &Shown<'_>) -> String {
     let n = shown.requests;
     let because = shown.because;
     let at_least = |what: String| match shown.at_least {
-        Some(at_least) => format!("At least {at_least} at a time; {what}."),
-        None => format!("{UNKNOWN}: {what}."),
+        0 | 1 => format!("{UNKNOWN}: {what}."),
+        at_least => format!("At least {at_least} at a time; {what}."),
     };
     let numbers = || {
         let numbers: Vec<_> = shown.numbers.iter().map(usize::to_string).collect();
-        numbers.join(", then ")
+        let numbers = numbers.join(", then ");
+        if shown.numbers.iter().all(|number| *number < shown.at_least) {
+            format!(
+                "at least {} at a time, and then {numbers}, as with a rate limit",
+                shown.at_least
+            )
+        } else {
+            format!("{numbers} at a time")
+        }
     };
     match shown.reading {
         Reading::Together => format!("At least {n} at a time."),
         Reading::Steps { even: false, .. } if limit.asked_up_to == n => at_least(format!(
             "of {n} at once, some waited, in queues of uneven length"
         )),
-        Reading::Steps { .. } => format!(
-            "{UNKNOWN}: the rounds differ, with {} at a time.",
-            numbers()
-        ),
+        Reading::Steps { .. } => format!("{UNKNOWN}: the rounds differ, with {}.", numbers()),
         Reading::Rejected {
             answered, status, ..
         } => {

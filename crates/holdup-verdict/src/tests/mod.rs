@@ -1,10 +1,12 @@
 //! Made-up measurements, and simulated ones.
 
+mod began;
 mod beside;
 mod dice;
 mod experiment;
 mod hurry;
 mod identical;
+mod limit;
 mod rules;
 mod server;
 mod simulated;

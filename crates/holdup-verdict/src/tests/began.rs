@@ -1,0 +1,1 @@
+//! First bytes, with simulated servers that stream answers of different length.

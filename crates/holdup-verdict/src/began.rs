@@ -36,11 +36,18 @@ const NEXT: f64 = 1.5;
 /// … and this much more, the noise of a busy machine.
 const NEXT_BY: Duration = Duration::from_millis(60);
 
-/// The first chunk is no beginning if the second one comes more than this many times as late after it as it does
+/// It takes at least this part of what the first byte takes alone.
+const SOONEST: f64 = 0.5;
+
+/// If all answers have this many chunks, the second one counts as the beginning: some servers send a comment before
+/// it is the request's turn.
+const ENOUGH: u64 = 3;
+
+/// Otherwise, the first chunk is no beginning if the second one comes more than this many times as late after it as it does
 /// alone …
 const EARLY: f64 = 3.0;
 
-/// … and by this much more. Some servers send a comment before it is the request's turn.
+/// … and by this much more.
 const EARLY_BY: Duration = Duration::from_millis(100);
 
 /// How many streamed answers had begun at a time. It tells a queue from work that is slowed down if the
@@ -95,8 +102,13 @@ pub fn began(alone: &[Lane], at_once: &Timeline) -> Option<Began> {
     if !are_unequal(lanes) {
         return None;
     }
-    let chunk = usize::from(is_early(alone, lanes));
-    Some(Begun::of(alone, lanes, chunk).map_or_else(Began::inconclusive, |begun| begun.read()))
+    let shortest = alone.iter().chain(lanes).map(Lane::chunk_count).min();
+    let begun = if shortest >= Some(ENOUGH) {
+        Begun::of(alone, lanes, 1)
+    } else {
+        Begun::of(alone, lanes, 0).filter(|_| !is_early(alone, lanes))
+    };
+    Some(begun.map_or_else(Began::inconclusive, |begun| begun.read()))
 }
 
 /// This part of the answers has to be streamed. A short one may come in one piece.
@@ -143,6 +155,8 @@ struct Begun {
     ends: Vec<Duration>,
     /// How long it takes at most from when a request is served to when its answer begins.
     next: Duration,
+    /// How long it takes at least.
+    soonest: Duration,
     /// When the first request was sent.
     asked: Duration,
 }
@@ -162,7 +176,8 @@ impl Begun {
         Some(Self {
             begins,
             ends,
-            next: first.into_iter().max()?.mul_f64(NEXT) + NEXT_BY,
+            next: first.iter().max()?.mul_f64(NEXT) + NEXT_BY,
+            soonest: first.iter().min()?.mul_f64(SOONEST).saturating_sub(BEFORE),
             asked: lanes.iter().map(Lane::requested_at).min()?,
         })
     }
@@ -181,13 +196,11 @@ impl Begun {
         }
         let turns = u32::try_from(together).unwrap_or(u32::MAX);
         let prompt = self.asked + self.next.saturating_mul(turns);
-        if together == 0 || self.begins[together - 1] > prompt {
+        if together == 0 || self.begins[together - 1] > prompt || !self.follow(together) {
             return Began::inconclusive();
         }
-        let mut waited = self.begins[together..].iter().zip(&self.ends);
-        if !waited.all(|(begin, end)| {
-            (*end..=*end + self.next + UNNOTICED).contains(&(*begin + UNNOTICED))
-        }) {
+        // One more may have begun together with them, but late.
+        if self.begins[together] <= self.asked + self.next && self.follow(together + 1) {
             return Began::inconclusive();
         }
         Began {
@@ -198,6 +211,15 @@ impl Begun {
             },
             at_a_time: Some(together),
         }
+    }
+
+    /// Whether each further answer began when another one had ended, if so many began together.
+    fn follow(&self, together: usize) -> bool {
+        let mut waited = self.begins[together..].iter().zip(&self.ends);
+        waited.all(|(begin, end)| {
+            let soonest = (*end + self.soonest).saturating_sub(UNNOTICED);
+            (soonest..=*end + self.next).contains(begin)
+        })
     }
 }
 

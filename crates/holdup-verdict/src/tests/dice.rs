@@ -1,6 +1,7 @@
 //! Chance that can be repeated.
 
 /// Numbers that look random, from a seed that proptest chooses.
+#[derive(Debug, Clone)]
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {

@@ -105,7 +105,6 @@ impl Reading {
                 after: *after,
             },
             Reason::TooShort if solo < Some(TOO_SHORT) => Self::Never,
-            Reason::TooShort => Self::Few,
             Reason::Failed { .. }
             | Reason::Status { alone: true, .. }
             | Reason::Endless { .. }
@@ -119,7 +118,7 @@ impl Reading {
             {
                 Self::Together
             }
-            Reason::Stragglers { .. } => Self::Few,
+            Reason::TooShort | Reason::Stragglers { .. } => Self::Few,
             _ => Self::Unclear,
         }
     }

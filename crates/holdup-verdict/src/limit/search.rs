@@ -98,9 +98,8 @@ impl Search {
         let requests = match last.reading {
             Reading::Together => more?,
             Reading::Few => more.or_else(|| self.again())?,
-            Reading::Unclear => self.again()?,
             Reading::Shared | Reading::Rate { .. } if last.is_confirmed => return None,
-            Reading::Shared | Reading::Rate { .. } => self.again()?,
+            Reading::Shared | Reading::Rate { .. } | Reading::Unclear => self.again()?,
             Reading::Steps { .. } | Reading::Rejected { .. } => {
                 let attempts = self.seen.iter().filter(|seen| seen.limit().is_some());
                 if self.agreed().is_some() || attempts.count() >= MOST_ATTEMPTS {
@@ -129,8 +128,8 @@ impl Search {
     /// The last round, if it and the one before it that showed anything agree on a number, and it was large
     /// enough.
     fn agreed(&self) -> Option<&Seen> {
-        let shows = |seen: &&Seen| !matches!(seen.reading, Reading::Unclear | Reading::Few);
-        let mut shown = self.seen.iter().rev().filter(shows);
+        let tells = |seen: &&Seen| !matches!(seen.reading, Reading::Unclear | Reading::Few);
+        let mut shown = self.seen.iter().rev().filter(tells);
         let (last, before) = (shown.next()?, shown.next()?);
         let agrees = last.limit()? == before.limit()?;
         let is_large = last.requests >= last.confirmed_by().min(self.most);

@@ -1,8 +1,11 @@
 //! Runs the plan of an experiment against a server.
 
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Instant;
 
 use tokio::time;
+use url::Host;
 
 use super::bystander::Kept;
 use super::connection::Terms;
@@ -44,6 +47,7 @@ pub async fn probe(
     policy.lasting = settings.end.lasting.unwrap_or_default();
     policy.bystanders = settings.beside.len();
     policy.limit = settings.limit;
+    policy.cores = cores_of(target);
     policy.http2 = settings.http2;
     policy.session = settings.cookie_contrast;
     policy.versus = settings.versus.is_some();
@@ -57,6 +61,17 @@ pub async fn probe(
         let answers = run.ask(&round, observe).await;
         experiment.feed(answers);
     }
+}
+
+/// How many cores the server's machine has, if that is this one, as far as the server's name tells.
+fn cores_of(target: &Target) -> Option<usize> {
+    let is_here = match target.parsed().host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let cores = thread::available_parallelism().ok().filter(|_| is_here);
+    cores.map(NonZeroUsize::get)
 }
 
 struct Run {
@@ -270,5 +285,19 @@ mod tests {
         let mut seen = 0;
         let mut observe = |_: Event<'_>| seen += 1;
         is_send(&probe(&target, &request, Settings::default(), &mut observe));
+    }
+
+    #[test]
+    fn only_the_cores_of_this_machine_are_known() {
+        for (url, known) in [
+            ("localhost:8080", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]:81/", true),
+            ("http://localhost.example/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            let target = Target::parse(url).expect("a URL");
+            assert_eq!(cores_of(&target).is_some(), known, "{url}");
+        }
     }
 }

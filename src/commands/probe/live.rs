@@ -127,6 +127,7 @@ fn heading(round: &Round) -> String {
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
         RoundKind::Session => format!("{}, without cookies and credentials", at_once(requests)),
         RoundKind::Versus => format!("{}, to the second URL", at_once(requests)),
+        RoundKind::Limit => format!("{}, to find the limit", at_once(requests)),
         _ => at_once(1),
     };
     match (requests, round.concurrent, round.serialized) {

@@ -49,6 +49,11 @@ impl Report {
         })
     }
 
+    /// Adds a line to the verdict's evidence.
+    pub(super) fn add_evidence(&mut self, line: &str) {
+        self.found.verdict.evidence.push(line.to_owned());
+    }
+
     /// Adds what the verdict's numbers do not show: that another page was measured, or that one answer may
     /// have served all.
     fn add_notes(&mut self) {

@@ -11,12 +11,14 @@ use tokio::time::{self, MissedTickBehavior, interval_at};
 use super::bystander::{Kept, Visits};
 use super::connection::{self, Answer, LaneRecorder, Terms};
 use super::event::{Event, Observer};
+use super::http2::{Driver, Unusable};
 use super::own_time::{OwnTime, TICK};
 use super::place::Place;
 use super::question::Question;
-use holdup_model::{Lane, Timeline};
+use super::way::Way;
+use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
-use holdup_verdict::experiment::{Ask, Round};
+use holdup_verdict::experiment::{Ask, Peer, Round};
 
 /// How many requests are started together before the next ones. The runtime notices an established connection
 /// only after all requests of this group have tried to connect, so a larger group would delay its first
@@ -43,6 +45,35 @@ pub(super) struct Outcome {
     pub(super) first: Option<Answer>,
     /// The requests to the bystander, in the order in which they were sent.
     pub(super) samples: Vec<Sample>,
+    /// What the server said about the HTTP/2 connection that the requests shared.
+    pub(super) peer: Option<Peer>,
+}
+
+impl Outcome {
+    /// A round in which nothing was sent, because the connection that the requests share is unusable.
+    fn unsent(errands: &[Errand<'_>], why: Unusable, now: Duration) -> Self {
+        let (failure, peer) = match why {
+            Unusable::Failed(failure) => (failure, None),
+            Unusable::Refused(why) => {
+                let peer = Peer {
+                    refused: Some(why.clone()),
+                    ..Peer::default()
+                };
+                (Failure::Other(why), Some(peer))
+            }
+        };
+        let lanes = errands.iter().map(|errand| {
+            let mut lane = Lane::start(errand.question.label_of_lane(), now);
+            lane.fail(now, failure.clone());
+            lane
+        });
+        Self {
+            lanes: lanes.collect(),
+            first: None,
+            samples: Vec::new(),
+            peer,
+        }
+    }
 }
 
 /// Sends one request for each of the round's asks, and meanwhile asks the bystander if there is one.
@@ -71,6 +102,12 @@ pub(super) async fn ask(
         }
         _ => None,
     };
+    let endpoint = errands.first().map(|errand| &errand.place.endpoint);
+    let way = Way::open(round.connections, endpoint, terms, clock, &own).await;
+    let (way, mut driver) = match way {
+        Ok(open) => open,
+        Err(why) => return Outcome::unsent(errands, why, clock.elapsed()),
+    };
     let begun = clock.elapsed();
     let lanes = errands.iter().map(|errand| {
         let label = errand.question.label_of_lane();
@@ -86,7 +123,7 @@ pub(super) async fn ask(
         };
         let errand = &errands[place];
         let message = errand.place.message(&errand.question, errand.anonymous);
-        let asking = connection::ask(&errand.place.endpoint, message, terms, recorder);
+        let asking = way.ask(&errand.place.endpoint, message, terms, recorder);
         async move { (place, asking.await) }
     };
     let is_now = |ask: &Ask| ask.after.is_zero();
@@ -146,6 +183,8 @@ pub(super) async fn ask(
                         }
                     }
                 }
+                // What the connection has received is handled before anything else is.
+                () = Driver::go_on(&mut driver), if driver.is_some() => {}
                 Some((place, answer)) = racing.next(), if !racing.is_empty() => {
                     needed -= usize::from(!round.asks[place].optional);
                     if place == 0 {
@@ -159,11 +198,13 @@ pub(super) async fn ask(
     }))
     .await;
     drop(racing);
+    let peer = driver.as_ref().and_then(|driver| way.peer(driver));
     let samples = visits.map_or_else(Vec::new, |visits| visits.end());
     let timeline = std::mem::take(&mut *connection::lock(&timeline));
     Outcome {
         lanes: timeline.lanes,
         first,
         samples,
+        peer,
     }
 }

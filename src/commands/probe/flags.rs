@@ -31,5 +31,11 @@ pub(super) fn named(mut report: Report) -> Report {
                 .to_owned(),
         ];
     }
+    if let Some(connection) = &mut report.found.connection
+        && connection.refused.is_some()
+    {
+        let sentence = connection.sentence.trim_end_matches('.');
+        connection.sentence = format!("{sentence}; leave out --http2.");
+    }
     report
 }

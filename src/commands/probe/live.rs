@@ -6,7 +6,7 @@ use std::thread;
 use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::Event;
 use holdup_render::Style;
-use holdup_verdict::experiment::{Round, RoundKind};
+use holdup_verdict::experiment::{Connections, Round, RoundKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -125,6 +125,11 @@ fn heading(round: &Round) -> String {
     let what = match round.kind {
         RoundKind::Unique => format!("{requests} at once, unique URLs{beside}"),
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
+        RoundKind::Connection => match round.connections {
+            Connections::OneHttp2 if requests == 1 => "one request alone over HTTP/2".to_owned(),
+            Connections::OneHttp2 => format!("{requests} at once on one HTTP/2 connection"),
+            _ => format!("{requests} at once on {requests} HTTP/2 connections"),
+        },
         _ => "one request alone".to_owned(),
     };
     match (requests, round.concurrent, round.serialized) {

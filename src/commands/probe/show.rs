@@ -97,6 +97,10 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         }
         fill(&mut text, &identical.sentence, "", style.width);
     }
+    if let Some(connection) = &report.found.connection {
+        let _ = writeln!(text);
+        fill(&mut text, &connection.sentence, "", style.width);
+    }
     if !verdict.advice.is_empty() {
         let _ = writeln!(text, "\nWhat to do:");
         for line in &verdict.advice {

@@ -35,7 +35,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
 
 /// Whether measuring again at a quieter moment may help. It does not if the handler is too fast or answers
 /// with errors.
-fn may_be_noise(verdict: &Verdict) -> bool {
+pub(super) fn may_be_noise(verdict: &Verdict) -> bool {
     let certain = matches!(
         verdict.reason,
         Some(

@@ -19,7 +19,8 @@ pub struct Connection {
     pub max_concurrent_streams: Option<u32>,
     /// The finding in one sentence.
     pub sentence: String,
-    /// How the same requests ran over HTTP/2 with one connection each. `None` if they were not sent.
+    /// How the same requests ran with one connection each: over HTTP/2, or over HTTP/1.1 if the former shows
+    /// nothing. `None` if they were not sent.
     #[serde(skip)]
     pub own: Option<Verdict>,
     /// Why there was nothing to measure, in words and without a full stop: the server does not agree to
@@ -38,16 +39,22 @@ pub(super) struct Said {
 }
 
 impl Connection {
-    /// The finding from the verdict on requests that shared a connection, and from the one on requests that had
-    /// one each.
-    pub(super) fn of(one: &Verdict, own: Verdict, said: Said) -> Self {
-        let (verdict, at_a_time) = seen(one, said.max);
+    /// The finding from the verdict on requests that shared a connection, and from those on requests that had
+    /// one each: over HTTP/2 (`own`), and over HTTP/1.1.
+    pub(super) fn of(one: &Verdict, own: Verdict, http1: &Verdict, said: &Said) -> Self {
+        let (kind, at_a_time) = seen(one, said.max);
+        let shows = |verdict: &Verdict| verdict.kind != Kind::Inconclusive;
+        let (own, over) = if shows(http1) && !shows(&own) {
+            (http1.clone(), " over HTTP/1.1")
+        } else {
+            (own, "")
+        };
         Self {
             protocol: "h2",
-            verdict,
+            verdict: kind,
             at_a_time,
             max_concurrent_streams: said.max,
-            sentence: sentence(one, (verdict, at_a_time), &own, &said),
+            sentence: sentence((one, ran(kind, at_a_time, one)), (&own, over), said),
             own: Some(own),
             refused: None,
         }
@@ -68,7 +75,7 @@ impl Connection {
             verdict: Kind::Inconclusive,
             at_a_time: None,
             max_concurrent_streams: None,
-            sentence: format!("One HTTP/2 connection was not compared: {why}."),
+            sentence: format!("One HTTP/2 connection was not measured: {why}."),
             own: None,
             refused: None,
         }
@@ -90,30 +97,30 @@ fn seen(one: &Verdict, max: Option<u32>) -> (Kind, Option<usize>) {
     }
 }
 
+/// The finding in words, from the verdict on requests that shared a connection and how they ran, and from the
+/// one on requests that had one each and what sets those apart.
 fn sentence(
-    one: &Verdict,
-    (kind, at_a_time): (Kind, Option<usize>),
-    own: &Verdict,
+    (one, ran_on_one): (&Verdict, Option<String>),
+    (own, over): (&Verdict, &str),
     said: &Said,
 ) -> String {
     let n = one.lanes;
     let because = |verdict: &Verdict| verdict.because().unwrap_or_else(|| "no reason".to_owned());
-    let ran_on_one = ran(kind, at_a_time, one);
-    let ran_on_own = ran(own.kind, own.at_a_time, own);
-    let mut text = match (ran_on_one, ran_on_own) {
+    let mut text = match (ran_on_one, ran(own.kind, own.at_a_time, own)) {
         (Some(one), Some(own)) if one == own => {
-            format!("On one HTTP/2 connection the {n} requests {one}, as on {n} connections")
+            format!("On one HTTP/2 connection the {n} requests {one}, as on {n} connections{over}")
         }
-        (Some(one), Some(own)) => {
-            format!("On one HTTP/2 connection the {n} requests {one}; on {n} connections they {own}")
-        }
+        (Some(one), Some(own)) => format!(
+            "On one HTTP/2 connection the {n} requests {one}; on {n} connections{over} they {own}"
+        ),
         (Some(one), None) => format!(
             "On one HTTP/2 connection the {n} requests {one}; on {n} connections it is inconclusive: {}",
             because(own)
         ),
-        (None, _) => {
-            format!("On one HTTP/2 connection it is inconclusive: {}", because(one))
-        }
+        (None, _) => format!(
+            "How the {n} requests ran on one HTTP/2 connection is inconclusive: {}",
+            because(one)
+        ),
     };
     if let Some(max) = said.max {
         let streams = if max == 1 { "stream" } else { "streams" };
@@ -137,7 +144,7 @@ fn ran(kind: Kind, at_a_time: Option<usize>, verdict: &Verdict) -> Option<String
         Kind::Concurrent => "ran at the same time".to_owned(),
         Kind::Serialized if shared => "took as long together as one after the other".to_owned(),
         Kind::Serialized => "ran one at a time".to_owned(),
-        Kind::Limited if shared => format!("were slowed down as if {at_a_time} cores did the work"),
+        Kind::Limited if shared => format!("took as long together as {at_a_time} at a time"),
         Kind::Limited => format!("were limited to {at_a_time} at a time"),
         Kind::Inconclusive => return None,
     })

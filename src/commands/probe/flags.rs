@@ -17,12 +17,17 @@ pub(super) fn named(mut report: Report) -> Report {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");
         report.found.verdict = report.found.verdict.with_failure(failure);
     }
-    if let Some(Reason::Failed { alone: true, .. }) = report.found.verdict.reason {
-        report.found.verdict.advice = vec![
+    if let Some(Reason::Failed {
+        alone: true, what, ..
+    }) = &report.found.verdict.reason
+    {
+        let advice = if what.starts_with("the answer is not HTTP/1.1") {
+            "If the server speaks nothing but HTTP/2, add --http2."
+        } else {
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed (--timeout)."
-                .to_owned(),
-        ];
+        };
+        report.found.verdict.advice = vec![advice.to_owned()];
     }
     if let Some(Reason::Endless { .. }) = report.found.verdict.reason {
         report.found.verdict.advice = vec![

@@ -59,9 +59,9 @@ impl Plan {
         alone: &[Lane],
     ) -> Result<Connection, String> {
         // A request on a connection of its own takes the time to establish it as well, over HTTP/1.1, too.
-        let own = self.streams(Connections::OwnHttp2, &findings.alone).await?;
-        let one = self.streams(Connections::OneHttp2, alone).await?;
-        Ok(Connection::of(&one.0, own.0, one.1))
+        let (own, _) = self.streams(Connections::OwnHttp2, &findings.alone).await?;
+        let (one, said) = self.streams(Connections::OneHttp2, alone).await?;
+        Ok(Connection::of(&one, own, &findings.verdict, &said))
     }
 
     /// The verdict on all requests at once, measured once more if noise may have caused it, and what the server

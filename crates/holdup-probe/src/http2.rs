@@ -8,7 +8,7 @@ use std::future::{Future as _, pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -52,11 +52,19 @@ const NOT_AGREED: &str = "the server does not agree to HTTP/2 over TLS (ALPN)";
 
 const ANSWERS_HTTP1: &str = "the server answers with HTTP/1.1 when it is addressed in HTTP/2";
 
+/// What the server said beside its answers.
+#[derive(Default)]
+struct Heard {
+    /// Whether it spoke HTTP/1.
+    http1: Arc<AtomicBool>,
+    /// Why it ended the connection.
+    goodbye: OnceLock<Reason>,
+}
+
 /// What drives a connection. Nothing is sent or received unless it is polled.
 pub(super) struct Driver {
     connection: Option<h2::client::Connection<Sips, Bytes>>,
-    /// Why the connection ended, if the server said so.
-    goodbye: Option<Reason>,
+    heard: Arc<Heard>,
 }
 
 /// Sends requests on a connection.
@@ -64,7 +72,7 @@ pub(super) struct Streams {
     sender: SendRequest<Bytes>,
     peer: SocketAddr,
     scheme: &'static str,
-    speaks_http1: Arc<AtomicBool>,
+    heard: Arc<Heard>,
 }
 
 /// Why there is no connection on which requests can be sent.
@@ -139,8 +147,8 @@ async fn begin(endpoint: &Endpoint, opened: Opened) -> Result<(Streams, Driver),
     if opened.agreed_to_http2 == Some(false) {
         return Err(Unusable::Refused(NOT_AGREED.to_owned()));
     }
-    let speaks_http1 = Arc::new(AtomicBool::new(false));
-    let wire = Sips::of(opened.wire, Arc::clone(&speaks_http1));
+    let heard = Arc::new(Heard::default());
+    let wire = Sips::of(opened.wire, Arc::clone(&heard.http1));
     let handshake = Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
@@ -156,11 +164,11 @@ async fn begin(endpoint: &Endpoint, opened: Opened) -> Result<(Streams, Driver),
         sender,
         peer: opened.peer,
         scheme: endpoint.tls.as_ref().map_or("http", |_| "https"),
-        speaks_http1,
+        heard: Arc::clone(&heard),
     };
     let driver = Driver {
         connection: Some(connection),
-        goodbye: None,
+        heard,
     };
     Ok((streams, driver))
 }
@@ -172,10 +180,11 @@ impl Driver {
             && let Poll::Ready(ended) = connection.poll_unpin(context)
         {
             self.connection = None;
-            self.goodbye = ended
-                .err()
-                .filter(|error| error.is_remote() && error.is_go_away())
-                .and_then(|error| error.reason());
+            let error = ended.err();
+            let error = error.filter(|error| error.is_remote() && error.is_go_away());
+            if let Some(reason) = error.and_then(|error| error.reason()) {
+                self.heard.goodbye.get_or_init(|| reason);
+            }
         }
     }
 
@@ -286,21 +295,23 @@ impl Streams {
         Ok((hyper::Request::from_parts(head, ()), body))
     }
 
-    /// What the server said about the connection that `driver` drives.
-    pub(super) fn peer(&self, driver: &Driver) -> Peer {
-        let goodbye = driver.goodbye.map(|reason| {
-            format!("the server closed the connection (GOAWAY, {reason:?})")
-        });
+    /// What the server said about the connection.
+    pub(super) fn peer(&self) -> Peer {
         Peer {
             // Without a limit it is a number that is no setting's.
             max_concurrent_streams: u32::try_from(self.sender.current_max_send_streams()).ok(),
             refused: None,
-            notes: goodbye.into_iter().collect(),
+            notes: self.goodbye().into_iter().collect(),
         }
     }
 
+    /// Why the server ended the connection, in words.
+    fn goodbye(&self) -> Option<String> {
+        self.heard.goodbye.get().copied().map(goodbye)
+    }
+
     fn speaks_http1(&self) -> bool {
-        self.speaks_http1.load(Ordering::Relaxed)
+        self.heard.http1.load(Ordering::Relaxed)
     }
 
     /// Why the server did not accept the connection.
@@ -321,7 +332,10 @@ impl Streams {
             Some(Failure::Reset | Failure::CutOff) if self.speaks_http1() => {
                 Failure::Other(self.refusal(None))
             }
-            Some(Failure::Reset | Failure::CutOff) => recorder.torn(),
+            Some(Failure::Reset | Failure::CutOff) => match self.goodbye() {
+                Some(why) => Failure::Other(why),
+                None => recorder.torn(),
+            },
             Some(failure) => failure,
             None => Failure::Other(self.words(error)),
         }
@@ -337,11 +351,13 @@ impl Streams {
             Some(reason) if error.is_remote() && error.is_reset() => {
                 format!("the server ended the stream (RST_STREAM, {reason:?})")
             }
-            Some(reason) if error.is_remote() => {
-                format!("the server closed the connection (GOAWAY, {reason:?})")
-            }
+            Some(reason) if error.is_remote() => goodbye(reason),
             Some(reason) => format!("the answer is not HTTP/2: {reason} ({reason:?})"),
             None => error.to_string(),
         }
     }
+}
+
+fn goodbye(reason: Reason) -> String {
+    format!("the server closed the connection (GOAWAY, {reason:?})")
 }

@@ -198,7 +198,7 @@ pub(super) async fn ask(
     }))
     .await;
     drop(racing);
-    let peer = driver.as_ref().and_then(|driver| way.peer(driver));
+    let peer = way.peer();
     let samples = visits.map_or_else(Vec::new, |visits| visits.end());
     let timeline = std::mem::take(&mut *connection::lock(&timeline));
     Outcome {

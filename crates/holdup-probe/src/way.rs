@@ -55,9 +55,9 @@ impl Way {
     }
 
     /// What the server said about the connection that the requests share.
-    pub(super) fn peer(&self, driver: &Driver) -> Option<Peer> {
+    pub(super) fn peer(&self) -> Option<Peer> {
         match self {
-            Self::One(streams) => Some(streams.peer(driver)),
+            Self::One(streams) => Some(streams.peer()),
             Self::Own | Self::OwnHttp2 => None,
         }
     }

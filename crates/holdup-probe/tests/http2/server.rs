@@ -25,6 +25,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// What an answer takes.
 const SERVICE: Duration = Duration::from_millis(250);
 
+/// How long it says nothing: longer than a test waits.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What the server does.
 #[derive(Debug, Clone)]
 pub struct Ways {
@@ -40,6 +43,10 @@ pub struct Ways {
     pub http1: bool,
     /// … or nothing else.
     pub http2: bool,
+    /// Whether it closes connections of HTTP/2 …
+    pub closes: bool,
+    /// … or says nothing on them.
+    pub silent: bool,
     /// How long the body is.
     pub bytes: usize,
 }
@@ -53,6 +60,8 @@ impl Default for Ways {
             goodbye_at: None,
             http1: true,
             http2: true,
+            closes: false,
+            silent: false,
             bytes: 5,
         }
     }
@@ -65,8 +74,6 @@ pub struct Seen {
     pub http1: AtomicUsize,
     /// How many requests it got over HTTP/2.
     pub http2: AtomicUsize,
-    /// How many HTTP/2 connections it got.
-    pub connections: AtomicUsize,
     /// How much of a body it could send at once when it had a whole one to send.
     pub windows: Shared<Vec<usize>>,
     /// The most requests that ran at a time on one connection.
@@ -162,7 +169,12 @@ async fn http2(
     if !ways.http2 {
         return http1(stream, ways, seen).await;
     }
-    seen.connections.fetch_add(1, Ordering::SeqCst);
+    if ways.silent {
+        sleep(SILENCE).await;
+    }
+    if ways.silent || ways.closes {
+        return;
+    }
     let mut builder = Builder::new();
     if let Some(max) = ways.max_streams {
         builder.max_concurrent_streams(max);

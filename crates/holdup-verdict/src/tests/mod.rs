@@ -1,5 +1,6 @@
 //! Made-up measurements, and simulated ones.
 
+mod connection;
 mod dice;
 mod experiment;
 mod hurry;

@@ -95,7 +95,7 @@ impl Server {
         }
     }
 
-    fn ask(&mut self, round: &Round) -> Vec<Lane> {
+    pub(super) fn ask(&mut self, round: &Round) -> Vec<Lane> {
         let number = self
             .asked
             .iter()

@@ -15,6 +15,7 @@ use super::connection::{self, LaneRecorder, Link, Terms};
 use super::own_time::OwnTime;
 use super::place::Place;
 use super::request::Message;
+use super::settings::End;
 use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
 use holdup_verdict::experiment::Bystander;
@@ -30,6 +31,34 @@ const RESERVED: usize = 16;
 pub(super) struct Kept {
     number: usize,
     link: Link,
+}
+
+impl Kept {
+    /// Opens a connection that is to be kept; `None` if the server does not keep it open.
+    async fn open(
+        place: &Place,
+        number: usize,
+        end: End,
+        (clock, own): (Instant, &OwnTime),
+    ) -> Option<Self> {
+        let lanes = Mutex::new(Timeline::from(vec![Lane::start("", Duration::ZERO)]));
+        let recorder = LaneRecorder {
+            timeline: &lanes,
+            place: 0,
+            clock: clock,
+            own: own,
+        };
+        let question = place.question(format_args!("kept{number}"));
+        let message = place.message(&question, false).ok()?;
+        let opening = async {
+            let opened = connection::open(&place.endpoint, recorder).await?;
+            let mut link = Link::on(opened.wire, recorder).await?;
+            link.exchange(kept_alive(message), end, recorder).await?;
+            Ok::<_, Failure>(link)
+        };
+        let mut link = time::timeout(OPENING, opening).await.ok()?.ok()?;
+        link.is_open().await.then_some(Self { number, link })
+    }
 }
 
 /// The visits to a bystander during a round.
@@ -95,6 +124,7 @@ impl<'a> Visits<'a> {
     /// Takes over the kept connections, and replaces those that the server has closed. Each new one is asked
     /// once, so that a worker has it.
     pub(super) async fn with_kept(mut self, home: &'a mut Vec<Kept>) -> Self {
+        let (place, end, recording) = (self.place, self.terms.end, (self.clock, self.own));
         for mut kept in home.drain(..) {
             if kept.number < self.schedule.kept && kept.link.is_open().now_or_never() == Some(true)
             {
@@ -103,34 +133,23 @@ impl<'a> Visits<'a> {
         }
         let missing = (0..self.schedule.kept)
             .filter(|number| !self.idle.iter().any(|kept| kept.number == *number));
-        let opening: FuturesUnordered<_> = missing.map(|number| self.open(number)).collect();
+        let opening: FuturesUnordered<_> = missing
+            .map(|number| Kept::open(place, number, end, recording))
+            .collect();
         let opened: Vec<_> = opening.collect().await;
-        self.idle.extend(opened.into_iter().flatten());
+        let opened: Vec<_> = opened.into_iter().flatten().collect();
+        if !opened.is_empty() {
+            self.idle.extend(opened);
+            // A server with a thread for each connection may have none left, so that the prober itself would
+            // hold up what it measures.
+            let number = self.schedule.kept;
+            if Kept::open(place, number, end, recording).await.is_none() {
+                self.idle.clear();
+            }
+        }
         self.home = Some(home);
         self.timer.reset();
         self
-    }
-
-    /// Opens a connection that is to be kept; `None` if the server does not keep it open.
-    async fn open(&self, number: usize) -> Option<Kept> {
-        let lanes = Mutex::new(Timeline::from(vec![Lane::start("", Duration::ZERO)]));
-        let recorder = LaneRecorder {
-            timeline: &lanes,
-            place: 0,
-            clock: self.clock,
-            own: self.own,
-        };
-        let question = self.place.question(format_args!("kept{number}"));
-        let message = self.place.message(&question, false).ok()?;
-        let opening = async {
-            let opened = connection::open(&self.place.endpoint, recorder).await?;
-            let mut link = Link::on(opened.wire, recorder).await?;
-            link.exchange(kept_alive(message), self.terms.end, recorder)
-                .await?;
-            Ok::<_, Failure>(link)
-        };
-        let mut link = time::timeout(OPENING, opening).await.ok()?.ok()?;
-        link.is_open().await.then_some(Kept { number, link })
     }
 
     /// Waits until something happens, and sends what is due.
@@ -143,7 +162,8 @@ impl<'a> Visits<'a> {
             Some((kept, place)) = visits.racing.next(), if !visits.racing.is_empty() => {
                 visits.idle.extend(kept);
                 visits.ended += 1;
-                visits.answered_after |= visits.after.is_some_and(|(_, after)| place >= after);
+                let after = visits.after.filter(|_| visits.is_beside);
+                visits.answered_after |= after.is_some_and(|(_, after)| place >= after);
             }
             _ = visits.timer.tick() => visits.send(),
         }

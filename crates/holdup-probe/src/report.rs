@@ -6,7 +6,7 @@ use super::target::Target;
 use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
-use holdup_verdict::{Platform, one_answer};
+use holdup_verdict::{Names, Platform, cause, one_answer};
 
 /// What was measured, and what it means.
 #[derive(Debug, Clone)]
@@ -52,6 +52,20 @@ impl Report {
     /// Adds a line to the verdict's evidence.
     pub(super) fn add_evidence(&mut self, line: &str) {
         self.found.verdict.evidence.push(line.to_owned());
+    }
+
+    /// The names of the other routes: a path, if it is on the same server.
+    fn names(&self) -> Names {
+        let name = |url: &String| {
+            let path = url
+                .strip_prefix(&self.origin)
+                .filter(|path| path.starts_with('/'));
+            path.unwrap_or(url).to_owned()
+        };
+        Names {
+            beside: self.beside.iter().map(name).collect(),
+            versus: self.versus.as_ref().map(name),
+        }
     }
 
     /// Adds what the verdict's numbers do not show: that another page was measured, or that one answer may
@@ -106,6 +120,7 @@ pub(super) fn of(
             .map(|target| target.url().to_owned()),
         found,
     };
+    report.found.cause = cause(&report.found, &report.names());
     report.add_notes();
     report
 }

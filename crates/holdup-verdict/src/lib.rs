@@ -76,9 +76,10 @@ mod tests;
 
 pub use began::Began;
 pub use beside::{
-    Beside, BesideFinding, BesideKind, BesideRound, Sample, judge_beside, judge_beside_round,
+    Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
+    judge_beside_round, next_beside, pace,
 };
-pub use cause::{Cause, CauseKind, Culprit};
+pub use cause::{Cause, CauseKind, Culprit, Names, cause};
 pub use connection::Connection;
 pub use delivery::{Delivery, delivery};
 pub use experiment::Experiment;

@@ -6,8 +6,9 @@ use super::findings::Findings;
 impl Plan {
     /// Runs the contrasts that the policy asks for.
     pub(super) async fn contrasts(&mut self, findings: &mut Findings) {
-        self.bystanders(findings).await;
+        // A bystander is asked beside more requests than the limit that was found.
         self.limit(findings).await;
+        self.bystanders(findings).await;
         self.connection(findings).await;
         self.session(findings).await;
         self.versus(findings).await;

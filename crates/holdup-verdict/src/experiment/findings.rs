@@ -1,7 +1,7 @@
 //! What an experiment found.
 
 use crate::began::Began;
-use crate::beside::Beside;
+use crate::beside::{Beside, BesideRound};
 use crate::cause::Cause;
 use crate::connection::Connection;
 use crate::delivery::{Delivery, delivery};
@@ -35,6 +35,8 @@ pub struct Findings {
     pub identical: Option<Identical>,
     /// How each bystander fared while the requests ran, in the order in which they were given.
     pub beside: Vec<Beside>,
+    /// For each bystander the round that shows how it fared; `None` if there was no round.
+    pub beside_shown: Vec<Option<BesideRound>>,
     /// How many requests run at a time at most, and what happens to the next one.
     pub limit: Option<Limit>,
     /// How requests on one HTTP/2 connection fare.
@@ -54,6 +56,7 @@ impl Findings {
     pub(super) fn of(alone: Vec<Lane>) -> Self {
         Self {
             beside: Vec::new(),
+            beside_shown: Vec::new(),
             limit: None,
             connection: None,
             session: None,

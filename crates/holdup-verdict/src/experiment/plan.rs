@@ -8,6 +8,7 @@ use super::desk::Desk;
 use super::early::Extras;
 use super::findings::Findings;
 use super::policy::Policy;
+use crate::cause::{Names, cause};
 use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
 use crate::judge::judge;
 use crate::left_behind::LeftBehind;
@@ -30,6 +31,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
     };
     let mut findings = plan.verdict().await;
     plan.contrasts(&mut findings).await;
+    findings.cause = cause(&findings, &Names::default());
     findings
 }
 

@@ -196,10 +196,12 @@ async fn connect(
     })
 }
 
+type Io = TokioIo<Box<dyn Wire>>;
+
 /// An HTTP/1.1 connection, for one request at a time.
 pub(super) struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
-    connection: Option<http1::Connection<TokioIo<Box<dyn Wire>>, Full<Bytes>>>,
+    connection: Option<http1::Connection<Io, Full<Bytes>>>,
 }
 
 impl Link {

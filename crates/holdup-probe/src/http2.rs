@@ -4,7 +4,8 @@
 //! what was read is released at once. Only the number of streams that the server allows at a time is obeyed:
 //! further requests wait here for their turn, and their lanes begin when they would have been sent.
 
-use std::future::{Future as _, pending, poll_fn};
+use std::convert::Infallible;
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -188,25 +189,19 @@ impl Driver {
         }
     }
 
-    /// Sends and receives what there is, as long as it is polled.
-    pub(super) async fn go_on(driver: &mut Option<Self>) {
-        match driver {
-            None => pending().await,
-            Some(driver) => {
-                poll_fn(|context| {
-                    driver.poll(context);
-                    Poll::Pending
-                })
-                .await
+    /// Sends and receives what there is, as long as it is polled: it has no end.
+    pub(super) async fn go_on(driver: &mut Option<Self>) -> Infallible {
+        let polled = poll_fn(|context| {
+            if let Some(driver) = driver {
+                driver.poll(context);
             }
-        }
+            Poll::Pending
+        });
+        polled.await
     }
 
     /// Ready once the server has said what it allows, or has ended the connection.
-    fn poll_settings(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), Option<h2::Error>>> {
+    fn poll_settings(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Option<h2::Error>>> {
         let Some(connection) = &mut self.connection else {
             return Poll::Ready(Err(None));
         };
@@ -248,9 +243,7 @@ impl Streams {
         let (head, body) = self.translated(message).await?;
         // A clone has no turn of its own to wait for, so the request takes its place in the queue at once.
         let mut sender = self.sender.clone();
-        let (response, mut sending) = sender
-            .send_request(head, body.is_empty())
-            .map_err(broken)?;
+        let (response, mut sending) = sender.send_request(head, body.is_empty()).map_err(broken)?;
         if !body.is_empty() {
             sending.send_data(body, true).map_err(broken)?;
         }
@@ -283,7 +276,9 @@ impl Streams {
         }
         head.uri = uri.build().map_err(|error| {
             let host = String::from_utf8_lossy(host).into_owned();
-            Failure::Other(format!("the host {host:?} cannot be sent over HTTP/2: {error}"))
+            Failure::Other(format!(
+                "the host {host:?} cannot be sent over HTTP/2: {error}"
+            ))
         })?;
         for name in OF_HTTP1 {
             head.headers.remove(name);

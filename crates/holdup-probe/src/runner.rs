@@ -20,7 +20,8 @@ use holdup_verdict::experiment::{
 };
 
 /// The line of evidence for a server that answers over HTTP/2 only.
-const OVER_HTTP2: &str = "all requests were sent over HTTP/2, because the server does not answer HTTP/1.1";
+const OVER_HTTP2: &str =
+    "all requests were sent over HTTP/2, because the server does not answer HTTP/1.1";
 
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -185,25 +186,24 @@ impl Run {
             .iter_mut()
             .map(|(place, kept)| (&*place, kept))
             .collect();
-        let place = |to| match to {
-            To::Bystander(which) => bystanders
-                .get(which)
-                .map_or(&self.measured, |(place, _)| place),
-            To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
-            _ => &self.measured,
-        };
-        let errands: Vec<_> = round
-            .asks
-            .iter()
-            .map(|ask| {
+        let errands: Vec<_> = {
+            let place = |to| match to {
+                To::Bystander(which) => bystanders
+                    .get(which)
+                    .map_or(&self.measured, |(place, _)| place),
+                To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
+                _ => &self.measured,
+            };
+            let errand = |ask: &Ask| {
                 let place = place(ask.to);
                 Errand {
                     place,
                     question: place.question(&ask.name),
                     anonymous: ask.anonymous,
                 }
-            })
-            .collect();
+            };
+            round.asks.iter().map(errand).collect()
+        };
         let mut bystanders = bystanders;
         let bystander = round
             .bystander

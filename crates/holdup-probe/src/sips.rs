@@ -125,7 +125,8 @@ mod tests {
             let mut buffer = [0; 64];
             for part in parts {
                 server.write_all(part.as_bytes()).await.expect("room");
-                sips.read(&mut buffer).await.expect("a part");
+                let read = sips.read(&mut buffer).await.expect("a part");
+                assert_eq!(read, part.len());
             }
             assert_eq!(speaks_http1.load(Ordering::Relaxed), expected, "{parts:?}");
         }

@@ -61,10 +61,10 @@ impl Connection {
     }
 
     /// There is no finding, because the server does not accept HTTP/2.
-    pub(super) fn refused(why: String) -> Self {
+    pub(super) fn refused(why: &str) -> Self {
         Self {
-            refused: Some(why.clone()),
-            ..Self::unknown(&why)
+            refused: Some(why.to_owned()),
+            ..Self::unknown(why)
         }
     }
 
@@ -106,7 +106,7 @@ fn sentence(
 ) -> String {
     let n = one.lanes;
     let because = |verdict: &Verdict| verdict.because().unwrap_or_else(|| "no reason".to_owned());
-    let mut text = match (ran_on_one, ran(own.kind, own.at_a_time, own)) {
+    let finding = match (ran_on_one, ran(own.kind, own.at_a_time, own)) {
         (Some(one), Some(own)) if one == own => {
             format!("On one HTTP/2 connection the {n} requests {one}, as on {n} connections{over}")
         }
@@ -122,18 +122,18 @@ fn sentence(
             because(one)
         ),
     };
-    if let Some(max) = said.max {
+    let mut parts = vec![finding];
+    parts.extend(said.max.map(|max| {
         let streams = if max == 1 { "stream" } else { "streams" };
-        text += &format!(
-            "; the server allows {max} {streams} at a time (SETTINGS_MAX_CONCURRENT_STREAMS)"
-        );
-    }
+        format!("the server allows {max} {streams} at a time (SETTINGS_MAX_CONCURRENT_STREAMS)")
+    }));
     for note in &said.notes {
-        if !text.contains(note.as_str()) {
-            text += &format!("; {note}");
+        // The reason of an inconclusive verdict may have told it.
+        if !parts.iter().any(|part| part.contains(note.as_str())) {
+            parts.push(note.clone());
         }
     }
-    text + "."
+    parts.join("; ") + "."
 }
 
 /// How requests ran, in words that follow "they"; `None` if it is not known.

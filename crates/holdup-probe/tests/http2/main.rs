@@ -70,7 +70,10 @@ fn what_the_server_allows_at_a_time_is_obeyed_and_told() {
     };
     let (address, seen) = serve(ways, None);
     let (_, found) = found(address, Kind::Limited);
-    assert_eq!((found.at_a_time, found.max_concurrent_streams), (Some(3), Some(3)));
+    assert_eq!(
+        (found.at_a_time, found.max_concurrent_streams),
+        (Some(3), Some(3))
+    );
     assert_eq!(
         found.sentence,
         "On one HTTP/2 connection the 4 requests were limited to 3 at a time; on 4 connections they ran at \
@@ -106,7 +109,12 @@ fn a_server_that_speaks_http_2_only_is_measured_over_it() {
     };
     let (address, seen) = serve(ways, None);
     let (report, _) = found(address, Kind::Serialized);
-    assert_eq!(report.found.verdict.kind, Kind::Concurrent, "{:#?}", report.found.verdict);
+    assert_eq!(
+        report.found.verdict.kind,
+        Kind::Concurrent,
+        "{:#?}",
+        report.found.verdict
+    );
     let evidence = &report.found.verdict.evidence;
     let told = evidence.iter().any(|line| line.contains("HTTP/2"));
     assert!(told, "{evidence:#?}");
@@ -164,7 +172,10 @@ fn a_server_without_http_2_is_refused_in_one_sentence() {
 #[test]
 fn a_server_that_closes_or_says_nothing_is_refused_in_time() {
     for (silent, told) in [
-        (false, "the server closes a connection that begins with HTTP/2"),
+        (
+            false,
+            "the server closes a connection that begins with HTTP/2",
+        ),
         (
             true,
             "the server does not begin to speak HTTP/2 (SETTINGS) within 2.00 s",
@@ -228,7 +239,12 @@ fn a_method_that_changes_something_is_not_sent_over_http_2_unless_that_is_asked_
     let report = probed(&url, &post(), settings(Http2::Wanted));
     assert!(report.found.connection.is_some());
     assert!(seen.count().1 > 0);
-    let last = seen.last.lock().expect("unharmed").take().expect("a request");
+    let last = seen
+        .last
+        .lock()
+        .expect("unharmed")
+        .take()
+        .expect("a request");
     assert_eq!(last.method(), "POST");
     assert_eq!(last.uri().scheme_str(), Some("https"));
     let authority = last.uri().authority().map(ToString::to_string);

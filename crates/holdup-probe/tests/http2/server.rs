@@ -30,25 +30,29 @@ const SILENCE: Duration = Duration::from_secs(60);
 
 /// What the server does.
 #[derive(Debug, Clone)]
-pub struct Ways {
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each one changes the server, whatever the others are"
+)]
+pub(crate) struct Ways {
     /// How many streams it allows at a time on a connection.
-    pub max_streams: Option<u32>,
+    pub(crate) max_streams: Option<u32>,
     /// Whether it answers one at a time on each connection.
-    pub serial: bool,
+    pub(crate) serial: bool,
     /// It refuses a stream beyond this many at a time on a connection.
-    pub refuses_beyond: Option<usize>,
+    pub(crate) refuses_beyond: Option<usize>,
     /// It ends a connection with GOAWAY when this many streams have begun on it.
-    pub goodbye_at: Option<usize>,
+    pub(crate) goodbye_at: Option<usize>,
     /// Whether it speaks HTTP/1.1 as well …
-    pub http1: bool,
+    pub(crate) http1: bool,
     /// … or nothing else.
-    pub http2: bool,
+    pub(crate) http2: bool,
     /// Whether it closes connections of HTTP/2 …
-    pub closes: bool,
+    pub(crate) closes: bool,
     /// … or says nothing on them.
-    pub silent: bool,
+    pub(crate) silent: bool,
     /// How long the body is.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Default for Ways {
@@ -69,30 +73,30 @@ impl Default for Ways {
 
 /// What the server has seen.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// How many requests it got over HTTP/1.1.
-    pub http1: AtomicUsize,
+    pub(crate) http1: AtomicUsize,
     /// How many requests it got over HTTP/2.
-    pub http2: AtomicUsize,
+    pub(crate) http2: AtomicUsize,
     /// How much of a body it could send at once when it had a whole one to send.
-    pub windows: Shared<Vec<usize>>,
+    pub(crate) windows: Shared<Vec<usize>>,
     /// The most requests that ran at a time on one connection.
-    pub most: AtomicUsize,
+    pub(crate) most: AtomicUsize,
     /// The last request over HTTP/2.
-    pub last: Shared<Option<hyper::Request<()>>>,
+    pub(crate) last: Shared<Option<hyper::Request<()>>>,
     /// Its body.
-    pub body: Shared<Vec<u8>>,
+    pub(crate) body: Shared<Vec<u8>>,
 }
 
 impl Seen {
-    pub fn count(&self) -> (usize, usize) {
+    pub(crate) fn count(&self) -> (usize, usize) {
         let count = |number: &AtomicUsize| number.load(Ordering::SeqCst);
         (count(&self.http1), count(&self.http2))
     }
 }
 
 /// Starts a server, over TLS if there is an acceptor.
-pub fn serve(ways: Ways, tls: Option<TlsAcceptor>) -> (SocketAddr, Arc<Seen>) {
+pub(crate) fn serve(ways: Ways, tls: Option<TlsAcceptor>) -> (SocketAddr, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let (send, address) = mpsc::channel();
     let shared = Arc::clone(&seen);
@@ -227,14 +231,17 @@ fn answer(respond: &mut SendResponse<Bytes>, ways: &Ways, seen: &Seen) {
         return;
     };
     sending.reserve_capacity(ways.bytes);
-    seen.windows.lock().expect("unharmed").push(sending.capacity());
+    seen.windows
+        .lock()
+        .expect("unharmed")
+        .push(sending.capacity());
     sending
         .send_data(Bytes::from(vec![b'x'; ways.bytes]), true)
         .ok();
 }
 
 /// Agrees to these protocols, with a certificate that nobody knows.
-pub fn acceptor(protocols: &[&str]) -> TlsAcceptor {
+pub(crate) fn acceptor(protocols: &[&str]) -> TlsAcceptor {
     let folder = holdup_testkit::external::folder();
     let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
     let made = Command::new("openssl")

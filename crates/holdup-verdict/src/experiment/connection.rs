@@ -38,7 +38,7 @@ impl Plan {
             let asks = vec![Ask::now(self.name("solo"))];
             let (lanes, peer) = self.over_http2(Connections::OneHttp2, asks, known).await;
             if let Some(why) = peer.refused {
-                findings.connection = wanted.then(|| Connection::refused(why));
+                findings.connection = wanted.then(|| Connection::refused(&why));
                 return;
             }
             alone.extend(lanes);
@@ -136,7 +136,11 @@ fn unmeasurable(findings: &Findings) -> Option<String> {
     if !other_means && findings.alone.iter().all(is_well) {
         return None;
     }
-    Some(verdict.because().unwrap_or_else(|| nothing_alone(&findings.alone)))
+    Some(
+        verdict
+            .because()
+            .unwrap_or_else(|| nothing_alone(&findings.alone)),
+    )
 }
 
 /// Why the requests alone show nothing.

@@ -2,8 +2,10 @@
 
 use super::dice::Dice;
 use super::server::{Server, Way};
-use crate::experiment::{Answers, Connections, Experiment, Findings, Http2, Peer, Policy, RoundKind, Step};
-use crate::{Connection, Kind};
+use crate::experiment::{
+    Answers, Connections, Experiment, Findings, Http2, Peer, Policy, RoundKind, Step,
+};
+use crate::{CauseKind, Connection, Kind};
 use holdup_model::Failure;
 
 /// A server, and how it serves the streams of one connection.
@@ -87,16 +89,23 @@ impl Streams {
     }
 
     fn found(&mut self) -> Connection {
-        self.probed(Http2::Wanted).connection.expect("it was asked for")
+        self.probed(Http2::Wanted)
+            .connection
+            .expect("it was asked for")
     }
 }
 
 #[test]
 fn one_connection_is_compared_with_one_for_each_request() {
     let mut server = Streams::new(Way::Workers(9), Way::Workers(9));
-    let found = server.found();
+    let findings = server.probed(Http2::Wanted);
+    assert_ne!(findings.cause.kind, CauseKind::ByConnection);
+    let found = findings.connection.expect("it was asked for");
     assert_eq!(server.asked.join(", "), "one 1, one 1, own 4, one 4");
-    assert_eq!((found.verdict, found.at_a_time), (Kind::Concurrent, Some(4)));
+    assert_eq!(
+        (found.verdict, found.at_a_time),
+        (Kind::Concurrent, Some(4))
+    );
     assert_eq!(
         found.sentence,
         "On one HTTP/2 connection the 4 requests ran at the same time, as on 4 connections."
@@ -104,7 +113,10 @@ fn one_connection_is_compared_with_one_for_each_request() {
 
     let mut server = Streams::new(Way::Workers(9), Way::Workers(1));
     let found = server.found();
-    assert_eq!((found.verdict, found.at_a_time), (Kind::Serialized, Some(1)));
+    assert_eq!(
+        (found.verdict, found.at_a_time),
+        (Kind::Serialized, Some(1))
+    );
     assert_eq!(
         found.sentence,
         "On one HTTP/2 connection the 4 requests ran one at a time; on 4 connections they ran at the same \
@@ -117,12 +129,16 @@ fn one_connection_is_compared_with_one_for_each_request() {
     assert_eq!(findings.verdict.kind, Kind::Limited);
     let found = findings.connection.expect("the server agrees");
     assert_eq!(server.asked.join(", "), "one 1, one 1, own 4, own 4, one 4");
-    assert_eq!((found.verdict, found.at_a_time), (Kind::Serialized, Some(1)));
+    assert_eq!(
+        (found.verdict, found.at_a_time),
+        (Kind::Serialized, Some(1))
+    );
     assert_eq!(
         found.sentence,
         "On one HTTP/2 connection the 4 requests ran one at a time; on 4 connections they were limited to 2 \
          at a time."
     );
+    assert_eq!(findings.cause.kind, CauseKind::ByConnection);
     let own = found.own.expect("they were sent");
     assert_eq!((own.kind, own.at_a_time), (Kind::Limited, Some(2)));
 }
@@ -144,7 +160,10 @@ fn the_servers_limit_on_streams_is_told() {
         server.max = Some(max);
         let mut policy = Policy::outside(8);
         policy.http2 = Http2::Wanted;
-        let found = server.probed_by(policy).connection.expect("it was asked for");
+        let found = server
+            .probed_by(policy)
+            .connection
+            .expect("it was asked for");
         assert_eq!(found.verdict, expected, "{}", found.sentence);
         assert_eq!(found.max_concurrent_streams, Some(max));
     }
@@ -190,7 +209,9 @@ fn streams_that_fail_are_no_verdict() {
     assert_eq!(server.asked.join(", "), "one 1");
     assert_eq!(
         found.map(|found| found.sentence).as_deref(),
-        Some("One HTTP/2 connection was not measured: the single (baseline) request got status 500.")
+        Some(
+            "One HTTP/2 connection was not measured: the single (baseline) request got status 500."
+        )
     );
 }
 
@@ -207,7 +228,11 @@ fn a_server_that_cannot_be_judged_is_not_compared() {
     let mut server = quick();
     let found = server.found();
     assert_eq!(found.verdict, Kind::Inconclusive);
-    assert!(found.sentence.contains("too short to judge"), "{}", found.sentence);
+    assert!(
+        found.sentence.contains("too short to judge"),
+        "{}",
+        found.sentence
+    );
     assert!(server.asked.is_empty(), "{:?}", server.asked);
 }
 
@@ -233,7 +258,10 @@ fn noisy_servers_are_never_judged_wrongly_and_seldom_not_at_all() {
             (9, 3, Kind::Limited, 3),
         ] {
             let mut server = Streams::new(Way::Workers(own), Way::Workers(one)).noisy(seed);
-            let found = server.found();
+            let findings = server.probed(Http2::Wanted);
+            let waits = findings.cause.kind == CauseKind::ByConnection;
+            assert!(!waits || own > one, "{own} {one} {seed}");
+            let found = findings.connection.expect("it was asked for");
             all += 1;
             if found.verdict != Kind::Inconclusive {
                 told += 1;

@@ -68,6 +68,11 @@ impl Report {
         }
     }
 
+    /// Adds a line to the verdict's evidence.
+    pub(super) fn add_evidence(&mut self, line: &str) {
+        self.found.verdict.evidence.push(line.to_owned());
+    }
+
     /// The names of the other routes: a path, if it is on the same server.
     fn names(&self) -> Names {
         let name = |url: &String| {

@@ -167,6 +167,11 @@ impl Request {
         self
     }
 
+    /// Whether its method is meant to change nothing on the server (RFC 9110, section 9.2.1).
+    pub(super) fn is_safe(&self) -> bool {
+        self.method.is_safe()
+    }
+
     /// Whether it has cookies or credentials: a header `Cookie`, `Authorization` or `Proxy-Authorization`.
     pub fn is_personal(&self) -> bool {
         SECRET.iter().any(|name| self.headers.contains_key(name))

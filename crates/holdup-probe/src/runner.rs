@@ -19,8 +19,12 @@ use super::target::Target;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::Platform;
 use holdup_verdict::experiment::{
-    Answers, Ask, Experiment, Findings, Policy, Round, RoundKind, Step, To,
+    Answers, Ask, Connections, Experiment, Findings, Http2, Policy, Round, RoundKind, Step, To,
 };
+
+/// The line of evidence for a server that answers over HTTP/2 only.
+const OVER_HTTP2: &str =
+    "all requests were sent over HTTP/2, because the server does not answer HTTP/1.1";
 
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -86,6 +90,8 @@ struct Run {
     /// Where the redirects came from, in order.
     redirected_from: Vec<Target>,
     platform: Platform,
+    /// Whether the server answers over HTTP/2 only.
+    only_http2: bool,
 }
 
 impl Run {
@@ -103,13 +109,18 @@ impl Run {
             clock: Instant::now(),
             redirected_from: Vec::new(),
             platform: Platform::Unknown,
+            only_http2: false,
         }
     }
 
     fn report(self, found: Findings) -> Report {
         let places = self.measured.blanks();
         let redirects = (self.redirected_from, self.measured.target);
-        report::of(found, redirects, places, self.platform, &self.settings)
+        let mut report = report::of(found, redirects, places, self.platform, &self.settings);
+        if self.only_http2 {
+            report.add_evidence(OVER_HTTP2);
+        }
+        report
     }
 
     async fn ask(&mut self, round: &Round, observe: &mut Observer<'_>) -> Answers {
@@ -122,6 +133,9 @@ impl Run {
         }
         if round.kind == RoundKind::WarmUp {
             return vec![self.warm_up(round, observe).await].into();
+        }
+        if round.connections != Connections::Own && !self.may_speak_http2() {
+            return Answers::refused("nobody asked for HTTP/2, and the server may not agree to it");
         }
         if announced {
             observe(Event::Round(round));
@@ -140,7 +154,7 @@ impl Run {
         Answers {
             lanes: outcome.lanes,
             samples: outcome.samples,
-            peer: None,
+            peer: outcome.peer,
         }
     }
 
@@ -188,6 +202,16 @@ impl Run {
         }
     }
 
+    /// Whether requests may be sent over HTTP/2. Unless it is asked for, they are only if the server can agree
+    /// to it, and if sending more of them changes nothing there.
+    fn may_speak_http2(&self) -> bool {
+        match self.settings.http2 {
+            Http2::Wanted => true,
+            Http2::IfOffered => self.measured.target.is_tls() && self.measured.request.is_safe(),
+            _ => false,
+        }
+    }
+
     async fn send(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
         let terms = Terms {
             timeout: round.timeout,
@@ -198,31 +222,34 @@ impl Run {
             .iter_mut()
             .map(|(place, kept)| (&*place, kept))
             .collect();
-        let place = |to| match to {
-            To::Bystander(which) => bystanders
-                .get(which)
-                .map_or(&self.measured, |(place, _)| place),
-            To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
-            _ => &self.measured,
-        };
-        let errands: Vec<_> = round
-            .asks
-            .iter()
-            .map(|ask| {
+        let errands: Vec<_> = {
+            let place = |to| match to {
+                To::Bystander(which) => bystanders
+                    .get(which)
+                    .map_or(&self.measured, |(place, _)| place),
+                To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
+                _ => &self.measured,
+            };
+            let errand = |ask: &Ask| {
                 let place = place(ask.to);
                 Errand {
                     place,
                     question: place.question(&ask.name),
                     anonymous: ask.anonymous,
                 }
-            })
-            .collect();
+            };
+            round.asks.iter().map(errand).collect()
+        };
         let mut bystanders = bystanders;
         let bystander = round
             .bystander
             .filter(|bystander| bystander.which < bystanders.len())
             .map(|bystander| bystanders.swap_remove(bystander.which));
-        rounds::ask(&errands, bystander, round, terms, self.clock, observe).await
+        let mut round = round.clone();
+        if self.only_http2 && round.connections == Connections::Own {
+            round.connections = Connections::OwnHttp2;
+        }
+        rounds::ask(&errands, bystander, &round, terms, self.clock, observe).await
     }
 
     /// Sends the first request and follows redirects. The lane is that of the last request.
@@ -236,6 +263,14 @@ impl Run {
                 return self.failed(lane, failure);
             }
             let mut outcome = self.send(round, observe).await;
+            if self.may_speak_only_http2(&outcome) {
+                self.only_http2 = true;
+                let again = self.send(round, observe).await;
+                self.only_http2 = again.first.is_some();
+                if self.only_http2 {
+                    outcome = again;
+                }
+            }
             let lane = outcome.lanes.remove(0);
             let Some(answer) = outcome.first else {
                 return lane;
@@ -256,6 +291,16 @@ impl Run {
             };
             return self.failed(lane, Failure::Other(why));
         }
+    }
+
+    /// Whether the first request may have failed because the server speaks HTTP/2 only.
+    fn may_speak_only_http2(&self, outcome: &Outcome) -> bool {
+        let failure = outcome.lanes.first().and_then(Lane::failure);
+        let broken = matches!(
+            failure,
+            Some(Failure::Reset | Failure::CutOff | Failure::Other(_))
+        );
+        broken && !self.only_http2 && self.may_speak_http2()
     }
 
     fn failed(&self, mut lane: Lane, failure: Failure) -> Lane {

@@ -24,12 +24,17 @@ pub(super) fn named(mut report: Report) -> Report {
         versus.verdict = versus.verdict.clone().with_failure(failure);
         report.name_versus();
     }
-    if let Some(Reason::Failed { alone: true, .. }) = report.found.verdict.reason {
-        report.found.verdict.advice = vec![
+    if let Some(Reason::Failed {
+        alone: true, what, ..
+    }) = &report.found.verdict.reason
+    {
+        let advice = if what.starts_with("the answer is not HTTP/1.1") {
+            "If the server speaks nothing but HTTP/2, add --http2."
+        } else {
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed (--timeout)."
-                .to_owned(),
-        ];
+        };
+        report.found.verdict.advice = vec![advice.to_owned()];
     }
     if let Some(Reason::Endless { .. }) = report.found.verdict.reason {
         report.found.verdict.advice = vec![
@@ -37,6 +42,12 @@ pub(super) fn named(mut report: Report) -> Report {
              or some seconds after its body began (--for 3s)."
                 .to_owned(),
         ];
+    }
+    if let Some(connection) = &mut report.found.connection
+        && connection.refused.is_some()
+    {
+        let sentence = connection.sentence.trim_end_matches('.');
+        connection.sentence = format!("{sentence}; leave out --http2.");
     }
     report
 }

@@ -97,10 +97,15 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         }
         fill(&mut text, &identical.sentence, "", style.width);
     }
+    let connection = report
+        .found
+        .connection
+        .as_ref()
+        .map(|found| &found.sentence);
     let limit = report.found.limit.as_ref().map(|found| &found.sentence);
     let session = report.found.session.as_ref().map(|found| &found.sentence);
     let versus = report.found.versus.as_ref().map(|found| &found.sentence);
-    for sentence in [limit, session, versus].into_iter().flatten() {
+    for sentence in [limit, connection, session, versus].into_iter().flatten() {
         text.push('\n');
         fill(&mut text, sentence, "", style.width);
     }

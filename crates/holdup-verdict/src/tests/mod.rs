@@ -2,6 +2,7 @@
 
 mod began;
 mod beside;
+mod connection;
 mod contrasts;
 mod dice;
 mod experiment;

@@ -34,10 +34,10 @@ use holdup_model::{ClientTime, Failure, Lane, Timeline};
 use holdup_verdict::Platform;
 
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// The largest number of headers in an answer.
-const MAX_HEADERS: usize = 256;
+pub(super) const MAX_HEADERS: usize = 256;
 
 /// The largest part of a body that is read at once.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -281,7 +281,7 @@ async fn read(
 }
 
 /// Converts a network error into a [`Failure`].
-fn failed(error: &io::Error) -> Failure {
+pub(super) fn failed(error: &io::Error) -> Failure {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -298,13 +298,18 @@ fn failed(error: &io::Error) -> Failure {
     }
 }
 
-/// Converts an HTTP error into a [`Failure`].
+/// Converts an HTTP error of this lane into a [`Failure`].
 fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
     let began = recorder
         .timeline()
         .lanes
         .get(recorder.place)
         .is_some_and(|lane| lane.status().is_some());
+    broken_off(error, began)
+}
+
+/// Converts an HTTP error into a [`Failure`], given whether the answer had begun.
+pub(super) fn broken_off(error: &hyper::Error, began: bool) -> Failure {
     let torn = if began {
         Failure::CutOff
     } else {

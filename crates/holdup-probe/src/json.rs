@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
+use super::inside::Inside;
 use holdup_model::Lane;
 use holdup_verdict::experiment::RoundKind;
 use holdup_verdict::{IdenticalKind, Kind, Verdict};
@@ -19,6 +20,7 @@ pub struct Document<'a> {
     requests: usize,
     #[serde(flatten)]
     findings: Findings,
+    inside: Option<&'a Inside>,
     phases: Vec<Round<'a>>,
 }
 
@@ -78,6 +80,7 @@ impl Report {
             redirected_from: self.redirected_from.iter().map(String::as_str).collect(),
             requests: self.requests,
             findings: self.findings(),
+            inside: self.inside.as_ref(),
             phases,
         }
     }

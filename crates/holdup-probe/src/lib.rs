@@ -32,6 +32,7 @@ mod connection;
 mod dial;
 mod elsewhere;
 mod event;
+mod inside;
 mod json;
 mod own_time;
 mod question;
@@ -46,6 +47,7 @@ mod template;
 mod tls;
 
 pub use event::{Event, Observer};
+pub use inside::{Asked, BadConsole, Culprit, Inside, InsideHold, InsideWait, Watching};
 pub use json::{Document, Findings};
 pub use report::Report;
 pub use request::{BadRequest, Request};

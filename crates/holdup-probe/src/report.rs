@@ -1,6 +1,10 @@
 //! The report of a probe, and the notes that are added to its verdict.
 
+use std::ops::Range;
+use std::time::Instant;
+
 use super::elsewhere;
+use super::inside::{Asked, Culprit, Inside};
 use super::settings::Settings;
 use super::target::Target;
 use super::tls;
@@ -36,8 +40,16 @@ pub struct Report {
     pub delivery: Delivery,
     /// The comparison of identical URLs with unique ones.
     pub identical: Option<Identical>,
+    /// What the app itself saw meanwhile. [`probe`](super::probe) leaves it empty; put there what
+    /// [`Watching::finish`](super::Watching::finish) returns.
+    pub inside: Option<Inside>,
     /// Scheme, host and port of the URL.
     pub(super) origin: String,
+    /// The path of the URL, and the method of the requests.
+    path: String,
+    method: String,
+    /// When requests were open.
+    rounds: Vec<Range<Instant>>,
     /// The page that was measured, and the one that was asked for, if they are not the same.
     elsewhere: Option<(String, String)>,
 }
@@ -56,6 +68,16 @@ impl Report {
         failures.into_iter().any(|failure| match failure {
             Failure::Other(why) => tls::is_about_trust(why),
             _ => false,
+        })
+    }
+
+    /// The route that held the app's workers while the requests ran, as far as [`inside`](Self::inside) shows
+    /// it.
+    pub fn culprit(&self) -> Option<Culprit> {
+        self.inside.as_ref()?.culprit(&Asked {
+            method: &self.method,
+            path: &self.path,
+            rounds: &self.rounds,
         })
     }
 
@@ -84,6 +106,7 @@ impl Report {
 pub(super) fn of(
     findings: Findings,
     (redirected_from, target): (Vec<Target>, Target),
+    (method, rounds): (String, Vec<Range<Instant>>),
     places: Vec<String>,
     platform: Platform,
     settings: Settings,
@@ -106,6 +129,10 @@ pub(super) fn of(
         verdict: findings.verdict.advised_for(platform),
         delivery: findings.delivery,
         identical: findings.identical,
+        inside: None,
+        path: target.parsed().path().to_owned(),
+        method,
+        rounds,
     };
     report.add_notes();
     report

@@ -1,6 +1,7 @@
 //! Runs the plan of an experiment against a server.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Instant;
 
 use tokio::time;
@@ -46,6 +47,7 @@ pub async fn probe(
             tls: None,
         },
         clock: Instant::now(),
+        rounds: Vec::new(),
         redirected_from: Vec::new(),
         platform: Platform::Unknown,
     };
@@ -56,9 +58,11 @@ pub async fn probe(
             Step::Done(findings) => {
                 let places = run.places();
                 let redirects = (run.redirected_from, run.target);
+                let asked = (run.request.method_name(), run.rounds);
                 return report::of(
                     (**findings).clone(),
                     redirects,
+                    asked,
                     places,
                     run.platform,
                     settings,
@@ -76,6 +80,8 @@ struct Run {
     settings: Settings,
     endpoint: Endpoint,
     clock: Instant,
+    /// When each round began and ended.
+    rounds: Vec<Range<Instant>>,
     /// Where the redirects came from, in order.
     redirected_from: Vec<Target>,
     platform: Platform,
@@ -99,7 +105,11 @@ impl Run {
         self.send(round, observe).await.0
     }
 
-    async fn send(&self, round: &Round, observe: &mut Observer<'_>) -> (Vec<Lane>, Option<Answer>) {
+    async fn send(
+        &mut self,
+        round: &Round,
+        observe: &mut Observer<'_>,
+    ) -> (Vec<Lane>, Option<Answer>) {
         let questions: Vec<_> = round
             .asks
             .iter()
@@ -114,7 +124,10 @@ impl Run {
             },
             clock: self.clock,
         };
-        rounds::ask(&line, round, &questions, observe).await
+        let began = Instant::now();
+        let lanes = rounds::ask(&line, round, &questions, observe).await;
+        self.rounds.push(began..Instant::now());
+        lanes
     }
 
     /// Sends the first request and follows redirects. The lane is that of the last request.

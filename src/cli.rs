@@ -95,6 +95,10 @@ pub(crate) struct Probe {
     #[arg(short = 'd', long = "data", value_name = "BODY")]
     pub(crate) body: Option<String>,
 
+    /// The app's console: it shows which of the app's routes held its workers meanwhile, and at which line
+    #[arg(long, value_name = "URL")]
+    pub(crate) console: Option<String>,
+
     /// Accept any certificate
     #[arg(long)]
     pub(crate) insecure: bool,

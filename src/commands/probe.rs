@@ -1,6 +1,7 @@
 //! `holdup probe`: measures a URL, and shows the requests and the verdict.
 
 mod flags;
+mod inside;
 mod live;
 mod screen;
 mod show;
@@ -11,7 +12,7 @@ use std::io;
 use std::process::ExitCode;
 
 use holdup_model::HumanDuration;
-use holdup_probe::{Report, Request, Settings, Target, probe};
+use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
 
@@ -24,19 +25,26 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_INCONCLUSIVE: u8 = 3;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
-    let (target, request) = match asked(options) {
+    let asked = asked(options).and_then(|asked| Ok((asked, console(options)?)));
+    let ((target, request), console) = match asked {
         Ok(asked) => asked,
         Err(error) => {
             eprintln!("holdup: {error}");
             return EXIT_USAGE.into();
         }
     };
-    match measured(options, &target, &request) {
+    match measured(options, &target, &request, console.as_ref()) {
         Ok(report) => code(&report, options.expect).into(),
-        Err(error) => {
-            eprintln!("holdup: {error}");
-            EXIT_NO.into()
-        }
+        Err(error) => match error.downcast_ref() {
+            Some(bad) => {
+                eprintln!("holdup: {}", flags::bad_console(bad));
+                EXIT_USAGE.into()
+            }
+            None => {
+                eprintln!("holdup: {error}");
+                EXIT_NO.into()
+            }
+        },
     }
 }
 
@@ -65,7 +73,18 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     Ok((target, request))
 }
 
-fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Report, Box<dyn Error>> {
+/// The console that is to be followed.
+fn console(options: &Probe) -> Result<Option<Target>, Box<dyn Error>> {
+    let console = options.console.as_deref().map(Target::parse).transpose();
+    console.map_err(|error| flags::bad_console_url(&error).into())
+}
+
+fn measured(
+    options: &Probe,
+    target: &Target,
+    request: &Request,
+    console: Option<&Target>,
+) -> Result<Report, Box<dyn Error>> {
     let mut settings = Settings::default();
     settings.requests = options.requests;
     settings.timeout = options.timeout;
@@ -75,11 +94,26 @@ fn measured(options: &Probe, target: &Target, request: &Request) -> Result<Repor
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut live = live::Live::start(options.color);
-    let report = runtime.block_on(probe(target, request, settings, &mut |event| {
-        live.on(&event);
-    }));
-    drop(live);
+    let report = runtime.block_on(async {
+        let watching = match console {
+            Some(console) => Some(Inside::connect(console, options.insecure).await?),
+            None => None,
+        };
+        let mut live = live::Live::start(options.color);
+        let mut observe = |event: Event<'_>| live.on(&event);
+        let mut report = probe(target, request, settings, &mut observe).await;
+        if let Some(watching) = watching {
+            report.inside = Some(watching.finish().await);
+        }
+        Ok::<_, BadConsole>(report)
+    })?;
+    if let Some(why) = report
+        .inside
+        .as_ref()
+        .and_then(|inside| inside.cut_off.as_ref())
+    {
+        eprintln!("holdup: {why}");
+    }
     let report = flags::named(report);
     // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();

@@ -9,6 +9,10 @@ use super::messages::{News, Snapshot, Told, WatchTime};
 /// The most holds that are kept. A probe of a few minutes meets a few hundred.
 const MOST: usize = 256;
 
+/// A hold that lasts is told of about four times a second. One that was not told of for longer than this has
+/// ended, and the console waits for the names of its stacks before it says so.
+const TOLD_OF: WatchTime = 500_000;
+
 /// What identifies a hold: its worker, and when it began.
 type Key = (usize, WatchTime);
 
@@ -98,9 +102,8 @@ impl Holds {
     }
 
     fn add(&mut self, told: Told, lasts: bool) {
-        let end = told.started.saturating_add(told.duration);
-        self.latest = self.latest.max(end);
-        if !lasts && self.at_origin.is_some_and(|origin| end < origin) {
+        self.latest = self.latest.max(told.end());
+        if !lasts && self.at_origin.is_some_and(|origin| told.end() < origin) {
             return;
         }
         self.known.insert(key(&told), Known { told, lasts });
@@ -115,17 +118,37 @@ impl Holds {
         }
     }
 
+    /// Whether the console has yet to say how long a hold lasted that was there before `ended`, and seems to be
+    /// over.
+    pub(super) fn awaits_any(&self, ended: Instant) -> bool {
+        let ended = self.watch_time(ended);
+        let mut open = self.known.values().filter(|known| known.lasts);
+        open.any(|known| known.told.started < ended && known.told.end() <= ended)
+    }
+
+    fn watch_time(&self, of: Instant) -> WatchTime {
+        let since = micros(of.saturating_duration_since(self.origin));
+        self.at_origin.unwrap_or_default().saturating_add(since)
+    }
+
     /// The holds that fell into the time from the probe's beginning to `ended`, the earliest first. A hold
     /// that lasts has lasted until then; if the console has gone away, until it last named a time.
     pub(super) fn until(self, ended: Instant, is_there: bool) -> Vec<InsideHold> {
         let origin = self.at_origin.unwrap_or_default();
-        let ended = origin.saturating_add(micros(ended.saturating_duration_since(self.origin)));
+        let ended = self.watch_time(ended);
         let now = if is_there { ended } else { self.latest };
+        let mut newest: BTreeMap<usize, WatchTime> = BTreeMap::new();
+        for (worker, started) in self.known.keys() {
+            newest.insert(*worker, *started);
+        }
         let mut holds: Vec<_> = self.known.into_values().collect();
         holds.sort_by_key(|known| (known.told.started, known.told.worker));
         let holds = holds.into_iter().filter_map(|Known { told, lasts }| {
-            let end = told.started.saturating_add(told.duration);
-            let end = if lasts { end.max(now) } else { end };
+            let is_newest = newest.get(&told.worker) == Some(&told.started);
+            let mut end = told.end();
+            if lasts && is_newest && end.saturating_add(TOLD_OF) >= now {
+                end = end.max(now);
+            }
             (end >= origin && told.started < ended).then(|| {
                 let began = instant(self.origin, told.started.saturating_sub(origin));
                 hold(told, began, end)
@@ -251,7 +274,7 @@ mod tests {
         let mut scene = Scene::new();
         let now = scene.at(10_000);
         let over = vec![told(0, 9_000, 500), told(0, 9_800, 300)];
-        let held = vec![told(1, 8_000, 2_000)];
+        let held = vec![told(1, 8_000, 2_800)];
         scene
             .holds
             .apply(News::Snapshot(snapshot(10_000, held, over)), now);
@@ -259,6 +282,43 @@ mod tests {
         scene.holds.apply(News::Held(told(0, 11_050, 100)), now);
         let found = scene.until(11_000, true);
         assert_eq!(found, [(1, 8_000, 3_000), (0, 9_800, 300)]);
+    }
+
+    #[test]
+    fn a_hold_that_is_not_told_of_any_more_has_ended() {
+        let mut scene = Scene::new();
+        let now = scene.at(10_000);
+        for told in [
+            told(0, 10_200, 300),
+            told(1, 10_700, 250),
+            told(2, 10_100, 100),
+        ] {
+            scene.holds.apply(News::Held(told), now);
+        }
+        let next = told(0, 10_600, 390);
+        scene.holds.apply(News::Released(next), now);
+        let found = [
+            (2, 10_100, 100),
+            (0, 10_200, 300),
+            (0, 10_600, 390),
+            (1, 10_700, 300),
+        ];
+        assert_eq!(scene.until(11_000, true), found);
+    }
+
+    #[test]
+    fn the_end_of_a_hold_is_waited_for_unless_it_goes_on() {
+        let mut scene = Scene::new();
+        let (now, ended) = (scene.at(10_000), scene.at(11_000));
+        let mut awaits = |news: News| {
+            scene.holds.apply(news, now);
+            scene.holds.awaits_any(ended)
+        };
+        assert!(awaits(News::Held(told(0, 10_200, 300))));
+        assert!(awaits(News::Held(told(1, 10_900, 100))));
+        assert!(awaits(News::Released(told(0, 10_200, 400))));
+        assert!(!awaits(News::Held(told(1, 10_900, 200))));
+        assert!(!awaits(News::Held(told(2, 11_010, 100))), "it began later");
     }
 
     #[test]

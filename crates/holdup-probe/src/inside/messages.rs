@@ -64,6 +64,13 @@ pub(super) struct Told {
     pub(super) shares: Vec<Share>,
 }
 
+impl Told {
+    /// When it ended; of one that lasts, up to when it is known.
+    pub(super) fn end(&self) -> WatchTime {
+        self.started.saturating_add(self.duration)
+    }
+}
+
 /// Why the first message is not one that can be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadSnapshot {

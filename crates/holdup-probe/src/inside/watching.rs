@@ -24,6 +24,10 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// How long the console may take to answer anything else.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
+/// How long the console is followed after the probe for a hold whose end it has not told. An app that takes
+/// stacks tells of it up to two seconds later, because it looks up their names first.
+const RELEASED_WITHIN: Duration = Duration::from_millis(2500);
+
 /// How often the console is asked where requests wait. It need not answer more often than once a second.
 const WAITS_EVERY: Duration = Duration::from_secs(1);
 
@@ -86,7 +90,8 @@ impl Inside {
 
 impl Watching {
     /// Ends it, and returns what the console showed from the beginning until now. This takes a fraction of a
-    /// second, because the console reports a hold a moment after its end.
+    /// second, because the console reports a hold a moment after its end; and at most a few seconds, if the app
+    /// takes stacks and still looks up their names.
     pub async fn finish(mut self) -> Inside {
         let ended = Instant::now();
         if let Some(stop) = self.stop.take() {
@@ -198,6 +203,12 @@ impl Follower {
         let ended = ended.unwrap_or_else(Instant::now);
         if self.gone.is_none() {
             self.follow(sleep(self.holds.told_within())).await;
+        }
+        while self.gone.is_none()
+            && self.holds.awaits_any(ended)
+            && ended.elapsed() < RELEASED_WITHIN
+        {
+            self.follow(sleep(PACE)).await;
         }
         if self.gone.is_none() {
             self.ask_for_everything().await;

@@ -284,7 +284,7 @@ async fn a_hold_that_no_event_has_told_of_is_found_in_the_state() {
 
 #[tokio::test]
 async fn a_console_that_goes_away_in_the_middle_is_told_of() {
-    let beginning = vec![snapshot(60_000), hold("held", 0, 60_001, 150)];
+    let beginning = vec![snapshot(60_000), hold("held", 0, 59_900, 150)];
     let end = json!({ "event": "behind", "detail": "this reader fell behind by 9 batches" });
     let behind = [beginning.clone(), vec![end]].concat();
     for (messages, stays, why) in [
@@ -399,7 +399,7 @@ fn it_ends_in_time_whatever_the_console_sends() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(60));
     let outcome = runner.run(&pieces(), |bytes| {
         let address = serve(move |stream, _| _ = write(&stream, &bytes));
         let begun = Instant::now();

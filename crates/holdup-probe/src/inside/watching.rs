@@ -121,6 +121,9 @@ struct Follower {
     /// The events, until they end.
     events: Option<Answer>,
     messages: Messages,
+    /// Whether the first message has come, and what it was, until that is used.
+    has_begun: bool,
+    first: Option<Result<(), BadSnapshot>>,
     holds: Holds,
     waits: Waits,
     asks_for_waits: bool,
@@ -139,6 +142,8 @@ impl Follower {
             origin,
             events: Some(events),
             messages: Messages::default(),
+            has_begun: false,
+            first: None,
             holds: Holds::new(origin),
             waits: Waits::default(),
             asks_for_waits: false,
@@ -154,45 +159,25 @@ impl Follower {
     /// Reads until the first message, which says whether this is a console that can be read.
     async fn first(&mut self) -> Result<(), BadConsole> {
         let none = |console: &Console, why: &str| Err(console.no_console(why.to_owned()));
-        loop {
+        while self.first.is_none() {
             let part = match &mut self.events {
                 Some(events) => events.part().await,
                 None => None,
             };
-            let part = match part {
-                Some(Ok(part)) => part,
+            match part {
+                Some(Ok(part)) => self.read(&part),
                 Some(Err(failure)) => return Err(self.console.unreachable(failure)),
                 None => return none(&self.console, "/events ends before its first message"),
-            };
-            let arrived = Instant::now();
-            let mut first = None;
-            let holds = &mut self.holds;
-            self.messages
-                .push(&part, &mut |received| match (received, &first) {
-                    (Received::Message(text), None) => {
-                        let read = messages::snapshot(text);
-                        first = Some(read.map(|read| holds.apply(News::Snapshot(read), arrived)));
-                    }
-                    (Received::Message(text), Some(_)) => {
-                        messages::news(text).map(|news| holds.apply(news, arrived));
-                    }
-                    (Received::TooLong, None) => {
-                        first = Some(Err(BadSnapshot::Other("its first message is too long")));
-                    }
-                    (Received::TooLong, Some(_)) => {}
-                });
-            match first {
-                None => {}
-                Some(Ok(())) => return Ok(()),
-                Some(Err(BadSnapshot::Other(why))) => return none(&self.console, why),
-                Some(Err(BadSnapshot::Version(found))) => {
-                    return Err(BadConsole::Version {
-                        url: self.console.given().to_owned(),
-                        found,
-                        known: VERSION,
-                    });
-                }
             }
+        }
+        match self.first.take() {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(BadSnapshot::Other(why))) => none(&self.console, why),
+            Some(Err(BadSnapshot::Version(found))) => Err(BadConsole::Version {
+                url: self.console.given().to_owned(),
+                found,
+                known: VERSION,
+            }),
         }
     }
 
@@ -265,14 +250,25 @@ impl Follower {
     fn read(&mut self, part: &[u8]) {
         let arrived = Instant::now();
         self.pace.count(part.len());
-        let holds = &mut self.holds;
+        let (holds, has_begun, first) = (&mut self.holds, &mut self.has_begun, &mut self.first);
         let mut is_behind = false;
         self.messages.push(part, &mut |received| {
-            if let Received::Message(text) = received
-                && let Some(news) = messages::news(text)
-            {
-                is_behind |= news == News::Behind;
-                holds.apply(news, arrived);
+            let is_first = !std::mem::replace(has_begun, true);
+            match received {
+                Received::Message(text) if is_first => {
+                    let snapshot = messages::snapshot(text);
+                    *first = Some(snapshot.map(|all| holds.apply(News::Snapshot(all), arrived)));
+                }
+                Received::Message(text) => {
+                    if let Some(news) = messages::news(text) {
+                        is_behind |= news == News::Behind;
+                        holds.apply(news, arrived);
+                    }
+                }
+                Received::TooLong if is_first => {
+                    *first = Some(Err(BadSnapshot::Other("its first message is too long")));
+                }
+                Received::TooLong => {}
             }
         });
         if is_behind {

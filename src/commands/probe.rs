@@ -35,16 +35,14 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
     };
     match measured(options, &target, &request, console.as_ref()) {
         Ok(report) => code(&report, options.expect).into(),
-        Err(error) => match error.downcast_ref() {
-            Some(bad) => {
+        Err(error) => {
+            if let Some(bad) = error.downcast_ref() {
                 eprintln!("holdup: {}", flags::bad_console(bad));
-                EXIT_USAGE.into()
+                return EXIT_USAGE.into();
             }
-            None => {
-                eprintln!("holdup: {error}");
-                EXIT_NO.into()
-            }
-        },
+            eprintln!("holdup: {error}");
+            EXIT_NO.into()
+        }
     }
 }
 

@@ -88,7 +88,7 @@ impl Console {
             answer = self.get("events").await;
         }
         let answer = answer.map_err(|why| self.unreachable(why))?;
-        if let Some(bad) = self.refusal(answer.response.status()) {
+        if let Some(bad) = refusal(answer.response.status()) {
             return Err(bad.of(answer, self).await);
         }
         match answer.content_type() {
@@ -138,16 +138,16 @@ impl Console {
             }
         }
     }
+}
 
-    /// What a status other than 200 means.
-    fn refusal(&self, status: StatusCode) -> Option<Refusal> {
-        match status {
-            StatusCode::OK => None,
-            StatusCode::FORBIDDEN => Some(Refusal::Forbidden),
-            StatusCode::SERVICE_UNAVAILABLE => Some(Refusal::Busy),
-            status if status.is_redirection() => Some(Refusal::Redirects),
-            _ => Some(Refusal::Other),
-        }
+/// What a status other than 200 means.
+fn refusal(status: StatusCode) -> Option<Refusal> {
+    match status {
+        StatusCode::OK => None,
+        StatusCode::FORBIDDEN => Some(Refusal::Forbidden),
+        StatusCode::SERVICE_UNAVAILABLE => Some(Refusal::Busy),
+        status if status.is_redirection() => Some(Refusal::Redirects),
+        _ => Some(Refusal::Other),
     }
 }
 

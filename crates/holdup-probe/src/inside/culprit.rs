@@ -76,9 +76,10 @@ impl Inside {
             .routes()
             .into_iter()
             .map(|route| {
-                let fit = match route.0 == asked.method {
-                    true => fit(route.1, asked.path),
-                    false => Fit::No,
+                let fit = if route.0 == asked.method {
+                    fit(route.1, asked.path)
+                } else {
+                    Fit::No
                 };
                 (fit, self.taken(route, &rounds), route)
             })
@@ -88,7 +89,7 @@ impl Inside {
             })
             .collect();
         candidates.sort_by(|one, other| {
-            let by_time = other.1.taken.total_cmp(&one.1.taken);
+            let by_time = other.1.its.total_cmp(&one.1.its);
             other.0.cmp(&one.0).then(by_time)
         });
         let (_, _, route) = candidates.first()?;
@@ -108,7 +109,7 @@ impl Inside {
 
     /// How much of these times the route took, each time on the worker on which it took the most.
     fn taken(&self, route: Route<'_>, times: &[Range<Instant>]) -> Taken {
-        let mut all = Taken::default();
+        let mut sum = Taken::default();
         for time in times {
             let length = (time.end - time.start).as_secs_f64();
             let mut workers: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
@@ -122,11 +123,11 @@ impl Inside {
                 .into_values()
                 .max_by(|one, other| one.0.total_cmp(&other.0));
             let (its, others) = most.unwrap_or_default();
-            all.of += length;
-            all.taken += its.min(length);
-            all.left += (length - others).max(0.0);
+            sum.all += length;
+            sum.its += its.min(length);
+            sum.left += (length - others).max(0.0);
         }
-        all
+        sum
     }
 
     fn described(&self, route: Route<'_>, rounds: &[Range<Instant>]) -> Culprit {
@@ -201,25 +202,24 @@ type Route<'a> = (&'a str, &'a str);
 /// How much of some times a route held a worker, in seconds.
 #[derive(Debug, Default)]
 struct Taken {
-    taken: f64,
+    its: f64,
     /// The time that other routes left to it.
     left: f64,
-    of: f64,
+    /// The times themselves.
+    all: f64,
 }
 
 impl Taken {
     fn is_most_of_what_is_left(&self) -> bool {
-        self.taken > 0.0
-            && self.taken >= SOME_OF_IT * self.of
-            && self.taken >= MOST_OF_IT * self.left
+        self.its > 0.0 && self.its >= SOME_OF_IT * self.all && self.its >= MOST_OF_IT * self.left
     }
 
     /// Whether it is most of the time, and clearly more than `otherwise`.
     fn is_more_than(&self, otherwise: &Self) -> bool {
-        self.taken > 0.0
-            && self.taken >= MOST_OF_IT * self.of
-            && otherwise.of >= OTHERWISE.as_secs_f64()
-            && self.taken * otherwise.of >= MORE_THAN_OTHERWISE * otherwise.taken * self.of
+        self.its > 0.0
+            && self.its >= MOST_OF_IT * self.all
+            && otherwise.all >= OTHERWISE.as_secs_f64()
+            && self.its * otherwise.all >= MORE_THAN_OTHERWISE * otherwise.its * self.all
     }
 }
 

@@ -163,7 +163,7 @@ struct Hold {
     #[serde(default)]
     culprits: Vec<Culprit>,
     #[serde(default)]
-    lines: Vec<Line>,
+    lines: Vec<Place>,
 }
 
 #[derive(Deserialize)]
@@ -174,7 +174,7 @@ struct Culprit {
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct Place {
     function: String,
     file: Option<String>,
     line: Option<u32>,
@@ -191,15 +191,15 @@ impl Hold {
             started,
             duration,
             activity: self.activity.as_deref().map(clean),
-            line: line.map(Line::place),
+            line: line.map(Place::line),
             shares,
         })
     }
 }
 
-impl Line {
+impl Place {
     /// The file and the line; the function, where the app has no line tables.
-    fn place(&self) -> String {
+    fn line(&self) -> String {
         let place = match (&self.file, self.line) {
             (Some(file), Some(line)) => format!("{file}:{line}"),
             (Some(file), None) => file.clone(),

@@ -227,7 +227,7 @@ impl Follower {
             let events = &mut self.events;
             let next = async {
                 if let Some(pause) = pause {
-                    sleep_until(pause.into()).await;
+                    sleep_until(pause).await;
                 }
                 match events {
                     Some(events) => events.part().await,

@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 const EVENTS: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nretry: 1000\n\n";
 const MISSING: &str = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 
-fn target(console: impl ToString) -> Target {
+fn target(console: &impl ToString) -> Target {
     Target::parse(&console.to_string()).expect("a URL")
 }
 
 async fn connect(console: impl ToString) -> Result<Watching, BadConsole> {
-    Inside::connect(&target(console), false).await
+    Inside::connect(&target(&console), false).await
 }
 
 /// The error for the console at this address, with `CONSOLE` in the place of its URL.
@@ -297,7 +297,7 @@ async fn a_console_that_goes_away_in_the_middle_is_told_of() {
     ] {
         let address = console(messages, move |stream| {
             if stays {
-                stay(stream)
+                stay(stream);
             }
         });
         let watching = connect(address).await.expect("a console");

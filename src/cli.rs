@@ -103,6 +103,43 @@ pub(crate) struct Probe {
     #[arg(long)]
     pub(crate) insecure: bool,
 
+    /// Ask this URL, too, while the measured one runs: does it wait as well? A route that is fast, such as a
+    /// health check. May be given up to four times
+    #[arg(long, value_name = "URL", help_heading = "Contrasts")]
+    pub(crate) beside: Vec<String>,
+
+    /// Send more and more requests at once, to find out how many run at a time at most
+    #[arg(long, help_heading = "Contrasts")]
+    pub(crate) limit: bool,
+
+    /// The most requests that --limit sends at once
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "128",
+        requires = "limit",
+        help_heading = "Contrasts"
+    )]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
+    pub(crate) max: usize,
+
+    /// Send the requests on one HTTP/2 connection, too, as a browser does. This is done by itself for https if
+    /// the server agrees to h2
+    #[arg(long, conflicts_with = "http1", help_heading = "Contrasts")]
+    pub(crate) http2: bool,
+
+    /// Send nothing over HTTP/2
+    #[arg(long, help_heading = "Contrasts")]
+    pub(crate) http1: bool,
+
+    /// Send the requests without their cookies and credentials, too: is it a lock by session?
+    #[arg(long, help_heading = "Contrasts")]
+    pub(crate) cookie_contrast: bool,
+
+    /// Send the same requests to this URL, too, such as the server behind the proxy: which one is it?
+    #[arg(long, value_name = "URL", help_heading = "Contrasts")]
+    pub(crate) versus: Option<String>,
+
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,

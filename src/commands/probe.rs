@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use holdup_model::HumanDuration;
 use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
+use holdup_verdict::experiment::Http2;
 use tokio::runtime;
 
 use super::open_files;
@@ -22,18 +23,22 @@ use crate::cli::Probe;
 /// The exit code for serialized or limited requests, an unexpected verdict, or a probe that failed.
 const EXIT_NO: u8 = 1;
 const EXIT_USAGE: u8 = 2;
+
+/// The most bystanders: each has rounds of its own.
+const MOST_BESIDE: usize = 4;
+
 const EXIT_INCONCLUSIVE: u8 = 3;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
     let asked = asked(options).and_then(|asked| Ok((asked, console(options)?)));
-    let ((target, request), console) = match asked {
+    let ((target, request, settings), console) = match asked {
         Ok(asked) => asked,
         Err(error) => {
             eprintln!("holdup: {error}");
             return EXIT_USAGE.into();
         }
     };
-    match measured(options, &target, &request, console.as_ref()) {
+    match measured(options, &target, &request, settings, console.as_ref()) {
         Ok(report) => code(&report, options.expect).into(),
         Err(error) => {
             if let Some(bad) = error.downcast_ref() {
@@ -46,7 +51,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
     }
 }
 
-fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
+fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
     open_files::check_requests(open_files::raise(), options.requests)?;
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
@@ -68,7 +73,18 @@ fn asked(options: &Probe) -> Result<(Target, Request), Box<dyn Error>> {
     for header in &options.headers {
         request = request.header(header)?;
     }
-    Ok((target, request))
+    Ok((target, request, settings(options)?))
+}
+
+fn settings(options: &Probe) -> Result<Settings, Box<dyn Error>> {
+    let mut settings = Settings::default();
+    settings.requests = options.requests;
+    settings.timeout = options.timeout;
+    settings.insecure = options.insecure;
+    settings.end.first = options.first;
+    settings.end.lasting = options.lasting;
+    contrasts(options, &mut settings)?;
+    Ok(settings)
 }
 
 /// The console that is to be followed.
@@ -81,14 +97,9 @@ fn measured(
     options: &Probe,
     target: &Target,
     request: &Request,
+    settings: Settings,
     console: Option<&Target>,
 ) -> Result<Report, Box<dyn Error>> {
-    let mut settings = Settings::default();
-    settings.requests = options.requests;
-    settings.timeout = options.timeout;
-    settings.insecure = options.insecure;
-    settings.end.first = options.first;
-    settings.end.lasting = options.lasting;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -99,17 +110,13 @@ fn measured(
         };
         let mut live = live::Live::start(options.color);
         let mut observe = |event: Event<'_>| live.on(&event);
-        let mut report = probe(target, request, settings, &mut observe).await;
-        if let Some(watching) = watching {
-            report.inside = Some(watching.finish().await);
-        }
-        Ok::<_, BadConsole>(report)
+        let report = probe(target, request, settings, &mut observe).await;
+        Ok::<_, BadConsole>(match watching {
+            Some(watching) => report.with_inside(watching.finish().await),
+            None => report,
+        })
     })?;
-    if let Some(why) = report
-        .inside
-        .as_ref()
-        .and_then(|inside| inside.cut_off.as_ref())
-    {
+    if let Some(why) = report.inside().and_then(|inside| inside.cut_off.as_ref()) {
         eprintln!("holdup: {why}");
     }
     let report = flags::named(report);
@@ -117,12 +124,39 @@ fn measured(
     runtime.shutdown_background();
 
     if let Some(file) = &options.svg {
-        let picture = holdup_render::svg(&show::timeline(&report), &report.verdict.sentence);
+        let picture = holdup_render::svg(&show::timeline(&report), &report.found.verdict.sentence);
         fs::write(file, picture)
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     super::print(&text(options, &report)?)?;
     Ok(report)
+}
+
+/// The contrasts that the options ask for.
+fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Error>> {
+    let other = |flag: &str, url: &str| {
+        Target::parse(url).map_err(|error| format!("{flag}: {}", flags::bad_url(&error)))
+    };
+    if options.beside.len() > MOST_BESIDE {
+        let given = options.beside.len();
+        return Err(
+            format!("--beside is given {given} times; allowed: at most {MOST_BESIDE}").into(),
+        );
+    }
+    for url in &options.beside {
+        settings.beside.push(other("--beside", url)?);
+    }
+    if let Some(url) = &options.versus {
+        settings.versus = Some(other("--versus", url)?);
+    }
+    settings.limit = options.limit.then_some(options.max);
+    settings.cookie_contrast = options.cookie_contrast;
+    settings.http2 = match (options.http1, options.http2) {
+        (true, _) => Http2::Off,
+        (_, true) => Http2::Wanted,
+        _ => Http2::IfOffered,
+    };
+    Ok(())
 }
 
 fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
@@ -143,7 +177,7 @@ fn code(report: &Report, expected: Option<Kind>) -> u8 {
         );
         return EXIT_INCONCLUSIVE;
     }
-    match (expected, report.verdict.kind) {
+    match (expected, report.found.verdict.kind) {
         (Some(expected), kind) if expected == kind => 0,
         (Some(_), _) | (None, Kind::Serialized | Kind::Limited) => EXIT_NO,
         (None, Kind::Concurrent) => 0,

@@ -1,20 +1,21 @@
 //! One lane: one request on a connection of its own, closed the moment the answer ends.
 //!
 //! A connection left open would hold a worker of a server that keeps connections alive, and the
-//! prober itself would be what serializes the requests.
+//! prober itself would be what serializes the requests. Only a bystander's connections may be kept.
 
 use std::borrow::Cow;
 use std::error::Error as _;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{HeaderName, LOCATION, SERVER};
 use hyper_util::rt::TokioIo;
@@ -26,8 +27,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::own_time::OwnTime;
-use super::question::Question;
-use super::request::{Message, Request};
+use super::request::Message;
 use super::settings::End;
 use super::{answer, dial, tls};
 use holdup_model::{ClientTime, Failure, Lane, Timeline};
@@ -86,8 +86,6 @@ impl LaneRecorder<'_> {
 pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) peer: SocketAddr,
-    /// How late the prober noticed that the connection was established.
-    late: Duration,
 }
 
 /// What the warm-up needs to know about an answer's head.
@@ -120,31 +118,46 @@ pub(super) fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
     timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sends the request for `question` and records when each part of the answer arrives. `None` if it failed.
+/// Sends the request on a connection of its own and records when each part of the answer arrives. `None` if it
+/// failed.
 pub(super) async fn ask(
     endpoint: &Endpoint,
-    request: &Request,
-    question: &Question,
+    message: Result<Message, Failure>,
     terms: Terms,
     recorder: LaneRecorder<'_>,
 ) -> Option<Answer> {
-    // The request is built before the clock starts.
-    let request = match request.to(question) {
-        Ok(request) => request,
+    let exchange = async |message| {
+        let opened = open(endpoint, recorder).await?;
+        let mut link = Link::on(opened.wire, recorder).await?;
+        let head = link.exchange(message, terms.end, recorder).await?;
+        let peer = opened.peer;
+        Ok((Answer { head, peer }, opened.late))
+    };
+    bounded(message, terms, recorder, exchange).await
+}
+
+/// Runs an exchange within its time, and records how it ends. The exchange returns how late the prober noticed
+/// that the connection was established.
+pub(super) async fn bounded<T>(
+    message: Result<Message, Failure>,
+    terms: Terms,
+    recorder: LaneRecorder<'_>,
+    exchange: impl AsyncFnOnce(Message) -> Result<(T, Duration), Failure>,
+) -> Option<T> {
+    // The message is built before the clock starts.
+    let message = match message {
+        Ok(message) => message,
         Err(failure) => {
             recorder.fail(failure);
             return None;
         }
     };
     recorder.record(|lane, now| *lane = Lane::start(lane.label(), now));
-    let exchange = timeout(
-        terms.timeout,
-        exchange(endpoint, request, terms.end, recorder),
-    );
+    let exchange = timeout(terms.timeout, exchange(message));
     match exchange.await.unwrap_or_else(|_| Err(timed_out(recorder))) {
-        Ok(answer) => {
+        Ok((answer, late)) => {
             let own = ClientTime {
-                late_for_it: answer.late + recorder.own.late_now(),
+                late_for_it: late + recorder.own.late_now(),
                 ..recorder.own.so_far()
             };
             recorder.record(|lane, now| {
@@ -169,12 +182,24 @@ fn timed_out(recorder: LaneRecorder<'_>) -> Failure {
     }
 }
 
-async fn exchange(
+/// What carries HTTP: TCP, or TLS over it.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
+
+/// A connection that was just established.
+pub(super) struct Opened {
+    pub(super) wire: Box<dyn Wire>,
+    pub(super) peer: SocketAddr,
+    /// How late the prober noticed that it was established.
+    pub(super) late: Duration,
+}
+
+/// Connects, and records when the connection was established.
+pub(super) async fn open(
     endpoint: &Endpoint,
-    request: Message,
-    end: End,
     recorder: LaneRecorder<'_>,
-) -> Result<Answer, Failure> {
+) -> Result<Opened, Failure> {
     let io = |error: io::Error| failed(&error);
     // The measured lanes have one address. The warm-up may have several, and the first that
     // answers is kept.
@@ -183,64 +208,103 @@ async fn exchange(
     let mut late = recorder.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
-    let head = match &endpoint.tls {
-        None => speak(stream, request, end, recorder).await?,
+    let wire: Box<dyn Wire> = match &endpoint.tls {
+        None => Box::new(stream),
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
             late += recorder.own.late_now();
-            speak(stream.map_err(io)?, request, end, recorder).await?
+            Box::new(stream.map_err(io)?)
         }
     };
-    Ok(Answer { head, peer, late })
+    Ok(Opened { wire, peer, late })
 }
 
-/// Sends the request and reads the answer to its end.
-async fn speak<S>(
-    stream: S,
-    request: Message,
-    end: End,
-    recorder: LaneRecorder<'_>,
-) -> Result<Head, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let broken = |error: hyper::Error| broken(&error, recorder);
-    let handshake = http1::Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(MAX_BUFFER)
-        .handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.map_err(broken)?;
-    let mut connection = pin!(connection);
-    // The request is handed over here, so that the connection sends it in its first poll.
-    let response = sender.send_request(request);
-    let mut exchange = pin!(async {
-        let response = response.await.map_err(broken)?;
-        let status = response.status();
-        recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
-        if let Some(header) = answer::kept(response.headers()) {
-            recorder.record(|lane, _| lane.record_cache_header(header));
+/// An HTTP/1.1 connection, for one request at a time.
+pub(super) struct Link {
+    sender: http1::SendRequest<Full<Bytes>>,
+    connection: Option<http1::Connection<TokioIo<Box<dyn Wire>>, Full<Bytes>>>,
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 on `wire`.
+    pub(super) async fn on(
+        wire: Box<dyn Wire>,
+        recorder: LaneRecorder<'_>,
+    ) -> Result<Self, Failure> {
+        let handshake = http1::Builder::new()
+            .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(wire));
+        let (sender, connection) = handshake.await.map_err(|error| broken(&error, recorder))?;
+        Ok(Self {
+            sender,
+            connection: Some(connection),
+        })
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Message,
+        end: End,
+        recorder: LaneRecorder<'_>,
+    ) -> Result<Head, Failure> {
+        let broken = |error: hyper::Error| broken(&error, recorder);
+        // The request is handed over here, so that the connection sends it in its first poll.
+        let response = self.sender.send_request(request);
+        let mut exchange = pin!(async {
+            let response = response.await.map_err(broken)?;
+            let status = response.status();
+            recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
+            if let Some(header) = answer::kept(response.headers()) {
+                recorder.record(|lane, _| lane.record_cache_header(header));
+            }
+            let websocket = answer::wants_websocket(&response);
+            let head = Head::of(&response);
+            let names_it = read(response.into_body(), end, recorder)
+                .await
+                .map_err(broken)?;
+            if websocket || (answer::may_want_websocket(status) && names_it) {
+                return Err(Failure::WebSocket);
+            }
+            Ok(head)
+        });
+        // One task drives both, so that a chunk's time is taken in the poll that read it.
+        poll_fn(|context| {
+            self.connection.poll(context);
+            exchange.as_mut().poll(context)
+        })
+        .await
+    }
+
+    /// Waits until another request can be sent. Returns false if the server has closed the connection.
+    pub(super) async fn is_open(&mut self) -> bool {
+        let Self { sender, connection } = self;
+        poll_fn(|context| {
+            // The server may have closed it since the last exchange.
+            connection.poll(context);
+            sender.poll_ready(context)
+        })
+        .await
+        .is_ok()
+            && connection.is_some()
+    }
+}
+
+/// A connection that is polled until it has ended. The exchange gets its error as well.
+trait Driven {
+    fn poll(&mut self, context: &mut Context<'_>);
+}
+
+impl<C: Future + Unpin> Driven for Option<C> {
+    fn poll(&mut self, context: &mut Context<'_>) {
+        if let Some(connection) = self
+            && Pin::new(connection).poll(context).is_ready()
+        {
+            *self = None;
         }
-        let websocket = answer::wants_websocket(&response);
-        let head = Head::of(&response);
-        let names_it = read(response.into_body(), end, recorder)
-            .await
-            .map_err(broken)?;
-        if websocket || (answer::may_want_websocket(status) && names_it) {
-            return Err(Failure::WebSocket);
-        }
-        Ok(head)
-    });
-    // One task drives both, so that a chunk's time is taken in the poll that read it.
-    let mut open = true;
-    poll_fn(|context| {
-        if open && connection.as_mut().poll(context).is_ready() {
-            // The exchange gets the connection's error as well.
-            open = false;
-        }
-        exchange.as_mut().poll(context)
-    })
-    .await
+    }
 }
 
 /// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions

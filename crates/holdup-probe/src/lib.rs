@@ -18,7 +18,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let target = Target::parse("localhost:8080/report")?;
 //! let report = probe(&target, &Request::default(), Settings::default(), &mut |_| ()).await;
-//! assert_eq!(report.verdict.kind, Kind::Concurrent, "{}", report.verdict.sentence);
+//! assert_eq!(report.found.verdict.kind, Kind::Concurrent, "{}", report.found.verdict.sentence);
 //! # Ok(())
 //! # }
 //! ```
@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod bystander;
 mod connection;
 mod dial;
 mod elsewhere;
@@ -35,6 +36,7 @@ mod event;
 mod inside;
 mod json;
 mod own_time;
+mod place;
 mod question;
 mod report;
 mod request;
@@ -48,7 +50,7 @@ mod tls;
 
 pub use event::{Event, Observer};
 pub use inside::{Asked, BadConsole, Culprit, Inside, InsideHold, InsideWait, Watching};
-pub use json::{Document, Findings};
+pub use json::{Document, Summary};
 pub use report::Report;
 pub use request::{BadRequest, Request};
 pub use runner::probe;

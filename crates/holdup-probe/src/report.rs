@@ -8,9 +8,9 @@ use super::inside::{Asked, Culprit, Inside};
 use super::settings::Settings;
 use super::target::Target;
 use super::tls;
-use holdup_model::{Failure, Lane, Timeline};
+use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
-use holdup_verdict::{Delivery, Identical, Platform, Verdict, one_answer};
+use holdup_verdict::{self as verdict, CauseKind, Names, Platform, cause, one_answer};
 
 /// What was measured, and what it means.
 #[derive(Debug, Clone)]
@@ -24,31 +24,20 @@ pub struct Report {
     pub places: Vec<String>,
     /// How many requests at once were asked for.
     pub requests: usize,
-    /// The requests alone. The one that warmed up, if it failed, or if it was found to take no longer than
-    /// later ones.
-    pub alone: Vec<Lane>,
-    /// Requests after a pause, each with the one that was asked right after its answer, and those asked
-    /// right after requests at once: to see what requests leave behind. Empty unless it was suspected.
-    pub rested: Vec<Lane>,
-    /// The requests at once with unique URLs.
-    pub unique: Option<Timeline>,
-    /// The requests at once with the same URL.
-    pub same: Option<Timeline>,
-    /// How many of the unique ones ran at a time.
-    pub verdict: Verdict,
-    /// How the answer to a request alone is delivered.
-    pub delivery: Delivery,
-    /// The comparison of identical URLs with unique ones.
-    pub identical: Option<Identical>,
-    /// What the app itself saw meanwhile. [`probe`](super::probe) leaves it empty; put there what
-    /// [`Watching::finish`](super::Watching::finish) returns.
-    pub inside: Option<Inside>,
+    /// What was found.
+    pub found: Findings,
     /// Scheme, host and port of the URL.
     pub(super) origin: String,
+    /// The URLs of the bystanders, in the order in which they were given.
+    pub beside: Vec<String>,
+    /// The URL that the measured one was compared with.
+    pub versus: Option<String>,
+    /// What the app itself saw meanwhile; see [`with_inside`](Self::with_inside).
+    pub(super) inside: Option<Inside>,
     /// The path of the URL, and the method of the requests.
     path: String,
     method: String,
-    /// When requests were open.
+    /// When requests were open: a range for each round.
     rounds: Vec<Range<Instant>>,
     /// The page that was measured, and the one that was asked for, if they are not the same.
     elsewhere: Option<(String, String)>,
@@ -64,11 +53,38 @@ impl Report {
     /// Whether the verdict is inconclusive because the server's certificate does not verify.
     /// [`Settings::insecure`] accepts any certificate.
     pub fn is_unverified(&self) -> bool {
-        let failures = self.alone.iter().filter_map(Lane::failure);
+        let failures = self.found.alone.iter().filter_map(Lane::failure);
         failures.into_iter().any(|failure| match failure {
             Failure::Other(why) => tls::is_about_trust(why),
             _ => false,
         })
+    }
+
+    /// Adds what the app itself saw meanwhile, as [`Watching::finish`](super::Watching::finish) returns it. If
+    /// the cause is one that holds of workers explain, or unknown, the app's culprit becomes that of the cause.
+    #[must_use]
+    pub fn with_inside(mut self, inside: Inside) -> Self {
+        self.inside = Some(inside);
+        let cause = &self.found.cause;
+        let explained = match cause.kind {
+            CauseKind::BlockedLoop
+            | CauseKind::Workers
+            | CauseKind::OneWorkerOfSeveral
+            | CauseKind::Cores
+            | CauseKind::Unknown => self.culprit(),
+            _ => None,
+        };
+        self.found.cause.culprit = explained.map(|culprit| verdict::Culprit {
+            method: culprit.method,
+            route: culprit.route,
+            line: culprit.line,
+        });
+        self
+    }
+
+    /// What the app itself saw meanwhile; `None` if it was not asked.
+    pub fn inside(&self) -> Option<&Inside> {
+        self.inside.as_ref()
     }
 
     /// The route that held the app's workers while the requests ran, as far as [`inside`](Self::inside) shows
@@ -81,17 +97,31 @@ impl Report {
         })
     }
 
+    /// The names of the other routes: a path, if it is on the same server.
+    fn names(&self) -> Names {
+        let name = |url: &String| {
+            let path = url
+                .strip_prefix(&self.origin)
+                .filter(|path| path.starts_with('/'));
+            path.unwrap_or(url).to_owned()
+        };
+        Names {
+            beside: self.beside.iter().map(name).collect(),
+            versus: self.versus.as_ref().map(name),
+        }
+    }
+
     /// Adds what the verdict's numbers do not show: that another page was measured, or that one answer may
     /// have served all.
     fn add_notes(&mut self) {
-        let verdict = &mut self.verdict;
+        let verdict = &mut self.found.verdict;
         if let Some((measured, from)) = &self.elsewhere {
             let sentence = verdict.sentence.trim_end_matches('.');
             verdict.sentence =
                 format!("{sentence}, measured at {measured}, where {from} redirects.");
         }
-        let unique = self.unique.as_ref();
-        if let Some(sentence) = unique.and_then(|unique| one_answer(&self.alone, unique)) {
+        let unique = self.found.unique.as_ref();
+        if let Some(sentence) = unique.and_then(|unique| one_answer(&self.found.alone, unique)) {
             verdict.evidence.push(sentence);
             verdict.advice.push(
                 "Make sure that the server tells these requests apart: put {} into the part of the URL, \
@@ -104,13 +134,14 @@ impl Report {
 
 /// The report of what was found at the end of these redirects.
 pub(super) fn of(
-    findings: Findings,
+    mut found: Findings,
     (redirected_from, target): (Vec<Target>, Target),
     (method, rounds): (String, Vec<Range<Instant>>),
     places: Vec<String>,
     platform: Platform,
-    settings: Settings,
+    settings: &Settings,
 ) -> Report {
+    found.verdict = found.verdict.advised_for(platform);
     let from = redirected_from.first();
     let mut report = Report {
         url: target.url().to_owned(),
@@ -122,18 +153,22 @@ pub(super) fn of(
             .collect(),
         places,
         requests: settings.requests,
-        alone: findings.alone,
-        rested: findings.rested,
-        unique: findings.unique,
-        same: findings.same,
-        verdict: findings.verdict.advised_for(platform),
-        delivery: findings.delivery,
-        identical: findings.identical,
+        beside: settings
+            .beside
+            .iter()
+            .map(|target| target.url().to_owned())
+            .collect(),
+        versus: settings
+            .versus
+            .as_ref()
+            .map(|target| target.url().to_owned()),
         inside: None,
         path: target.parsed().path().to_owned(),
         method,
         rounds,
+        found,
     };
+    report.found.cause = cause(&report.found, &report.names());
     report.add_notes();
     report
 }

@@ -3,8 +3,9 @@
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
-    HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST,
+    HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    USER_AGENT,
 };
 use hyper::{HeaderMap, Method, Uri};
 use url::{Position, Url};
@@ -161,6 +162,38 @@ impl Request {
             }
         }
         self
+    }
+
+    /// The request without cookies and credentials.
+    pub(super) fn anonymous(mut self) -> Self {
+        for name in SECRET {
+            self.headers.remove(name);
+        }
+        self
+    }
+
+    /// Whether it has cookies or credentials.
+    pub(super) fn is_personal(&self) -> bool {
+        SECRET.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    /// The plain GET of a bystander: with the same headers, if it is on the same server.
+    pub(super) fn for_bystander(&self, of: &Url, bystander: &Url) -> Self {
+        let mut request = self.clone();
+        request.method = Method::GET;
+        request.body = Template::of(b"");
+        request.headers.remove(CONTENT_TYPE);
+        if of.origin() == bystander.origin() {
+            return request;
+        }
+        let mut plain = Self::default();
+        plain.headers.extend(
+            self.headers
+                .get(USER_AGENT)
+                .cloned()
+                .map(|agent| (USER_AGENT, agent)),
+        );
+        plain
     }
 
     /// The request for a question, or why it cannot be made.

@@ -8,12 +8,14 @@ use futures_util::stream::FuturesUnordered;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::{self, MissedTickBehavior, interval_at};
 
-use super::connection::{self, Answer, Endpoint, LaneRecorder, Terms};
+use super::bystander::{Kept, Visits};
+use super::connection::{self, Answer, LaneRecorder, Terms};
 use super::event::{Event, Observer};
 use super::own_time::{OwnTime, TICK};
+use super::place::Place;
 use super::question::Question;
-use super::request::Request;
 use holdup_model::{Lane, Timeline};
+use holdup_verdict::Sample;
 use holdup_verdict::experiment::{Ask, Round};
 
 /// How many requests are started together before the next ones. The runtime notices an established connection
@@ -27,43 +29,68 @@ const BEAT: Duration = Duration::from_millis(100);
 /// An answer that is still arriving after this time may have no end, and an event is published.
 const LONG_STREAM: Duration = Duration::from_secs(10);
 
-/// The server and how to reach it: the same for all requests of a round.
-pub(super) struct Line<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) request: &'a Request,
-    pub(super) terms: Terms,
-    /// The lanes' clock.
-    pub(super) clock: Instant,
+/// A request of a round: where it is sent, and for what.
+pub(super) struct Errand<'a> {
+    pub(super) place: &'a Place,
+    pub(super) question: Question,
+    pub(super) anonymous: bool,
 }
 
-/// Sends one request for each of the round's asks. Returns their lanes, and what is known about the first
-/// answer.
+/// What a round produced.
+pub(super) struct Outcome {
+    pub(super) lanes: Vec<Lane>,
+    /// What is known about the first answer.
+    pub(super) first: Option<Answer>,
+    /// The requests to the bystander, in the order in which they were sent.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// Sends one request for each of the round's asks, and meanwhile asks the bystander if there is one.
 pub(super) async fn ask(
-    line: &Line<'_>,
+    errands: &[Errand<'_>],
+    bystander: Option<(&Place, &mut Vec<Kept>)>,
     round: &Round,
-    questions: &[Question],
+    terms: Terms,
+    clock: Instant,
     observe: &mut Observer<'_>,
-) -> (Vec<Lane>, Option<Answer>) {
-    let begun = line.clock.elapsed();
-    let lanes = questions.iter().map(|question| {
-        let label = question.label_of_lane();
+) -> Outcome {
+    let own = OwnTime::new();
+    let samples = Mutex::default();
+    let mut visits = match (bystander, round.bystander) {
+        (Some((place, kept)), Some(schedule)) => {
+            let visits = Visits::new(
+                place,
+                schedule,
+                !errands.is_empty(),
+                terms,
+                clock,
+                &own,
+                &samples,
+            );
+            Some(visits.with_kept(kept).await)
+        }
+        _ => None,
+    };
+    let begun = clock.elapsed();
+    let lanes = errands.iter().map(|errand| {
+        let label = errand.question.label_of_lane();
         Lane::start(label, begun)
     });
     let timeline = Mutex::new(Timeline::from(lanes.collect::<Vec<_>>()));
-    let own = OwnTime::new();
     let start = |place: usize| {
         let recorder = LaneRecorder {
             timeline: &timeline,
             place,
-            clock: line.clock,
+            clock,
             own: &own,
         };
-        let question = &questions[place];
-        let asking = connection::ask(line.endpoint, line.request, question, line.terms, recorder);
+        let errand = &errands[place];
+        let message = errand.place.message(&errand.question, errand.anonymous);
+        let asking = connection::ask(&errand.place.endpoint, message, terms, recorder);
         async move { (place, asking.await) }
     };
     let is_now = |ask: &Ask| ask.after.is_zero();
-    let places = || 0..questions.len().min(round.asks.len());
+    let places = || 0..errands.len().min(round.asks.len());
     let mut waiting = places()
         .filter(|place| is_now(&round.asks[*place]))
         .collect::<Vec<_>>()
@@ -75,7 +102,7 @@ pub(super) async fn ask(
         .filter(|place| !round.asks[*place].optional)
         .count();
     let mut over = None;
-    let mut first_answer = None;
+    let mut first = None;
 
     let mut racing = FuturesUnordered::new();
     let mut tick = interval_at(time::Instant::now() + TICK, TICK);
@@ -86,12 +113,15 @@ pub(super) async fn ask(
     unconstrained(own.count(async {
         loop {
             racing.extend(waiting.by_ref().take(STARTED_TOGETHER).map(start));
-            let now = line.clock.elapsed();
+            let now = clock.elapsed();
             let due = later.extract_if(.., |place| now >= begun + round.asks[*place].after);
             racing.extend(due.map(start));
             if needed == 0 {
                 let over = *over.get_or_insert(now + round.linger);
-                if now >= over || (racing.is_empty() && later.is_empty()) {
+                let visited = visits
+                    .as_mut()
+                    .is_none_or(|visits| visits.are_over(now, round.linger));
+                if visited && (now >= over || (racing.is_empty() && later.is_empty())) {
                     break;
                 }
             }
@@ -100,7 +130,7 @@ pub(super) async fn ask(
                 // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
-                    let now = line.clock.elapsed();
+                    let now = clock.elapsed();
                     let timeline = &*connection::lock(&timeline);
                     // Nothing is published while requests are sent.
                     if round.kind.is_announced() {
@@ -119,15 +149,21 @@ pub(super) async fn ask(
                 Some((place, answer)) = racing.next(), if !racing.is_empty() => {
                     needed -= usize::from(!round.asks[place].optional);
                     if place == 0 {
-                        first_answer = answer;
+                        first = answer;
                     }
                 }
+                () = Visits::go_on(&mut visits), if visits.is_some() => {}
                 () = yield_now(), if waiting.len() > 0 => {}
             }
         }
     }))
     .await;
     drop(racing);
+    let samples = visits.map_or_else(Vec::new, |visits| visits.end());
     let timeline = std::mem::take(&mut *connection::lock(&timeline));
-    (timeline.lanes, first_answer)
+    Outcome {
+        lanes: timeline.lanes,
+        first,
+        samples,
+    }
 }

@@ -1,23 +1,24 @@
 //! Runs the plan of an experiment against a server.
 
-use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
 use tokio::time;
 
-use super::connection::{Answer, Endpoint, Terms};
+use super::bystander::Kept;
+use super::connection::Terms;
 use super::event::{Event, Observer};
-use super::question::Question;
+use super::place::Place;
 use super::report::{self, Report};
 use super::request::Request;
-use super::rounds::{self, Line};
-use super::route;
+use super::rounds::{self, Errand, Outcome};
 use super::settings::Settings;
 use super::target::Target;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::Platform;
-use holdup_verdict::experiment::{Experiment, Policy, Round, RoundKind, Step};
+use holdup_verdict::experiment::{
+    Answers, Ask, Experiment, Findings, Policy, Round, RoundKind, Step, To,
+};
 
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -38,49 +39,33 @@ pub async fn probe(
     let mut policy = Policy::outside(settings.requests);
     policy.timeout = settings.timeout;
     policy.lasting = settings.end.lasting.unwrap_or_default();
-    let mut run = Run {
-        target: target.clone(),
-        request: request.clone(),
-        settings,
-        endpoint: Endpoint {
-            addresses: Vec::new(),
-            tls: None,
-        },
-        clock: Instant::now(),
-        rounds: Vec::new(),
-        redirected_from: Vec::new(),
-        platform: Platform::Unknown,
-    };
+    policy.bystanders = settings.beside.len();
+    policy.limit = settings.limit;
+    policy.http2 = settings.http2;
+    policy.session = settings.cookie_contrast;
+    policy.versus = settings.versus.is_some();
+    let mut run = Run::new(target, request, settings);
     let mut experiment = Experiment::new(policy);
     loop {
         let round = match experiment.next() {
             Step::Ask(round) => round.clone(),
-            Step::Done(findings) => {
-                let places = run.places();
-                let redirects = (run.redirected_from, run.target);
-                let asked = (run.request.method_name(), run.rounds);
-                return report::of(
-                    (**findings).clone(),
-                    redirects,
-                    asked,
-                    places,
-                    run.platform,
-                    settings,
-                );
-            }
+            Step::Done(findings) => return run.report((**findings).clone()),
         };
-        let lanes = run.ask(&round, observe).await;
-        experiment.feed(lanes);
+        let answers = run.ask(&round, observe).await;
+        experiment.feed(answers);
     }
 }
 
 struct Run {
-    target: Target,
-    request: Request,
     settings: Settings,
-    endpoint: Endpoint,
+    /// The route that is measured.
+    measured: Place,
+    /// The routes that are asked beside it, and their connections that are kept open.
+    bystanders: Vec<(Place, Vec<Kept>)>,
+    /// The route that it is compared with.
+    versus: Option<Place>,
     clock: Instant,
-    /// When each round began and ended.
+    /// When requests of the measured route were open: a range for each round.
     rounds: Vec<Range<Instant>>,
     /// Where the redirects came from, in order.
     redirected_from: Vec<Target>,
@@ -88,7 +73,39 @@ struct Run {
 }
 
 impl Run {
-    async fn ask(&mut self, round: &Round, observe: &mut Observer<'_>) -> Vec<Lane> {
+    fn new(target: &Target, request: &Request, settings: Settings) -> Self {
+        let beside = |place: &Target| {
+            let request = request.for_bystander(target.parsed(), place.parsed());
+            (Place::new(place.clone(), request), Vec::new())
+        };
+        let versus = |place: &Target| Place::new(place.clone(), request.clone());
+        Self {
+            measured: Place::new(target.clone(), request.clone()),
+            bystanders: settings.beside.iter().map(beside).collect(),
+            versus: settings.versus.as_ref().map(versus),
+            settings,
+            clock: Instant::now(),
+            rounds: Vec::new(),
+            redirected_from: Vec::new(),
+            platform: Platform::Unknown,
+        }
+    }
+
+    fn report(self, found: Findings) -> Report {
+        let places = self.measured.blanks();
+        let asked = (self.measured.request.method_name(), self.rounds);
+        let redirects = (self.redirected_from, self.measured.target);
+        report::of(
+            found,
+            redirects,
+            asked,
+            places,
+            self.platform,
+            &self.settings,
+        )
+    }
+
+    async fn ask(&mut self, round: &Round, observe: &mut Observer<'_>) -> Answers {
         let announced = round.kind.is_announced();
         if !round.pause.is_zero() {
             if announced {
@@ -97,64 +114,128 @@ impl Run {
             time::sleep(round.pause).await;
         }
         if round.kind == RoundKind::WarmUp {
-            return vec![self.warm_up(round, observe).await];
+            return vec![self.warm_up(round, observe).await].into();
         }
         if announced {
             observe(Event::Round(round));
         }
-        self.send(round, observe).await.0
+        let failure = self.find_others(round).await;
+        if let Err(failure) = failure {
+            return self.not_found(round, &failure);
+        }
+        let outcome = self.send(round, observe).await;
+        Answers {
+            lanes: outcome.lanes,
+            samples: outcome.samples,
+            peer: None,
+        }
     }
 
-    async fn send(
-        &mut self,
-        round: &Round,
-        observe: &mut Observer<'_>,
-    ) -> (Vec<Lane>, Option<Answer>) {
-        let questions: Vec<_> = round
-            .asks
-            .iter()
-            .map(|ask| self.question(&ask.name))
-            .collect();
-        let line = Line {
-            endpoint: &self.endpoint,
-            request: &self.request,
-            terms: Terms {
-                timeout: round.timeout,
-                end: self.settings.end,
-            },
-            clock: self.clock,
+    /// Finds the other places of the round.
+    async fn find_others(&mut self, round: &Round) -> Result<(), Failure> {
+        let insecure = self.settings.insecure;
+        let beside = round
+            .bystander
+            .map(|bystander| To::Bystander(bystander.which));
+        for to in round.asks.iter().map(|ask| ask.to).chain(beside) {
+            if let Some(place) = self.place_mut(to)
+                && !place.is_found()
+            {
+                place.find(insecure, round.timeout).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The lanes of a round whose other place cannot be found.
+    fn not_found(&self, round: &Round, failure: &Failure) -> Answers {
+        let lane = |ask: &Ask| {
+            let lane = Lane::start(ask.name.as_str(), self.clock.elapsed());
+            self.failed(lane, failure.clone())
         };
+        round.asks.iter().map(lane).collect::<Vec<_>>().into()
+    }
+
+    fn place_mut(&mut self, to: To) -> Option<&mut Place> {
+        match to {
+            To::Bystander(which) => self.bystanders.get_mut(which).map(|(place, _)| place),
+            To::Versus => self.versus.as_mut(),
+            _ => Some(&mut self.measured),
+        }
+    }
+
+    async fn send(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
         let began = Instant::now();
-        let lanes = rounds::ask(&line, round, &questions, observe).await;
-        self.rounds.push(began..Instant::now());
-        lanes
+        let outcome = self.exchange(round, observe).await;
+        let is_measured = |ask: &Ask| !matches!(ask.to, To::Bystander(_) | To::Versus);
+        if round.asks.iter().any(is_measured) {
+            self.rounds.push(began..Instant::now());
+        }
+        outcome
+    }
+
+    async fn exchange(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
+        let terms = Terms {
+            timeout: round.timeout,
+            end: self.settings.end,
+        };
+        let bystanders: Vec<_> = self
+            .bystanders
+            .iter_mut()
+            .map(|(place, kept)| (&*place, kept))
+            .collect();
+        // The closure is gone before the requests are sent, so that the future may move between threads.
+        let errands: Vec<_> = {
+            let place = |to| match to {
+                To::Bystander(which) => bystanders
+                    .get(which)
+                    .map_or(&self.measured, |(place, _)| place),
+                To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
+                _ => &self.measured,
+            };
+            round
+                .asks
+                .iter()
+                .map(|ask| {
+                    let place = place(ask.to);
+                    Errand {
+                        place,
+                        question: place.question(&ask.name),
+                        anonymous: ask.anonymous,
+                    }
+                })
+                .collect()
+        };
+        let mut bystanders = bystanders;
+        let bystander = round
+            .bystander
+            .filter(|bystander| bystander.which < bystanders.len())
+            .map(|bystander| bystanders.swap_remove(bystander.which));
+        rounds::ask(&errands, bystander, round, terms, self.clock, observe).await
     }
 
     /// Sends the first request and follows redirects. The lane is that of the last request.
     async fn warm_up(&mut self, round: &Round, observe: &mut Observer<'_>) -> Lane {
         loop {
             let name = round.asks.first().map_or("warm", |ask| &ask.name);
-            let question = self.question(name);
-            let found = route::find(&self.target, self.settings.insecure, round.timeout).await;
-            self.endpoint = match found {
-                Ok(endpoint) => endpoint,
-                Err(failure) => {
-                    let lane = Lane::start(question.label_of_lane(), self.clock.elapsed());
-                    return self.failed(lane, failure);
-                }
-            };
-            let (mut lanes, answer) = self.send(round, observe).await;
-            let lane = lanes.remove(0);
-            let Some(answer) = answer else {
+            let question = self.measured.question(name);
+            let insecure = self.settings.insecure;
+            if let Err(failure) = self.measured.find(insecure, round.timeout).await {
+                let lane = Lane::start(question.label_of_lane(), self.clock.elapsed());
+                return self.failed(lane, failure);
+            }
+            let mut outcome = self.send(round, observe).await;
+            let lane = outcome.lanes.remove(0);
+            let Some(answer) = outcome.first else {
                 return lane;
             };
             // The address that answered, and no other, is measured.
-            self.endpoint.addresses = vec![answer.peer];
+            self.measured.endpoint.addresses = vec![answer.peer];
             self.platform = answer.head.platform;
             let Some(location) = answer.head.location else {
                 return lane;
             };
-            let why = match self.target.redirected(&question.url, &location) {
+            let why = match self.measured.target.redirected(&question.url, &location) {
                 Ok(to) if self.redirected_from.len() < MAX_REDIRECTS => {
                     self.follow(lane.status().unwrap_or_default(), to, observe);
                     continue;
@@ -172,28 +253,12 @@ impl Run {
     }
 
     fn follow(&mut self, status: u16, to: Target, observe: &mut Observer<'_>) {
-        let (from, url) = (self.target.parsed(), to.parsed());
-        self.request = self.request.clone().redirected(status, from, url);
+        let measured = &mut self.measured;
+        let (from, url) = (measured.target.parsed(), to.parsed());
+        measured.request = measured.request.clone().redirected(status, from, url);
         observe(Event::Redirected { to: to.url() });
         self.redirected_from
-            .push(std::mem::replace(&mut self.target, to));
-    }
-
-    /// The question for a request of this name. Its label replaces `{}` in the URL, a header or the body. If
-    /// there is no `{}`, the label is added to the query.
-    fn question(&self, name: impl fmt::Display) -> Question {
-        let label = self.target.label(&name);
-        let url = if self.places().is_empty() {
-            self.target.unique(name)
-        } else {
-            self.target.filled(&label)
-        };
-        Question { url, label }
-    }
-
-    /// Where `{}` stands, in words.
-    fn places(&self) -> Vec<String> {
-        [self.target.places(), self.request.places()].concat()
+            .push(std::mem::replace(&mut measured.target, to));
     }
 }
 

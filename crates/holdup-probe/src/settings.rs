@@ -3,6 +3,9 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::target::Target;
+use holdup_verdict::experiment::Http2;
+
 /// How to measure.
 ///
 /// ```
@@ -14,7 +17,7 @@ use std::time::Duration;
 /// settings.timeout = Some(Duration::from_secs(5));
 /// assert!(!settings.insecure);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// How many requests at once.
@@ -27,6 +30,17 @@ pub struct Settings {
     pub insecure: bool,
     /// When to count an answer that has no end as ended.
     pub end: End,
+    /// Other routes that are asked while the measured one runs, with GET. At most four are useful: each needs
+    /// rounds of its own.
+    pub beside: Vec<Target>,
+    /// Whether to find out how many requests run at a time at most, and the most that may be sent at once.
+    pub limit: Option<usize>,
+    /// Whether to compare one HTTP/2 connection with one connection for each request.
+    pub http2: Http2,
+    /// Whether to compare requests with and without the cookies and credentials of the request.
+    pub cookie_contrast: bool,
+    /// A second URL that gets the same requests, such as the server behind a proxy.
+    pub versus: Option<Target>,
 }
 
 /// When an answer counts as ended if it does not end by itself, as for streams of events. The request is
@@ -51,6 +65,11 @@ impl Default for Settings {
             timeout: None,
             insecure: false,
             end: End::default(),
+            beside: Vec::new(),
+            limit: None,
+            http2: Http2::default(),
+            cookie_contrast: false,
+            versus: None,
         }
     }
 }

@@ -46,8 +46,12 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod began;
+mod beside;
+mod cause;
 mod client;
 mod confirm;
+mod connection;
 mod delivery;
 pub mod experiment;
 mod groups;
@@ -55,24 +59,37 @@ mod identical;
 mod json;
 mod judge;
 mod left_behind;
+mod limit;
 mod measures;
 mod one_answer;
 mod outcome;
 mod platform;
 mod reason;
+mod session;
 mod staircase;
 mod verdict;
+mod versus;
 mod wording;
 
 #[cfg(test)]
 mod tests;
 
+pub use began::Began;
+pub use beside::{
+    Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
+    judge_beside_round, next_beside, pace,
+};
+pub use cause::{Cause, CauseKind, Culprit, Names, cause};
+pub use connection::Connection;
 pub use delivery::{Delivery, delivery};
 pub use experiment::Experiment;
 pub use identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
 pub use judge::judge;
 pub use left_behind::{LeftBehind, Rested, judge_left_behind};
+pub use limit::{Beyond, Limit};
 pub use one_answer::one_answer;
 pub use platform::Platform;
 pub use reason::Reason;
+pub use session::Session;
 pub use verdict::{Kind, Verdict};
+pub use versus::Versus;

@@ -35,17 +35,17 @@ pub(super) fn bad_console(error: &BadConsole) -> String {
 pub(super) fn named(mut report: Report) -> Report {
     if report.is_unverified() {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");
-        report.verdict = report.verdict.with_failure(failure);
+        report.found.verdict = report.found.verdict.with_failure(failure);
     }
-    if let Some(Reason::Failed { alone: true, .. }) = report.verdict.reason {
-        report.verdict.advice = vec![
+    if let Some(Reason::Failed { alone: true, .. }) = report.found.verdict.reason {
+        report.found.verdict.advice = vec![
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed (--timeout)."
                 .to_owned(),
         ];
     }
-    if let Some(Reason::Endless { .. }) = report.verdict.reason {
-        report.verdict.advice = vec![
+    if let Some(Reason::Endless { .. }) = report.found.verdict.reason {
+        report.found.verdict.advice = vec![
             "Measure the beginning of the answer: count it as ended after its first chunks (--first N), \
              or some seconds after its body began (--for 3s)."
                 .to_owned(),

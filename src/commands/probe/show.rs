@@ -45,9 +45,9 @@ pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
 /// The requests that the verdict is based on, or the requests sent alone if the probe ended before
 /// the others.
 pub(super) fn timeline(report: &Report) -> Timeline {
-    match &report.unique {
+    match &report.found.unique {
         Some(unique) => unique.clone(),
-        None => report.alone.clone().into(),
+        None => report.found.alone.clone().into(),
     }
 }
 
@@ -65,11 +65,11 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         fill(&mut text, &line, "", style.width);
     }
     text.push('\n');
-    if let Some(unique) = &report.unique {
+    if let Some(unique) = &report.found.unique {
         picture(&mut text, unique, style);
         text.push('\n');
     }
-    let verdict = &report.verdict;
+    let verdict = &report.found.verdict;
     let (bold, plain) = if style.color {
         ("\x1b[1m", "\x1b[0m")
     } else {
@@ -86,11 +86,16 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         let _ = writeln!(text);
         fill(&mut text, &sentence, "", style.width);
     }
-    if report.unique.is_some() {
+    if report.found.unique.is_some() {
         let _ = writeln!(text);
-        fill(&mut text, &report.delivery.to_string(), "", style.width);
+        fill(
+            &mut text,
+            &report.found.delivery.to_string(),
+            "",
+            style.width,
+        );
     }
-    if let (Some(identical), Some(same)) = (&report.identical, &report.same) {
+    if let (Some(identical), Some(same)) = (&report.found.identical, &report.found.same) {
         let _ = writeln!(text);
         if identical.kind != IdenticalKind::Same {
             picture(&mut text, same, style);

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::parameter::Values;
 use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
-use holdup_probe::{Event, Findings, Report, Request, Settings, Target, probe};
+use holdup_probe::{Event, Report, Request, Settings, Summary, Target, probe};
 use holdup_verdict::experiment::RoundKind;
 
 /// The rounds of a probe, and the warm-up before them.
@@ -36,7 +36,7 @@ pub(crate) struct ProbeRun {
     timeout: Option<Duration>,
     lanes: Vec<Lane>,
     /// The result, in the format of `probe --json`.
-    findings: Option<Findings>,
+    findings: Option<Summary>,
     /// Why the probe failed.
     detail: Option<String>,
     #[serde(skip)]
@@ -228,12 +228,12 @@ impl ProbeRun {
     }
 
     fn finish(&mut self, report: &Report) {
-        let alone = || Timeline::from(report.alone.clone());
-        let timeline = report.unique.clone().unwrap_or_else(alone);
+        let alone = || Timeline::from(report.found.alone.clone());
+        let timeline = report.found.unique.clone().unwrap_or_else(alone);
         self.state = State::Done;
         self.now = timeline.end();
         self.lanes = shown(&timeline.lanes);
-        self.findings = Some(report.findings());
+        self.findings = Some(report.summary());
     }
 }
 

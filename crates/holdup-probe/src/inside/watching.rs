@@ -55,8 +55,8 @@ impl Inside {
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let watching = Inside::connect(&Target::parse("localhost:8081")?, false).await?;
     /// let target = Target::parse("localhost:8080/report")?;
-    /// let mut report = probe(&target, &Request::default(), Settings::default(), &mut |_| ()).await;
-    /// report.inside = Some(watching.finish().await);
+    /// let report = probe(&target, &Request::default(), Settings::default(), &mut |_| ()).await;
+    /// let report = report.with_inside(watching.finish().await);
     /// if let Some(culprit) = report.culprit() {
     ///     println!("{culprit}");
     /// }
@@ -209,7 +209,7 @@ impl Follower {
             watched: self.origin..until,
             cut_off: cut_off.map(|(why, when)| {
                 format!(
-                    "the console at {} was followed for only {}: {why}",
+                    "the console at {} was followed for only {} ({why}), and what it saw later is missing",
                     self.console.given(),
                     HumanDuration(when - self.origin)
                 )

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::answers::Answers;
 use super::desk::Desk;
 use super::policy::{LONG_SOLO, Policy};
-use super::round::{Ask, Round, RoundKind};
+use super::round::{Ask, Connections, Round, RoundKind};
 use crate::left_behind::LeftBehind;
 use holdup_model::{Lane, Timeline};
 
@@ -133,6 +134,8 @@ impl Plan {
             serialized: None,
             timeout: timeout.unwrap_or_else(|| self.policy.bound(None)),
             linger: Duration::ZERO,
+            connections: Connections::Own,
+            bystander: None,
         };
         self.ask(round).await.remove(0)
     }
@@ -150,19 +153,27 @@ impl Plan {
             serialized,
             timeout: self.policy.bound(serialized),
             linger: Duration::ZERO,
+            connections: Connections::Own,
+            bystander: None,
         }
     }
 
     /// Requests a round and returns one lane for each of its requests.
-    pub(super) async fn ask(&mut self, mut round: Round) -> Vec<Lane> {
+    pub(super) async fn ask(&mut self, round: Round) -> Vec<Lane> {
+        self.ask_all(round).await.lanes
+    }
+
+    /// Requests a round and returns all that it produced, with one lane for each of its requests.
+    pub(super) async fn ask_all(&mut self, mut round: Round) -> Answers {
         round.pause = round.pause.max(std::mem::take(&mut self.pause));
         self.timeout = round.timeout;
         let names: Vec<_> = round.asks.iter().map(|ask| ask.name.clone()).collect();
-        let mut lanes = self.desk.ask(round).await;
+        let mut answers = self.desk.ask(round).await;
+        let lanes = &mut answers.lanes;
         lanes.truncate(names.len());
         let missing = names.into_iter().skip(lanes.len());
         lanes.extend(missing.map(|name| Lane::start(name, Duration::ZERO)));
-        lanes
+        answers
     }
 }
 

@@ -4,17 +4,17 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use super::answers::Answers;
 use super::round::Round;
-use holdup_model::Lane;
 
-/// Holds the round that the plan requests, and then the lanes that the round produced.
+/// Holds the round that the plan requests, and then what the round produced.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Desk(Arc<Mutex<Papers>>);
 
 #[derive(Debug, Default)]
 struct Papers {
     wanted: Option<Round>,
-    answered: Option<Vec<Lane>>,
+    answered: Option<Answers>,
 }
 
 impl Desk {
@@ -23,16 +23,16 @@ impl Desk {
         self.lock().wanted.take()
     }
 
-    /// Stores the lanes of the round.
-    pub(super) fn answer(&self, lanes: Vec<Lane>) {
-        self.lock().answered = Some(lanes);
+    /// Stores what the round produced.
+    pub(super) fn answer(&self, answers: Answers) {
+        self.lock().answered = Some(answers);
     }
 
     /// Requests a round. A plan awaits nothing else.
-    pub(super) async fn ask(&self, round: Round) -> Vec<Lane> {
+    pub(super) async fn ask(&self, round: Round) -> Answers {
         self.lock().wanted = Some(round);
         poll_fn(|_| match self.lock().answered.take() {
-            Some(lanes) => Poll::Ready(lanes),
+            Some(answers) => Poll::Ready(answers),
             None => Poll::Pending,
         })
         .await

@@ -5,7 +5,7 @@
 //! requests are sent right after the warm-up, and their result is accepted if nothing else can explain it:
 //!
 //! - all at once took as long as the warm-up did, and the verdict is that they ran at the same time;
-//! - identical URLs took as long once more, although a [few requests](Beside) ran beside them.
+//! - identical URLs took as long once more, although a [few requests](Extras) ran beside them.
 //!
 //! A first request that took longer for a reason of its own is unlikely to match the later ones by chance. If
 //! requests shared something and took longer by just as much, more of them would take even longer. In any
@@ -48,13 +48,13 @@ const LATER_MOST: Duration = Duration::from_millis(250);
 
 /// Identical URLs, and a URL that was asked before once more.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(super) struct Extras {
     pub(super) same: Timeline,
     first: Option<Lane>,
     again: Option<Lane>,
 }
 
-impl Beside {
+impl Extras {
     /// Compares the identical URLs with the unique ones.
     pub(super) fn compare(
         &self,
@@ -93,10 +93,10 @@ impl Plan {
             findings.unique = Some(unique.timeline);
             return findings;
         }
-        let mut beside = None;
+        let mut extras = None;
         let unique_took = typical(&unique.timeline);
         if findings.verdict.kind == Kind::Concurrent && as_long(unique_took, took) {
-            let asked = self.beside(&unique, took).await;
+            let asked = self.extras(&unique, took).await;
             let verdict = judge(&findings.alone, &asked.same);
             let found = asked.compare(&findings, &unique.timeline, &verdict);
             if found.kind == IdenticalKind::Same && as_long(typical(&asked.same), unique_took) {
@@ -105,7 +105,7 @@ impl Plan {
                 findings.unique = Some(unique.timeline);
                 return findings;
             }
-            beside = Some(asked);
+            extras = Some(asked);
         }
         let solo = self.solo(took).await;
         if !is_well(&solo) || had_to_wait(&solo, warm_up) {
@@ -132,11 +132,11 @@ impl Plan {
         if self.leaves_behind(pause, &mut findings).await {
             return findings;
         }
-        self.judged(warm_up, findings, unique, beside).await
+        self.judged(warm_up, findings, unique, extras).await
     }
 
     /// Identical URLs, and beside them a few of the unique ones once more: one for each four.
-    pub(super) async fn beside(&mut self, unique: &Unique, solo: Option<Duration>) -> Beside {
+    pub(super) async fn extras(&mut self, unique: &Unique, solo: Option<Duration>) -> Extras {
         let requests = self.policy.requests;
         let later = (solo.unwrap_or_default() / LATER).min(LATER_MOST);
         let name = format!("same{}", self.number("same"));
@@ -160,7 +160,7 @@ impl Plan {
             again = Some(self.again(name).await);
             first = same.lanes.first().cloned();
         }
-        Beside { same, first, again }
+        Extras { same, first, again }
     }
 }
 

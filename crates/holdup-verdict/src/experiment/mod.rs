@@ -64,27 +64,33 @@
 //! 3. one line at the right place in the plan, behind a switch in the [`Policy`];
 //! 4. in `tests/experiment.rs`, a simulated server that it must recognize, and one that it must not misjudge.
 
+mod answers;
 mod asking;
+mod bystanders;
+mod connection;
+mod contrasts;
 mod desk;
 mod early;
 mod findings;
 mod left_behind;
+mod limit;
 mod plan;
 mod policy;
 mod round;
+mod session;
+mod versus;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use holdup_model::Lane;
-
 use desk::Desk;
 
+pub use answers::{Answers, Peer};
 pub use findings::Findings;
-pub use policy::{LONG_SOLO, Policy};
-pub use round::{Ask, Round, RoundKind};
+pub use policy::{Http2, LONG_SOLO, Policy};
+pub use round::{Ask, Bystander, Connections, Round, RoundKind, To};
 
 /// What to do next. The enum is exhaustive, so a runner can handle every step.
 #[derive(Debug, Clone)]
@@ -127,12 +133,12 @@ impl Experiment {
         &self.step
     }
 
-    /// Continues with the lanes of the round: one for each of its [asks](Round::asks), in their order. A lane
-    /// that has not ended stands for a request that was abandoned. Lanes that are missing at the end count as
-    /// requests that were not answered. After the last step, this does nothing.
-    pub fn feed(&mut self, lanes: Vec<Lane>) {
+    /// Continues with what the round produced: one lane for each of its [asks](Round::asks), in their order. A
+    /// lane that has not ended stands for a request that was abandoned. Lanes that are missing at the end
+    /// count as requests that were not answered. After the last step, this does nothing.
+    pub fn feed(&mut self, answers: impl Into<Answers>) {
         if let Step::Ask(_) = self.step {
-            self.desk.answer(lanes);
+            self.desk.answer(answers.into());
             self.go_on();
         }
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::asking::{Plan, Unique, is_long, is_well, shortest};
 use super::desk::Desk;
-use super::early::Beside;
+use super::early::Extras;
 use super::findings::Findings;
 use super::policy::Policy;
+use crate::cause::{Names, cause};
 use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
 use crate::judge::judge;
 use crate::left_behind::LeftBehind;
@@ -28,20 +29,9 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         names: BTreeMap::new(),
         pause: Duration::ZERO,
     };
-    let warm_up = plan.warm_up().await;
-    if warm_up.finished_at().is_none() && !plan.policy.despite_errors {
-        return Findings::of(vec![warm_up]);
-    }
-    if plan.may_be_early() && is_long(&warm_up) {
-        return plan.early(&warm_up).await;
-    }
-    let mut findings = plan.in_full(&warm_up).await;
-    for _ in 1..plan.policy.measurements {
-        if !may_be_noise(&findings.verdict) {
-            break;
-        }
-        findings = plan.in_full(&warm_up).await;
-    }
+    let mut findings = plan.verdict().await;
+    plan.contrasts(&mut findings).await;
+    findings.cause = cause(&findings, &Names::default());
     findings
 }
 
@@ -62,6 +52,25 @@ fn may_be_noise(verdict: &Verdict) -> bool {
 }
 
 impl Plan {
+    /// Runs the rounds that the verdict rests on.
+    async fn verdict(&mut self) -> Findings {
+        let warm_up = self.warm_up().await;
+        if warm_up.finished_at().is_none() && !self.policy.despite_errors {
+            return Findings::of(vec![warm_up]);
+        }
+        if self.may_be_early() && is_long(&warm_up) {
+            return self.early(&warm_up).await;
+        }
+        let mut findings = self.in_full(&warm_up).await;
+        for _ in 1..self.policy.measurements {
+            if !may_be_noise(&findings.verdict) {
+                break;
+            }
+            findings = self.in_full(&warm_up).await;
+        }
+        findings
+    }
+
     /// Runs all rounds after the warm-up.
     pub(super) async fn in_full(&mut self, warm_up: &Lane) -> Findings {
         let mut findings = Findings::of(self.solos().await);
@@ -78,13 +87,13 @@ impl Plan {
     }
 
     /// Runs all rounds after the first one of unique URLs, and after that of identical URLs if it took place
-    /// (`beside`).
+    /// (`extras`).
     pub(super) async fn judged(
         &mut self,
         warm_up: &Lane,
         mut findings: Findings,
         unique: Unique,
-        beside: Option<Beside>,
+        extras: Option<Extras>,
     ) -> Findings {
         let solo = shortest(&findings.alone);
         findings.verdict = judge(&findings.alone, &unique.timeline);
@@ -106,7 +115,7 @@ impl Plan {
             findings.verdict = findings.verdict.confirm_with(&again);
         }
         let several = matches!(findings.verdict.kind, Kind::Concurrent | Kind::Limited);
-        if self.policy.identical && several && self.compared(&mut findings, &unique, beside).await {
+        if self.policy.identical && several && self.compared(&mut findings, &unique, extras).await {
             return findings;
         }
         findings.unique = Some(unique.timeline);
@@ -119,25 +128,25 @@ impl Plan {
         &mut self,
         findings: &mut Findings,
         unique: &Unique,
-        beside: Option<Beside>,
+        extras: Option<Extras>,
     ) -> bool {
         let solo = shortest(&findings.alone);
         let concurrent = findings.verdict.kind == Kind::Concurrent;
         if concurrent && self.may_be_early() && findings.alone.iter().all(is_long) {
-            let beside = match beside {
-                Some(beside) => beside,
-                None => self.beside(unique, solo).await,
+            let extras = match extras {
+                Some(extras) => extras,
+                None => self.extras(unique, solo).await,
             };
-            let pause = LeftBehind::suspected_after(&findings.alone, &beside.same);
+            let pause = LeftBehind::suspected_after(&findings.alone, &extras.same);
             if self.leaves_behind(pause, findings).await {
                 return true;
             }
-            let verdict = judge(&findings.alone, &beside.same);
-            let found = beside.compare(findings, &unique.timeline, &verdict);
-            // The extra requests beside it may be the reason why there is no finding.
+            let verdict = judge(&findings.alone, &extras.same);
+            let found = extras.compare(findings, &unique.timeline, &verdict);
+            // The extra requests extras it may be the reason why there is no finding.
             if found.kind != IdenticalKind::Inconclusive {
                 findings.identical = Some(self.confirmed(found, &findings.alone, solo).await);
-                findings.same = Some(beside.same);
+                findings.same = Some(extras.same);
                 return false;
             }
         }

@@ -52,6 +52,30 @@ pub struct Policy {
     /// Whether to send the concurrent requests even if the solo ones failed, so that there is a picture to
     /// show.
     pub despite_errors: bool,
+    /// How many bystanders there are: other routes that are asked while the measured one runs.
+    pub bystanders: usize,
+    /// Whether to find out how many requests run at a time at most, and the most that may be sent at once.
+    pub limit: Option<usize>,
+    /// Whether to compare one HTTP/2 connection with one connection for each request.
+    pub http2: Http2,
+    /// Whether to compare requests with and without cookies and credentials.
+    pub session: bool,
+    /// Whether to measure a second URL in the same way.
+    pub versus: bool,
+}
+
+/// Whether to compare one HTTP/2 connection with one connection for each request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Http2 {
+    /// If the URL is `https` and the server agrees to `h2`.
+    #[default]
+    IfOffered,
+    /// Always: over TLS if the server agrees to `h2`, and otherwise by prior knowledge (RFC 9113, section
+    /// 3.3).
+    Wanted,
+    /// Never.
+    Off,
 }
 
 impl Policy {
@@ -67,6 +91,11 @@ impl Policy {
             early: true,
             measurements: 1,
             despite_errors: false,
+            bystanders: 0,
+            limit: None,
+            http2: Http2::Off,
+            session: false,
+            versus: false,
         }
     }
 

@@ -24,6 +24,10 @@ pub struct Round {
     /// How long the [optional](Ask::optional) requests may continue after all others have ended. After that
     /// they are abandoned, and their lanes have no end.
     pub linger: Duration,
+    /// How the requests reach the server.
+    pub connections: Connections,
+    /// A second route that is asked again and again while the requests run.
+    pub bystander: Option<Bystander>,
 }
 
 impl Round {
@@ -44,6 +48,10 @@ pub struct Ask {
     pub after: Duration,
     /// Whether the round may end before this request does.
     pub optional: bool,
+    /// Which server and route is asked.
+    pub to: To,
+    /// Whether cookies and credentials are left out.
+    pub anonymous: bool,
 }
 
 impl Ask {
@@ -53,8 +61,56 @@ impl Ask {
             name: name.into(),
             after: Duration::ZERO,
             optional: false,
+            to: To::Target,
+            anonymous: false,
         }
     }
+}
+
+/// Which server and route a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum To {
+    /// The URL that is measured.
+    Target,
+    /// The bystander with this index: a route that is asked while the measured one runs.
+    Bystander(usize),
+    /// The URL that the measured one is compared with, such as the server behind the proxy.
+    Versus,
+}
+
+/// How the requests of a round reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Connections {
+    /// Each request has a connection of its own, over HTTP/1.1.
+    Own,
+    /// Each request has a connection of its own, over HTTP/2.
+    OwnHttp2,
+    /// All requests are streams of one HTTP/2 connection, which is established before they are sent.
+    OneHttp2,
+}
+
+/// A second route that is asked on a schedule while the requests of a round run. The schedule does not wait
+/// for answers, so a second in which nothing is answered is not one missing sample but many.
+///
+/// The runner asks until all requests of the round have ended and a request to the bystander that was sent
+/// after that has been answered. If the round has no requests, it asks until [`most`](Self::most) requests
+/// have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bystander {
+    /// Which of the bystanders.
+    pub which: usize,
+    /// The time from one request, on a fresh connection, to the next.
+    pub every: Duration,
+    /// How many connections are kept open from one round to the next, and asked in turn, each again once it
+    /// has answered. A connection that is kept belongs to one worker.
+    pub kept: usize,
+    /// While this many are unanswered, no more are sent.
+    pub unanswered: usize,
+    /// The most requests in the whole round.
+    pub most: usize,
 }
 
 /// What a round is for.
@@ -74,6 +130,18 @@ pub enum RoundKind {
     Unique,
     /// All at once with the same URL.
     Identical,
+    /// The bystander alone, while no other request runs.
+    BesideAlone,
+    /// All at once, while a bystander is asked.
+    Beside,
+    /// More at once than before, to find the limit.
+    Limit,
+    /// All at once over HTTP/2, on one connection or on one each.
+    Connection,
+    /// All at once without cookies and credentials.
+    Session,
+    /// The same requests to the URL that the measured one is compared with.
+    Versus,
 }
 
 impl RoundKind {
@@ -92,6 +160,12 @@ impl fmt::Display for RoundKind {
             Self::After => "after",
             Self::Unique => "unique",
             Self::Identical => "identical",
+            Self::BesideAlone => "beside-alone",
+            Self::Beside => "beside",
+            Self::Limit => "limit",
+            Self::Connection => "connection",
+            Self::Session => "session",
+            Self::Versus => "versus",
         })
     }
 }

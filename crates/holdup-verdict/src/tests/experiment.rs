@@ -268,7 +268,7 @@ fn a_round_has_its_number_of_requests_and_their_time_out() {
         assert_eq!((round.kind, round.requests()), (kind, requests));
         assert_eq!(round.timeout, ms(timeout));
         let lanes = round.asks.iter().map(|ask| answered(&ask.name, 30_000));
-        experiment.feed(lanes.collect());
+        experiment.feed(lanes.collect::<Vec<_>>());
     }
     assert!(matches!(experiment.next(), Step::Done(_)));
     // Nothing goes on after the end.

@@ -1,5 +1,6 @@
 //! Made-up measurements, and simulated ones.
 
+mod beside;
 mod dice;
 mod experiment;
 mod hurry;

@@ -1,0 +1,262 @@
+//! Asks a bystander again and again, on a schedule that does not wait for answers.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use hyper::header::CONNECTION;
+use tokio::time::{self, Interval, MissedTickBehavior, interval_at};
+
+use super::connection::{self, LaneRecorder, Link, Terms};
+use super::own_time::OwnTime;
+use super::place::Place;
+use super::request::Message;
+use super::settings::End;
+use holdup_model::{Failure, Lane, Timeline};
+use holdup_verdict::Sample;
+use holdup_verdict::experiment::Bystander;
+
+/// How long a connection that is to be kept may take to be established and to answer once. A server that is
+/// idle and takes longer has none to spare.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// Of the most requests of a round, this many are reserved for the time after the measured ones have ended.
+const RESERVED: usize = 16;
+
+/// A connection that is kept open from one round to the next.
+pub(super) struct Kept {
+    number: usize,
+    link: Link,
+}
+
+impl Kept {
+    /// Opens a connection that is to be kept; `None` if the server does not keep it open.
+    async fn open(
+        place: &Place,
+        number: usize,
+        end: End,
+        (clock, own): (Instant, &OwnTime),
+    ) -> Option<Self> {
+        let lanes = Mutex::new(Timeline::from(vec![Lane::start("", Duration::ZERO)]));
+        let recorder = LaneRecorder {
+            timeline: &lanes,
+            place: 0,
+            clock: clock,
+            own: own,
+        };
+        let question = place.question(format_args!("kept{number}"));
+        let message = place.message(&question, false).ok()?;
+        let opening = async {
+            let opened = connection::open(&place.endpoint, recorder).await?;
+            let mut link = Link::on(opened.wire, recorder).await?;
+            link.exchange(kept_alive(message), end, recorder).await?;
+            Ok::<_, Failure>(link)
+        };
+        let mut link = time::timeout(OPENING, opening).await.ok()?.ok()?;
+        link.is_open().await.then_some(Self { number, link })
+    }
+}
+
+/// The visits to a bystander during a round.
+pub(super) struct Visits<'a> {
+    place: &'a Place,
+    schedule: Bystander,
+    terms: Terms,
+    clock: Instant,
+    own: &'a OwnTime,
+    /// The lanes, in the order in which they were sent …
+    lanes: &'a Mutex<Timeline>,
+    /// … and on which of the kept connections.
+    kept: Vec<Option<usize>>,
+    racing: FuturesUnordered<BoxFuture<'a, (Option<Kept>, usize)>>,
+    idle: VecDeque<Kept>,
+    /// Where the connections go after the round.
+    home: Option<&'a mut Vec<Kept>>,
+    timer: Interval,
+    /// Whether it is the turn of a kept connection.
+    turn: bool,
+    /// Whether there are measured requests, too.
+    is_beside: bool,
+    /// When the measured requests had ended, and how many visits had begun until then.
+    after: Option<(Duration, usize)>,
+    /// Whether a visit that began after that has ended.
+    answered_after: bool,
+    ended: usize,
+}
+
+impl<'a> Visits<'a> {
+    pub(super) fn new(
+        place: &'a Place,
+        schedule: Bystander,
+        is_beside: bool,
+        terms: Terms,
+        clock: Instant,
+        own: &'a OwnTime,
+        lanes: &'a Mutex<Timeline>,
+    ) -> Self {
+        let every = schedule.every.max(Duration::from_millis(1));
+        let mut timer = interval_at(time::Instant::now() + every, every);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Self {
+            place,
+            schedule,
+            terms,
+            clock,
+            own,
+            lanes,
+            kept: Vec::new(),
+            racing: FuturesUnordered::new(),
+            idle: VecDeque::new(),
+            home: None,
+            timer,
+            turn: false,
+            is_beside,
+            after: None,
+            answered_after: false,
+            ended: 0,
+        }
+    }
+
+    /// Takes over the kept connections, and replaces those that the server has closed. Each new one is asked
+    /// once, so that a worker has it.
+    pub(super) async fn with_kept(mut self, home: &'a mut Vec<Kept>) -> Self {
+        let (place, end, recording) = (self.place, self.terms.end, (self.clock, self.own));
+        for mut kept in home.drain(..) {
+            if kept.number < self.schedule.kept && kept.link.is_open().now_or_never() == Some(true)
+            {
+                self.idle.push_back(kept);
+            }
+        }
+        let missing = (0..self.schedule.kept)
+            .filter(|number| !self.idle.iter().any(|kept| kept.number == *number));
+        let opening: FuturesUnordered<_> = missing
+            .map(|number| Kept::open(place, number, end, recording))
+            .collect();
+        let opened: Vec<_> = opening.collect().await;
+        let opened: Vec<_> = opened.into_iter().flatten().collect();
+        if !opened.is_empty() {
+            self.idle.extend(opened);
+            // A server with a thread for each connection may have none left, so that the prober itself would
+            // hold up what it measures.
+            let number = self.schedule.kept;
+            if Kept::open(place, number, end, recording).await.is_none() {
+                self.idle.clear();
+            }
+        }
+        self.home = Some(home);
+        self.timer.reset();
+        self
+    }
+
+    /// Waits until something happens, and sends what is due.
+    pub(super) async fn go_on(visits: &mut Option<Self>) {
+        let Some(visits) = visits else {
+            return pending().await;
+        };
+        tokio::select! {
+            biased;
+            Some((kept, place)) = visits.racing.next(), if !visits.racing.is_empty() => {
+                visits.idle.extend(kept);
+                visits.ended += 1;
+                let after = visits.after.filter(|_| visits.is_beside);
+                visits.answered_after |= after.is_some_and(|(_, after)| place >= after);
+            }
+            _ = visits.timer.tick() => visits.send(),
+        }
+    }
+
+    /// Sends a request on a fresh connection and, every other time, one on a kept connection that is idle.
+    fn send(&mut self) {
+        if !self.has_room() {
+            return;
+        }
+        self.visit(None);
+        self.turn = !self.turn;
+        if self.turn
+            && self.has_room()
+            && let Some(kept) = self.idle.pop_front()
+        {
+            self.visit(Some(kept));
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let reserved = if self.is_beside && self.after.is_none() {
+            RESERVED
+        } else {
+            0
+        };
+        self.racing.len() < self.schedule.unanswered
+            && self.kept.len() + reserved < self.schedule.most
+            && !self.answered_after
+    }
+
+    fn visit(&mut self, kept: Option<Kept>) {
+        let place = self.kept.len();
+        self.kept.push(kept.as_ref().map(|kept| kept.number));
+        let question = self.place.question(format_args!("b{}", place + 1));
+        let now = self.clock.elapsed();
+        let lane = Lane::start(question.label_of_lane(), now);
+        connection::lock(self.lanes).lanes.push(lane);
+        let recorder = LaneRecorder {
+            timeline: self.lanes,
+            place,
+            clock: self.clock,
+            own: self.own,
+        };
+        let message = self.place.message(&question, false);
+        let (at, terms) = (self.place, self.terms);
+        let Some(mut kept) = kept else {
+            let asking = async move {
+                connection::ask(&at.endpoint, message, terms, recorder).await;
+                (None, place)
+            };
+            return self.racing.push(asking.boxed());
+        };
+        let asking = async move {
+            let link = &mut kept.link;
+            let exchange = async |message| {
+                let head = link
+                    .exchange(kept_alive(message), terms.end, recorder)
+                    .await?;
+                Ok((head, Duration::ZERO))
+            };
+            let answer = connection::bounded(message, terms, recorder, exchange).await;
+            // Without an answer, the connection's state is unknown.
+            let usable = answer.is_some() && kept.link.is_open().await;
+            (usable.then_some(kept), place)
+        };
+        self.racing.push(asking.boxed());
+    }
+
+    /// Whether the visits are over, now that all measured requests have ended. Those that have not been
+    /// answered are waited for a little longer.
+    pub(super) fn are_over(&mut self, now: Duration, linger: Duration) -> bool {
+        let (ended, _) = *self.after.get_or_insert((now, self.kept.len()));
+        if !self.is_beside || self.kept.len() == self.schedule.most {
+            return self.kept.len() == self.schedule.most && self.racing.is_empty();
+        }
+        self.answered_after && (self.racing.is_empty() || now >= ended + linger)
+    }
+
+    /// The visits, in the order in which they were sent.
+    pub(super) fn end(self) -> Vec<Sample> {
+        drop(self.racing);
+        if let Some(home) = self.home {
+            home.extend(self.idle);
+        }
+        let lanes = std::mem::take(&mut *connection::lock(self.lanes)).lanes;
+        let samples = lanes.into_iter().zip(self.kept);
+        samples.map(|(lane, kept)| Sample { lane, kept }).collect()
+    }
+}
+
+/// The message for a connection that the server is to keep open.
+fn kept_alive(mut message: Message) -> Message {
+    message.headers_mut().remove(CONNECTION);
+    message
+}

@@ -1,0 +1,141 @@
+//! What the rules look at: the verdicts, without their words.
+
+use crate::beside::{Beside, BesideKind};
+use crate::experiment::Findings;
+use crate::identical::IdenticalKind;
+use crate::reason::Reason;
+use crate::verdict::Kind;
+
+/// The names of the other routes, as they appear in sentences.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    /// The bystanders, in their order, such as `GET /healthz`.
+    pub beside: Vec<String>,
+    /// The second URL.
+    pub versus: Option<String>,
+}
+
+impl Names {
+    /// The bystander's name.
+    pub(super) fn bystander(&self, which: usize) -> &str {
+        self.beside
+            .get(which)
+            .map_or("the other route", String::as_str)
+    }
+}
+
+/// How the measured requests ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// All at the same time.
+    Together,
+    /// So many at a time, in turns; one at a time if serialized.
+    InTurns(usize),
+    /// Side by side, and all of them slower: one at a time in sum, or more.
+    Slower(usize),
+    /// The next request's turn comes when what the one before left behind has ended.
+    AfterLeftovers,
+    /// The rounds do not show it.
+    Unclear,
+}
+
+/// How one bystander fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bystander {
+    pub(super) kind: BesideKind,
+    /// The smallest number of requests that froze it.
+    pub(super) frozen_by: Option<usize>,
+    /// The largest number of requests beside which it was untouched.
+    pub(super) untouched_by: usize,
+}
+
+/// What the rules look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) ran: Ran,
+    pub(super) bystanders: Vec<Bystander>,
+    /// Whether requests for one URL wait for each other, and those for unique URLs less.
+    pub(super) waits_by_url: bool,
+    /// How the requests ran without cookies and credentials.
+    pub(super) anonymous: Option<Ran>,
+    /// How they ran on one HTTP/2 connection, and on one connection each.
+    pub(super) one_connection: Option<(Ran, Ran)>,
+    /// How they ran past the proxy.
+    pub(super) direct: Option<Ran>,
+}
+
+impl Facts {
+    pub(super) fn of(findings: &Findings) -> Self {
+        let url = |found: &crate::identical::Identical| match found.kind {
+            IdenticalKind::Serialized | IdenticalKind::HeldUp => true,
+            IdenticalKind::AnsweredOnce => {
+                matches!(found.ran, Kind::Serialized | Kind::Limited)
+            }
+            IdenticalKind::Same | IdenticalKind::Inconclusive => false,
+        };
+        Self {
+            ran: ran(findings),
+            bystanders: findings.beside.iter().map(bystander).collect(),
+            waits_by_url: findings.identical.as_ref().is_some_and(url),
+            anonymous: findings
+                .session
+                .as_ref()
+                .map(|session| plain(session.verdict, session.at_a_time)),
+            one_connection: None,
+            direct: findings.versus.as_ref().map(|versus| {
+                of(
+                    versus.verdict.kind,
+                    versus.verdict.at_a_time,
+                    versus.verdict.reason.as_ref(),
+                )
+            }),
+        }
+    }
+}
+
+/// How the measured requests ran: by the limit that was searched for, by their verdict, or by when their
+/// answers began if their ends do not show it.
+fn ran(findings: &Findings) -> Ran {
+    let verdict = &findings.verdict;
+    let limit = findings.limit.as_ref().filter(|limit| limit.confirmed);
+    if let Some(at_a_time) = limit.and_then(|limit| limit.at_a_time) {
+        return Ran::InTurns(at_a_time);
+    }
+    let ran = of(verdict.kind, verdict.at_a_time, verdict.reason.as_ref());
+    match &findings.began {
+        Some(began) if ran == Ran::Unclear => plain(began.verdict, began.at_a_time),
+        _ => ran,
+    }
+}
+
+fn of(kind: Kind, at_a_time: Option<usize>, reason: Option<&Reason>) -> Ran {
+    match (reason, at_a_time) {
+        (Some(Reason::Shared), Some(at_a_time)) if kind == Kind::Limited => Ran::Slower(at_a_time),
+        (Some(Reason::Shared), _) => Ran::Slower(1),
+        (Some(Reason::LeftBehind { .. }), _) => Ran::AfterLeftovers,
+        _ => plain(kind, at_a_time),
+    }
+}
+
+fn plain(kind: Kind, at_a_time: Option<usize>) -> Ran {
+    match (kind, at_a_time) {
+        (Kind::Concurrent, _) => Ran::Together,
+        (Kind::Serialized, _) => Ran::InTurns(1),
+        (Kind::Limited, Some(at_a_time)) => Ran::InTurns(at_a_time),
+        _ => Ran::Unclear,
+    }
+}
+
+fn bystander(beside: &Beside) -> Bystander {
+    let untouched = beside
+        .rounds
+        .iter()
+        .filter(|round| round.kind == BesideKind::Untouched)
+        .map(|round| round.requests)
+        .filter(|requests| beside.frozen_by.is_none_or(|frozen| *requests < frozen));
+    Bystander {
+        kind: beside.kind,
+        frozen_by: beside.frozen_by,
+        untouched_by: untouched.max().unwrap_or(0),
+    }
+}

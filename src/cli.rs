@@ -95,10 +95,6 @@ pub(crate) struct Probe {
     #[arg(short = 'd', long = "data", value_name = "BODY")]
     pub(crate) body: Option<String>,
 
-    /// The app's console: it shows which of the app's routes held its workers meanwhile, and at which line
-    #[arg(long, value_name = "URL")]
-    pub(crate) console: Option<String>,
-
     /// Accept any certificate
     #[arg(long)]
     pub(crate) insecure: bool,
@@ -139,6 +135,10 @@ pub(crate) struct Probe {
     /// Send the same requests to this URL, too, such as the server behind the proxy: which one is it?
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) versus: Option<String>,
+
+    /// Read the events of the app's console meanwhile: which route held the workers, and at which line?
+    #[arg(long, value_name = "URL", help_heading = "Contrasts")]
+    pub(crate) console: Option<String>,
 
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]

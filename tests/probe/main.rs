@@ -7,6 +7,7 @@ mod differs;
 mod endless;
 mod expect;
 mod hostile;
+mod inside;
 mod limit;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]

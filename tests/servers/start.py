@@ -102,6 +102,7 @@ SERVERS = {
     "nginx": nginx,
     "node": lambda: script("node.js"),
     "php": php,
+    "contrasts": lambda: script("contrasts.js"),
     "shapes": lambda: script("shapes.js"),
     "tornado": lambda: script("tornado_faq.py"),
 }

@@ -33,7 +33,7 @@ use holdup_model::{ClientTime, Failure, Lane};
 pub(super) const MAX_HEAD: u32 = 64 * 1024;
 
 /// The largest number of headers in an answer.
-const MAX_HEADERS: usize = 256;
+pub(super) const MAX_HEADERS: usize = 256;
 
 /// The largest part of a body that is read at once.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -296,9 +296,13 @@ pub(super) fn failed(error: &io::Error) -> Failure {
     }
 }
 
-/// Converts an HTTP error into a [`Failure`].
+/// Converts an HTTP error of this lane into a [`Failure`].
 fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
-    let torn = recorder.torn();
+    broken_off(error, recorder.torn())
+}
+
+/// Converts an HTTP error into a [`Failure`], which is `torn` if the connection ended.
+pub(super) fn broken_off(error: &hyper::Error, torn: Failure) -> Failure {
     if error.is_parse() {
         // hyper's message describes the fault: "message head is too large", "invalid HTTP version parsed".
         return Failure::Other(format!("the answer is not HTTP/1.1: {error}"));

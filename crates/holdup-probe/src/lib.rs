@@ -34,6 +34,7 @@ mod dial;
 mod elsewhere;
 mod event;
 mod http2;
+mod inside;
 mod json;
 mod own_time;
 mod place;
@@ -53,6 +54,7 @@ mod tls;
 mod way;
 
 pub use event::{Event, Observer};
+pub use inside::{Asked, BadConsole, Culprit, Inside, InsideHold, InsideWait, Watching};
 pub use json::{Document, Summary};
 pub use report::Report;
 pub use request::{BadRequest, Request};

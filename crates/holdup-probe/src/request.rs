@@ -134,6 +134,11 @@ impl Request {
         self
     }
 
+    /// The method's name.
+    pub(super) fn method_name(&self) -> String {
+        self.method.to_string()
+    }
+
     /// Where `{}` is replaced, in words.
     pub(super) fn places(&self) -> Vec<String> {
         let headers = self.headers.iter();

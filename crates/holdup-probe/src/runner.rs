@@ -1,6 +1,7 @@
 //! Runs the plan of an experiment against a server.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::thread;
 use std::time::Instant;
 
@@ -87,6 +88,8 @@ struct Run {
     /// The route that it is compared with.
     versus: Option<Place>,
     clock: Instant,
+    /// When requests of the measured route were open: a range for each round.
+    rounds: Vec<Range<Instant>>,
     /// Where the redirects came from, in order.
     redirected_from: Vec<Target>,
     platform: Platform,
@@ -107,6 +110,7 @@ impl Run {
             versus: settings.versus.as_ref().map(versus),
             settings,
             clock: Instant::now(),
+            rounds: Vec::new(),
             redirected_from: Vec::new(),
             platform: Platform::Unknown,
             only_http2: false,
@@ -115,8 +119,16 @@ impl Run {
 
     fn report(self, found: Findings) -> Report {
         let places = self.measured.blanks();
+        let asked = (self.measured.request.method_name(), self.rounds);
         let redirects = (self.redirected_from, self.measured.target);
-        let mut report = report::of(found, redirects, places, self.platform, &self.settings);
+        let mut report = report::of(
+            found,
+            redirects,
+            asked,
+            places,
+            self.platform,
+            &self.settings,
+        );
         if self.only_http2 {
             report.add_evidence(OVER_HTTP2);
         }
@@ -213,6 +225,16 @@ impl Run {
     }
 
     async fn send(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
+        let began = Instant::now();
+        let outcome = self.exchange(round, observe).await;
+        let is_measured = |ask: &Ask| !matches!(ask.to, To::Bystander(_) | To::Versus);
+        if round.asks.iter().any(is_measured) {
+            self.rounds.push(began..Instant::now());
+        }
+        outcome
+    }
+
+    async fn exchange(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
         let terms = Terms {
             timeout: round.timeout,
             end: self.settings.end,
@@ -222,6 +244,7 @@ impl Run {
             .iter_mut()
             .map(|(place, kept)| (&*place, kept))
             .collect();
+        // The closure is gone before the requests are sent, so that the future may move between threads.
         let errands: Vec<_> = {
             let place = |to| match to {
                 To::Bystander(which) => bystanders

@@ -72,9 +72,7 @@ pub fn shapes() -> External {
 
 /// Starts the server of `contrasts.js`, which describes its paths.
 pub fn contrasts() -> External {
-    let mut command = Command::new("node");
-    command.arg(file("contrasts.js"));
-    External::start(command, None)
+    server("contrasts", &[], &[])
 }
 
 /// Starts nginx as a reverse proxy for a server.

@@ -1,6 +1,6 @@
 //! Adds the flag that is the remedy to errors of the libraries, which know no flags.
 
-use holdup_probe::{BadUrl, Report};
+use holdup_probe::{BadConsole, BadUrl, Report};
 use holdup_verdict::Reason;
 
 /// A URL that cannot be probed.
@@ -8,6 +8,26 @@ pub(super) fn bad_url(error: &BadUrl) -> String {
     match error {
         BadUrl::Credentials => format!("{error}: -H 'Authorization: …'"),
         _ => error.to_string(),
+    }
+}
+
+/// A URL that cannot be that of a console.
+pub(super) fn bad_console_url(error: &BadUrl) -> String {
+    match error {
+        BadUrl::Credentials => {
+            "--console: the URL has a user name or a password, which no console asks for; \
+                                leave them out"
+                .to_owned()
+        }
+        _ => format!("--console: {error}"),
+    }
+}
+
+/// A console that cannot be read.
+pub(super) fn bad_console(error: &BadConsole) -> String {
+    match error {
+        BadConsole::Unverified { .. } => format!("--console: {error} (--insecure accepts it)"),
+        _ => format!("--console: {error}"),
     }
 }
 

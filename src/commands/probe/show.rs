@@ -11,6 +11,7 @@ use holdup_render::Style;
 use holdup_verdict::IdenticalKind;
 use rustix::termios::tcgetwinsize;
 
+use super::inside;
 use crate::cli::Color;
 
 /// The width of a picture that is not written to a terminal.
@@ -80,6 +81,10 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
     let _ = writeln!(text, "{plain}");
     for line in &verdict.evidence {
         fill(&mut text, line, "- ", style.width);
+    }
+    if let Some(sentence) = inside::sentence(report) {
+        let _ = writeln!(text);
+        fill(&mut text, &sentence, "", style.width);
     }
     if report.found.unique.is_some() {
         let _ = writeln!(text);

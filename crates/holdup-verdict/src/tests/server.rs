@@ -28,8 +28,6 @@ pub(super) enum Way {
     Tokens(usize, f64),
     /// So many workers take requests, and all others are answered with this status at once.
     Rejects(usize, u16),
-    /// So many workers have a queue each, and requests are dealt out by chance.
-    Dealt(usize),
 }
 
 /// Times are in seconds.

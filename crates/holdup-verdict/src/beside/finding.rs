@@ -30,11 +30,11 @@ impl BesideKind {
     }
 }
 
-/// B was frozen if A's turns held it up for at least so long in one round, because a pause of a machine is hardly
-/// ever as long, …
+/// B was frozen if A held it up for at least so long at a time, because a pause of a machine is hardly ever as
+/// long, …
 const LONGER_THAN_A_PAUSE: Duration = Duration::from_millis(500);
 
-/// … or for so long in several. Three pauses hardly ever begin and end with A.
+/// … or for so long in several turns or rounds. Three pauses hardly ever begin and end with A.
 const LONGER_THAN_PAUSES: Duration = Duration::from_millis(800);
 
 impl fmt::Display for BesideKind {
@@ -92,7 +92,7 @@ impl BesideFinding {
     pub(super) fn are_enough<'a>(rounds: impl Iterator<Item = &'a Self>) -> bool {
         let (mut longest, mut all) = (Duration::ZERO, Duration::ZERO);
         for round in rounds {
-            longest = longest.max(round.held);
+            longest = longest.max(round.held.min(round.longest));
             all += round.held;
         }
         longest >= LONGER_THAN_A_PAUSE || all >= LONGER_THAN_PAUSES

@@ -8,9 +8,9 @@ use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
 use holdup_model::{Lane, Timeline};
 
-/// A request that waits for another one to end takes at least as long as two that do not. So if the longest took
-/// less than this many times what the shortest took, and what one takes alone, then none has waited. The rest is
-/// left for work that varies.
+/// A request that waits for another one ends, at the earliest, when two have run one after the other. So those
+/// that ended within this many times what the shortest took, and what one takes alone, did not wait. The rest of
+/// the second time is left for work that varies.
 const ONE_TURN: f64 = 1.6;
 
 /// An answer that takes less than this part of the time of one alone came from somewhere else.
@@ -161,7 +161,8 @@ fn prompt(lanes: &[&Lane], solo: Option<Duration>) -> usize {
     if low < solo.mul_f64(FASTER) {
         return 0;
     }
-    // Times count from when the first one was sent: one that was sent late waits for less time than another one takes.
+    // Times count from when the first one was sent, because one that was sent late waits for less time than
+    // another one takes.
     let most = first + solo.min(low).mul_f64(ONE_TURN);
     let ends = lanes.iter().filter_map(|lane| lane.finished_at());
     ends.filter(|end| *end < most).count()

@@ -39,12 +39,12 @@ const NEXT_BY: Duration = Duration::from_millis(60);
 /// It takes at least this part of what the first byte takes alone.
 const SOONEST: f64 = 0.5;
 
-/// If all answers have this many chunks, the second one counts as the beginning: some servers send a comment before
-/// it is the request's turn.
+/// If all answers have this many chunks, the second one counts as the beginning: some servers send a comment
+/// before it is the request's turn.
 const ENOUGH: u64 = 3;
 
-/// Otherwise, the first chunk is no beginning if the second one comes more than this many times as late after it as it does
-/// alone …
+/// Otherwise, the first chunk is no beginning if the second one comes more than this many times as late after
+/// it as it does alone …
 const EARLY: f64 = 3.0;
 
 /// … and by this much more.

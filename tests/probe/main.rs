@@ -4,6 +4,7 @@ mod client;
 mod differs;
 mod endless;
 mod hostile;
+mod http2;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server.rs"]

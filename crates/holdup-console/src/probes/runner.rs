@@ -14,7 +14,7 @@ use super::parameter::Values;
 use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
 use holdup_probe::{Event, Report, Request, Settings, Summary, Target, probe};
-use holdup_verdict::experiment::RoundKind;
+use holdup_verdict::experiment::{Http2, RoundKind};
 
 /// The rounds of a probe, and the warm-up before them.
 const STEPS: u8 = 4;
@@ -139,6 +139,8 @@ impl Runner {
         };
         let mut settings = Settings::default();
         settings.requests = requests;
+        // The page shows the rounds that the verdict rests on, and no others.
+        settings.http2 = Http2::Off;
         let request = Request::default();
         let mut observe = |event: Event<'_>| self.observe(&event);
         let outcome = runtime.block_on(async {

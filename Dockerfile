@@ -3,7 +3,6 @@
 FROM rust:1-bookworm AS manifests
 WORKDIR /holdup
 COPY Cargo.toml Cargo.lock ./
-COPY .cargo .cargo
 COPY crates crates
 RUN find crates -type f ! -name Cargo.toml -delete \
     && find . -name Cargo.toml -printf '%h\n' | while read -r package; do \
@@ -18,6 +17,9 @@ RUN find crates -type f ! -name Cargo.toml -delete \
 
 FROM rust:1-bookworm AS build
 WORKDIR /holdup
+
+# No debug information for C, which jemalloc would add with all of its macros.
+ENV CFLAGS=-g0
 
 # The dependencies alone: while no manifest changes, this layer is kept. What came of the stubs is
 # removed: COPY keeps the sources' dates, which may be older than it, and cargo would take it for up to

@@ -183,25 +183,28 @@ impl Run {
             .iter_mut()
             .map(|(place, kept)| (&*place, kept))
             .collect();
-        let place = |to| match to {
-            To::Bystander(which) => bystanders
-                .get(which)
-                .map_or(&self.measured, |(place, _)| place),
-            To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
-            _ => &self.measured,
+        // While the requests are sent, the closure must be gone: with it, the future would not be `Send`.
+        let errands: Vec<_> = {
+            let place = |to| match to {
+                To::Bystander(which) => bystanders
+                    .get(which)
+                    .map_or(&self.measured, |(place, _)| place),
+                To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
+                _ => &self.measured,
+            };
+            round
+                .asks
+                .iter()
+                .map(|ask| {
+                    let place = place(ask.to);
+                    Errand {
+                        place,
+                        question: place.question(&ask.name),
+                        anonymous: ask.anonymous,
+                    }
+                })
+                .collect()
         };
-        let errands: Vec<_> = round
-            .asks
-            .iter()
-            .map(|ask| {
-                let place = place(ask.to);
-                Errand {
-                    place,
-                    question: place.question(&ask.name),
-                    anonymous: ask.anonymous,
-                }
-            })
-            .collect();
         let mut bystanders = bystanders;
         let bystander = round
             .bystander

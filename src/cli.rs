@@ -135,6 +135,10 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) versus: Option<String>,
 
+    /// Read the events of the app's console meanwhile: which route held the workers, and at which line?
+    #[arg(long, value_name = "URL", help_heading = "Contrasts")]
+    pub(crate) console: Option<String>,
+
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,

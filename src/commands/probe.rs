@@ -3,6 +3,7 @@
 mod announce;
 mod expect;
 mod flags;
+mod inside;
 mod live;
 mod screen;
 mod show;
@@ -14,7 +15,7 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use holdup_model::HumanDuration;
-use holdup_probe::{Report, Request, Settings, Target, probe};
+use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
 
@@ -28,7 +29,8 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_INCONCLUSIVE: u8 = 3;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
-    let (target, request, settings) = match asked(options) {
+    let asked = asked(options).and_then(|asked| Ok((asked, console(options)?)));
+    let ((target, request, settings), console) = match asked {
         Ok(asked) => asked,
         Err(error) => {
             eprintln!("holdup: {error}");
@@ -41,9 +43,13 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
     {
         eprint!("{text}");
     }
-    match measured(options, &target, &request, settings) {
+    match measured(options, &target, &request, settings, console.as_ref()) {
         Ok(report) => code(&report, &options.expect).into(),
         Err(error) => {
+            if let Some(bad) = error.downcast_ref() {
+                eprintln!("holdup: {}", flags::bad_console(bad));
+                return EXIT_USAGE.into();
+            }
             eprintln!("holdup: {error}");
             EXIT_NO.into()
         }
@@ -92,20 +98,38 @@ fn settings(options: &Probe) -> Result<Settings, Box<dyn Error>> {
     Ok(settings)
 }
 
+/// The console that is to be followed.
+fn console(options: &Probe) -> Result<Option<Target>, Box<dyn Error>> {
+    let console = options.console.as_deref().map(Target::parse).transpose();
+    console.map_err(|error| flags::bad_console_url(&error).into())
+}
+
 fn measured(
     options: &Probe,
     target: &Target,
     request: &Request,
     settings: Settings,
+    console: Option<&Target>,
 ) -> Result<Report, Box<dyn Error>> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut live = live::Live::start(options.color);
-    let report = runtime.block_on(probe(target, request, settings, &mut |event| {
-        live.on(&event);
-    }));
-    drop(live);
+    let report = runtime.block_on(async {
+        let watching = match console {
+            Some(console) => Some(Inside::connect(console, options.insecure).await?),
+            None => None,
+        };
+        let mut live = live::Live::start(options.color);
+        let mut observe = |event: Event<'_>| live.on(&event);
+        let report = probe(target, request, settings, &mut observe).await;
+        Ok::<_, BadConsole>(match watching {
+            Some(watching) => report.with_inside(watching.finish().await),
+            None => report,
+        })
+    })?;
+    if let Some(why) = report.inside().and_then(|inside| inside.cut_off.as_ref()) {
+        eprintln!("holdup: {why}");
+    }
     let report = flags::named(report);
     // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();

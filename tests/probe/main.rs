@@ -1,11 +1,14 @@
 //! `holdup probe` against real servers.
 
+mod causes;
 mod client;
 mod contrasts;
 mod differs;
 mod endless;
 mod expect;
 mod hostile;
+mod inside;
+mod limit;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server.rs"]

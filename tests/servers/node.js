@@ -1,8 +1,10 @@
 // One event loop. /blocking holds it, /timer does not; /stream sends a number's worth of kilobytes
-// each tenth of a second; /quick takes two milliseconds. /lock lets one request at a time through for
-// each URL; /meeting only for the first URL that is asked several times at once, and /pause for the
-// first two requests at once: as if connections met on one of several workers by chance.
+// each tenth of a second; /quick takes two milliseconds; /pbkdf2 computes in libuv's pool of four threads.
+// /lock lets one request at a time through for each URL; /meeting only for the first URL that is asked
+// several times at once, and /pause for the first two requests at once: as if connections met on one of
+// several workers by chance.
 const http = require("http");
+const { pbkdf2, pbkdf2Sync } = require("crypto");
 
 // URL to the promise that the last request for it has ended.
 const last = new Map();
@@ -16,6 +18,11 @@ function inTurn(key, response) {
 }
 
 let asked = 0;
+
+// How many rounds of pbkdf2 take a millisecond of a core.
+const before = process.cpuUsage().user;
+pbkdf2Sync("secret", "salt", 20_000, 64, "sha512");
+const rounds = (20_000 * 1000) / (process.cpuUsage().user - before);
 
 const paths = {
   "/blocking": (response) => {
@@ -31,6 +38,10 @@ const paths = {
   // The first three are for warming up and alone.
   "/pause": (response) => inTurn([4, 5].includes(++asked) ? "pause" : Symbol(), response),
   "/quick": (response) => setTimeout(() => response.end("done\n"), 2),
+  "/pbkdf2": (response, query) => {
+    const ms = Number(query.get("ms") ?? 300);
+    pbkdf2("secret", "salt", Math.round(ms * rounds), 64, "sha512", () => response.end("done\n"));
+  },
   "/stream": (response, query) => {
     const chunk = "x".repeat(Number(query.get("bytes") ?? 100)) + "\n";
     let left = 4;

@@ -1,4 +1,5 @@
-"""The handler of the Tornado FAQ that blocks, and its three cures."""
+"""The handler of the Tornado FAQ that blocks, and its three cures; a lock kept across an await, and a route
+that needs nothing."""
 import asyncio, time
 from tornado import gen, httpserver, ioloop, netutil, web
 
@@ -31,8 +32,22 @@ class Threadpool(web.RequestHandler):
         self.write("done\n")
 
 
+class Lock(web.RequestHandler):
+    lock = asyncio.Lock()
+
+    async def get(self):
+        async with self.lock:
+            await gen.sleep(PAUSE)
+        self.write("done\n")
+
+
+class Fast(web.RequestHandler):
+    async def get(self):
+        self.write("done\n")
+
+
 async def main():
-    handlers = [("/blocking", Blocking), ("/coroutine", Coroutine), ("/callback", Callback), ("/threadpool", Threadpool)]
+    handlers = [(f"/{of.__name__.lower()}", of) for of in (Blocking, Coroutine, Callback, Threadpool, Lock, Fast)]
     sockets = netutil.bind_sockets(0, "127.0.0.1")
     httpserver.HTTPServer(web.Application(handlers)).add_sockets(sockets)
     print(f"http://127.0.0.1:{sockets[0].getsockname()[1]}", flush=True)

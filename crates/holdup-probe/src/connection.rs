@@ -3,41 +3,37 @@
 //! A connection left open would hold a worker of a server that keeps connections alive, and the
 //! prober itself would be what serializes the requests. Only a bystander's connections may be kept.
 
-use std::borrow::Cow;
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Context;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::Response;
-use hyper::body::{Bytes, Incoming};
+use http_body_util::Full;
+use hyper::body::{Body as _, Bytes, Frame, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{HeaderName, LOCATION, SERVER};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant as Deadline, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::own_time::OwnTime;
+pub(super) use super::reading::Head;
+pub(super) use super::recorder::{LaneRecorder, lock};
 use super::request::Message;
 use super::settings::End;
-use super::{answer, dial, tls};
-use holdup_model::{ClientTime, Failure, Lane, Timeline};
-use holdup_verdict::Platform;
+use super::{dial, reading, tls};
+use holdup_model::{ClientTime, Failure, Lane};
 
 /// The largest head of an answer, and of trailers. Servers commonly send less than 8 KiB.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: u32 = 64 * 1024;
 
 /// The largest number of headers in an answer.
-const MAX_HEADERS: usize = 256;
+pub(super) const MAX_HEADERS: usize = 256;
 
 /// The largest part of a body that is read at once.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -46,7 +42,17 @@ const MAX_BUFFER: usize = 256 * 1024;
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) addresses: Vec<SocketAddr>,
-    pub(super) tls: Option<(TlsConnector, ServerName<'static>)>,
+    pub(super) tls: Option<Tls>,
+}
+
+/// How TLS is spoken with the server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    /// Offers HTTP/1.1 …
+    pub(super) http1: TlsConnector,
+    /// … or HTTP/2 as well.
+    pub(super) http2: TlsConnector,
+    pub(super) name: ServerName<'static>,
 }
 
 /// When to end an exchange that has not ended by itself.
@@ -56,66 +62,10 @@ pub(super) struct Terms {
     pub(super) end: End,
 }
 
-/// The lane to record to, and the clock for its times.
-#[derive(Clone, Copy)]
-pub(super) struct LaneRecorder<'a> {
-    pub(super) timeline: &'a Mutex<Timeline>,
-    pub(super) place: usize,
-    pub(super) clock: Instant,
-    pub(super) own: &'a OwnTime,
-}
-
-impl LaneRecorder<'_> {
-    pub(super) fn timeline(&self) -> MutexGuard<'_, Timeline> {
-        lock(self.timeline)
-    }
-
-    fn record(&self, mark: impl FnOnce(&mut Lane, Duration)) {
-        let now = self.clock.elapsed();
-        if let Some(lane) = self.timeline().lanes.get_mut(self.place) {
-            mark(lane, now);
-        }
-    }
-
-    pub(super) fn fail(&self, failure: Failure) {
-        self.record(|lane, now| lane.fail(now, failure));
-    }
-}
-
 /// What the warm-up needs to know about an answer.
 pub(super) struct Answer {
     pub(super) head: Head,
     pub(super) peer: SocketAddr,
-}
-
-/// What the warm-up needs to know about an answer's head.
-pub(super) struct Head {
-    /// Where it redirects to.
-    pub(super) location: Option<String>,
-    pub(super) platform: Platform,
-}
-
-impl Head {
-    fn of<B>(response: &Response<B>) -> Self {
-        let texts = |name| {
-            let values = response.headers().get_all(name).iter();
-            values.map(|value| String::from_utf8_lossy(value.as_bytes()))
-        };
-        let location = texts(LOCATION).next();
-        let location = location.filter(|_| response.status().is_redirection());
-        let says: Vec<_> = texts(SERVER).chain(texts(X_POWERED_BY)).collect();
-        Self {
-            location: location.map(Cow::into_owned),
-            platform: Platform::of(says.iter().map(AsRef::as_ref)),
-        }
-    }
-}
-
-const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
-
-/// Locks the lanes, even after a panic: no panic leaves them half written.
-pub(super) fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
-    timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends the request on a connection of its own and records when each part of the answer arrives. `None` if it
@@ -193,11 +143,31 @@ pub(super) struct Opened {
     pub(super) peer: SocketAddr,
     /// How late the prober noticed that it was established.
     pub(super) late: Duration,
+    /// Whether the server agreed to HTTP/2. `None` without TLS, which says nothing about it.
+    pub(super) agreed_to_http2: Option<bool>,
 }
 
-/// Connects, and records when the connection was established.
+/// Connects for HTTP/1.1, and records when the connection was established.
 pub(super) async fn open(
     endpoint: &Endpoint,
+    recorder: LaneRecorder<'_>,
+) -> Result<Opened, Failure> {
+    let tls = endpoint.tls.as_ref().map(|tls| (&tls.http1, &tls.name));
+    connect(endpoint, tls, recorder).await
+}
+
+/// Connects, and offers HTTP/2 if TLS is used.
+pub(super) async fn open_offering_http2(
+    endpoint: &Endpoint,
+    recorder: LaneRecorder<'_>,
+) -> Result<Opened, Failure> {
+    let tls = endpoint.tls.as_ref().map(|tls| (&tls.http2, &tls.name));
+    connect(endpoint, tls, recorder).await
+}
+
+async fn connect(
+    endpoint: &Endpoint,
+    tls: Option<(&TlsConnector, &ServerName<'static>)>,
     recorder: LaneRecorder<'_>,
 ) -> Result<Opened, Failure> {
     let io = |error: io::Error| failed(&error);
@@ -208,21 +178,30 @@ pub(super) async fn open(
     let mut late = recorder.own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
-    let wire: Box<dyn Wire> = match &endpoint.tls {
-        None => Box::new(stream),
+    let (wire, agreed_to_http2): (Box<dyn Wire>, _) = match tls {
+        None => (Box::new(stream), None),
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
             late += recorder.own.late_now();
-            Box::new(stream.map_err(io)?)
+            let stream = stream.map_err(io)?;
+            let agreed = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
+            (Box::new(stream), Some(agreed))
         }
     };
-    Ok(Opened { wire, peer, late })
+    Ok(Opened {
+        wire,
+        peer,
+        late,
+        agreed_to_http2,
+    })
 }
+
+type Io = TokioIo<Box<dyn Wire>>;
 
 /// An HTTP/1.1 connection, for one request at a time.
 pub(super) struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
-    connection: Option<http1::Connection<TokioIo<Box<dyn Wire>>, Full<Bytes>>>,
+    connection: Option<http1::Connection<Io, Full<Bytes>>>,
 }
 
 impl Link {
@@ -233,7 +212,7 @@ impl Link {
     ) -> Result<Self, Failure> {
         let handshake = http1::Builder::new()
             .max_headers(MAX_HEADERS)
-            .max_header_size(MAX_HEAD)
+            .max_header_size(MAX_HEAD as usize)
             .max_buf_size(MAX_BUFFER)
             .handshake(TokioIo::new(wire));
         let (sender, connection) = handshake.await.map_err(|error| broken(&error, recorder))?;
@@ -255,20 +234,12 @@ impl Link {
         let response = self.sender.send_request(request);
         let mut exchange = pin!(async {
             let response = response.await.map_err(broken)?;
-            let status = response.status();
-            recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
-            if let Some(header) = answer::kept(response.headers()) {
-                recorder.record(|lane, _| lane.record_cache_header(header));
-            }
-            let websocket = answer::wants_websocket(&response);
-            let head = Head::of(&response);
-            let names_it = read(response.into_body(), end, recorder)
-                .await
-                .map_err(broken)?;
-            if websocket || (answer::may_want_websocket(status) && names_it) {
-                return Err(Failure::WebSocket);
-            }
-            Ok(head)
+            let next = |body: &mut Incoming, context: &mut Context<'_>| {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                let data = |frame: Frame<Bytes>| frame.into_data().unwrap_or_default();
+                Poll::Ready(frame.map(|frame| frame.map(data).map_err(broken)))
+            };
+            reading::read(response, next, end, recorder).await
         });
         // One task drives both, so that a chunk's time is taken in the poll that read it.
         poll_fn(|context| {
@@ -307,45 +278,8 @@ impl<C: Future + Unpin> Driven for Option<C> {
     }
 }
 
-/// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions
-/// Web sockets.
-async fn read(
-    mut body: Incoming,
-    end: End,
-    recorder: LaneRecorder<'_>,
-) -> Result<bool, hyper::Error> {
-    let mut chunks = 0;
-    let mut deadline = None;
-    let mut names_websocket = false;
-    loop {
-        let frame = match deadline {
-            None => body.frame().await,
-            Some(deadline) => match timeout_at(deadline, body.frame()).await {
-                Ok(frame) => frame,
-                Err(_) => break,
-            },
-        };
-        let Some(frame) = frame.transpose()? else {
-            break;
-        };
-        let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) else {
-            continue;
-        };
-        recorder.record(|lane, now| lane.record_chunk(now, data));
-        if chunks == 0 {
-            names_websocket = answer::names_websocket(data);
-            deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
-        }
-        chunks += 1;
-        if end.first.is_some_and(|first| chunks >= first.get()) {
-            break;
-        }
-    }
-    Ok(names_websocket)
-}
-
 /// Converts a network error into a [`Failure`].
-fn failed(error: &io::Error) -> Failure {
+pub(super) fn failed(error: &io::Error) -> Failure {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -362,18 +296,13 @@ fn failed(error: &io::Error) -> Failure {
     }
 }
 
-/// Converts an HTTP error into a [`Failure`].
+/// Converts an HTTP error of this lane into a [`Failure`].
 fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
-    let began = recorder
-        .timeline()
-        .lanes
-        .get(recorder.place)
-        .is_some_and(|lane| lane.status().is_some());
-    let torn = if began {
-        Failure::CutOff
-    } else {
-        Failure::Reset
-    };
+    broken_off(error, recorder.torn())
+}
+
+/// Converts an HTTP error into a [`Failure`], which is `torn` if the connection ended.
+pub(super) fn broken_off(error: &hyper::Error, torn: Failure) -> Failure {
     if error.is_parse() {
         // hyper's message describes the fault: "message head is too large", "invalid HTTP version parsed".
         return Failure::Other(format!("the answer is not HTTP/1.1: {error}"));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Report;
+use super::inside::Inside;
 use holdup_model::Lane;
 use holdup_verdict::experiment::RoundKind;
 use holdup_verdict::{
@@ -38,7 +39,7 @@ pub struct Summary {
     session: Option<Session>,
     began: Option<Began>,
     versus: Option<Located<Versus>>,
-    inside: Option<()>,
+    inside: Option<Inside>,
     cause: Cause,
 }
 
@@ -114,7 +115,7 @@ impl Report {
             session: found.session.clone(),
             began: found.began.clone(),
             versus: self.versus_document(),
-            inside: None,
+            inside: self.inside.clone(),
             cause: found.cause.clone(),
         }
     }

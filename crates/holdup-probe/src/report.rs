@@ -1,12 +1,18 @@
 //! The report of a probe, and the notes that are added to its verdict.
 
+use std::ops::Range;
+use std::time::Instant;
+
 use super::elsewhere;
+use super::inside::{Asked, Culprit, Inside};
 use super::settings::Settings;
 use super::target::Target;
 use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
-use holdup_verdict::{Names, Platform, Reason, VersusNames, cause, one_answer};
+use holdup_verdict::{
+    self as verdict, CauseKind, Names, Platform, Reason, VersusNames, cause, one_answer,
+};
 
 /// What was measured, and what it means.
 #[derive(Debug, Clone)]
@@ -28,6 +34,13 @@ pub struct Report {
     pub beside: Vec<String>,
     /// The URL that the measured one was compared with.
     pub versus: Option<String>,
+    /// What the app itself saw meanwhile; see [`with_inside`](Self::with_inside).
+    pub(super) inside: Option<Inside>,
+    /// The path of the URL, and the method of the requests.
+    path: String,
+    method: String,
+    /// When requests were open: a range for each round.
+    rounds: Vec<Range<Instant>>,
     /// The page that was measured, and the one that was asked for, if they are not the same.
     elsewhere: Option<(String, String)>,
 }
@@ -66,6 +79,48 @@ impl Report {
             };
             found.versus = Some(versus.worded(&found.verdict, found.delivery, names));
         }
+    }
+
+    /// Adds a line to the verdict's evidence.
+    pub(super) fn add_evidence(&mut self, line: &str) {
+        self.found.verdict.evidence.push(line.to_owned());
+    }
+
+    /// Adds what the app itself saw meanwhile, as [`Watching::finish`](super::Watching::finish) returns it. If
+    /// the cause is one that holds of workers explain, or unknown, the app's culprit becomes that of the cause.
+    #[must_use]
+    pub fn with_inside(mut self, inside: Inside) -> Self {
+        self.inside = Some(inside);
+        let cause = &self.found.cause;
+        let explained = match cause.kind {
+            CauseKind::BlockedLoop
+            | CauseKind::Workers
+            | CauseKind::OneWorkerOfSeveral
+            | CauseKind::Cores
+            | CauseKind::Unknown => self.culprit(),
+            _ => None,
+        };
+        self.found.cause.culprit = explained.map(|culprit| verdict::Culprit {
+            method: culprit.method,
+            route: culprit.route,
+            line: culprit.line,
+        });
+        self
+    }
+
+    /// What the app itself saw meanwhile; `None` if it was not asked.
+    pub fn inside(&self) -> Option<&Inside> {
+        self.inside.as_ref()
+    }
+
+    /// The route that held the app's workers while the requests ran, as far as [`inside`](Self::inside) shows
+    /// it.
+    pub fn culprit(&self) -> Option<Culprit> {
+        self.inside.as_ref()?.culprit(&Asked {
+            method: &self.method,
+            path: &self.path,
+            rounds: &self.rounds,
+        })
     }
 
     /// The names of the other routes: a path, if it is on the same server.
@@ -107,6 +162,7 @@ impl Report {
 pub(super) fn of(
     mut found: Findings,
     (redirected_from, target): (Vec<Target>, Target),
+    (method, rounds): (String, Vec<Range<Instant>>),
     places: Vec<String>,
     platform: Platform,
     settings: &Settings,
@@ -132,6 +188,10 @@ pub(super) fn of(
             .versus
             .as_ref()
             .map(|target| target.url().to_owned()),
+        inside: None,
+        path: target.parsed().path().to_owned(),
+        method,
+        rounds,
         found,
     };
     report.name_versus();

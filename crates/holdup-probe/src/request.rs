@@ -134,6 +134,11 @@ impl Request {
         self
     }
 
+    /// The method's name.
+    pub(super) fn method_name(&self) -> String {
+        self.method.to_string()
+    }
+
     /// Where `{}` is replaced, in words.
     pub(super) fn places(&self) -> Vec<String> {
         let headers = self.headers.iter();
@@ -165,6 +170,11 @@ impl Request {
             self.headers.remove(name);
         }
         self
+    }
+
+    /// Whether its method is meant to change nothing on the server (RFC 9110, section 9.2.1).
+    pub(super) fn is_safe(&self) -> bool {
+        self.method.is_safe()
     }
 
     /// Whether it has cookies or credentials: a header `Cookie`, `Authorization` or `Proxy-Authorization`.

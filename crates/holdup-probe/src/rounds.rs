@@ -11,12 +11,14 @@ use tokio::time::{self, MissedTickBehavior, interval_at};
 use super::bystander::{Kept, Visits};
 use super::connection::{self, Answer, LaneRecorder, Terms};
 use super::event::{Event, Observer};
+use super::http2::{Driver, Unusable};
 use super::own_time::{OwnTime, TICK};
 use super::place::Place;
 use super::question::Question;
-use holdup_model::{Lane, Timeline};
+use super::way::Way;
+use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
-use holdup_verdict::experiment::{Ask, Round};
+use holdup_verdict::experiment::{Peer, Round};
 
 /// How many requests are started together before the next ones. The runtime notices an established connection
 /// only after all requests of this group have tried to connect, so a larger group would delay its first
@@ -43,6 +45,35 @@ pub(super) struct Outcome {
     pub(super) first: Option<Answer>,
     /// The requests to the bystander, in the order in which they were sent.
     pub(super) samples: Vec<Sample>,
+    /// What the server said about the HTTP/2 connection that the requests shared.
+    pub(super) peer: Option<Peer>,
+}
+
+impl Outcome {
+    /// A round in which nothing was sent, because the connection that the requests share is unusable.
+    fn unsent(errands: &[Errand<'_>], why: Unusable, now: Duration) -> Self {
+        let (failure, peer) = match why {
+            Unusable::Failed(failure) => (failure, None),
+            Unusable::Refused(why) => {
+                let peer = Peer {
+                    refused: Some(why.clone()),
+                    ..Peer::default()
+                };
+                (Failure::Other(why), Some(peer))
+            }
+        };
+        let lanes = errands.iter().map(|errand| {
+            let mut lane = Lane::start(errand.question.label_of_lane(), now);
+            lane.fail(now, failure.clone());
+            lane
+        });
+        Self {
+            lanes: lanes.collect(),
+            first: None,
+            samples: Vec::new(),
+            peer,
+        }
+    }
 }
 
 /// Sends one request for each of the round's asks, and meanwhile asks the bystander if there is one.
@@ -58,18 +89,17 @@ pub(super) async fn ask(
     let samples = Mutex::default();
     let mut visits = match (bystander, round.bystander) {
         (Some((place, kept)), Some(schedule)) => {
-            let visits = Visits::new(
-                place,
-                schedule,
-                !errands.is_empty(),
-                terms,
-                clock,
-                &own,
-                &samples,
-            );
+            let beside = !errands.is_empty();
+            let visits = Visits::new(place, schedule, beside, terms, clock, &own, &samples);
             Some(visits.with_kept(kept).await)
         }
         _ => None,
+    };
+    let endpoint = errands.first().map(|errand| &errand.place.endpoint);
+    let way = Way::open(round.connections, endpoint, terms, clock, &own).await;
+    let (way, mut driver) = match way {
+        Ok(open) => open,
+        Err(why) => return Outcome::unsent(errands, why, clock.elapsed()),
     };
     let begun = clock.elapsed();
     let lanes = errands.iter().map(|errand| {
@@ -86,18 +116,13 @@ pub(super) async fn ask(
         };
         let errand = &errands[place];
         let message = errand.place.message(&errand.question, errand.anonymous);
-        let asking = connection::ask(&errand.place.endpoint, message, terms, recorder);
+        let asking = way.ask(&errand.place.endpoint, message, terms, recorder);
         async move { (place, asking.await) }
     };
-    let is_now = |ask: &Ask| ask.after.is_zero();
     let places = || 0..errands.len().min(round.asks.len());
-    let mut waiting = places()
-        .filter(|place| is_now(&round.asks[*place]))
-        .collect::<Vec<_>>()
-        .into_iter();
-    let mut later: Vec<_> = places()
-        .filter(|place| !is_now(&round.asks[*place]))
-        .collect();
+    let (now, mut later): (Vec<_>, Vec<_>) =
+        places().partition(|place| round.asks[*place].after.is_zero());
+    let mut waiting = now.into_iter();
     let mut needed = places()
         .filter(|place| !round.asks[*place].optional)
         .count();
@@ -107,8 +132,11 @@ pub(super) async fn ask(
     let mut racing = FuturesUnordered::new();
     let mut tick = interval_at(time::Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut published = begun;
-    let mut long = false;
+    let mut news = News {
+        begun,
+        published: begun,
+        long: false,
+    };
     // All lanes are one task: the runtime's budget for a task would make them wait.
     unconstrained(own.count(async {
         loop {
@@ -130,22 +158,14 @@ pub(super) async fn ask(
                 // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
-                    let now = clock.elapsed();
-                    let timeline = &*connection::lock(&timeline);
                     // Nothing is published while requests are sent.
-                    if round.kind.is_announced() {
-                        if waiting.len() == 0 && now >= published + BEAT {
-                            published = now;
-                            observe(Event::Progress { timeline, now });
-                        }
-                    } else if !long && now >= begun + LONG_STREAM {
-                        long = true;
-                        let chunks = timeline.lanes.first().map_or(0, Lane::chunk_count);
-                        if chunks > 1 {
-                            observe(Event::LongStream { chunks });
-                        }
+                    if waiting.len() == 0 {
+                        let timeline = &*connection::lock(&timeline);
+                        news.publish(round, timeline, clock.elapsed(), observe);
                     }
                 }
+                // What the connection has received is handled before anything else is.
+                never = Driver::go_on(&mut driver), if driver.is_some() => match never {},
                 Some((place, answer)) = racing.next(), if !racing.is_empty() => {
                     needed -= usize::from(!round.asks[place].optional);
                     if place == 0 {
@@ -159,11 +179,45 @@ pub(super) async fn ask(
     }))
     .await;
     drop(racing);
-    let samples = visits.map_or_else(Vec::new, |visits| visits.end());
+    let peer = way.peer();
+    let samples = visits.map_or_else(Vec::new, Visits::end);
     let timeline = std::mem::take(&mut *connection::lock(&timeline));
     Outcome {
         lanes: timeline.lanes,
         first,
         samples,
+        peer,
+    }
+}
+
+/// What is published of a round while it goes on.
+struct News {
+    begun: Duration,
+    /// When the lanes were published last.
+    published: Duration,
+    /// Whether a long stream has been published.
+    long: bool,
+}
+
+impl News {
+    fn publish(
+        &mut self,
+        round: &Round,
+        timeline: &Timeline,
+        now: Duration,
+        observe: &mut Observer<'_>,
+    ) {
+        if round.kind.is_announced() {
+            if now >= self.published + BEAT {
+                self.published = now;
+                observe(Event::Progress { timeline, now });
+            }
+        } else if !self.long && now >= self.begun + LONG_STREAM {
+            self.long = true;
+            let chunks = timeline.lanes.first().map_or(0, Lane::chunk_count);
+            if chunks > 1 {
+                observe(Event::LongStream { chunks });
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::{IpAddr, ServerName};
 use url::{Host, Url};
 
-use super::connection::Endpoint;
+use super::connection::{Endpoint, Tls};
 use super::target::Target;
 use super::tls;
 use holdup_model::Failure;
@@ -23,8 +23,12 @@ pub(super) async fn find(
     let addresses = timeout(longest, addresses(url)).await;
     let addresses = addresses.unwrap_or(Err(Failure::TimedOut))?;
     let tls = if target.is_tls() {
-        let connector = tls::connector(insecure).map_err(Failure::Other)?;
-        Some((connector, server_name(url)?))
+        let http1 = tls::connector(insecure).map_err(Failure::Other)?;
+        Some(Tls {
+            http2: tls::offering_http2(&http1),
+            http1,
+            name: server_name(url)?,
+        })
     } else {
         None
     };

@@ -1,8 +1,12 @@
 //! Runs the plan of an experiment against a server.
 
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::thread;
 use std::time::Instant;
 
 use tokio::time;
+use url::Host;
 
 use super::bystander::Kept;
 use super::connection::Terms;
@@ -16,8 +20,12 @@ use super::target::Target;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::Platform;
 use holdup_verdict::experiment::{
-    Answers, Ask, Experiment, Findings, Policy, Round, RoundKind, Step, To,
+    Answers, Ask, Connections, Experiment, Findings, Http2, Policy, Round, RoundKind, Step, To,
 };
+
+/// The line of evidence for a server that answers over HTTP/2 only.
+const OVER_HTTP2: &str =
+    "all requests were sent over HTTP/2, because the server does not answer HTTP/1.1";
 
 /// Browsers give up after twenty; a chain that long is a loop.
 const MAX_REDIRECTS: usize = 20;
@@ -44,6 +52,7 @@ pub async fn probe(
     policy.lasting = settings.end.lasting.unwrap_or_default();
     policy.bystanders = settings.beside.len();
     policy.limit = settings.limit;
+    policy.cores = cores_of(target);
     policy.http2 = settings.http2;
     policy.session = settings.cookie_contrast;
     policy.versus = settings.versus.is_some();
@@ -59,6 +68,17 @@ pub async fn probe(
     }
 }
 
+/// How many cores the server's machine has, if that is this one, as far as the server's name tells.
+fn cores_of(target: &Target) -> Option<usize> {
+    let is_here = match target.parsed().host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    };
+    let cores = thread::available_parallelism().ok().filter(|_| is_here);
+    cores.map(NonZeroUsize::get)
+}
+
 struct Run {
     settings: Settings,
     /// The route that is measured.
@@ -68,9 +88,13 @@ struct Run {
     /// The route that it is compared with.
     versus: Option<Place>,
     clock: Instant,
+    /// When requests of the measured route were open: a range for each round.
+    rounds: Vec<Range<Instant>>,
     /// Where the redirects came from, in order.
     redirected_from: Vec<Target>,
     platform: Platform,
+    /// Whether the server answers over HTTP/2 only.
+    only_http2: bool,
 }
 
 impl Run {
@@ -86,15 +110,29 @@ impl Run {
             versus: settings.versus.as_ref().map(versus),
             settings,
             clock: Instant::now(),
+            rounds: Vec::new(),
             redirected_from: Vec::new(),
             platform: Platform::Unknown,
+            only_http2: false,
         }
     }
 
     fn report(self, found: Findings) -> Report {
         let places = self.measured.blanks();
+        let asked = (self.measured.request.method_name(), self.rounds);
         let redirects = (self.redirected_from, self.measured.target);
-        report::of(found, redirects, places, self.platform, &self.settings)
+        let mut report = report::of(
+            found,
+            redirects,
+            asked,
+            places,
+            self.platform,
+            &self.settings,
+        );
+        if self.only_http2 {
+            report.add_evidence(OVER_HTTP2);
+        }
+        report
     }
 
     async fn ask(&mut self, round: &Round, observe: &mut Observer<'_>) -> Answers {
@@ -107,6 +145,9 @@ impl Run {
         }
         if round.kind == RoundKind::WarmUp {
             return vec![self.warm_up(round, observe).await].into();
+        }
+        if round.connections != Connections::Own && !self.may_speak_http2() {
+            return Answers::refused("nobody asked for HTTP/2, and the server may not agree to it");
         }
         if announced {
             observe(Event::Round(round));
@@ -125,7 +166,7 @@ impl Run {
         Answers {
             lanes: outcome.lanes,
             samples: outcome.samples,
-            peer: None,
+            peer: outcome.peer,
         }
     }
 
@@ -173,7 +214,27 @@ impl Run {
         }
     }
 
+    /// Whether requests may be sent over HTTP/2. Unless it is asked for, they are only if the server can agree
+    /// to it, and if sending more of them changes nothing there.
+    fn may_speak_http2(&self) -> bool {
+        match self.settings.http2 {
+            Http2::Wanted => true,
+            Http2::IfOffered => self.measured.target.is_tls() && self.measured.request.is_safe(),
+            _ => false,
+        }
+    }
+
     async fn send(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
+        let began = Instant::now();
+        let outcome = self.exchange(round, observe).await;
+        let is_measured = |ask: &Ask| !matches!(ask.to, To::Bystander(_) | To::Versus);
+        if round.asks.iter().any(is_measured) {
+            self.rounds.push(began..Instant::now());
+        }
+        outcome
+    }
+
+    async fn exchange(&mut self, round: &Round, observe: &mut Observer<'_>) -> Outcome {
         let terms = Terms {
             timeout: round.timeout,
             end: self.settings.end,
@@ -183,7 +244,7 @@ impl Run {
             .iter_mut()
             .map(|(place, kept)| (&*place, kept))
             .collect();
-        // While the requests are sent, the closure must be gone: with it, the future would not be `Send`.
+        // The closure is gone before the requests are sent, so that the future may move between threads.
         let errands: Vec<_> = {
             let place = |to| match to {
                 To::Bystander(which) => bystanders
@@ -192,25 +253,26 @@ impl Run {
                 To::Versus => self.versus.as_ref().unwrap_or(&self.measured),
                 _ => &self.measured,
             };
-            round
-                .asks
-                .iter()
-                .map(|ask| {
-                    let place = place(ask.to);
-                    Errand {
-                        place,
-                        question: place.question(&ask.name),
-                        anonymous: ask.anonymous,
-                    }
-                })
-                .collect()
+            let errand = |ask: &Ask| {
+                let place = place(ask.to);
+                Errand {
+                    place,
+                    question: place.question(&ask.name),
+                    anonymous: ask.anonymous,
+                }
+            };
+            round.asks.iter().map(errand).collect()
         };
         let mut bystanders = bystanders;
         let bystander = round
             .bystander
             .filter(|bystander| bystander.which < bystanders.len())
             .map(|bystander| bystanders.swap_remove(bystander.which));
-        rounds::ask(&errands, bystander, round, terms, self.clock, observe).await
+        let mut round = round.clone();
+        if self.only_http2 && round.connections == Connections::Own {
+            round.connections = Connections::OwnHttp2;
+        }
+        rounds::ask(&errands, bystander, &round, terms, self.clock, observe).await
     }
 
     /// Sends the first request and follows redirects. The lane is that of the last request.
@@ -224,6 +286,14 @@ impl Run {
                 return self.failed(lane, failure);
             }
             let mut outcome = self.send(round, observe).await;
+            if self.may_speak_only_http2(&outcome) {
+                self.only_http2 = true;
+                let again = self.send(round, observe).await;
+                self.only_http2 = again.first.is_some();
+                if self.only_http2 {
+                    outcome = again;
+                }
+            }
             let lane = outcome.lanes.remove(0);
             let Some(answer) = outcome.first else {
                 return lane;
@@ -244,6 +314,16 @@ impl Run {
             };
             return self.failed(lane, Failure::Other(why));
         }
+    }
+
+    /// Whether the first request may have failed because the server speaks HTTP/2 only.
+    fn may_speak_only_http2(&self, outcome: &Outcome) -> bool {
+        let failure = outcome.lanes.first().and_then(Lane::failure);
+        let broken = matches!(
+            failure,
+            Some(Failure::Reset | Failure::CutOff | Failure::Other(_))
+        );
+        broken && !self.only_http2 && self.may_speak_http2()
     }
 
     fn failed(&self, mut lane: Lane, failure: Failure) -> Lane {
@@ -273,5 +353,19 @@ mod tests {
         let mut seen = 0;
         let mut observe = |_: Event<'_>| seen += 1;
         is_send(&probe(&target, &request, Settings::default(), &mut observe));
+    }
+
+    #[test]
+    fn only_the_cores_of_this_machine_are_known() {
+        for (url, known) in [
+            ("localhost:8080", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]:81/", true),
+            ("http://localhost.example/", false),
+            ("http://10.0.0.1/", false),
+        ] {
+            let target = Target::parse(url).expect("a URL");
+            assert_eq!(cores_of(&target).is_some(), known, "{url}");
+        }
     }
 }

@@ -31,9 +31,20 @@ pub(super) fn connector(insecure: bool) -> Result<TlsConnector, String> {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![HTTP1.to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }
+
+/// The same connector, which offers HTTP/2 as well: a server that does not know it takes HTTP/1.1.
+pub(super) fn offering_http2(connector: &TlsConnector) -> TlsConnector {
+    let mut config = ClientConfig::clone(connector.config());
+    config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+/// The names of the protocols in TLS (RFC 7301).
+pub(super) const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 
 fn verifier(provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, String> {
     let mut roots = RootCertStore::empty();

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// The addresses of a stack, the innermost first, and when they were noted: nanoseconds of the monotonic
+/// The addresses of a stack, the innermost first, and when the stack was copied: nanoseconds of the monotonic
 /// clock.
 #[derive(Debug)]
 pub(crate) struct Taken {

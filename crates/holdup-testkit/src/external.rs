@@ -1,10 +1,8 @@
 //! A server that is not holdup: a process that a test starts, on a free port.
 
-use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{self, Child, Command, Stdio};
@@ -13,7 +11,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{PATIENCE, pause};
@@ -22,11 +19,6 @@ pub struct External {
     child: Child,
     pub address: SocketAddr,
     folder: Option<PathBuf>,
-}
-
-/// The path of a file in `tests/servers`.
-fn file(name: &str) -> String {
-    format!("{}/../../tests/servers/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Creates a folder for one test, below the build's folder.
@@ -39,85 +31,53 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-/// Python, with the packages that `scripts/test` installs below the build's folder.
-fn python() -> Command {
-    let packages = crate::target().join("python");
-    assert!(
-        packages.is_dir(),
-        "{} is missing: run scripts/test, or python3 -m pip install --target {} tornado gunicorn",
-        packages.display(),
-        packages.display(),
-    );
+/// Starts one of the servers in `tests/servers`, by its name in `start.py`, with these environment variables.
+pub fn server(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> External {
+    let folder = folder();
     let mut command = Command::new("python3");
     command
-        .env("PYTHONPATH", packages)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/servers/start.py"
+        ))
+        .arg(name)
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", crate::target())
+        .env("FOLDER", &folder)
+        .envs(environment.iter().copied());
+    External::saying(command, &["://127.0.0.1:"], Some(folder))
 }
 
 pub fn tornado() -> External {
-    let mut command = python();
-    command.arg(file("tornado_faq.py"));
-    External::start(command, None)
+    server("tornado", &[], &[])
 }
 
 /// Starts a server of Python's standard library: this class, with these arguments.
 pub fn http_server(arguments: &[&str]) -> External {
-    let mut command = python();
-    command.arg(file("http_server.py")).args(arguments);
-    External::start(command, None)
+    server("http_server", arguments, &[])
 }
 
 pub fn gunicorn(arguments: &[&str]) -> External {
-    let mut command = python();
-    command
-        .args(["-m", "gunicorn", "--bind", "127.0.0.1:0"])
-        .args(["--chdir", &file("")])
-        .args(arguments)
-        .arg("wsgi_slow:app");
-    External::start(command, None)
+    server("gunicorn", arguments, &[])
 }
 
 pub fn node() -> External {
-    let mut command = Command::new("node");
-    command.arg(file("node.js"));
-    External::start(command, None)
+    server("node", &[], &[])
 }
 
 /// Starts one of the unusual servers in `shapes.js`, which describes them.
 pub fn shapes() -> External {
-    let mut command = Command::new("node");
-    command.arg(file("shapes.js"));
-    External::start(command, None)
+    server("shapes", &[], &[])
 }
 
 /// Starts the server of `contrasts.js`, which describes its paths.
 pub fn contrasts() -> External {
-    let mut command = Command::new("node");
-    command.arg(file("contrasts.js"));
-    External::start(command, None)
+    server("contrasts", &[], &[])
 }
 
 /// Starts nginx as a reverse proxy for a server.
 pub fn nginx(upstream: SocketAddr) -> External {
-    let folder = folder();
-    // nginx inherits this socket as it would from an older nginx that it replaces, so no other
-    // program can take the port in between.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    fcntl_setfd(&listener, FdFlags::empty()).expect("an open file");
-    let address = listener.local_addr().expect("bound");
-    let config = fs::read_to_string(file("nginx.conf")).expect("the configuration");
-    let config = config
-        .replace("LISTEN", &address.to_string())
-        .replace("UPSTREAM", &upstream.to_string())
-        .replace("FOLDER", &folder.display().to_string());
-    fs::write(folder.join("nginx.conf"), config).expect("it is writable");
-    let mut command = Command::new("nginx");
-    command
-        .env("NGINX", format!("{};", listener.as_raw_fd()))
-        .args(["-e", "stderr", "-c"])
-        .arg(folder.join("nginx.conf"));
-    External::start(command, Some((address, folder)))
+    server("nginx", &[&upstream.to_string()], &[])
 }
 
 /// Reads the output to its end, so that the server never blocks on a full pipe.
@@ -131,23 +91,16 @@ fn pass_on(output: impl Read + Send + 'static, to: mpsc::Sender<String>) {
 }
 
 impl External {
-    /// Starts the server. Unless its socket is known, it must print its address,
-    /// `http://127.0.0.1:port`, to stdout or stderr.
-    fn start(command: Command, known: Option<(SocketAddr, PathBuf)>) -> Self {
-        let Some((address, folder)) = known else {
-            return Self::saying(command, &["://127.0.0.1:"], None);
-        };
-        let (mut server, _) = Self::spawn(command, Some(folder));
-        server.address = address;
-        server
-    }
-
     /// Starts the server and waits for a line that contains these texts in this order, followed by
     /// its port. The folder is removed together with the server.
     pub fn saying(command: Command, before: &[&str], folder: Option<PathBuf>) -> Self {
         let what = format!("{command:?}");
         let server = Self::try_saying(command, before, folder);
-        server.unwrap_or_else(|said| panic!("{what} does not say where it is: {said:#?}"))
+        server.unwrap_or_else(|said| {
+            panic!(
+                "{what} does not say where it is; scripts/test installs what it needs: {said:#?}"
+            )
+        })
     }
 
     /// Returns the output as an error when the server ends, or stays silent for too long.

@@ -50,7 +50,7 @@ pub(super) fn check(
 }
 
 /// The longest delay that the client may have added to this lane.
-pub(super) fn delay(lane: &Lane) -> Duration {
+fn delay(lane: &Lane) -> Duration {
     let time = lane.client_time();
     time.busy.saturating_add(if lane.bytes() > SOCKET {
         time.late

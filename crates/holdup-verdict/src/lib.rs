@@ -75,7 +75,7 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use began::Began;
+pub use began::{Began, began};
 pub use beside::{
     Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
     judge_beside_round, next_beside, pace,

@@ -104,10 +104,9 @@
 //! worker 1, at app::count (src/main.rs:14)`. This is a guess: the function may take one of many locks, or
 //! may have released it.
 //!
-//! *What it needs.* Linux with glibc 2.35 on `x86_64` or `aarch64`, and libgcc 12 or later (Debian 12,
-//! Ubuntu 22.04, Fedora 36). It also needs line tables, which `debug = "line-tables-only"` in the profile
-//! makes: without them, only functions are named, and in a stripped program nothing is. At start, the log
-//! has `lines: on`, or why the feature is off.
+//! *What it needs.* Linux with glibc on `x86_64` or `aarch64`. It also needs line tables, which
+//! `debug = "line-tables-only"` in the profile makes: without them, only functions are named, and in a
+//! stripped program nothing is. At start, the log has `lines: on`, or why the feature is off.
 //!
 //! *What it cannot name.* With line tables alone, an inlined function keeps only its short name:
 //! `app::cart::clone` instead of `app::cart::Cart::clone`. Where no frame of the stack knows the module
@@ -116,33 +115,31 @@
 //! optimized build, a function whose last act is a call may be missing from the stack; its caller is named
 //! instead.
 //!
-//! *What it costs.* Without a hold, nothing at run time, and 64 KiB of address space for each worker's
+//! *What it costs.* Without a hold, nothing at run time, and 32 KiB of address space for each worker's
 //! thread. During a hold, a signal, `SIGURG`, interrupts the worker's thread: up to ten times in the first
-//! second and ever more rarely after that; after a hundred times, only once a minute. Each signal takes less
-//! than a millisecond. The first hold makes a separate thread read the line tables. That takes a tenth of a
-//! second (half a second in a debug build) and up to 70 MB in a small app. After ten seconds without a hold,
-//! the tables are released: a third to a half of the memory goes back at once, and the allocator keeps the
-//! rest for other use. A worker that makes a `backtrace::Backtrace` of its own while the tables are read
-//! waits until they are.
+//! second and ever more rarely after that; after a hundred times, only once a minute. At each signal, the
+//! thread copies its stack, which takes much less than a millisecond. The first hold makes a separate thread
+//! read the line tables. That takes a tenth of a second (half a second in a debug build) and up to 70 MB in a
+//! small app. After ten seconds without a hold, the tables are released: a third to a half of the memory goes
+//! back at once, and the allocator keeps the rest for other use. A worker that makes a `backtrace::Backtrace`
+//! of its own while the tables are read waits until they are.
 //!
 //! *What can go wrong.*
 //! - **System calls that return `EINTR`.** Some system calls are not restarted after a signal: `poll`,
 //!   `epoll_wait`, `nanosleep` and others (`signal(7)` lists them). The standard library and tokio repeat
 //!   them; a C library may take `EINTR` for an error.
-//! - **Wrong unwind tables**, as in some hand-written assembly. libgcc's unwinder walks the stack with the
-//!   help of the compiler's tables. A walk ends as soon as the tables lead off the thread's stack or back to
-//!   an earlier place, and after 192 frames. But the unwinder reads one address before anybody can check it,
-//!   and if nothing is mapped there, the program ends.
-//! - **JIT compilers** that register unwind tables at run time take a lock that the walk may have to wait
-//!   for. Turn the feature off in such a program.
+//! - **Wrong unwind tables**, as in some hand-written assembly. The copy of the stack is walked with the help
+//!   of the compiler's tables. Where they are wrong, the stack ends early, or names functions that were not
+//!   called. Nothing but the copy is read.
 //!
 //! *Where it is off, or skips a thread.*
-//! - The feature is off where another library than libgcc walks stacks, because that library may take a
-//!   lock.
-//! - It is off where the program has a handler for `SIGURG`, whether it was installed before or after.
-//! - It skips a thread that has been given a smaller signal stack (`sigaltstack(2)`) than the feature's own,
-//!   and a thread that runs on a stack which is not its own, as the `stacker` crate makes them. A thread
-//!   whose own stack is nearly full is walked all the same, because the signal's handler has its own.
+//! - The feature is off where the program has a handler for `SIGURG`, whether it was installed before or
+//!   after.
+//! - It skips a thread that has been given a signal stack (`sigaltstack(2)`) with too little room for the
+//!   handler, and a thread that runs on a stack which is not its own, as the `stacker` crate makes them. A
+//!   thread whose own stack is nearly full is looked at all the same, because the handler has its own.
+//! - A stack ends at code that was compiled at run time (JIT), and only its inner 256 KiB and 192 functions
+//!   are looked at.
 //!
 //! *How to turn it off.* Set `HOLDUP_STACKS=0` in the environment of the process.
 //!

@@ -385,40 +385,6 @@ fn it_is_off_when_the_environment_variable_is_0() {
     assert_off(&printed, "HOLDUP_LINES is 0");
 }
 
-/// A library that walks stacks in its own way, and is asked before libgcc, which is loaded all the same.
-#[test]
-fn another_unwinder_than_libgccs_is_not_called_in_a_handler() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (source, library) = (folder.join("unwinds.c"), folder.join("libunwinds.so"));
-    // As one that takes a lock.
-    let code = r#"
-        #define _GNU_SOURCE
-        #include <dlfcn.h>
-        #include <pthread.h>
-        static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-        int _Unwind_Backtrace(void *step, void *walk) {
-            int (*next)(void *, void *) = dlsym(RTLD_NEXT, "_Unwind_Backtrace");
-            pthread_mutex_lock(&lock);
-            int result = next(step, walk);
-            pthread_mutex_unlock(&lock);
-            return result;
-        }
-    "#;
-    std::fs::write(&source, code).expect("written");
-    let mut compile = Command::new("cc");
-    compile
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(&source);
-    assert!(compile.status().expect("a C compiler").success());
-    let path = library.to_str().expect("UTF-8");
-    let printed = run(app(false), &["sleep"], &[("LD_PRELOAD", path)]);
-    assert_off(
-        &printed,
-        &format!("{path} walks stacks, and may take a lock for it"),
-    );
-}
-
 #[test]
 fn a_handler_of_the_apps_own_is_respected() {
     let printed = run(app(false), &["urgent", "sleep"], &[]);

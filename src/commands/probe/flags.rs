@@ -1,6 +1,6 @@
 //! Adds the flag that is the remedy to errors of the libraries, which know no flags.
 
-use holdup_probe::{BadUrl, Report};
+use holdup_probe::{BadConsole, BadUrl, Report};
 use holdup_verdict::Reason;
 
 /// A URL that cannot be probed.
@@ -8,6 +8,26 @@ pub(super) fn bad_url(error: &BadUrl) -> String {
     match error {
         BadUrl::Credentials => format!("{error}: -H 'Authorization: …'"),
         _ => error.to_string(),
+    }
+}
+
+/// A URL that cannot be that of a console.
+pub(super) fn bad_console_url(error: &BadUrl) -> String {
+    match error {
+        BadUrl::Credentials => {
+            "--console: the URL has a user name or a password, which no console asks for; \
+                                leave them out"
+                .to_owned()
+        }
+        _ => format!("--console: {error}"),
+    }
+}
+
+/// A console that cannot be read.
+pub(super) fn bad_console(error: &BadConsole) -> String {
+    match error {
+        BadConsole::Unverified { .. } => format!("--console: {error} (--insecure accepts it)"),
+        _ => format!("--console: {error}"),
     }
 }
 
@@ -24,12 +44,17 @@ pub(super) fn named(mut report: Report) -> Report {
         versus.verdict = versus.verdict.clone().with_failure(failure);
         report.name_versus();
     }
-    if let Some(Reason::Failed { alone: true, .. }) = report.found.verdict.reason {
-        report.found.verdict.advice = vec![
+    if let Some(Reason::Failed {
+        alone: true, what, ..
+    }) = &report.found.verdict.reason
+    {
+        let advice = if what.starts_with("the answer is not HTTP/1.1") {
+            "If the server speaks nothing but HTTP/2, add --http2."
+        } else {
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed (--timeout)."
-                .to_owned(),
-        ];
+        };
+        report.found.verdict.advice = vec![advice.to_owned()];
     }
     if let Some(Reason::Endless { .. }) = report.found.verdict.reason {
         report.found.verdict.advice = vec![
@@ -37,6 +62,12 @@ pub(super) fn named(mut report: Report) -> Report {
              or some seconds after its body began (--for 3s)."
                 .to_owned(),
         ];
+    }
+    if let Some(connection) = &mut report.found.connection
+        && connection.refused.is_some()
+    {
+        let sentence = connection.sentence.trim_end_matches('.');
+        connection.sentence = format!("{sentence}; leave out --http2.");
     }
     report
 }

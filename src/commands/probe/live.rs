@@ -6,7 +6,7 @@ use std::thread;
 use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::Event;
 use holdup_render::Style;
-use holdup_verdict::experiment::{Round, RoundKind};
+use holdup_verdict::experiment::{Connections, Round, RoundKind};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -127,6 +127,12 @@ fn heading(round: &Round) -> String {
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
         RoundKind::Session => format!("{}, without cookies and credentials", at_once(requests)),
         RoundKind::Versus => format!("{}, to the second URL", at_once(requests)),
+        RoundKind::Limit => format!("{}, to find the limit", at_once(requests)),
+        RoundKind::Connection => match round.connections {
+            Connections::OneHttp2 if requests == 1 => "one request alone over HTTP/2".to_owned(),
+            Connections::OneHttp2 => format!("{requests} at once on one HTTP/2 connection"),
+            _ => format!("{requests} at once on {requests} HTTP/2 connections"),
+        },
         _ => at_once(1),
     };
     match (requests, round.concurrent, round.serialized) {

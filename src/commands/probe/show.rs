@@ -11,6 +11,7 @@ use holdup_render::Style;
 use holdup_verdict::IdenticalKind;
 use rustix::termios::tcgetwinsize;
 
+use super::inside;
 use crate::cli::Color;
 
 /// The width of a picture that is not written to a terminal.
@@ -81,6 +82,10 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
     for line in &verdict.evidence {
         fill(&mut text, line, "- ", style.width);
     }
+    if let Some(sentence) = inside::sentence(report) {
+        let _ = writeln!(text);
+        fill(&mut text, &sentence, "", style.width);
+    }
     if report.found.unique.is_some() {
         let _ = writeln!(text);
         fill(
@@ -97,9 +102,15 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         }
         fill(&mut text, &identical.sentence, "", style.width);
     }
+    let connection = report
+        .found
+        .connection
+        .as_ref()
+        .map(|found| &found.sentence);
+    let limit = report.found.limit.as_ref().map(|found| &found.sentence);
     let session = report.found.session.as_ref().map(|found| &found.sentence);
     let versus = report.found.versus.as_ref().map(|found| &found.sentence);
-    for sentence in [session, versus].into_iter().flatten() {
+    for sentence in [limit, connection, session, versus].into_iter().flatten() {
         text.push('\n');
         fill(&mut text, sentence, "", style.width);
     }

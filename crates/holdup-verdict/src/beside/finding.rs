@@ -30,6 +30,10 @@ impl BesideKind {
     }
 }
 
+/// B was frozen if A's turns held it up for at least so long in all rounds together. A single pause of a
+/// machine is hardly ever as long, and several of them hardly ever begin and end with A.
+const LONGER_THAN_PAUSES: Duration = Duration::from_millis(500);
+
 impl fmt::Display for BesideKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -72,12 +76,19 @@ pub struct BesideFinding {
     /// The median time of B's answers while A ran; `None` if there were none.
     #[serde(skip)]
     pub median: Option<Duration>,
-    /// Whether this round is enough: a pause of the machine could not have caused the same.
+    /// For how long A's turns held up B or a part of it, in total; zero if it was not frozen.
     #[serde(skip)]
-    pub certain: bool,
+    pub held: Duration,
     /// Why it is inconclusive; `None` otherwise.
     #[serde(skip)]
     pub reason: Option<BesideReason>,
+}
+
+impl BesideFinding {
+    /// Whether these rounds are enough to say that B was frozen.
+    pub(super) fn are_enough<'a>(rounds: impl Iterator<Item = &'a Self>) -> bool {
+        rounds.map(|round| round.held).sum::<Duration>() >= LONGER_THAN_PAUSES
+    }
 }
 
 /// Why a bystander shows nothing.
@@ -139,6 +150,13 @@ pub enum BesideReason {
     FewAsked {
         /// How many times.
         count: usize,
+    },
+    /// B was not asked for so long that it may have been frozen meanwhile: the client was late.
+    Gap {
+        /// When that began, from the start of A's round.
+        from: Duration,
+        /// When it ended.
+        to: Duration,
     },
     /// The client needed so much time for itself that it may have made the answers late.
     ClientTooSlow {

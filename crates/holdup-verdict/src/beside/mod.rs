@@ -15,13 +15,16 @@
 //! unanswered sends no more, so that nothing may be answered by free workers either.
 
 mod finding;
+mod frozen;
 mod next;
 mod pace;
 mod round;
 mod sample;
 mod silence;
+mod times;
 mod turns;
 mod usual;
+mod view;
 mod whole;
 mod wording;
 

@@ -11,21 +11,28 @@ const MOST: u32 = 200;
 /// The shortest time from one request to the next. More requests would load the client and the server.
 const LEAST: Duration = Duration::from_millis(5);
 
-/// At least so many requests fall into A's time, even if B takes long.
-const FEWEST: u32 = 20;
+/// B's own requests must not wait for each other. If all of them need one core or one worker, it is idle for
+/// half of the time …
+const IDLE: u32 = 2;
 
-/// How long to wait from one request to B to the next, if A takes `a`: at most about 200 requests fall into
-/// that time. B is asked only once in the time that it takes alone, so that its requests do not wait for each
-/// other, but at least twenty times while A runs. Never less than 5 ms.
+/// … unless fewer than this many requests would fall into A's time. Then it is idle for a fifth of the time.
+const FEW: u32 = 20;
+
+/// How long to wait from one request to B to the next, if A is expected to take `a`, such as what it took in
+/// the round before. At most about 200 requests fall into that time, and about twenty if B is slow; there are
+/// at least 5 ms from one to the next, and never so little time that B would hold itself up.
 ///
 /// The requests alternate: one has a fresh connection, and the next one goes over the kept connection that
-/// has been idle for the longest time, if there is one.
+/// has been idle for the longest time, if one is idle.
 pub fn pace(alone: &[Sample], a: Duration) -> Duration {
     let mut times: Vec<_> = alone
         .iter()
         .filter_map(|sample| Lane::duration(&sample.lane))
         .collect();
     times.sort_unstable();
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    (a / MOST).max(median.min(a / FEWEST)).max(LEAST)
+    // What B really needs: noise only makes it take longer.
+    let needs = times.get(times.len() / 4).copied().unwrap_or_default();
+    let least = needs.saturating_add(needs / 4);
+    let rather = needs.saturating_mul(IDLE).min(a / FEW);
+    least.max(rather).max(a / MOST).max(LEAST)
 }

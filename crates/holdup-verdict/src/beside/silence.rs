@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::sample::Sample;
-use holdup_model::Lane;
 
 /// A time in which at least one of some requests was unanswered and none of them was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +23,12 @@ pub(super) fn silences<'a>(
     samples: impl Iterator<Item = &'a Sample>,
     end: Duration,
 ) -> Vec<Silence> {
-    let ended = |lane: &Lane| lane.ended_at().unwrap_or(end);
     let mut spans: Vec<_> = samples
-        .map(|sample| (ended(&sample.lane), sample.lane.requested_at()))
+        .filter(|sample| sample.failure().is_none())
+        .map(|sample| {
+            let answered = sample.answered_at().unwrap_or(end);
+            (answered, sample.lane.requested_at())
+        })
         .collect();
     spans.sort_unstable();
     // For each answer, when the first of the requests was sent that are answered then or later.

@@ -1,11 +1,10 @@
 //! The turns in which A's requests ran, and which of B's requests were held through them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::sample::Sample;
 use super::usual::Usual;
-use crate::client::delay;
 use holdup_model::{Lane, Timeline};
 
 /// The shortest turn that is judged. A busy machine keeps an answer waiting for some tens of milliseconds.
@@ -23,14 +22,26 @@ const BEGINNING_LEAST: Duration = Duration::from_millis(20);
 /// See [`BEGINNING_LEAST`].
 const BEGINNING_MOST: Duration = Duration::from_millis(150);
 
-/// B's answers may be seen this much before A's, and this part of the turn more, although they had to wait
-/// for A.
+/// B's answers may be seen this much before A's, although they had to wait for A, …
 const BEFORE: Duration = Duration::from_millis(20);
-/// See [`BEFORE`].
+
+/// … and this part of the turn more, …
 const BEFORE_PART: f64 = 0.03;
+
+/// … and this multiple of B's own spread, which shows how much noise there is.
+const BEFORE_SPREADS: u32 = 2;
+
+/// What was held is answered this soon after A, or within this part of the turn.
+pub(super) const SOON: Duration = Duration::from_millis(50);
+
+/// See [`SOON`].
+pub(super) const SOON_PART: f64 = 0.1;
 
 /// What is asked in this last part of a turn is not judged: it waits too little.
 const ENDING: f64 = 0.25;
+
+/// What is seen after A must have waited for this part of the turn, whatever delayed the client.
+const SURELY: f64 = 0.7;
 
 /// A connection takes this much longer if its first attempt was dropped, which says nothing about A.
 const RETRY: Duration = Duration::from_millis(900);
@@ -57,15 +68,21 @@ impl Turn {
     }
 
     /// What is unanswered then was held until A's answer came.
-    pub(super) fn release(self) -> Duration {
-        let before = BEFORE + self.length().mul_f64(BEFORE_PART);
+    pub(super) fn release(self, usual: &Usual) -> Duration {
+        let noise = usual.spread().saturating_mul(BEFORE_SPREADS);
+        let before = BEFORE + self.length().mul_f64(BEFORE_PART) + noise;
         self.first_end.saturating_sub(before).max(self.from)
+    }
+
+    /// Until then, what it held is answered.
+    pub(super) fn soon_after(self) -> Duration {
+        self.last_end + SOON.max(self.length().mul_f64(SOON_PART))
     }
 
     /// What was sent later says nothing about this turn.
     fn asked_until(self, usual: &Usual) -> Duration {
         let ending = self.first_end.saturating_sub(self.length().mul_f64(ENDING));
-        ending.min(self.release().saturating_sub(usual.late_after()))
+        ending.min(self.release(usual).saturating_sub(usual.late_after()))
     }
 }
 
@@ -91,86 +108,125 @@ pub(super) fn turns(at_once: &Timeline) -> Vec<Turn> {
     turns
 }
 
-/// Which of B's requests were held in one turn.
+/// Which of B's requests were held in one turn. Requests are places in the list of samples.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    /// Unanswered until A's answer came, as places in the list of samples.
+pub(super) struct InTurn {
+    /// Unanswered until A's answer came.
     pub(super) held: Vec<usize>,
-    /// How many of those had a fresh connection.
+    /// Answered while A ran.
+    pub(super) prompt: Vec<usize>,
+    /// Sent in this turn, and answered at its very beginning.
+    pub(super) early: Vec<usize>,
+    /// Sent after a request that was held, and answered while that one was still held.
+    pub(super) overtook: Vec<usize>,
+    /// Held while some that were sent later were answered, and answered soon after A.
+    pub(super) overtaken: Vec<usize>,
+    /// How many of those that were overtaken had a fresh connection.
     pub(super) fresh: usize,
-    /// How many fresh ones were judged.
+    /// How many requests with a fresh connection were judged.
     pub(super) fresh_of: usize,
-    /// How many kept connections had no answer at all.
+    /// On how many kept connections was a request overtaken that waited for half of the turn, and none
+    /// answered.
     pub(super) kept: usize,
-    /// How many kept connections were judged.
-    pub(super) kept_of: usize,
-    /// How many were sent after one that was held, and were answered while it was still held.
-    pub(super) overtook: usize,
-    /// How many were answered while A ran.
-    pub(super) prompt: usize,
     /// How many may have been held or not, depending on the client's own time.
     pub(super) unsure: usize,
 }
 
-impl Held {
-    pub(super) fn in_turn(turn: Turn, samples: &[Sample], usual: &Usual) -> Self {
+impl InTurn {
+    pub(super) fn of(turn: Turn, samples: &[Sample], usual: &Usual) -> Self {
         let mut found = Self::default();
-        let mut prompt = Vec::new();
-        // For each kept connection: whether it had an answer, and whether a request was held.
-        let mut kept: BTreeMap<usize, (bool, bool)> = BTreeMap::new();
-        let judged = samples.iter().enumerate();
-        let judged = judged.filter(|(_, sample)| is_judged(&sample.lane, turn, usual));
-        for (place, sample) in judged {
+        for (place, sample) in samples.iter().enumerate() {
             let lane = &sample.lane;
-            let is_held = lane.ended_at().is_none_or(|end| end >= turn.release());
-            let surely = lane
-                .ended_at()
-                .is_none_or(|end| end.saturating_sub(delay(lane)) >= turn.release());
-            if is_held && !surely {
-                found.unsure += 1;
+            if !is_judged(sample, turn, usual) {
                 continue;
             }
-            if !is_held && lane.requested_at() < turn.from {
+            match answered(sample, turn, usual) {
+                Answered::Held => found.held.push(place),
                 // It was answered when the turn before was over.
-                continue;
-            }
-            match sample.kept {
-                Some(connection) => {
-                    let (answered, held) = kept.entry(connection).or_default();
-                    *answered |= !is_held;
-                    *held |= is_held;
+                Answered::Prompt | Answered::Early if lane.requested_at() < turn.from => continue,
+                Answered::Early => {
+                    found.early.push(place);
+                    continue;
                 }
-                None => {
-                    found.fresh_of += 1;
-                    found.fresh += usize::from(is_held);
+                Answered::Prompt => found.prompt.push(place),
+                Answered::Unsure => {
+                    found.unsure += 1;
+                    continue;
                 }
             }
-            if is_held {
-                found.held.push(place);
-            } else {
-                prompt.push(lane.requested_at());
-            }
+            found.fresh_of += usize::from(sample.kept.is_none());
         }
-        found.prompt = prompt.len();
-        found.kept_of = kept.len();
-        found.kept = kept
-            .values()
-            .filter(|(answered, held)| *held && !answered)
-            .count();
         let sent = |place: &usize| samples[*place].lane.requested_at();
+        let margin = usual.late_after();
         if let Some(first) = found.held.iter().map(sent).min() {
-            let after = first.saturating_add(usual.late_after());
-            found.overtook = prompt.iter().filter(|sent| **sent > after).count();
+            let after = |place: &&usize| sent(place) > first.saturating_add(margin);
+            found.overtook = found.prompt.iter().filter(after).copied().collect();
         }
+        if let Some(last) = found.overtook.iter().map(sent).max() {
+            let count = u32::try_from(found.held.len()).unwrap_or(u32::MAX);
+            let answering = usual.both.median.saturating_mul(count);
+            let until = turn.soon_after().saturating_add(answering);
+            let with_a = |place: &&usize| {
+                let ended = samples[**place].answered_at();
+                let before = sent(place).saturating_add(margin) < last;
+                before && ended.is_none_or(|end| end <= until)
+            };
+            found.overtaken = found.held.iter().filter(with_a).copied().collect();
+        }
+        let fresh = |place: &&usize| samples[**place].kept.is_none();
+        found.fresh = found.overtaken.iter().filter(fresh).count();
+        let connections = |places: &[usize]| -> BTreeSet<usize> {
+            places
+                .iter()
+                .filter_map(|place| samples[*place].kept)
+                .collect()
+        };
+        let answered = connections(&found.prompt);
+        let half = turn.from + turn.length() / 2;
+        let long = found.overtaken.iter().filter(|place| sent(place) <= half);
+        let long: Vec<_> = long.copied().collect();
+        found.kept = connections(&long).difference(&answered).count();
         found
     }
 }
 
+/// When a request was answered, for one turn.
+enum Answered {
+    /// After A.
+    Held,
+    /// Before A.
+    Prompt,
+    /// Perhaps before the server began with A.
+    Early,
+    /// It was seen after A, and the client may have been late to see it.
+    Unsure,
+}
+
+fn answered(sample: &Sample, turn: Turn, usual: &Usual) -> Answered {
+    let Some(end) = sample.answered_at() else {
+        return Answered::Held;
+    };
+    if end < turn.begun() {
+        return Answered::Early;
+    }
+    if end < turn.release(usual) {
+        return Answered::Prompt;
+    }
+    let surely = end.saturating_sub(sample.lane.client_time().late_for_it);
+    let most = turn.from + turn.length().mul_f64(SURELY);
+    if surely < most {
+        return Answered::Unsure;
+    }
+    Answered::Held
+}
+
 /// Whether a request shows something about this turn.
-fn is_judged(lane: &Lane, turn: Turn, usual: &Usual) -> bool {
-    let is_early = lane.ended_at().is_some_and(|end| end < turn.begun());
+fn is_judged(sample: &Sample, turn: Turn, usual: &Usual) -> bool {
+    let lane = &sample.lane;
     let is_late = lane.requested_at() >= turn.asked_until(usual);
     let is_retried = lane.connecting().is_some_and(|time| time >= RETRY);
-    let failed = lane.failure().is_some();
-    !is_early && !is_late && !is_retried && !failed
+    // The client gave it up before A was over.
+    let is_given_up = sample.answered_at().is_none()
+        && lane.ended_at().is_some_and(|end| end < turn.release(usual));
+    !is_late && !is_retried && !is_given_up && sample.failure().is_none()
 }

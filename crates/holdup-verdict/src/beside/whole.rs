@@ -107,41 +107,42 @@ pub fn judge_beside(alone: &[Sample], rounds: &[BesideRound]) -> Beside {
 /// What rounds with the same number of requests show together.
 fn together(findings: &[&BesideFinding]) -> Result<BesideKind, BesideReason> {
     let judged = || findings.iter().filter(|finding| finding.reason.is_none());
-    let votes = |kind| judged().filter(|finding| finding.kind == kind).count();
-    let frozen = judged().filter(|finding| finding.kind.is_frozen()).count();
+    let of = |kind| judged().filter(move |finding| finding.kind == kind);
     let Some(first) = judged().next() else {
         let reason = findings.iter().find_map(|finding| finding.reason.clone());
         return Err(reason.unwrap_or(BesideReason::NotAsked));
     };
-    if let Some(other) = judged().find(|finding| finding.kind != first.kind)
-        && frozen < judged().count()
-    {
-        let kinds = [BesideKind::Untouched, BesideKind::Slowed];
-        let (most, count) = kinds
-            .map(|kind| (kind, votes(kind)))
-            .into_iter()
-            .chain([(BesideKind::Frozen, frozen)])
-            .max_by_key(|(_, count)| *count)
-            .unwrap_or((first.kind, 1));
-        if count < 2 || most.is_frozen() {
-            return Err(BesideReason::Differs {
-                first: first.kind,
+    let frozen = judged().filter(|finding| finding.kind.is_frozen());
+    let others = judged().find(|finding| !finding.kind.is_frozen());
+    if let Some(frozen_once) = frozen.clone().next() {
+        let some = of(BesideKind::SomeFrozen);
+        let is_some = some.clone().count() > 0;
+        return match others {
+            // A's requests may reach another worker in each round.
+            Some(_) if BesideFinding::are_enough(some.copied()) => Ok(BesideKind::SomeFrozen),
+            Some(other) => Err(BesideReason::Differs {
+                first: frozen_once.kind,
                 again: other.kind,
-            });
-        }
-        return Ok(most);
+            }),
+            None if !BesideFinding::are_enough(frozen.copied()) => Err(BesideReason::Once {
+                took: frozen_once.took,
+            }),
+            // An answer that came while others were held shows that not all was frozen.
+            None if is_some => Ok(BesideKind::SomeFrozen),
+            None => Ok(BesideKind::Frozen),
+        };
     }
-    if first.kind.is_frozen() {
-        let certain = judged().any(|finding| finding.certain) || frozen > 1;
-        if !certain {
-            return Err(BesideReason::Once { took: first.took });
-        }
-        // An answer that came while others were held shows that not all was frozen.
-        if votes(BesideKind::SomeFrozen) > 0 {
-            return Ok(BesideKind::SomeFrozen);
-        }
+    let slowed = of(BesideKind::Slowed).count();
+    let untouched = of(BesideKind::Untouched).count();
+    match others.filter(|_| slowed > 0 && untouched > 0) {
+        Some(_) if slowed == untouched => Err(BesideReason::Differs {
+            first: BesideKind::Slowed,
+            again: BesideKind::Untouched,
+        }),
+        Some(_) if slowed > untouched => Ok(BesideKind::Slowed),
+        Some(_) => Ok(BesideKind::Untouched),
+        None => Ok(first.kind),
     }
-    Ok(first.kind)
 }
 
 type Group = (usize, Result<BesideKind, BesideReason>);

@@ -98,9 +98,12 @@ pub(super) fn because(reason: &BesideReason) -> String {
         1 => "once".to_owned(),
         _ => format!("{count} times"),
     };
-    let when = |alone: bool| match alone {
-        true => "although nothing else ran",
-        false => "while the first route's requests ran",
+    let when = |alone: bool| {
+        if alone {
+            "although nothing else ran"
+        } else {
+            "while the first route's requests ran"
+        }
     };
     match reason {
         BesideReason::FewAlone { count } => {
@@ -142,6 +145,11 @@ pub(super) fn because(reason: &BesideReason) -> String {
                 times(*count)
             )
         }
+        BesideReason::Gap { from, to } => format!(
+            "the prober was late and did not ask it from {} to {}",
+            Human(*from),
+            Human(*to),
+        ),
         BesideReason::ClientTooSlow { late } => format!(
             "the prober itself may have noticed answers up to {} late",
             Human(*late),
@@ -153,7 +161,7 @@ pub(super) fn because(reason: &BesideReason) -> String {
             Human(*took),
         ),
         BesideReason::FewHeld { count } => format!(
-            "only {count} of its kept connections got no answer until the first route's requests were over",
+            "only {count} of its requests got no answer until the first route's requests were over",
         ),
         BesideReason::SomeLate { count, of } => {
             format!("{count} of {of} answers were late, and the others were not")

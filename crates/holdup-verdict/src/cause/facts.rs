@@ -1,6 +1,7 @@
 //! What the rules look at: the verdicts, without their words.
 
 use crate::beside::{Beside, BesideKind};
+use crate::connection::Connection;
 use crate::experiment::Findings;
 use crate::identical::IdenticalKind;
 use crate::reason::Reason;
@@ -83,7 +84,7 @@ impl Facts {
                 .as_ref()
                 .filter(|session| session.freer)
                 .map(|session| plain(session.verdict, session.at_a_time)),
-            one_connection: None,
+            one_connection: findings.connection.as_ref().and_then(connections),
             direct: findings
                 .versus
                 .as_ref()
@@ -130,6 +131,13 @@ fn plain(kind: Kind, at_a_time: Option<usize>) -> Ran {
         (Kind::Limited, Some(at_a_time)) => Ran::InTurns(at_a_time),
         _ => Ran::Unclear,
     }
+}
+
+/// How requests ran on one HTTP/2 connection, and on one each.
+fn connections(connection: &Connection) -> Option<(Ran, Ran)> {
+    let own = connection.own.as_ref()?;
+    let one = plain(connection.verdict, connection.at_a_time);
+    Some((one, of(own.kind, own.at_a_time, own.reason.as_ref())))
 }
 
 fn bystander(beside: &Beside) -> Bystander {

@@ -8,6 +8,8 @@
 mod facts;
 mod kind;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 pub use facts::Names;

@@ -70,7 +70,14 @@ pub(super) fn rule(facts: &Facts) -> Rule {
     }
     // Contrasts with other routes.
     match facts.ran {
-        Ran::Unclear | Ran::AfterLeftovers => unknown(Unknown::Verdict),
+        Ran::Unclear => match facts.one_that(Bystander::is_partly_frozen) {
+            // Whatever the others show: this bystander's own requests show the workers.
+            Some(which) if !facts.has(BesideKind::Untouched) => {
+                because(CauseKind::OneWorkerOfSeveral, Some(which))
+            }
+            _ => unknown(Unknown::Verdict),
+        },
+        Ran::AfterLeftovers => unknown(Unknown::Verdict),
         Ran::Together => beside_concurrent(facts),
         Ran::Slower(_) => beside_slower(facts),
         Ran::InTurns(at_a_time) => beside_turns(facts, at_a_time),
@@ -88,7 +95,7 @@ fn beside_concurrent(facts: &Facts) -> Rule {
     if all(BesideKind::Untouched) {
         return because(CauseKind::None, None);
     }
-    if let Some(which) = facts.one_that(|bystander| bystander.kind == BesideKind::SomeFrozen) {
+    if let Some(which) = facts.one_that(Bystander::is_partly_frozen) {
         return because(CauseKind::OneWorkerOfSeveral, Some(which));
     }
     // As many workers as there were requests: they all ran, and the other route waited.
@@ -143,7 +150,7 @@ fn beside_turns(facts: &Facts, at_a_time: usize) -> Rule {
     if let Some(which) = facts.one_that(untouched) {
         return because(CauseKind::OwnQueue, Some(which));
     }
-    if let Some(which) = facts.one_that(|bystander| bystander.kind == BesideKind::SomeFrozen) {
+    if let Some(which) = facts.one_that(Bystander::is_partly_frozen) {
         return because(CauseKind::OneWorkerOfSeveral, Some(which));
     }
     let frozen = |bystander: &Bystander| bystander.kind == BesideKind::Frozen;
@@ -165,6 +172,12 @@ fn beside_turns(facts: &Facts, at_a_time: usize) -> Rule {
             because(CauseKind::OwnQueue, Some(which))
         }
         _ => unknown(Unknown::Contradiction),
+    }
+}
+
+impl Bystander {
+    fn is_partly_frozen(&self) -> bool {
+        self.kind == BesideKind::SomeFrozen
     }
 }
 

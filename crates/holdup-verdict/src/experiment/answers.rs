@@ -34,3 +34,18 @@ impl From<Vec<Lane>> for Answers {
         }
     }
 }
+
+impl Answers {
+    /// The answers to a round over HTTP/2 that was not sent, because the server does not accept it: why, in
+    /// words.
+    pub fn refused(why: impl Into<String>) -> Self {
+        let peer = Peer {
+            refused: Some(why.into()),
+            ..Peer::default()
+        };
+        Self {
+            peer: Some(peer),
+            ..Self::default()
+        }
+    }
+}

@@ -69,6 +69,7 @@
 
 mod answers;
 mod asking;
+mod began;
 mod bystanders;
 mod connection;
 mod contrasts;

@@ -31,6 +31,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         variation: None,
     };
     let mut findings = plan.verdict().await;
+    plan.began(&mut findings).await;
     plan.contrasts(&mut findings).await;
     findings.cause = cause(&findings, &Names::default());
     findings

@@ -56,6 +56,8 @@ pub struct Policy {
     pub bystanders: usize,
     /// Whether to find out how many requests run at a time at most, and the most that may be sent at once.
     pub limit: Option<usize>,
+    /// How many cores the server's machine has, if that is known: a limit of this number is named after them.
+    pub cores: Option<usize>,
     /// Whether to compare one HTTP/2 connection with one connection for each request.
     pub http2: Http2,
     /// Whether to compare requests with and without cookies and credentials.
@@ -93,6 +95,7 @@ impl Policy {
             despite_errors: false,
             bystanders: 0,
             limit: None,
+            cores: None,
             http2: Http2::Off,
             session: false,
             versus: false,

@@ -1,6 +1,7 @@
 //! Chance that can be repeated.
 
 /// Numbers that look random, from a seed that proptest chooses.
+#[derive(Debug, Clone)]
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -20,5 +21,16 @@ impl Dice {
 
     pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.roll()
+    }
+
+    /// A whole number below `most`.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the numbers are small and positive"
+    )]
+    pub(super) fn below(&mut self, most: usize) -> usize {
+        (self.roll() * most as f64) as usize
     }
 }

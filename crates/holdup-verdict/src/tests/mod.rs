@@ -1,11 +1,14 @@
 //! Made-up measurements, and simulated ones.
 
+mod began;
 mod beside;
+mod connection;
 mod contrasts;
 mod dice;
 mod experiment;
 mod hurry;
 mod identical;
+mod limit;
 mod rules;
 mod server;
 mod simulated;

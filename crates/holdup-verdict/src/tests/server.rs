@@ -26,6 +26,8 @@ pub(super) enum Way {
     Kept,
     /// A bucket of so many tokens gets one every so many seconds.
     Tokens(usize, f64),
+    /// So many workers take requests, and all others are answered with this status at once.
+    Rejects(usize, u16),
 }
 
 /// Times are in seconds.
@@ -39,6 +41,10 @@ pub(super) struct Server {
     pub(super) cold: f64,
     /// Connecting, sending, waking up: at most this for each.
     pub(super) overhead: f64,
+    /// Each request is accepted so much later than the one before it.
+    pub(super) accepts: f64,
+    /// By chance, this part of the requests is late by at most this.
+    pub(super) late: (f64, f64),
     /// All requests of this round, counted from the warm-up as 0, are answered with this status.
     pub(super) odd: Option<(usize, u16)>,
     /// In this round, two requests are late as if they had waited for a turn.
@@ -59,7 +65,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(way: Way, service: f64) -> Self {
         let (workers, tokens) = match way {
-            Way::Workers(workers) | Way::Dealt(workers) => (workers, 0),
+            Way::Workers(workers) | Way::Rejects(workers, _) | Way::Dealt(workers) => (workers, 0),
             Way::Tokens(burst, _) => (0, burst),
             _ => (1, 0),
         };
@@ -69,6 +75,8 @@ impl Server {
             jitter: 0.0,
             cold: 0.0,
             overhead: 0.0,
+            accepts: 0.0,
+            late: (0.0, 0.0),
             odd: None,
             pause: None,
             echo: false,
@@ -124,7 +132,7 @@ impl Server {
             *at += self.dice.between(0.0, self.overhead);
         }
         let names: Vec<_> = round.asks.iter().map(|ask| ask.name.as_str()).collect();
-        let mut ended = self.ended(&names, &sent);
+        let (mut ended, turned_away) = self.ended(&names, &sent);
         if self.cold > 0.0 {
             for ended in &mut ended {
                 *ended += self.cold;
@@ -147,7 +155,9 @@ impl Server {
             .filter(|(odd, _)| *odd == number)
             .map_or(200, |(_, status)| status);
         let mut lanes = Vec::new();
-        for ((name, sent), ended) in names.iter().zip(sent).zip(ended) {
+        for (place, (name, sent)) in names.iter().zip(sent).enumerate() {
+            let ended = ended[place];
+            let status = turned_away[place].unwrap_or(status);
             let mut lane = Lane::start(*name, seconds(sent));
             let longest = sent + round.timeout.as_secs_f64();
             if ended > longest {
@@ -173,11 +183,14 @@ impl Server {
         }
     }
 
-    /// When requests for these URLs end that are sent at these times.
-    fn ended(&mut self, names: &[&str], sent: &[f64]) -> Vec<f64> {
+    /// When requests for these URLs end that are sent at these times, and which status those get that are turned
+    /// away.
+    fn ended(&mut self, names: &[&str], sent: &[f64]) -> (Vec<f64>, Vec<Option<u16>>) {
+        let mut turned_away = vec![None; sent.len()];
+        let sent: &[f64] = &self.accepted(sent);
         let work: Vec<_> = sent.iter().map(|_| self.work()).collect();
         if let Way::Cores(cores) = self.way {
-            return shared(sent, &work, cores);
+            return (shared(sent, &work, cores), turned_away);
         }
         let mut order: Vec<_> = (0..sent.len()).collect();
         order.sort_by(|one, other| sent[*one].total_cmp(&sent[*other]));
@@ -190,14 +203,18 @@ impl Server {
                     self.busy[0] = self.busy[0].max(sent) + work;
                     self.busy[0]
                 }
+                Way::Rejects(_, status) => {
+                    self.busy.sort_by(f64::total_cmp);
+                    if self.busy[0] > sent {
+                        turned_away[place] = Some(status);
+                        sent + self.dice.between(0.0, 0.002 + self.overhead)
+                    } else {
+                        self.busy[0] = sent + work;
+                        self.busy[0]
+                    }
+                }
                 Way::Dealt(_) => {
-                    #[expect(
-                        clippy::cast_precision_loss,
-                        clippy::cast_possible_truncation,
-                        clippy::cast_sign_loss,
-                        reason = "few workers"
-                    )]
-                    let worker = (self.dice.roll() * self.busy.len() as f64) as usize;
+                    let worker = self.dice.below(self.busy.len());
                     self.busy[worker] = self.busy[worker].max(sent) + work;
                     self.busy[worker]
                 }
@@ -224,7 +241,25 @@ impl Server {
             let count = sent.len() as f64;
             self.busy[0] = last + behind * count;
         }
-        ended
+        (ended, turned_away)
+    }
+
+    /// When requests are accepted that are sent at these times.
+    fn accepted(&mut self, sent: &[f64]) -> Vec<f64> {
+        let (chance, most) = self.late;
+        let mut accepted = Vec::new();
+        let mut free = 0.0_f64;
+        for sent in sent {
+            free = free.max(*sent) + self.accepts;
+            let is_late = self.dice.roll() < chance;
+            let late = if is_late {
+                self.dice.between(0.0, most)
+            } else {
+                0.0
+            };
+            accepted.push(free + late);
+        }
+        accepted
     }
 
     fn work(&mut self) -> f64 {

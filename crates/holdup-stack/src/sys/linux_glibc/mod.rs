@@ -1,7 +1,13 @@
-//! Takes and reads stacks on Linux with glibc, on the processors for which it can find the interrupted
-//! instruction.
+//! Takes and reads stacks on Linux with glibc, on the processors whose registers it knows. musl loads
+//! no unwind tables for its functions, so the way out of one that waits cannot be found.
 
+#[expect(
+    unsafe_code,
+    reason = "a running thread's stack is copied; the block says why it is sound"
+)]
+mod copy;
 mod names;
+mod processor;
 #[expect(
     unsafe_code,
     reason = "a handler's stack is the system's to give; each block says why it is sound"
@@ -15,22 +21,16 @@ mod signal;
 mod symbols;
 #[expect(
     unsafe_code,
-    reason = "the unwinder is a C library's; each block says why it is sound"
+    reason = "the loader tells where tables are; each block says why it is sound"
 )]
-mod unwind;
-
-use std::fs;
-use std::path::Path;
+mod tables;
+mod walk;
 
 pub(crate) use self::names::rest;
 use self::signal::Failure;
 use crate::reading::{self, Reading};
 use crate::system;
 use crate::taken::{TakeError, Taken};
-
-/// The name of the function by which libgcc looks up a frame's tables without a lock. glibc has it since
-/// 2.35, and a libgcc that refers to it cannot be loaded without it.
-const LOCK_FREE: &[u8] = b"\0_dl_find_object\0";
 
 /// Prepares the calling thread, so that its stack can be taken.
 pub(crate) fn prepare_thread() {
@@ -39,7 +39,6 @@ pub(crate) fn prepare_thread() {
 
 /// Installs the handler and tries it out on the calling thread.
 pub(crate) fn prepare() -> Result<(), String> {
-    unwinder()?;
     room::prepare();
     if !signal::install() {
         return Err("the program has a handler for SIGURG".to_owned());
@@ -53,44 +52,15 @@ pub(crate) fn prepare() -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the unwinder that the program calls may be called in a signal handler.
-fn unwinder() -> Result<(), String> {
-    for file in unwind::files() {
-        let file = file.ok_or("the library that walks stacks cannot be found")?;
-        takes_no_lock(&file)?;
-    }
-    Ok(())
-}
-
-fn takes_no_lock(library: &Path) -> Result<(), String> {
-    let path = library.display();
-    let name = library.file_name().unwrap_or_default();
-    if !name.as_encoded_bytes().starts_with(b"libgcc_s.so") {
-        return Err(format!(
-            "{path} walks stacks, and may take a lock for it; libgcc_s.so does not"
-        ));
-    }
-    let code = fs::read(library).map_err(|error| format!("{path}: {error}"))?;
-    if code
-        .windows(LOCK_FREE.len())
-        .any(|window| window == LOCK_FREE)
-    {
-        Ok(())
-    } else {
-        Err(format!(
-            "{path} takes a lock to walk a stack (it does not with glibc 2.35 and GCC 12)"
-        ))
-    }
-}
-
 /// Takes the stack of a thread of this process.
 pub(crate) fn take(thread: u32) -> Result<Taken, TakeError> {
-    match signal::note(thread) {
-        Ok(noted) if noted.addresses.is_empty() => Err(TakeError::Empty),
-        Ok(noted) => Ok(Taken {
-            at: noted.at,
-            addresses: noted.addresses,
-        }),
+    let taken = signal::ask(thread, |copy, at| {
+        let memory = copy.memory()?;
+        let addresses = walk::walk(copy.registers(), memory, &tables::find);
+        Some(Taken { at, addresses })
+    });
+    match taken {
+        Ok(taken) => taken.ok_or(TakeError::Empty),
         Err(Failure::Gone) => Err(TakeError::Gone),
         Err(Failure::Silent) => Err(TakeError::Silent),
         Err(Failure::Taken) => Err(TakeError::SignalTaken),

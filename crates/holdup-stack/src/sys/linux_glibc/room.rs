@@ -1,4 +1,4 @@
-//! What a thread needs before its stack can be walked: the bounds of its own stack, and a separate stack for
+//! What a thread needs before its stack can be copied: the bounds of its own stack, and a separate stack for
 //! the signal handler, so that it can be interrupted even if its own stack is nearly full.
 //!
 //! Before a handler runs, the kernel writes the processor's registers to the stack, up to eleven kilobytes,
@@ -10,58 +10,46 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
 
-/// The size of a handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB.
-const SIZE: usize = 64 * 1024;
+/// The size of a handler's stack. The one that Rust gives its threads, for stack overflows, has 8 KiB, which
+/// the registers alone may need.
+const SIZE: usize = 32 * 1024;
 
-/// A walk needs some kilobytes; it is not started with less than this left.
-const LEAST: usize = 16 * 1024;
-
-/// The stacks on which the calling thread may be walked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    /// The thread's own stack, from its first address to the one after its last.
-    own: (usize, usize),
-    /// The stack for signal handlers.
-    handlers: (usize, usize),
-}
+/// A copy needs less than two kilobytes; it is not started with less than this left.
+const LEAST: usize = 4 * 1024;
 
 thread_local! {
-    /// The handler reads this. It exists from the thread's start and is never dropped, so reading it takes no
-    /// lock and allocates nothing.
-    static ROOM: Cell<Option<Room>> = const { Cell::new(None) };
+    /// The thread's own stack, from its first address to the one after its last, without its guard. The handler
+    /// reads this. It exists from the thread's start and is never dropped, so reading it takes no lock and
+    /// allocates nothing.
+    static OWN: Cell<Option<(usize, usize)>> = const { Cell::new(None) };
     /// Drops the stack at the thread's end.
     static MAPPING: Cell<Option<Mapping>> = const { Cell::new(None) };
 }
 
-/// Makes room on the calling thread, once. The stack of a thread without it is not walked.
+/// Makes room on the calling thread, once. The stack of a thread without it is not copied.
 pub(super) fn prepare() {
-    if ROOM.get().is_none()
+    if OWN.get().is_none()
         && let Some(own) = own_stack()
-        && let Some(handlers) = handlers_stack()
+        && has_handlers_stack()
     {
-        ROOM.set(Some(Room { own, handlers }));
+        OWN.set(Some(own));
     }
 }
 
-impl Room {
-    /// The calling thread's room, if enough is left of the current stack for a walk. The signal handler calls
-    /// this.
-    pub(super) fn enough() -> Option<Self> {
-        let room = ROOM.get()?;
-        let here = (&raw const room).addr();
-        // The thread may have been given another signal stack since.
-        let stacks = [room.handlers, room.own];
-        let on = stacks.into_iter().find(|on| (on.0..on.1).contains(&here))?;
-        (here - on.0 >= LEAST).then_some(room)
-    }
-
-    /// The addresses of the thread's own stack.
-    pub(super) fn own(&self) -> Range<usize> {
-        self.own.0..self.own.1
-    }
+/// The addresses of the calling thread's own stack, if enough is left of the current stack for a copy. The
+/// signal handler calls this, with the thread's stack for handlers, which somebody may have replaced.
+pub(super) fn enough(handlers: &libc::stack_t) -> Option<Range<usize>> {
+    let own = OWN.get()?;
+    let here = (&raw const own).addr();
+    let start = handlers.ss_sp.addr();
+    let handlers = (start, start.saturating_add(handlers.ss_size));
+    let on = [handlers, own];
+    let on = on.into_iter().find(|on| (on.0..on.1).contains(&here))?;
+    (here - on.0 >= LEAST).then_some(own.0..own.1)
 }
 
-/// The bounds of the calling thread's original stack. For the process's first thread, this reads a file.
+/// The bounds of the calling thread's original stack. For the process's first thread, this reads a file. Before
+/// glibc 2.27, the bounds of other threads include the guard, so as much is always left out.
 fn own_stack() -> Option<(usize, usize)> {
     let mut attributes = MaybeUninit::uninit();
     // SAFETY: the calling thread exists, and the attributes have room for what is written.
@@ -69,30 +57,34 @@ fn own_stack() -> Option<(usize, usize)> {
     if failed != 0 {
         return None;
     }
-    let (mut start, mut size) = (ptr::null_mut(), 0);
+    let (mut start, mut size, mut guard) = (ptr::null_mut(), 0, 0);
     // SAFETY: the attributes were initialized by the call above, as it did not fail, and are not used
     // after they are destroyed.
     let failed = unsafe {
-        let failed =
-            libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut start, &raw mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        let attributes = attributes.as_mut_ptr();
+        let failed = libc::pthread_attr_getstack(attributes, &raw mut start, &raw mut size)
+            | libc::pthread_attr_getguardsize(attributes, &raw mut guard);
+        libc::pthread_attr_destroy(attributes);
         failed
     };
     let start = start.addr();
-    (failed == 0).then_some((start, start.checked_add(size)?))
+    (failed == 0).then_some((start.checked_add(guard)?, start.checked_add(size)?))
 }
 
-/// The calling thread's stack for signal handlers. A small one is replaced by a larger one.
-fn handlers_stack() -> Option<(usize, usize)> {
-    let before = current()?;
+/// Makes sure that the calling thread has a stack for signal handlers that is large enough.
+fn has_handlers_stack() -> bool {
+    let Some(before) = current() else {
+        return false;
+    };
     if before.ss_flags & libc::SS_ONSTACK != 0 {
-        return None;
+        return false;
     }
     if before.ss_flags & libc::SS_DISABLE == 0 && before.ss_size >= SIZE {
-        let start = before.ss_sp.addr();
-        return Some((start, start + before.ss_size));
+        return true;
     }
-    let mapping = Mapping::new()?;
+    let Some(mapping) = Mapping::new() else {
+        return false;
+    };
     let stack = libc::stack_t {
         ss_sp: mapping.stack(),
         ss_flags: 0,
@@ -101,12 +93,11 @@ fn handlers_stack() -> Option<(usize, usize)> {
     // SAFETY: the stack is mapped and used by nothing else until `Mapping::drop`, which takes it away from
     // the thread first. The previous stack belongs to the code that made it, which does not require it to be
     // in use.
-    if unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } != 0 {
-        return None;
+    let is_set = unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } == 0;
+    if is_set {
+        MAPPING.set(Some(mapping));
     }
-    let start = stack.ss_sp.addr();
-    MAPPING.set(Some(mapping));
-    Some((start, start + SIZE))
+    is_set
 }
 
 /// The calling thread's current stack for signal handlers.
@@ -153,7 +144,7 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // This comes first, because the handler reads it.
-        ROOM.set(None);
+        OWN.set(None);
         if current().is_some_and(|current| current.ss_sp == self.stack()) {
             let none = libc::stack_t {
                 ss_sp: ptr::null_mut(),

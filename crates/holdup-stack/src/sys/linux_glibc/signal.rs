@@ -1,8 +1,7 @@
-//! Makes a thread record its own stack.
+//! Makes a thread copy its own stack.
 //!
-//! The monitor sends a signal. The thread's handler walks the stack and records the addresses in memory that
-//! was allocated at the start. Only one request is in progress at a time, and both sides share nothing but
-//! atomics:
+//! The monitor sends a signal. The thread's handler copies the registers and the stack to memory that exists
+//! from the start, and the monitor reads the copy. Only one request is in progress at a time:
 //!
 //! ```text
 //! IDLE ── the monitor ──▶ ASKED ── the thread ──▶ WRITING ── the thread ──▶ DONE
@@ -10,27 +9,26 @@
 //!   └───────────────────────┘◀───────────── the monitor has read it ─────────┘
 //! ```
 //!
-//! The side that moves the state from ASKED to WRITING has exclusive access to the addresses until DONE. The
-//! state also names the thread that was asked, so a late signal that arrives while another thread is asked
-//! does nothing.
+//! The thread that moves the state from ASKED to WRITING has exclusive access to the copy until DONE, and the
+//! monitor from DONE to IDLE. The state also names the thread that was asked, so a late signal that arrives
+//! while another thread is asked does nothing.
 
+use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
 
-use super::unwind;
+use super::copy::StackCopy;
+use super::{processor, room};
 use crate::system;
 
 /// Programs that do not expect this signal ignore it, which is why Go's runtime uses it as well.
 const SIGNAL: c_int = libc::SIGURG;
-
-/// The most frames that are recorded. The outermost frames of a deeper stack are lost.
-const DEPTH: usize = 192;
 
 /// A thread that does not answer in this time is left alone.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -46,22 +44,16 @@ const PHASE: u64 = 3;
 
 /// The phase in the low bits, and above it the thread that was asked.
 static STATE: AtomicU64 = AtomicU64::new(IDLE);
-static ADDRESSES: [AtomicUsize; DEPTH] = [const { AtomicUsize::new(0) }; DEPTH];
-static LENGTH: AtomicUsize = AtomicUsize::new(0);
-/// When the addresses were recorded.
+/// When the stack was copied, on the clock of [`system::now`].
 static AT: AtomicU64 = AtomicU64::new(0);
+static COPY: Shared = Shared(UnsafeCell::new(StackCopy::new()));
 
-/// A stack as its thread recorded it.
-#[derive(Debug)]
-pub(super) struct Noted {
-    /// When it was recorded, on the clock of [`system::now`].
-    pub(super) at: u64,
-    /// The addresses, the innermost first. Each is one byte after an instruction of its frame, as
-    /// [`backtrace::resolve`] expects.
-    pub(super) addresses: Vec<usize>,
-}
+struct Shared(UnsafeCell<StackCopy>);
 
-/// Why no stack was recorded.
+// SAFETY: whoever accesses the copy has it alone, as the module's documentation says.
+unsafe impl Sync for Shared {}
+
+/// Why no stack was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The thread is gone.
@@ -109,8 +101,9 @@ fn has_handler(action: usize) -> bool {
     action != libc::SIG_DFL && action != libc::SIG_IGN
 }
 
-/// Makes a thread of this process record its stack.
-pub(super) fn note(thread: u32) -> Result<Noted, Failure> {
+/// Makes a thread of this process copy its stack, and returns what `read` makes of the copy and of the time at
+/// which it was made, on the clock of [`system::now`].
+pub(super) fn ask<R>(thread: u32, read: impl FnOnce(&StackCopy, u64) -> R) -> Result<R, Failure> {
     /// Allows one request at a time, even if the process has several watches. No worker locks it.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,47 +111,58 @@ pub(super) fn note(thread: u32) -> Result<Noted, Failure> {
         return Err(Failure::Taken);
     }
     let of = u64::from(thread) << 2;
-    // A thread that timed out while it was writing still has the addresses.
+    // A thread that timed out while it was writing still has the copy.
     let state = STATE.load(Ordering::Acquire);
     if state & PHASE == WRITING {
         return Err(Failure::Silent);
     }
     STATE.store(of | ASKED, Ordering::Release);
-    let result = ask(thread).and_then(|()| wait(of));
+    let asked = if send(thread, SIGNAL) {
+        wait(of)
+    } else {
+        Err(Failure::Gone)
+    };
+    let result = asked.map(|()| {
+        // SAFETY: the state is DONE. It stays so until this function changes it below, and only one call of
+        // it is in progress at a time.
+        let copy = unsafe { &*COPY.0.get() };
+        read(copy, AT.load(Ordering::Relaxed))
+    });
     // Reset the state, whatever the outcome. Only while the thread is writing it is left alone: the thread
     // moves it on to DONE.
     let idle = |state| (state & PHASE != WRITING).then_some(IDLE);
     STATE
         .fetch_update(Ordering::AcqRel, Ordering::Acquire, idle)
         .ok();
-    result
-}
-
-fn ask(thread: u32) -> Result<(), Failure> {
-    let process = std::process::id();
-    // SAFETY: tgkill(2) reads nothing but its three numbers. When the thread is gone it fails; when its
-    // number was given to a new thread of this process, that thread records its stack instead.
-    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, SIGNAL) };
-    if sent == 0 {
-        Ok(())
-    } else {
-        Err(Failure::Gone)
+    // A thread may end between the signal and its handler. For a moment the system knows it still, although
+    // it has been joined.
+    match result {
+        Err(Failure::Silent) if !send(thread, 0) => Err(Failure::Gone),
+        result => result,
     }
 }
 
-fn wait(of: u64) -> Result<Noted, Failure> {
+/// Sends a signal to a thread of this process; 0 sends none. Returns false if the thread is gone.
+fn send(thread: u32, signal: c_int) -> bool {
+    let process = std::process::id();
+    // SAFETY: tgkill(2) reads nothing but its three numbers. When the thread is gone it fails; when its
+    // number was given to a new thread of this process, that thread copies its stack instead.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, thread, signal) == 0 }
+}
+
+/// Waits until the thread has copied its stack.
+fn wait(of: u64) -> Result<(), Failure> {
     let asked = Instant::now();
     loop {
-        let state = STATE.load(Ordering::Acquire);
-        if state == of | DONE {
-            return Ok(read());
+        if STATE.load(Ordering::Acquire) == of | DONE {
+            return Ok(());
         }
         if asked.elapsed() > PATIENCE {
             // From here on a late signal finds nothing to do.
             let gave_up =
                 STATE.compare_exchange(of | ASKED, IDLE, Ordering::AcqRel, Ordering::Acquire);
             return match gave_up {
-                Err(state) if state == of | DONE => Ok(read()),
+                Err(state) if state == of | DONE => Ok(()),
                 _ => Err(Failure::Silent),
             };
         }
@@ -166,20 +170,9 @@ fn wait(of: u64) -> Result<Noted, Failure> {
     }
 }
 
-fn read() -> Noted {
-    let length = LENGTH.load(Ordering::Relaxed);
-    let noted = ADDRESSES.iter().take(length);
-    Noted {
-        at: AT.load(Ordering::Relaxed),
-        addresses: noted
-            .map(|address| address.load(Ordering::Relaxed))
-            .collect(),
-    }
-}
-
-/// Runs on the thread that was asked, and interrupts whatever it was doing, which may be an allocation, a
-/// panic or another walk of the stack. So it takes no lock, allocates nothing, cannot panic, and restores
-/// `errno`.
+/// Runs on the thread that was asked, and interrupts whatever it was doing, which may be an allocation or a
+/// panic. So it takes no lock, allocates nothing, cannot panic, and restores `errno`. It reads nothing but its
+/// own stack, and leaves it to the monitor to find out what that means.
 extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: this is the address of the thread's own errno, which lives as long as the thread.
     let errno = unsafe { libc::__errno_location() };
@@ -195,42 +188,18 @@ extern "C" fn handler(_: c_int, _: *mut siginfo_t, context: *mut c_void) {
         Ordering::Acquire,
     );
     if asked.is_ok() {
+        // SAFETY: the state is WRITING, and this thread has set it.
+        let copy = unsafe { &mut *COPY.0.get() };
         // SAFETY: this is a handler with SA_SIGINFO, called by the kernel with the context of what it
-        // interrupted, valid until it returns.
-        let interrupted = unsafe { instruction(context) };
-        let length = walk(interrupted);
-        LENGTH.store(length, Ordering::Relaxed);
+        // interrupted (sigaction(2)), which is valid until it returns, and which nothing else uses.
+        let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+        let stack = room::enough(&context.uc_stack).unwrap_or_default();
+        // SAFETY: these are the bounds of this thread's stack, or empty, and the registers that it had when it
+        // was interrupted.
+        unsafe { copy.fill(processor::of(&context.uc_mcontext), stack) };
         AT.store(system::now(), Ordering::Relaxed);
         STATE.store(of | DONE, Ordering::Release);
     }
     // SAFETY: as above.
     unsafe { *errno = before };
-}
-
-/// Records the addresses of the stack, from the interrupted instruction outwards, and returns their number.
-fn walk(interrupted: usize) -> usize {
-    let mut length = 0;
-    let mut note = |address| {
-        if let Some(place) = ADDRESSES.get(length) {
-            place.store(address, Ordering::Relaxed);
-            length += 1;
-        }
-    };
-    unwind::walk(interrupted, DEPTH, &mut note);
-    length
-}
-
-/// The instruction at which a signal interrupted its thread.
-///
-/// # Safety
-///
-/// `context` has to be the third argument of a signal handler that has not returned.
-unsafe fn instruction(context: *mut c_void) -> usize {
-    // SAFETY: such an argument points to a ucontext_t (sigaction(2)), which nothing else uses.
-    let context = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
-    #[cfg(target_arch = "x86_64")]
-    let instruction = context.gregs[libc::REG_RIP as usize].cast_unsigned();
-    #[cfg(target_arch = "aarch64")]
-    let instruction = context.pc;
-    instruction as usize
 }

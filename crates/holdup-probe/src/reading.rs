@@ -1,0 +1,101 @@
+//! Reads an answer to its end, over any version of HTTP, and records when each part of it arrives.
+
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::{HeaderName, LOCATION, SERVER};
+use tokio::time::{Instant as Deadline, timeout_at};
+
+use super::answer;
+use super::recorder::LaneRecorder;
+use super::settings::End;
+use holdup_model::Failure;
+use holdup_verdict::Platform;
+
+/// What the warm-up needs to know about an answer's head.
+pub(super) struct Head {
+    /// Where it redirects to.
+    pub(super) location: Option<String>,
+    pub(super) platform: Platform,
+}
+
+impl Head {
+    fn of<B>(response: &Response<B>) -> Self {
+        let texts = |name| {
+            let values = response.headers().get_all(name).iter();
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        let location = texts(LOCATION).next();
+        let location = location.filter(|_| response.status().is_redirection());
+        let says: Vec<_> = texts(SERVER).chain(texts(X_POWERED_BY)).collect();
+        Self {
+            location: location.map(Cow::into_owned),
+            platform: Platform::of(says.iter().map(AsRef::as_ref)),
+        }
+    }
+}
+
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
+
+/// Reads an answer whose head has just arrived. `next` gives the next part of its body, which is empty for
+/// what is no data, and `None` at its end.
+pub(super) async fn read<B>(
+    response: Response<B>,
+    mut next: impl FnMut(&mut B, &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>>,
+    end: End,
+    recorder: LaneRecorder<'_>,
+) -> Result<Head, Failure> {
+    let status = response.status();
+    recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
+    if let Some(header) = answer::kept(response.headers()) {
+        recorder.record(|lane, _| lane.record_cache_header(header));
+    }
+    let websocket = answer::wants_websocket(&response);
+    let head = Head::of(&response);
+    let mut body = response.into_body();
+    let names_it = read_body(|context| next(&mut body, context), end, recorder).await?;
+    if websocket || (answer::may_want_websocket(status) && names_it) {
+        return Err(Failure::WebSocket);
+    }
+    Ok(head)
+}
+
+/// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions
+/// Web sockets.
+async fn read_body(
+    mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>>,
+    end: End,
+    recorder: LaneRecorder<'_>,
+) -> Result<bool, Failure> {
+    let mut chunks = 0;
+    let mut deadline = None;
+    let mut names_websocket = false;
+    loop {
+        let part = match deadline {
+            None => poll_fn(&mut next).await,
+            Some(deadline) => match timeout_at(deadline, poll_fn(&mut next)).await {
+                Ok(part) => part,
+                Err(_) => break,
+            },
+        };
+        let Some(data) = part.transpose()? else {
+            break;
+        };
+        if data.is_empty() {
+            continue;
+        }
+        recorder.record(|lane, now| lane.record_chunk(now, &data));
+        if chunks == 0 {
+            names_websocket = answer::names_websocket(&data);
+            deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
+        }
+        chunks += 1;
+        if end.first.is_some_and(|first| chunks >= first.get()) {
+            break;
+        }
+    }
+    Ok(names_websocket)
+}

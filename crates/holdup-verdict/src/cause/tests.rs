@@ -1,0 +1,146 @@
+//! The table of causes, row by row.
+
+use super::facts::{Bystander, Facts, Ran};
+use super::kind::CauseKind::{
+    self, BlockedLoop, ByConnection, BySession, ByUrl, Cores, OneWorkerOfSeveral, OwnQueue, Proxy,
+    Unknown, Workers,
+};
+use super::table;
+use crate::beside::BesideKind::{self, Frozen, Slowed, SomeFrozen, Untouched};
+
+/// Facts without any contrast.
+fn facts(ran: Ran) -> Facts {
+    Facts {
+        ran,
+        bystanders: Vec::new(),
+        waits_by_url: false,
+        anonymous: None,
+        one_connection: None,
+        direct: None,
+    }
+}
+
+/// A bystander that is frozen by so many requests, or by none, and untouched beside so many.
+fn bystander(kind: BesideKind, frozen_by: Option<usize>, untouched_by: usize) -> Bystander {
+    Bystander {
+        kind,
+        frozen_by,
+        untouched_by,
+    }
+}
+
+#[track_caller]
+fn check(facts: &Facts, kind: CauseKind) {
+    assert_eq!(table::rule(facts).kind, kind, "{facts:?}");
+}
+
+#[test]
+fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
+    use Ran::{InTurns, Slower, Together, Unclear};
+    let frozen = |by, untouched| bystander(Frozen, Some(by), untouched);
+    let some = |by| bystander(SomeFrozen, Some(by), 0);
+    let untouched = |by| bystander(Untouched, None, by);
+    let slowed = bystander(Slowed, None, 0);
+    let none = bystander(BesideKind::Inconclusive, None, 0);
+    for (ran, bystanders, kind) in [
+        (InTurns(1), vec![frozen(1, 0)], BlockedLoop),
+        (InTurns(1), vec![untouched(4)], OwnQueue),
+        (InTurns(2), vec![untouched(4)], OwnQueue),
+        (InTurns(2), vec![frozen(2, 1)], Workers),
+        // Three of them: four requests froze it, and two did not.
+        (InTurns(3), vec![frozen(4, 2)], Workers),
+        (InTurns(2), vec![some(1)], OneWorkerOfSeveral),
+        (Together, vec![some(1)], OneWorkerOfSeveral),
+        (Unclear, vec![some(1)], OneWorkerOfSeveral),
+        // One that is untouched rules out the loop, and the workers.
+        (InTurns(1), vec![frozen(1, 0), untouched(4)], OwnQueue),
+        (InTurns(2), vec![frozen(2, 1), untouched(4)], OwnQueue),
+        // Those that wait for a lock take a worker each.
+        (InTurns(1), vec![frozen(2, 1)], OwnQueue),
+        // As many requests as workers.
+        (Together, vec![frozen(4, 2)], Workers),
+        (Slower(1), vec![slowed], Cores),
+        (Slower(2), vec![slowed], Cores),
+        (Slower(2), vec![untouched(4)], Cores),
+        (Slower(1), vec![untouched(4)], OwnQueue),
+        // Handlers that block one loop in turns.
+        (Slower(1), vec![frozen(1, 0)], BlockedLoop),
+        (Together, vec![untouched(4)], CauseKind::None),
+        (Together, vec![], CauseKind::None),
+        // What does not tell.
+        (InTurns(1), vec![], Unknown),
+        (InTurns(1), vec![none], Unknown),
+        (InTurns(1), vec![slowed], Unknown),
+        (InTurns(2), vec![frozen(1, 0)], Unknown),
+        (Slower(2), vec![frozen(1, 0)], Unknown),
+        (Together, vec![slowed], Unknown),
+        (Together, vec![frozen(1, 0)], Unknown),
+        (Unclear, vec![frozen(1, 0)], Unknown),
+        (Unclear, vec![untouched(4)], Unknown),
+        (Unclear, vec![some(1), untouched(4)], Unknown),
+        (Ran::AfterLeftovers, vec![frozen(1, 0)], Unknown),
+        // It was untouched only while none of the measured requests waited.
+        (InTurns(4), vec![untouched(4)], Unknown),
+    ] {
+        let facts = Facts {
+            bystanders,
+            ..facts(ran)
+        };
+        check(&facts, kind);
+    }
+}
+
+#[test]
+fn another_way_for_the_same_requests_tells_what_holds_them_up() {
+    use Ran::{InTurns, Slower, Together, Unclear};
+    for (ran, other, kind, if_not) in [
+        (InTurns(1), Together, true, false),
+        (InTurns(1), InTurns(4), true, false),
+        (InTurns(2), InTurns(2), false, false),
+        (InTurns(2), InTurns(1), false, false),
+        (InTurns(2), Unclear, false, false),
+        (Unclear, Together, false, false),
+        (Slower(1), Together, true, false),
+        (Together, Together, false, true),
+    ] {
+        let expected = |found| match (kind, if_not) {
+            (true, _) => found,
+            (_, true) => CauseKind::None,
+            _ => Unknown,
+        };
+        let past = Facts {
+            direct: Some(other),
+            ..facts(ran)
+        };
+        check(&past, expected(Proxy));
+        let anonymous = Facts {
+            anonymous: Some(other),
+            ..facts(ran)
+        };
+        check(&anonymous, expected(BySession));
+        let connection = Facts {
+            one_connection: Some((ran, other)),
+            ..facts(ran)
+        };
+        check(&connection, expected(ByConnection));
+    }
+}
+
+#[test]
+fn requests_for_one_url_wait_for_each_other() {
+    let by_url = |ran, bystanders| Facts {
+        waits_by_url: true,
+        bystanders,
+        ..facts(ran)
+    };
+    check(&by_url(Ran::Together, vec![]), ByUrl);
+    check(
+        &by_url(Ran::Together, vec![bystander(Untouched, None, 4)]),
+        ByUrl,
+    );
+    // The workers are what they wait for already with different URLs.
+    check(
+        &by_url(Ran::InTurns(2), vec![bystander(Frozen, Some(2), 1)]),
+        Workers,
+    );
+}

@@ -1,0 +1,5 @@
+//! Bystanders: made-up rounds, and simulated servers.
+
+mod rules;
+mod server;
+mod simulated;

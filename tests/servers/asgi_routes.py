@@ -1,0 +1,39 @@
+"""FastAPI, for uvicorn and hypercorn: `asgi_routes:app`.
+
+`/def` and `/def-fast` run in AnyIO's threads, of which there are POOL (40); `/fast` runs in the event loop, as
+`/blocking`, which holds it.
+"""
+import contextlib, os, time
+import anyio.to_thread
+from fastapi import FastAPI
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app):
+    anyio.to_thread.current_default_thread_limiter().total_tokens = int(os.environ.get("POOL", 40))
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/def")
+def slow(ms: int = 300):
+    time.sleep(ms / 1000)
+    return "done"
+
+
+@app.get("/def-fast")
+def fast():
+    return "done"
+
+
+@app.get("/fast")
+async def fast_in_the_loop():
+    return "done"
+
+
+@app.get("/blocking")
+async def blocking(ms: int = 300):
+    time.sleep(ms / 1000)
+    return "done"

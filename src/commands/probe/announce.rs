@@ -4,16 +4,13 @@ use std::fmt::Write as _;
 
 use holdup_model::HumanDuration;
 use holdup_probe::{Settings, Target};
-use holdup_verdict::experiment::Http2;
+use holdup_verdict::experiment::{Http2, MOST_BESIDE_ROUNDS};
 
 /// The most requests to a bystander in one round …
 const BESIDE_ROUND: usize = 400;
 
 /// … while it is alone, on two schedules, each with eight connections that are opened …
 const BESIDE_ALONE: usize = 5 + 2 * (24 + 8);
-
-/// … and how often a round with one number of requests is made.
-const BESIDE_TIMES: usize = 3;
 
 /// The most rounds of `--limit`.
 const LIMIT_ROUNDS: usize = 16;
@@ -66,7 +63,8 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     let (n, url) = (settings.requests, target.url());
     let mut lines = Vec::new();
     // From one request to all of them, by doubling; the first number may be tried once more.
-    let rounds = BESIDE_TIMES * (n.next_power_of_two().ilog2() as usize + 1) + 1;
+    // One more if connections that are kept open occupy the server.
+    let rounds = MOST_BESIDE_ROUNDS + 1;
     for beside in &settings.beside {
         lines.push(format!(
             "{} to {}, and {BESIDE_ROUND} more in each of {rounds} rounds (--beside)",
@@ -147,10 +145,10 @@ mod tests {
         let expected = "\
 About to send at most:
 - 92 requests to http://localhost/a, 4 at once
-- 69 requests to http://localhost/b, and 400 more in each of 10 rounds (--beside)
-- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
-- 69 requests to http://localhost/c, and 400 more in each of 10 rounds (--beside)
-- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 69 requests to http://localhost/b, and 400 more in each of 13 rounds (--beside)
+- 52 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 69 requests to http://localhost/c, and 400 more in each of 13 rounds (--beside)
+- 52 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
 - 26 more requests to http://localhost/a, over HTTP/2 (--http2)
 - 139 more requests to http://localhost/a, 111 of them without cookies and credentials (--cookie-contrast)

@@ -137,10 +137,10 @@ fn what_will_be_sent_is_said_before_and_the_sentence_is_printed_after() {
     let (measured, second) = (url(&server, "/plain"), url(&server, "/plain?second"));
     let output = probe(&[&measured, "--versus", &second, "-n2"]);
     let before = String::from_utf8(output.stderr).expect("UTF-8");
-    let begins = format!("About to send at most:\n- 54 requests to {measured}, 2 at once\n");
+    let begins = format!("About to send at most:\n- 56 requests to {measured}, 2 at once\n");
     assert!(before.starts_with(&begins), "{before}");
     let line =
-        format!("- 65 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");
+        format!("- 69 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");
     assert!(before.contains(&line), "{before}");
     let after = String::from_utf8(output.stdout)
         .expect("UTF-8")

@@ -19,15 +19,25 @@ const BESIDE_TIMES: usize = 3;
 const LIMIT_ROUNDS: usize = 16;
 
 /// The text, with a line for each URL and contrast. `None` if no contrast is asked for.
-pub(super) fn text(target: &Target, settings: &Settings) -> Option<String> {
+pub(super) fn text(
+    target: &Target,
+    settings: &Settings,
+    console: Option<&Target>,
+) -> Option<String> {
     let mut lines = contrasts(target, settings);
+    if let Some(console) = console {
+        lines.push(format!(
+            "a few requests to {}, whose events are followed meanwhile (--console)",
+            console.url()
+        ));
+    }
     if lines.is_empty() {
         return None;
     }
     let n = settings.requests;
     lines.insert(
         0,
-        format!("{} to {}, {n} at once", requests(17 * n + 20), target.url()),
+        format!("{} to {}, {n} at once", requests(18 * n + 20), target.url()),
     );
     let mut text = "About to send at most:\n".to_owned();
     for line in lines {
@@ -83,14 +93,14 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     if settings.cookie_contrast {
         lines.push(format!(
             "{} more requests to {url}, {} of them without cookies and credentials (--cookie-contrast)",
-            26 * n + 27,
-            19 * n + 27
+            28 * n + 27,
+            21 * n + 27
         ));
     }
     if let Some(versus) = &settings.versus {
         lines.push(format!(
             "{} to {}, {n} at once, and {} more to {url} (--versus)",
-            requests(19 * n + 27),
+            requests(21 * n + 27),
             versus.url(),
             7 * n
         ));
@@ -115,7 +125,7 @@ mod tests {
     fn said(change: impl Fn(&mut Settings)) -> Option<String> {
         let mut settings = Settings::default();
         change(&mut settings);
-        text(&target("localhost/a"), &settings)
+        text(&target("localhost/a"), &settings, None)
     }
 
     #[test]
@@ -136,19 +146,31 @@ mod tests {
         });
         let expected = "\
 About to send at most:
-- 88 requests to http://localhost/a, 4 at once
+- 92 requests to http://localhost/a, 4 at once
 - 69 requests to http://localhost/b, and 400 more in each of 10 rounds (--beside)
 - 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 69 requests to http://localhost/c, and 400 more in each of 10 rounds (--beside)
 - 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
 - 34 more requests to http://localhost/a, over HTTP/2 (--http2)
-- 131 more requests to http://localhost/a, 103 of them without cookies and credentials (--cookie-contrast)
-- 103 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
+- 139 more requests to http://localhost/a, 111 of them without cookies and credentials (--cookie-contrast)
+- 111 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
 Each takes up to one minute, or, at once with others, as long as all of them need one after the other, but at \
 most ten minutes (--timeout).
 ";
         assert_eq!(text.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_console_is_named() {
+        let console = target("localhost:8081");
+        let text = text(&target("localhost/a"), &Settings::default(), Some(&console));
+        let line = "\n- a few requests to http://localhost:8081/, whose events are followed meanwhile \
+                    (--console)\n";
+        assert!(
+            text.as_ref().is_some_and(|text| text.contains(line)),
+            "{text:?}"
+        );
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     if settings.http2 == Http2::Wanted {
         lines.push(format!(
             "{} more requests to {url}, over HTTP/2 (--http2)",
-            6 * n + 2
+            8 * n + 2
         ));
     }
     if settings.cookie_contrast {
@@ -150,7 +150,7 @@ About to send at most:
 - 69 requests to http://localhost/c, and 400 more in each of 13 rounds (--beside)
 - 52 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
-- 26 more requests to http://localhost/a, over HTTP/2 (--http2)
+- 34 more requests to http://localhost/a, over HTTP/2 (--http2)
 - 139 more requests to http://localhost/a, 111 of them without cookies and credentials (--cookie-contrast)
 - 111 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
 Each takes up to one minute, or, at once with others, as long as all of them need one after the other, but at \

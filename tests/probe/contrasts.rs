@@ -56,7 +56,14 @@ fn a_server_that_turns_guests_away_cannot_be_compared() {
         ("/session/login", "the server answers with a redirect (302)"),
     ] {
         let url = url(&server, path);
-        let document = json(&[&[url.as_str()], &COOKIE[..]].concat());
+        let arguments = [&[url.as_str()], &COOKIE[..]].concat();
+        let mut document = json(&arguments);
+        for _ in 0..REPEATS {
+            if document["verdict"] != "inconclusive" {
+                break;
+            }
+            document = json(&arguments);
+        }
         let session = &document["session"];
         assert_eq!(session["verdict"], "inconclusive", "{document:#}");
         assert_eq!(session["at_a_time"], Value::Null);

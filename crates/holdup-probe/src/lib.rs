@@ -36,6 +36,7 @@ mod event;
 mod http2;
 mod inside;
 mod json;
+mod name;
 mod own_time;
 mod place;
 mod question;

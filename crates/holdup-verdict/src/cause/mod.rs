@@ -5,6 +5,7 @@
 //! wrong cause is worse than none, so if the contrasts that were made do not tell, or contradict each other,
 //! the cause is [`CauseKind::Unknown`], and the sentence names the contrast that would tell more.
 
+mod advice;
 mod facts;
 mod kind;
 mod table;
@@ -12,8 +13,9 @@ mod table;
 mod tests;
 mod wording;
 
+pub use advice::cause_advice;
 pub use facts::Names;
-pub use kind::{Cause, CauseKind, Culprit};
+pub use kind::{AskNext, Cause, CauseKind, Culprit};
 
 use crate::experiment::Findings;
 use facts::Facts;

@@ -41,8 +41,14 @@ pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
 pub(super) fn text(report: &Report, style: &Style) -> String {
     let mut text = heading(report, style);
     let lead = lead(report);
+    let inside = inside::sentence(report);
     if let Some(sentence) = &lead {
         bold(&mut text, sentence, style);
+        // What the app itself named says the same in its own terms.
+        let named = inside
+            .as_ref()
+            .filter(|inside| report.culprit().is_some() && *inside != sentence);
+        paragraph(&mut text, named.map(String::as_str), style);
         text.push('\n');
     }
     if let Some(unique) = &report.found.unique {
@@ -50,8 +56,9 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         text.push('\n');
     }
     verdict(&mut text, report, lead.is_none(), style);
-    let inside = inside::sentence(report).filter(|inside| lead.as_ref() != Some(inside));
-    paragraph(&mut text, inside.as_deref(), style);
+    if lead.is_none() || report.culprit().is_none() {
+        paragraph(&mut text, inside.as_deref(), style);
+    }
     if report.found.unique.is_some() {
         paragraph(&mut text, Some(&report.found.delivery.to_string()), style);
     }
@@ -125,15 +132,16 @@ fn identical(text: &mut String, report: &Report, style: &Style) {
     }
 }
 
-/// A bystander: how it fared, the picture that shows it, and the numbers.
+/// A bystander: how it fared, the numbers, and the picture that shows it.
 fn beside(text: &mut String, bystander: &picture::Shown<'_>, style: &Style) {
-    text.push('\n');
-    match picture::drawn(bystander) {
-        Some(drawn) => draw(text, drawn, style),
-        None => fill(text, &bystander.sentence(), "", style.width),
-    }
+    paragraph(text, Some(&bystander.sentence()), style);
     for line in &bystander.found.evidence {
         fill(text, line, "- ", style.width);
+    }
+    if let Some(drawn) = picture::drawn(bystander) {
+        text.push('\n');
+        let caption = None;
+        draw(text, Picture { caption, ..drawn }, style);
     }
 }
 
@@ -151,7 +159,9 @@ fn contrasts(text: &mut String, report: &Report, style: &Style) {
 
 /// What would show that the cause is another one.
 fn refuted_by(text: &mut String, report: &Report, style: &Style) {
-    if let Some(observation) = &report.found.cause.refuted_by {
+    let cause = &report.found.cause;
+    let observation = cause.refuted_by.as_ref();
+    if let Some(observation) = observation.filter(|_| cause.kind != CauseKind::None) {
         let line = format!("The cause would be refuted by {observation}.");
         paragraph(text, Some(&line), style);
     }

@@ -30,6 +30,8 @@ fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {
         at("What to do:"),
         at("three cures"),
         at("accept"),
+        // The contrast that would tell which of them it is.
+        at("--beside URL"),
     ];
     assert!(order.is_sorted(), "{text}");
     assert!(!text.contains('\x1b'), "{text}");

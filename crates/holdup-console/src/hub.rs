@@ -67,6 +67,8 @@ pub(super) struct Hub {
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
+    /// The path that is asked again and again while a probe runs.
+    pub(super) beside: Option<String>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) recorder: PrometheusRecorder,
 }
@@ -125,6 +127,9 @@ impl Hub {
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
+        let probing = self.run.borrow().as_ref().is_some_and(ProbeRun::is_running);
+        let beside = self.beside.as_deref().filter(|_| probing);
+        state.board.leave_out(beside);
         let mut released = Vec::new();
         while let Some(event) = self.events.try_next() {
             match event {

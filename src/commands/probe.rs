@@ -136,12 +136,8 @@ fn measured(
     runtime.shutdown_background();
 
     if let Some(file) = &options.svg {
-        let verdict = &report.found.verdict.sentence;
-        let title = match show::lead(&report) {
-            Some(lead) => format!("{lead} {verdict}"),
-            None => verdict.clone(),
-        };
-        fs::write(file, picture::svg(&report, &title))
+        let lead = show::lead(&report);
+        fs::write(file, picture::svg(&report, lead.as_deref()))
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     super::print(&text(options, &report)?)?;

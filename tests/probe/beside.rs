@@ -80,7 +80,8 @@ fn the_cause_comes_first_and_a_frozen_route_has_a_row_below_the_request_that_fre
         &picture,
         &[
             "<title>Each request holds the event loop",
-            ">Serialized: the 4 requests",
+            ">Each request holds the event loop",
+            "Serialized: the 4 requests",
             "class=\"line\"",
             ">/healthz got no answer for ",
             "no answer for ",

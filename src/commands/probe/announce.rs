@@ -12,8 +12,8 @@ const BESIDE_ROUND: usize = 400;
 /// … while it is alone, on two schedules, each with eight connections that are opened …
 const BESIDE_ALONE: usize = 5 + 2 * (24 + 8);
 
-/// … and how often a round with one number of requests is made.
-const BESIDE_TIMES: usize = 3;
+/// … and how often a round with one number of requests is made, if it freezes the bystander for a short time.
+const BESIDE_TIMES: usize = 6;
 
 /// The most rounds of `--limit`.
 const LIMIT_ROUNDS: usize = 16;
@@ -55,8 +55,14 @@ fn longest(settings: &Settings) -> String {
 fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     let (n, url) = (settings.requests, target.url());
     let mut lines = Vec::new();
-    // From one request to all of them, by doubling; the first number may be tried once more.
-    let rounds = BESIDE_TIMES * (n.next_power_of_two().ilog2() as usize + 1) + 1;
+    // From one request to all of them, by doubling; the first number may be tried once more. With --limit, the
+    // most are one more than the limit that was found.
+    let at_once = n.max(settings.limit.unwrap_or(0));
+    let doubled = (0..).map(|power| 1 << power);
+    let mut numbers: Vec<usize> = doubled.take_while(|number| *number < at_once).collect();
+    numbers.push(at_once);
+    let rounds = BESIDE_TIMES * numbers.len() + 1;
+    let beside_them = BESIDE_TIMES * numbers.iter().sum::<usize>() + 1;
     for beside in &settings.beside {
         lines.push(format!(
             "{} to {}, and {BESIDE_ROUND} more in each of {rounds} rounds (--beside)",
@@ -64,8 +70,7 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
             beside.url(),
         ));
         lines.push(format!(
-            "{} more requests to {url} meanwhile, in rounds of 1 to {n} at once",
-            rounds * n
+            "{beside_them} more requests to {url} meanwhile, in rounds of 1 to {at_once} at once"
         ));
     }
     if let Some(most) = settings.limit {
@@ -137,10 +142,10 @@ mod tests {
         let expected = "\
 About to send at most:
 - 88 requests to http://localhost/a, 4 at once
-- 69 requests to http://localhost/b, and 400 more in each of 10 rounds (--beside)
-- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
-- 69 requests to http://localhost/c, and 400 more in each of 10 rounds (--beside)
-- 40 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 69 requests to http://localhost/b, and 400 more in each of 43 rounds (--beside)
+- 763 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
+- 69 requests to http://localhost/c, and 400 more in each of 43 rounds (--beside)
+- 763 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
 - 18 more requests to http://localhost/a, over HTTP/2 (--http2)
 - 131 more requests to http://localhost/a, 103 of them without cookies and credentials (--cookie-contrast)
@@ -149,6 +154,19 @@ Each takes up to one minute, or, at once with others, as long as all of them nee
 most ten minutes (--timeout).
 ";
         assert_eq!(text.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_bystander_is_asked_beside_one_two_and_more_requests() {
+        for (n, rounds, more) in [(2, 13, 19), (4, 19, 43), (5, 25, 73)] {
+            let text = said(|settings| {
+                settings.requests = n;
+                settings.beside = vec![target("localhost/b")];
+            });
+            let text = text.expect("a contrast");
+            let told = format!("in each of {rounds} rounds (--beside)\n- {more} more requests");
+            assert!(text.contains(&told), "{n}: {text}");
+        }
     }
 
     #[test]

@@ -24,15 +24,21 @@ pub(super) fn measured(report: &Report) -> Timeline {
 }
 
 /// The whole report as one document: the requests of the verdict, and below them a picture for each bystander.
-pub(super) fn svg(report: &Report, title: &str) -> String {
+/// `lead` is what is said before the verdict.
+pub(super) fn svg(report: &Report, lead: Option<&str>) -> String {
+    let verdict = &report.found.verdict.sentence;
+    let title = match lead {
+        Some(lead) => format!("{lead} {verdict}"),
+        None => verdict.clone(),
+    };
     let measured = measured(report);
     let bystanders: Vec<_> = beside(report).collect();
     let mut pictures = vec![Picture::from(&measured)];
-    if !bystanders.is_empty() {
-        pictures[0].caption = Some(report.found.verdict.sentence.clone());
+    if lead.is_some() || !bystanders.is_empty() {
+        pictures[0].caption = Some(title.clone());
     }
     pictures.extend(bystanders.iter().filter_map(drawn));
-    holdup_render::svg_of_all(&pictures, title)
+    holdup_render::svg_of_all(&pictures, &title)
 }
 
 /// A bystander: what it is called, how it fared, and the round that shows it.

@@ -45,8 +45,8 @@ impl Kept {
         let recorder = LaneRecorder {
             timeline: &lanes,
             place: 0,
-            clock: clock,
-            own: own,
+            clock,
+            own,
         };
         let question = place.question(format_args!("kept{number}"));
         let message = place.message(&question, false).ok()?;

@@ -29,13 +29,16 @@ mod tests {
     #[test]
     fn a_route_of_the_same_server_is_a_path() {
         let target = |url: &str| Target::parse(url).expect("a URL");
-        let mut settings = Settings::default();
-        settings.beside = vec![
-            target("localhost:80/healthz?a=1"),
-            target("localhost:8080/healthz"),
-            target("localhost"),
+        let beside = [
+            "localhost:80/healthz?a=1",
+            "localhost:8080/healthz",
+            "localhost",
         ];
-        settings.versus = Some(target("127.0.0.1/report"));
+        let settings = Settings {
+            beside: beside.map(target).to_vec(),
+            versus: Some(target("127.0.0.1/report")),
+            ..Settings::default()
+        };
         let names = settings.names(&target("http://localhost/report"));
         assert_eq!(
             names.beside,

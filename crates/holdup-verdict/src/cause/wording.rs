@@ -127,10 +127,9 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
         .iter()
         .position(|bystander| held(bystander.kind))
     {
-        sentence += &format!(
-            " {} waited: it needs the same thing.",
-            names.bystander(which)
-        );
+        sentence.push(' ');
+        sentence += names.bystander(which);
+        sentence += " waited: it needs the same thing.";
     }
     sentence
 }

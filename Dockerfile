@@ -9,14 +9,17 @@ RUN find crates -type f ! -name Cargo.toml -delete \
         awk '/^\[/ { drop = /^\[\[(bench|example|test)\]\]/ } !drop' "$package/Cargo.toml" > kept \
         && mv kept "$package/Cargo.toml" \
         && mkdir -p "$package/src" \
-        && touch "$package/src/lib.rs" \
+        && echo '//! Without its code.' > "$package/src/lib.rs" \
         || exit 1; \
     done \
-    && echo 'fn main() {}' > src/main.rs
+    && printf '//! Without its code.\nfn main() {}\n' > src/main.rs
 
 
 FROM rust:1-bookworm AS build
 WORKDIR /holdup
+
+# No debug information for C, which jemalloc would add with all of its macros.
+ENV CFLAGS=-g0
 
 # The dependencies alone: while no manifest changes, this layer is kept. What came of the stubs is
 # removed: COPY keeps the sources' dates, which may be older than it, and cargo would take it for up to
@@ -25,7 +28,11 @@ COPY --from=manifests /holdup ./
 RUN cargo build --locked --release --bin holdup \
     && cargo clean --locked --release --workspace
 
+# The crates alone, for the same reason: a change of the program itself compiles none of them.
 COPY crates crates
+RUN cargo build --locked --release --bin holdup \
+    && cargo clean --locked --release -p holdup
+
 COPY src src
 RUN cargo build --locked --release --bin holdup
 

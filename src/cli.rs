@@ -118,8 +118,8 @@ pub(crate) struct Probe {
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
     pub(crate) max: Option<usize>,
 
-    /// Send the requests on one HTTP/2 connection, too, as a browser does. This is done by itself for https if
-    /// the server agrees to h2
+    /// Send the requests on one HTTP/2 connection, too, as a browser does. Without this flag, it is done for
+    /// https if the server agrees to HTTP/2 and the method is GET or HEAD
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) http2: bool,
 

@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
         }
     };
     // With --json and without a terminal, only a program reads the output.
-    if let Some(text) = announce::text(&target, &settings)
+    if let Some(text) = announce::text(&target, &settings, console.as_ref())
         && (!options.json || io::stderr().is_terminal())
     {
         eprint!("{text}");

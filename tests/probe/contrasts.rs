@@ -56,7 +56,14 @@ fn a_server_that_turns_guests_away_cannot_be_compared() {
         ("/session/login", "the server answers with a redirect (302)"),
     ] {
         let url = url(&server, path);
-        let document = json(&[&[url.as_str()], &COOKIE[..]].concat());
+        let arguments = [&[url.as_str()], &COOKIE[..]].concat();
+        let mut document = json(&arguments);
+        for _ in 0..REPEATS {
+            if document["verdict"] != "inconclusive" {
+                break;
+            }
+            document = json(&arguments);
+        }
         let session = &document["session"];
         assert_eq!(session["verdict"], "inconclusive", "{document:#}");
         assert_eq!(session["at_a_time"], Value::Null);
@@ -137,10 +144,10 @@ fn what_will_be_sent_is_said_before_and_the_sentence_is_printed_after() {
     let (measured, second) = (url(&server, "/plain"), url(&server, "/plain?second"));
     let output = probe(&[&measured, "--versus", &second, "-n2"]);
     let before = String::from_utf8(output.stderr).expect("UTF-8");
-    let begins = format!("About to send at most:\n- 54 requests to {measured}, 2 at once\n");
+    let begins = format!("About to send at most:\n- 56 requests to {measured}, 2 at once\n");
     assert!(before.starts_with(&begins), "{before}");
     let line =
-        format!("- 65 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");
+        format!("- 69 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");
     assert!(before.contains(&line), "{before}");
     let after = String::from_utf8(output.stdout)
         .expect("UTF-8")

@@ -8,6 +8,7 @@ mod differs;
 mod endless;
 mod expect;
 mod hostile;
+mod http2;
 mod inside;
 mod limit;
 mod output;

@@ -11,7 +11,6 @@ const phases = {
   identical: 'N requests at once, the same URL',
   'beside-alone': 'another route, alone',
   beside: 'another route, while 1 to N requests run',
-  connection: 'N requests at once, over HTTP/2',
 };
 /** @type {Record<string, string>} */
 export const badges = {

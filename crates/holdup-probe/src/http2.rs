@@ -39,6 +39,9 @@ const WINDOW: u32 = (1 << 31) - 1;
 /// the number shows whether it has.
 const NOT_SAID: usize = usize::MAX - 1;
 
+/// How many streams a client can ever open on a connection. A server that allows this many sets no limit.
+const ALL_STREAMS: u32 = 1 << 30;
+
 /// How long a server may take to say what it allows, which it does as soon as it accepts a connection.
 const SETTINGS: Duration = Duration::from_secs(10);
 
@@ -292,9 +295,10 @@ impl Streams {
 
     /// What the server said about the connection.
     pub(super) fn peer(&self) -> Peer {
+        let max = u32::try_from(self.sender.current_max_send_streams());
         Peer {
-            // Without a limit it is a number that is no setting's.
-            max_concurrent_streams: u32::try_from(self.sender.current_max_send_streams()).ok(),
+            // Without a setting it is a larger number.
+            max_concurrent_streams: max.ok().filter(|max| *max < ALL_STREAMS),
             refused: None,
             notes: self.goodbye().into_iter().collect(),
         }

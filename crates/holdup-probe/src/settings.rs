@@ -35,7 +35,8 @@ pub struct Settings {
     pub beside: Vec<Target>,
     /// Whether to find out how many requests run at a time at most, and the most that may be sent at once.
     pub limit: Option<usize>,
-    /// Whether to compare one HTTP/2 connection with one connection for each request.
+    /// Whether to compare one HTTP/2 connection with one connection for each request. If it is offered only,
+    /// methods that may change something on the server (POST, for example) are not sent more often for it.
     pub http2: Http2,
     /// Whether to compare requests with and without the cookies and credentials of the request.
     pub cookie_contrast: bool,

@@ -39,12 +39,15 @@ const NEXT_BY: Duration = Duration::from_millis(60);
 /// It takes at least this part of what the first byte takes alone.
 const SOONEST: f64 = 0.5;
 
-/// If all answers have this many chunks, the second one counts as the beginning: some servers send a comment before
-/// it is the request's turn.
+/// If at most this many waited, those that did not wait must have begun as soon as one alone does.
+const FEW: usize = 2;
+
+/// If all answers have this many chunks, the second one counts as the beginning: some servers send a comment
+/// before it is the request's turn.
 const ENOUGH: u64 = 3;
 
-/// Otherwise, the first chunk is no beginning if the second one comes more than this many times as late after it as it does
-/// alone …
+/// Otherwise, the first chunk is no beginning if the second one comes more than this many times as late after
+/// it as it does alone …
 const EARLY: f64 = 3.0;
 
 /// … and by this much more.
@@ -194,7 +197,13 @@ impl Begun {
                 at_a_time: Some(n),
             };
         }
-        let turns = u32::try_from(together).unwrap_or(u32::MAX);
+        // Those that begin together may slow each other down. But if few waited, work that slows down all of them
+        // may look the same by chance.
+        let turns = if n - together > FEW {
+            u32::try_from(together).unwrap_or(u32::MAX)
+        } else {
+            1
+        };
         let prompt = self.asked + self.next.saturating_mul(turns);
         if together == 0 || self.begins[together - 1] > prompt || !self.follow(together) {
             return Began::inconclusive();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use holdup_model::HumanDuration;
 use holdup_probe::{Settings, Target};
-use holdup_verdict::experiment::Http2;
+use holdup_verdict::experiment::{Http2, MOST_BESIDE_ROUNDS};
 
 /// The most requests to a bystander in one round …
 const BESIDE_ROUND: usize = 400;
@@ -12,22 +12,29 @@ const BESIDE_ROUND: usize = 400;
 /// … while it is alone, on two schedules, each with eight connections that are opened …
 const BESIDE_ALONE: usize = 5 + 2 * (24 + 8);
 
-/// … and how often a round with one number of requests is made, if it freezes the bystander for a short time.
-const BESIDE_TIMES: usize = 6;
-
 /// The most rounds of `--limit`.
 const LIMIT_ROUNDS: usize = 16;
 
 /// The text, with a line for each URL and contrast. `None` if no contrast is asked for.
-pub(super) fn text(target: &Target, settings: &Settings) -> Option<String> {
+pub(super) fn text(
+    target: &Target,
+    settings: &Settings,
+    console: Option<&Target>,
+) -> Option<String> {
     let mut lines = contrasts(target, settings);
+    if let Some(console) = console {
+        lines.push(format!(
+            "a few requests to {}, whose events are followed meanwhile (--console)",
+            console.url()
+        ));
+    }
     if lines.is_empty() {
         return None;
     }
     let n = settings.requests;
     lines.insert(
         0,
-        format!("{} to {}, {n} at once", requests(17 * n + 20), target.url()),
+        format!("{} to {}, {n} at once", requests(18 * n + 20), target.url()),
     );
     let mut text = "About to send at most:\n".to_owned();
     for line in lines {
@@ -55,14 +62,11 @@ fn longest(settings: &Settings) -> String {
 fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     let (n, url) = (settings.requests, target.url());
     let mut lines = Vec::new();
-    // From one request to all of them, by doubling; the first number may be tried once more. With --limit, the
-    // most are one more than the limit that was found.
-    let at_once = n.max(settings.limit.unwrap_or(0));
-    let doubled = (0..).map(|power| 1 << power);
-    let mut numbers: Vec<usize> = doubled.take_while(|number| *number < at_once).collect();
-    numbers.push(at_once);
-    let rounds = BESIDE_TIMES * numbers.len() + 1;
-    let beside_them = BESIDE_TIMES * numbers.iter().sum::<usize>() + 1;
+    // From one request to all of them, by doubling; the first number may be tried once more.
+    // One more if connections that are kept open occupy the server.
+    let rounds = MOST_BESIDE_ROUNDS + 1;
+    // With --limit, up to one more than the number that was found.
+    let at_once = settings.limit.map_or(n, |most| most.max(n));
     for beside in &settings.beside {
         lines.push(format!(
             "{} to {}, and {BESIDE_ROUND} more in each of {rounds} rounds (--beside)",
@@ -70,7 +74,8 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
             beside.url(),
         ));
         lines.push(format!(
-            "{beside_them} more requests to {url} meanwhile, in rounds of 1 to {at_once} at once"
+            "{} more requests to {url} meanwhile, in rounds of 1 to {at_once} at once",
+            rounds * at_once
         ));
     }
     if let Some(most) = settings.limit {
@@ -82,20 +87,20 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     if settings.http2 == Http2::Wanted {
         lines.push(format!(
             "{} more requests to {url}, over HTTP/2 (--http2)",
-            4 * n + 2
+            8 * n + 2
         ));
     }
     if settings.cookie_contrast {
         lines.push(format!(
             "{} more requests to {url}, {} of them without cookies and credentials (--cookie-contrast)",
-            26 * n + 27,
-            19 * n + 27
+            28 * n + 27,
+            21 * n + 27
         ));
     }
     if let Some(versus) = &settings.versus {
         lines.push(format!(
             "{} to {}, {n} at once, and {} more to {url} (--versus)",
-            requests(19 * n + 27),
+            requests(21 * n + 27),
             versus.url(),
             7 * n
         ));
@@ -120,7 +125,7 @@ mod tests {
     fn said(change: impl Fn(&mut Settings)) -> Option<String> {
         let mut settings = Settings::default();
         change(&mut settings);
-        text(&target("localhost/a"), &settings)
+        text(&target("localhost/a"), &settings, None)
     }
 
     #[test]
@@ -141,15 +146,15 @@ mod tests {
         });
         let expected = "\
 About to send at most:
-- 88 requests to http://localhost/a, 4 at once
-- 69 requests to http://localhost/b, and 400 more in each of 43 rounds (--beside)
-- 763 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
-- 69 requests to http://localhost/c, and 400 more in each of 43 rounds (--beside)
-- 763 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
+- 92 requests to http://localhost/a, 4 at once
+- 69 requests to http://localhost/b, and 400 more in each of 13 rounds (--beside)
+- 832 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
+- 69 requests to http://localhost/c, and 400 more in each of 13 rounds (--beside)
+- 832 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
-- 18 more requests to http://localhost/a, over HTTP/2 (--http2)
-- 131 more requests to http://localhost/a, 103 of them without cookies and credentials (--cookie-contrast)
-- 103 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
+- 34 more requests to http://localhost/a, over HTTP/2 (--http2)
+- 139 more requests to http://localhost/a, 111 of them without cookies and credentials (--cookie-contrast)
+- 111 requests to http://localhost:81/a, 4 at once, and 28 more to http://localhost/a (--versus)
 Each takes up to one minute, or, at once with others, as long as all of them need one after the other, but at \
 most ten minutes (--timeout).
 ";
@@ -157,16 +162,15 @@ most ten minutes (--timeout).
     }
 
     #[test]
-    fn a_bystander_is_asked_beside_one_two_and_more_requests() {
-        for (n, rounds, more) in [(2, 13, 19), (4, 19, 43), (5, 25, 73)] {
-            let text = said(|settings| {
-                settings.requests = n;
-                settings.beside = vec![target("localhost/b")];
-            });
-            let text = text.expect("a contrast");
-            let told = format!("in each of {rounds} rounds (--beside)\n- {more} more requests");
-            assert!(text.contains(&told), "{n}: {text}");
-        }
+    fn a_console_is_named() {
+        let console = target("localhost:8081");
+        let text = text(&target("localhost/a"), &Settings::default(), Some(&console));
+        let line = "\n- a few requests to http://localhost:8081/, whose events are followed meanwhile \
+                    (--console)\n";
+        assert!(
+            text.as_ref().is_some_and(|text| text.contains(line)),
+            "{text:?}"
+        );
     }
 
     #[test]

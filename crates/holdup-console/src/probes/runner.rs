@@ -14,7 +14,7 @@ use super::parameter::Values;
 use crate::lane::CHUNKS;
 use holdup_model::{HumanDuration, Lane, Timeline, millis};
 use holdup_probe::{Event, Report, Request, Settings, Summary, Target, probe};
-use holdup_verdict::experiment::RoundKind;
+use holdup_verdict::experiment::{Http2, RoundKind};
 
 /// The rounds of a probe, and the warm-up before them.
 const STEPS: u8 = 4;
@@ -100,6 +100,8 @@ impl Runner {
         let mut settings = Settings::default();
         settings.requests = asked.requests;
         settings.beside.extend(asked.beside.clone());
+        // The page shows the rounds that the verdict and the cause rest on, and no others.
+        settings.http2 = Http2::Off;
         let run = ProbeRun::new(id, asked);
         let stop = Arc::clone(&run.stop);
         let begun = self.latest.send_if_modified(|latest| {
@@ -177,8 +179,6 @@ impl Runner {
                     RoundKind::Identical => ("identical", 4),
                     RoundKind::BesideAlone => ("beside-alone", 5),
                     RoundKind::Beside => ("beside", 6),
-                    // Made for an app with TLS and HTTP/2 after all others.
-                    RoundKind::Connection => ("connection", run.steps),
                     _ => ("solo", 2),
                 };
                 run.timeout = Some(round.timeout);

@@ -30,9 +30,12 @@ impl BesideKind {
     }
 }
 
-/// B was frozen if A's turns held it up for at least so long in all rounds together. A single pause of a
-/// machine is hardly ever as long, and several of them hardly ever begin and end with A.
-const LONGER_THAN_PAUSES: Duration = Duration::from_millis(500);
+/// B was frozen if A held it up for at least so long at a time, because a pause of a machine is hardly ever as
+/// long, …
+const LONGER_THAN_A_PAUSE: Duration = Duration::from_millis(500);
+
+/// … or for so long in several turns or rounds. Three pauses hardly ever begin and end with A.
+const LONGER_THAN_PAUSES: Duration = Duration::from_millis(800);
 
 impl fmt::Display for BesideKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,7 +90,12 @@ pub struct BesideFinding {
 impl BesideFinding {
     /// Whether these rounds are enough to say that B was frozen.
     pub(super) fn are_enough<'a>(rounds: impl Iterator<Item = &'a Self>) -> bool {
-        rounds.map(|round| round.held).sum::<Duration>() >= LONGER_THAN_PAUSES
+        let (mut longest, mut all) = (Duration::ZERO, Duration::ZERO);
+        for round in rounds {
+            longest = longest.max(round.held.min(round.longest));
+            all += round.held;
+        }
+        longest >= LONGER_THAN_A_PAUSE || all >= LONGER_THAN_PAUSES
     }
 }
 

@@ -15,8 +15,8 @@ const MOST: f64 = 0.6;
 /// run at a time take two turns, and only the first one occupies all three workers.
 const TURNS: f64 = 0.45;
 
-/// If fewer requests than this were held, the time for which they were counts only in proportion. Answers that
-/// are late by chance may end with A by chance, too.
+/// If fewer requests than this were held, or half as many kept connections, the time for which they were counts only
+/// in proportion. Answers that are late by chance may end with A by chance, too.
 const CERTAIN_HELD: u32 = 8;
 
 /// The fewest requests that must have been held. Fewer may have been late by chance.
@@ -95,8 +95,13 @@ impl View<'_> {
         if length.is_zero() || length < took.mul_f64(TURNS) {
             return None;
         }
+        // A kept connection that had no answer at all is hardly late by chance.
+        let count: usize = some
+            .clone()
+            .map(|(_, held)| held.fresh + 2 * held.kept)
+            .sum();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         let held: Vec<_> = some.flat_map(|(_, held)| &held.overtaken).collect();
-        let count = u32::try_from(held.len()).unwrap_or(u32::MAX);
         let held = held.into_iter().map(|place| &self.round.samples[*place]);
         let silences = silences(held, self.last);
         Some(Read {

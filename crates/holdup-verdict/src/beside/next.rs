@@ -6,7 +6,7 @@ use super::finding::{BesideFinding, BesideKind, BesideReason};
 const MOST_TIMES: usize = 3;
 
 /// How often a round is made that froze B for a short time.
-const MOST_TIMES_FROZEN: usize = 6;
+const MOST_TIMES_FROZEN: usize = 9;
 
 /// How many requests A gets in the next round, after these rounds; `None` if there is nothing more to learn.
 /// The number is doubled up to `most` until B is frozen. A round that noise may have spoilt, or may have

@@ -19,6 +19,7 @@ const BEGINNING: f64 = 0.25;
 
 /// … within these bounds.
 const BEGINNING_LEAST: Duration = Duration::from_millis(20);
+
 /// See [`BEGINNING_LEAST`].
 const BEGINNING_MOST: Duration = Duration::from_millis(150);
 
@@ -159,8 +160,18 @@ impl InTurn {
         let sent = |place: &usize| samples[*place].lane.requested_at();
         let margin = usual.late_after();
         if let Some(first) = found.held.iter().map(sent).min() {
-            let after = |place: &&usize| sent(place) > first.saturating_add(margin);
-            found.overtook = found.prompt.iter().filter(after).copied().collect();
+            let ends = found
+                .held
+                .iter()
+                .filter_map(|place| samples[*place].answered_at());
+            let release = ends.min().unwrap_or(Duration::MAX);
+            let overtakes = |place: &&usize| {
+                let ended = samples[**place].answered_at().unwrap_or(Duration::MAX);
+                // What is answered at one moment did not overtake each other.
+                let is_before = ended.saturating_add(margin) < release;
+                is_before && sent(place) > first.saturating_add(margin)
+            };
+            found.overtook = found.prompt.iter().filter(overtakes).copied().collect();
         }
         if let Some(last) = found.overtook.iter().map(sent).max() {
             let count = u32::try_from(found.held.len()).unwrap_or(u32::MAX);

@@ -9,7 +9,7 @@ use super::asking::{Plan, is_well, shortest};
 use super::findings::Findings;
 use super::round::{Ask, Bystander, Round, RoundKind, To};
 use crate::beside::{
-    Beside, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace,
+    Beside, BesideFinding, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace,
 };
 use holdup_model::{Lane, Timeline};
 
@@ -28,6 +28,9 @@ const UNANSWERED: usize = 64;
 
 /// The most requests to a bystander in one round.
 const MOST: usize = 400;
+
+/// The most rounds beside one bystander, whether or not they show how it fares.
+pub const MOST_BESIDE_ROUNDS: usize = 12;
 
 /// How long a bystander's late answers are waited for after it has answered again.
 const LINGER: Duration = Duration::from_secs(1);
@@ -69,10 +72,16 @@ impl Plan {
         alone.extend(self.on_schedule(which, &one_at_a_time, solo, kept).await);
         let mut rounds = Vec::new();
         let mut found = Vec::new();
-        while let Some(requests) = next_beside(&found, most) {
+        while let Some(requests) = next_beside(&found, most)
+            && found.len() < MOST_BESIDE_ROUNDS
+        {
+            // Those that run in turns take longer, and the next ones longer still.
+            let took = found
+                .last()
+                .map_or(solo, |round: &BesideFinding| round.took);
             let schedule = Bystander {
                 which,
-                every: pace(&alone, solo),
+                every: pace(&alone, took),
                 kept,
                 unanswered: UNANSWERED,
                 most: MOST,

@@ -64,24 +64,35 @@ impl Plan {
         Ok(Connection::of(&one, own, &findings.verdict, &said))
     }
 
-    /// The verdict on all requests at once, measured once more if noise may have caused it, and what the server
+    /// The verdict on all requests at once, measured again if one pause may have caused it, and what the server
     /// said.
     async fn streams(
         &mut self,
         connections: Connections,
         alone: &[Lane],
     ) -> Result<(Verdict, Said), String> {
-        let (mut verdict, mut said) = self.streams_once(connections, alone).await?;
-        if may_be_noise(&verdict) {
-            (verdict, said) = self.streams_once(connections, alone).await?;
-        }
+        let (mut verdict, mut said) = self.streams_in_quiet(connections, alone).await?;
         if verdict.needs_confirmation() {
             self.pause_before_next(verdict.pause_before_confirmation());
-            let (again, said_again) = self.streams_once(connections, alone).await?;
+            let (again, said_again) = self.streams_in_quiet(connections, alone).await?;
             verdict = verdict.confirm_with(&again);
             said.notes.extend(said_again.notes);
         }
         Ok((verdict, said))
+    }
+
+    /// The same, measured once more if noise may have spoilt it.
+    async fn streams_in_quiet(
+        &mut self,
+        connections: Connections,
+        alone: &[Lane],
+    ) -> Result<(Verdict, Said), String> {
+        let first = self.streams_once(connections, alone).await?;
+        if may_be_noise(&first.0) {
+            self.streams_once(connections, alone).await
+        } else {
+            Ok(first)
+        }
     }
 
     async fn streams_once(

@@ -100,6 +100,7 @@ use std::task::{Context, Poll, Waker};
 use desk::Desk;
 
 pub use answers::{Answers, Peer};
+pub use bystanders::MOST_BESIDE_ROUNDS;
 pub use findings::Findings;
 pub use policy::{Http2, LONG_SOLO, Policy};
 pub use round::{Ask, Bystander, Connections, Round, RoundKind, To};

@@ -8,9 +8,9 @@ use crate::reason::Reason;
 use crate::verdict::{Kind, Verdict};
 use holdup_model::{Lane, Timeline};
 
-/// A request that waits for another one to end takes at least as long as two that do not. So if the longest took
-/// less than this many times what the shortest took, and what one takes alone, then none has waited. The rest is
-/// left for work that varies.
+/// A request that waits for another one ends, at the earliest, when two have run one after the other. So those
+/// that ended within this many times what the shortest took, and what one takes alone, did not wait. The rest of
+/// the second time is left for work that varies.
 const ONE_TURN: f64 = 1.6;
 
 /// An answer that takes less than this part of the time of one alone came from somewhere else.
@@ -113,8 +113,13 @@ impl Reading {
             | Reason::Kept { .. }
             | Reason::Distant { .. }
             | Reason::SoloVaries { .. } => Self::Never,
-            Reason::Slowed | Reason::Irregular | Reason::Stragglers { .. }
-                if none_waited(lanes.iter(), solo) =>
+            // A slow client makes requests end late, but not early.
+            Reason::Slowed
+            | Reason::Irregular
+            | Reason::Stragglers { .. }
+            | Reason::ClientTooSlow { .. }
+            | Reason::NotAtOnce
+                if none_waited(&lanes.iter().collect::<Vec<_>>(), solo) =>
             {
                 Self::Together
             }
@@ -126,42 +131,41 @@ impl Reading {
 
 /// How many of those that got an answer ran at a time, if there are too few of them for a staircase.
 fn served(lanes: &[Lane], solo: Option<Duration>) -> Option<usize> {
-    let well = || well(lanes);
-    let count = well().count();
-    (count == 1 || none_waited(well(), solo)).then_some(count)
+    let well = well(lanes);
+    (well.len() == 1 || none_waited(&well, solo)).then_some(well.len())
 }
 
-fn well(lanes: &[Lane]) -> impl Iterator<Item = &Lane> {
+fn well(lanes: &[Lane]) -> Vec<&Lane> {
     let answered = lanes.iter().filter(|lane| lane.finished_at().is_some());
-    answered.filter(|lane| !is_odd(lane, None))
+    answered.filter(|lane| !is_odd(lane, None)).collect()
 }
 
 /// Whether each of the requests ended before one that had waited for another could have ended.
-fn none_waited<'a>(lanes: impl Iterator<Item = &'a Lane>, solo: Option<Duration>) -> bool {
-    let times: Vec<_> = lanes.filter_map(Lane::duration).collect();
-    prompt(&times, solo) == times.len() && !times.is_empty()
+fn none_waited(lanes: &[&Lane], solo: Option<Duration>) -> bool {
+    !lanes.is_empty() && prompt(lanes, solo) == lanes.len()
 }
 
 /// How many of the requests surely ran at the same time, as none of them can have waited for another one.
 pub(super) fn at_least(verdict: &Verdict, at_once: &Timeline) -> usize {
-    if verdict.reason == Some(Reason::NotAtOnce) {
-        return 0;
-    }
-    let times: Vec<_> = well(&at_once.lanes).filter_map(Lane::duration).collect();
-    prompt(&times, verdict.solo)
+    prompt(&well(&at_once.lanes), verdict.solo)
 }
 
 /// How many ended before one that had waited for another could have ended; none if some did not take the time
 /// that the work takes.
-fn prompt(times: &[Duration], solo: Option<Duration>) -> usize {
-    let (Some(solo), Some(low)) = (solo, times.iter().min()) else {
+fn prompt(lanes: &[&Lane], solo: Option<Duration>) -> usize {
+    let first = lanes.iter().map(|lane| lane.requested_at()).min();
+    let low = lanes.iter().filter_map(|lane| lane.duration()).min();
+    let (Some(first), Some(low), Some(solo)) = (first, low, solo) else {
         return 0;
     };
-    if *low < solo.mul_f64(FASTER) {
+    if low < solo.mul_f64(FASTER) {
         return 0;
     }
-    let most = solo.min(*low).mul_f64(ONE_TURN);
-    times.iter().filter(|time| **time < most).count()
+    // Times count from when the first one was sent, because one that was sent late waits for less time than
+    // another one takes.
+    let most = first + solo.min(low).mul_f64(ONE_TURN);
+    let ends = lanes.iter().filter_map(|lane| lane.finished_at());
+    ends.filter(|end| *end < most).count()
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ fn noisy(way: Way, dice: &mut Dice) -> Server {
     server
 }
 
-const RUNS: usize = 1500;
+const RUNS: usize = 1000;
 
 #[test]
 fn a_limit_is_exact_or_not_told() {

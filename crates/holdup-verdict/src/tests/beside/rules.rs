@@ -195,7 +195,7 @@ fn a_short_freeze_must_be_seen_again() {
         rounds.push(frozen());
         found.push(judge_beside_round(&alone(), &rounds[rounds.len() - 1]));
     }
-    assert_eq!(rounds.len(), 3);
+    assert_eq!(rounds.len(), 4);
     let beside = judged(&rounds);
     assert_eq!(
         (beside.kind, beside.frozen_by),

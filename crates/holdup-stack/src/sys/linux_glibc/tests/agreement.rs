@@ -68,6 +68,10 @@ fn a_stack_has_the_frames_that_the_programs_own_unwinder_finds() {
     assert!(traced.len() - outer > 40, "{:#?}", names(&traced));
     for _ in 0..50 {
         let taken = take_patiently(number).expect("a stack").addresses;
+        // The stubs through which a library's functions are called have no tables there.
+        if cfg!(target_arch = "aarch64") && taken.len() == 1 {
+            continue;
+        }
         let same = taken.iter().rev().zip(traced[outer..].iter().rev());
         let same = same.take_while(|(one, other)| one == other).count();
         assert_eq!(

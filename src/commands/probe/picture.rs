@@ -94,19 +94,14 @@ pub(super) fn some(lanes: &Timeline) -> (Timeline, Option<String>) {
 fn rows(name: &str, found: &Beside, round: &BesideRound) -> Vec<Bystander> {
     let requests = round.at_once.lanes.len();
     let is_round = |finding: &&BesideFinding| finding.requests == requests;
-    let finding = found.rounds.iter().filter(is_round);
+    let mut finding = found.rounds.iter().filter(is_round);
     let fits = |finding: &&BesideFinding| finding.kind == found.kind;
-    let finding = finding.clone().rfind(fits).or_else(|| finding.last());
+    let finding = finding.clone().rfind(fits).or_else(|| finding.next_back());
     let longest = finding.map_or(Duration::ZERO, |finding| finding.longest);
     let lanes: Vec<&Lane> = round.samples.iter().map(|sample| &sample.lane).collect();
     let row = |lanes: Vec<&Lane>, held: bool| Bystander {
         label: format!("{name}, {}", times(lanes.len())),
-        note: match held {
-            true => format!("no answer for {}", HumanDuration(longest)),
-            false => median(&lanes).map_or_else(String::new, |took| {
-                format!("answered in {}", HumanDuration(took))
-            }),
-        },
+        note: note(&lanes, held.then_some(longest)),
         requests: lanes.into_iter().cloned().collect(),
     };
     if found.kind != BesideKind::SomeFrozen {
@@ -115,6 +110,15 @@ fn rows(name: &str, found: &Beside, round: &BesideRound) -> Vec<Bystander> {
     let is_held = |lane: &&Lane| lane.duration().is_none_or(|took| took * HELD >= longest);
     let (held, others) = lanes.into_iter().partition(is_held);
     vec![row(held, true), row(others, false)]
+}
+
+/// For how long nothing was answered, or how long an answer took.
+fn note(lanes: &[&Lane], silence: Option<Duration>) -> String {
+    match (silence, median(lanes)) {
+        (Some(silence), _) => format!("no answer for {}", HumanDuration(silence)),
+        (None, Some(took)) => format!("answered in {}", HumanDuration(took)),
+        (None, None) => String::new(),
+    }
 }
 
 fn times(count: usize) -> String {

@@ -218,8 +218,8 @@ mod tests {
             let (ended, origin) = (self.at(ms), self.origin);
             let holds = self.holds.until(ended, is_there).into_iter();
             let began = |hold: &InsideHold| match hold.began.checked_duration_since(origin) {
-                Some(after) => 10_000 + after.as_millis() as i128,
-                None => 10_000 - origin.duration_since(hold.began).as_millis() as i128,
+                Some(after) => 10_000 + after.as_millis().cast_signed(),
+                None => 10_000 - origin.duration_since(hold.began).as_millis().cast_signed(),
             };
             holds
                 .map(|hold| (hold.worker, began(&hold), hold.held.as_millis()))
@@ -361,10 +361,10 @@ mod tests {
     fn of_more_holds_than_are_kept_the_longest_are() {
         let mut scene = Scene::new();
         let now = scene.at(10_000);
-        for n in 0..2000 {
+        for (worker, n) in (1..).zip(0..2000) {
             let released = told(0, 10_000 + n * 200, 100 + n % 50);
             scene.holds.apply(News::Released(released), now);
-            let held = told(1 + n as usize, 10_000, 3);
+            let held = told(worker, 10_000, 3);
             scene.holds.apply(News::Held(held), now);
         }
         let found = scene.until(10_000_000, true);

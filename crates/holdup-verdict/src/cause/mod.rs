@@ -1,6 +1,6 @@
 //! What the requests wait for: the verdicts of all rounds, read together.
 //!
-//! [`cause`] has the verdicts and nothing else to go by. Each rule of its [table](table) changes one thing and
+//! [`cause`] has the verdicts and nothing else to go by. Each rule of its [table] changes one thing and
 //! compares: another route at the same time, another URL, another session, one connection, past the proxy. A
 //! wrong cause is worse than none, so if the contrasts that were made do not tell, or contradict each other,
 //! the cause is [`CauseKind::Unknown`], and the sentence names the contrast that would tell more.

@@ -250,7 +250,7 @@ fn a_second_url_that_redirects_or_fails_is_told_in_one_sentence() {
         (404, "A request to the second URL got status 404."),
     ] {
         let mut pair = Pair::new(Way::Workers(1), Way::Workers(9), 0.3);
-        pair.other.odd = Some((if status == 302 { 0 } else { 1 }, status));
+        pair.other.odd = Some((usize::from(status != 302), status));
         let versus = pair.versus(4);
         assert_eq!(versus.verdict.kind, Kind::Inconclusive);
         assert_eq!(versus.sentence, told);

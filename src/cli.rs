@@ -51,10 +51,8 @@ URL's path or query, in the value of a header, or in the body. Without {}, the l
 Write {{}} for a plain {}. In a JSON body, a {} outside of a string is an empty object and stays one.";
 
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each one is a flag, whatever the others are"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::doc_markdown, reason = "the help is plain text")]
 pub(crate) struct Probe {
     /// The URL to measure; http:// is assumed if it has no scheme. Each request gets a label of its own, in
     /// its query or in the place of {}
@@ -74,7 +72,7 @@ pub(crate) struct Probe {
     pub(crate) svg: Option<PathBuf>,
 
     /// What makes the exit code 0, separated by commas: concurrent, serialized, limited or limited=N;
-    /// `beside=untouched`, `slowed`, `some_frozen` or `frozen` for all of --beside; streamed, buffered or single;
+    /// beside=untouched, slowed, some_frozen or frozen for all of --beside; streamed, buffered or single;
     /// one-connection=concurrent, serialized or limited
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) expect: Vec<Expectation>,

@@ -5,6 +5,7 @@ mod expect;
 mod flags;
 mod inside;
 mod live;
+mod picture;
 mod screen;
 mod show;
 mod usage;
@@ -119,7 +120,7 @@ fn measured(
             Some(console) => Some(Inside::connect(console, options.insecure).await?),
             None => None,
         };
-        let mut live = live::Live::start(options.color);
+        let mut live = live::Live::start(options.color, settings.names(target).beside);
         let mut observe = |event: Event<'_>| live.on(&event);
         let report = probe(target, request, settings, &mut observe).await;
         Ok::<_, BadConsole>(match watching {
@@ -135,8 +136,8 @@ fn measured(
     runtime.shutdown_background();
 
     if let Some(file) = &options.svg {
-        let picture = holdup_render::svg(&show::timeline(&report), &report.found.verdict.sentence);
-        fs::write(file, picture)
+        let lead = show::lead(&report);
+        fs::write(file, picture::svg(&report, lead.as_deref()))
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     super::print(&text(options, &report)?)?;

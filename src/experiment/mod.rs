@@ -1,5 +1,5 @@
 //! What the lab adds to its console, through the same builder that every app has: a button for each
-//! handler, what to try first, and the section "Is it the browser?".
+//! handler, the health check that is asked meanwhile, what to try first, and the section "Is it the browser?".
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub fn added_to(console: Builder) -> Builder {
     let (html, script) = (include_str!("section.html"), include_str!("section.js"));
     let console = console.section(Section::new("browser", html, script).connects_to_app());
     let buttons = HANDLERS.into_iter().map(button);
-    buttons.fold(console, Builder::button)
+    buttons.fold(console, Builder::button).beside("/healthz")
 }
 
 /// A button for this handler's countdown, with the lines in which the handler differs from the

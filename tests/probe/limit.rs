@@ -23,20 +23,20 @@ fn app() -> Served {
     let waits = |five: web::Data<Semaphore>| async move {
         let _place = five.acquire().await.expect("it is never closed");
         sleep(TAKES).await;
-        HttpResponse::Ok()
+        HttpResponse::Ok().finish()
     };
     let rejects = |running: web::Data<AtomicUsize>| async move {
         if running.fetch_add(1, SeqCst) >= 3 {
             running.fetch_sub(1, SeqCst);
-            return HttpResponse::ServiceUnavailable();
+            return HttpResponse::ServiceUnavailable().finish();
         }
         sleep(TAKES).await;
         running.fetch_sub(1, SeqCst);
-        HttpResponse::Ok()
+        HttpResponse::Ok().finish()
     };
     let all = || async {
         sleep(TAKES).await;
-        HttpResponse::Ok()
+        HttpResponse::Ok().finish()
     };
     actix(move || {
         App::new()

@@ -1,5 +1,6 @@
 //! `holdup probe` against real servers.
 
+mod beside;
 mod causes;
 mod client;
 mod contrasts;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use holdup_testkit::external::folder;
 use serde_json::Value;
 
-use super::{External, http_server, json, node, probe, url};
+use super::{External, REPEATS, http_server, json, node, probe, url};
 use crate::server::Server;
 
 #[test]
@@ -30,6 +30,8 @@ fn the_picture_the_verdict_the_evidence_and_the_advice_are_printed() {
         at("What to do:"),
         at("three cures"),
         at("accept"),
+        // The contrast that would tell which of them it is.
+        at("--beside URL"),
     ];
     assert!(order.is_sorted(), "{text}");
     assert!(!text.contains('\x1b'), "{text}");
@@ -125,9 +127,16 @@ fn colours_are_shown_when_asked_for_and_the_picture_is_written() {
     let file = folder.join("picture.svg");
     let stream = format!("{}/coroutine?from=3&period=100ms", server.address);
     let svg = format!("--svg={}", file.display());
-    let output = probe(&[&stream, "--color=always", &svg]);
-    assert!(output.stdout.contains(&b'\x1b'));
-    let picture = fs::read_to_string(&file).expect("it is written");
+    let mut picture = String::new();
+    // A busy machine may make it inconclusive.
+    for _ in 0..=REPEATS {
+        let output = probe(&[&stream, "--color=always", &svg]);
+        assert!(output.stdout.contains(&b'\x1b'));
+        picture = fs::read_to_string(&file).expect("it is written");
+        if !picture.contains("Inconclusive: ") {
+            break;
+        }
+    }
     assert!(picture.starts_with("<svg") && picture.contains("Concurrent: all 4"));
 
     let nowhere = folder.join("no/such/folder.svg");

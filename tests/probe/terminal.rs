@@ -154,6 +154,18 @@ fn lanes_grow_on_a_terminal_and_leave_nothing_but_the_verdict() {
 }
 
 #[test]
+fn a_route_that_is_asked_meanwhile_is_named() {
+    let server = node();
+    let (blocking, quick) = (url(&server, "/blocking"), url(&server, "/quick"));
+    let output = probe(&[&blocking, "--beside", &quick, "-n2"], "");
+    let screen = Screen::showing(&output.stdout);
+    // What is said before the start stays above.
+    let heading = "\n1 request, and /quick beside it: about ";
+    let said = |frame: &String| frame.contains(heading);
+    assert!(screen.frames.iter().any(said), "{:#?}", screen.frames);
+}
+
+#[test]
 fn ctrl_c_ends_it_at_once_and_leaves_the_terminal_as_it_was() {
     let server = node();
     let output = probe(&[&url(&server, "/blocking"), "-n8"], "-8  ");

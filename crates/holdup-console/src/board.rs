@@ -29,6 +29,8 @@ pub(super) struct Board {
     before: u64,
     /// The most lanes that are shown.
     most_lanes: usize,
+    /// The path whose new requests get no lanes, because a probe sends hundreds of them.
+    left_out: Option<String>,
     /// Lanes that were sent to readers and are no longer shown.
     dropped: Vec<u64>,
 }
@@ -59,6 +61,13 @@ impl Board {
         }
     }
 
+    /// Sets the path whose requests get no lanes from now on. They are counted all the same.
+    pub(super) fn leave_out(&mut self, path: Option<&str>) {
+        if self.left_out.as_deref() != path {
+            self.left_out = path.map(str::to_owned);
+        }
+    }
+
     /// Applies an event of the watch.
     pub(super) fn apply(&mut self, event: Event) {
         match event {
@@ -74,6 +83,9 @@ impl Board {
                 let requests = number.saturating_sub(self.before);
                 self.totals.requests = self.totals.requests.max(requests);
                 let waited = peer.and_then(|peer| self.waits.read(peer, at));
+                if self.left_out.is_some() && self.left_out.as_deref() == path.split('?').next() {
+                    return;
+                }
                 let mut lane = Lane::new(number, worker, at);
                 (lane.method, lane.route, lane.path) = (method, route, path);
                 (lane.waited, lane.peer) = (waited, peer);
@@ -244,6 +256,27 @@ mod tests {
             board.set_unread(&peers, ms(500));
             assert!(board.waiting().is_empty(), "{app}");
         }
+    }
+
+    #[test]
+    fn a_path_that_is_left_out_gets_no_lanes_and_is_counted() {
+        let ms = Duration::from_millis;
+        let mut board = Board::new(0, LANES);
+        let apply = |board: &mut Board, lane| board.apply(opened(lane, ms(100), "127.0.0.1:1"));
+        board.leave_out(Some("/"));
+        apply(&mut board, 1);
+        board.apply(Event::Ended {
+            lane: 1,
+            at: ms(150),
+            finished: true,
+        });
+        board.leave_out(Some("/healthz"));
+        apply(&mut board, 2);
+        board.leave_out(None);
+        apply(&mut board, 3);
+        let lanes: Vec<_> = board.lanes().map(|lane| lane.number).collect();
+        assert_eq!(lanes, [2, 3]);
+        assert_eq!((board.totals().requests, board.totals().finished), (3, 1));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Builder {
     public_url: Option<String>,
     #[cfg(feature = "probe")]
     buttons: Vec<Button>,
+    #[cfg(feature = "probe")]
+    beside: Option<String>,
     sections: Vec<Section>,
     intro: Option<Intro>,
     hosts: Vec<String>,
@@ -55,6 +57,8 @@ impl Console {
             public_url: None,
             #[cfg(feature = "probe")]
             buttons: Vec::new(),
+            #[cfg(feature = "probe")]
+            beside: None,
             sections: Vec::new(),
             intro: None,
             hosts: Vec::new(),
@@ -101,6 +105,34 @@ impl Builder {
     #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
     pub fn button(mut self, button: impl Into<Button>) -> Self {
         self.buttons.push(button.into());
+        self
+    }
+
+    /// Also asks this path of the app, with GET, while the routes of the buttons run, and shows whether it is
+    /// answered meanwhile. This tells a route that blocks everything from one that only waits for itself. Use
+    /// a route that is fast and has nothing to do with the others, such as a health check. A button for the
+    /// same path is not compared with it.
+    ///
+    /// It is asked up to 400 times for each number of requests that is tried: 1, 2, 4 and so on. While a
+    /// probe runs, the requests to this path get no lanes on the page.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), holdup_console::StartError> {
+    /// use holdup_console::Console;
+    ///
+    /// let watch = holdup_watch::Watch::new();
+    /// let _console = Console::builder(&watch, "127.0.0.1:0")
+    ///     .app("http://127.0.0.1:8080")
+    ///     .button("/report")
+    ///     .beside("/healthz")
+    ///     .start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "probe")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
+    pub fn beside(mut self, path: impl Into<String>) -> Self {
+        self.beside = Some(path.into());
         self
     }
 
@@ -189,7 +221,7 @@ impl Builder {
 
     /// Sets the longest that the requests of one round of a probe may take in sequence, according
     /// to what the button [expects](Button::expects). A longer round is refused. A whole probe may
-    /// take five times as long. The default is 60 s; 1 s to one hour is allowed.
+    /// take five times as long, or ten times with a route [beside](Self::beside) it. The default is 60 s; 1 s to one hour is allowed.
     #[cfg(feature = "probe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
     pub fn longest_round(mut self, longest: Duration) -> Self {
@@ -222,7 +254,12 @@ impl Builder {
         let public = self.public_url.as_deref().map(web_url).transpose()?;
         let names = self.names(public.as_ref())?;
         #[cfg(feature = "probe")]
-        let probes = Probes::new(app.clone(), self.buttons, self.bounds.longest_round)?;
+        let probes = Probes::new(
+            app.clone(),
+            self.buttons,
+            self.beside,
+            self.bounds.longest_round,
+        )?;
         #[cfg(not(feature = "probe"))]
         let probes = Probes;
         let probes = Arc::new(probes);
@@ -255,6 +292,10 @@ impl Builder {
             port,
             commands: asked,
             run: probes.subscribe(),
+            beside: probes
+                .beside()
+                .and_then(|path| path.split('?').next())
+                .map(str::to_owned),
             readers,
             recorder,
         };

@@ -33,6 +33,14 @@ pub enum StartError {
         /// What is wrong with it, and what is allowed.
         why: String,
     },
+    /// The route that is asked beside those of the buttons cannot be used.
+    #[error("the route {given:?} cannot be asked beside those of the buttons: {why}")]
+    Beside {
+        /// The route's path.
+        given: String,
+        /// What is wrong with it, and what is allowed.
+        why: String,
+    },
     /// A section of the page cannot be used.
     #[error("the section {given:?} cannot be used: {why}")]
     Section {

@@ -34,6 +34,9 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A hold is published within this time after it crosses the threshold.
 const KNOWN_WITHIN: Duration = Duration::from_millis(500);
 
+/// The last requests of a probe are read within this time after it has ended.
+const READ_WITHIN: Duration = Duration::from_secs(1);
+
 /// How many batches a reader may fall behind: more than six seconds' worth.
 const MAX_LAG: usize = 128;
 
@@ -67,6 +70,8 @@ pub(super) struct Hub {
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
+    /// The path that is asked again and again while a probe runs.
+    pub(super) beside: Option<String>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) recorder: PrometheusRecorder,
 }
@@ -77,6 +82,8 @@ struct State {
     news: broadcast::Sender<Bytes>,
     figures: Figures,
     holds: Holds,
+    /// When a probe last ran.
+    probed_at: Option<Duration>,
     /// When a worker was last known to be held.
     held_at: Duration,
     sent_at: Duration,
@@ -96,6 +103,7 @@ impl Hub {
                 news: broadcast::channel(MAX_LAG).0,
                 figures: Figures::default(),
                 holds: Holds::default(),
+                probed_at: None,
                 held_at: Duration::ZERO,
                 sent_at: Duration::ZERO,
                 looks: Looks::default(),
@@ -125,6 +133,13 @@ impl Hub {
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
+        if self.run.borrow().as_ref().is_some_and(ProbeRun::is_running) {
+            state.probed_at = Some(now);
+        }
+        let probing = |at: Duration| now.saturating_sub(at) < READ_WITHIN;
+        let probing = state.probed_at.is_some_and(probing);
+        let beside = self.beside.as_deref().filter(|_| probing);
+        state.board.leave_out(beside);
         let mut released = Vec::new();
         while let Some(event) = self.events.try_next() {
             match event {

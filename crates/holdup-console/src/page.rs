@@ -134,6 +134,7 @@ mod tests {
     #[test]
     fn the_pages_own_files_are_small() {
         let size: usize = assets(&[]).iter().map(|asset| asset.body.len()).sum();
-        assert!(size < 60_000, "{size} bytes");
+        // 60,000 were enough until the cards showed the cause and the route that is asked meanwhile.
+        assert!(size < 64_000, "{size} bytes");
     }
 }

@@ -109,6 +109,11 @@ const show = (probe) => {
 const showFindings = (card, { verdict, sentence, evidence, advice, ...rest }) => {
   const more = [bullets('ul.evidence', evidence), el('p.delivery', {}, rest.delivery_sentence)];
   if (rest.identical) more.push(el('p.identical', {}, rest.identical.sentence));
+  // Without another route, the cause says no more than the verdict.
+  if (rest.beside) {
+    const { sentence: why, evidence: shown } = rest.cause;
+    more.unshift(el('p.cause', {}, why), bullets('ul.beside', shown));
+  }
   const summary = el('summary', {}, 'What to do');
   if (advice.length) more.push(el('details.advice', {}, summary, bullets('ul', advice)));
   judge(card, verdict, badges[verdict] ?? verdict, sentence, ...more);

@@ -9,6 +9,8 @@ const phases = {
   solo: 'one request alone, for the baseline',
   unique: 'N requests at once, unique URLs',
   identical: 'N requests at once, the same URL',
+  'beside-alone': 'another route, alone',
+  beside: 'another route, while 1 to N requests run',
 };
 /** @type {Record<string, string>} */
 export const badges = {

@@ -123,6 +123,9 @@ declare namespace T {
     evidence: string[];
     delivery_sentence: string;
     identical: { sentence: string } | null;
+    /** Null if no other route was asked. */
+    beside: unknown[] | null;
+    cause: { sentence: string; evidence: string[] };
     advice: string[];
   }
   type Message =

@@ -4,6 +4,13 @@
 //! sends the rounds of requests that an [`experiment`](holdup_verdict::experiment) plans: a warm-up, one
 //! request alone, `n` at once with unique URLs, and `n` at once with one URL.
 //!
+//! The [`Settings`] ask for contrasts, which change one thing and look at what changes with it: another route
+//! that is asked meanwhile ([`beside`](Settings::beside)), more and more requests ([`limit`](Settings::limit)),
+//! one HTTP/2 connection ([`http2`](Settings::http2)), requests without cookies and credentials
+//! ([`cookie_contrast`](Settings::cookie_contrast)), and a second URL ([`versus`](Settings::versus)). From all of
+//! them follows the [cause](holdup_verdict::cause()): what the requests wait for. [`Inside`] adds what the console
+//! of an app saw.
+//!
 //! Each request's URL gets a query of its own. If the URL, a header or the body contains `{}`, each request
 //! gets a label of its own there instead. An [`End`] says when to count an answer as ended that has no end.
 //!
@@ -37,6 +44,7 @@ mod event;
 mod http2;
 mod inside;
 mod json;
+mod name;
 mod own_time;
 mod place;
 mod question;

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use super::elsewhere;
 use super::inside::{Asked, Culprit, Inside};
+use super::name::name;
 use super::settings::Settings;
 use super::target::Target;
 use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
 use holdup_verdict::{
-    self as verdict, CauseKind, Names, Platform, Reason, VersusNames, cause, one_answer,
+    self as verdict, CauseKind, Names, Platform, Reason, VersusNames, cause, cause_advice,
+    one_answer,
 };
 
 /// What was measured, and what it means.
@@ -123,14 +125,9 @@ impl Report {
         })
     }
 
-    /// The names of the other routes: a path, if it is on the same server.
-    fn names(&self) -> Names {
-        let name = |url: &String| {
-            let path = url
-                .strip_prefix(&self.origin)
-                .filter(|path| path.starts_with('/'));
-            path.unwrap_or(url).to_owned()
-        };
+    /// The names of the other routes, as sentences have them: a path, if it is on the same server.
+    pub fn names(&self) -> Names {
+        let name = |url: &String| name(url, &self.origin).to_owned();
         Names {
             beside: self.beside.iter().map(name).collect(),
             versus: self.versus.as_ref().map(name),
@@ -160,14 +157,13 @@ impl Report {
 
 /// The report of what was found at the end of these redirects.
 pub(super) fn of(
-    mut found: Findings,
+    found: Findings,
     (redirected_from, target): (Vec<Target>, Target),
     (method, rounds): (String, Vec<Range<Instant>>),
     places: Vec<String>,
     platform: Platform,
     settings: &Settings,
 ) -> Report {
-    found.verdict = found.verdict.advised_for(platform);
     let from = redirected_from.first();
     let mut report = Report {
         url: target.url().to_owned(),
@@ -196,6 +192,7 @@ pub(super) fn of(
     };
     report.name_versus();
     report.found.cause = cause(&report.found, &report.names());
+    report.found.verdict.advice = cause_advice(&report.found, platform);
     report.add_notes();
     report
 }

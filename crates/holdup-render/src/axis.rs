@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use holdup_model::{Lane, Timeline};
+use super::picture::Picture;
+use holdup_model::Lane;
 
 /// The times that the axis shows.
 #[derive(Debug, Clone, Copy)]
@@ -13,10 +14,16 @@ pub(crate) struct Axis {
 
 impl Axis {
     /// From the first request to the last mark, or to `now` while requests are running.
-    pub(crate) fn of(timeline: &Timeline, now: Option<Duration>) -> Self {
-        let from = timeline.lanes.iter().map(Lane::requested_at).min();
+    pub(crate) fn of(picture: &Picture<'_>, now: Option<Duration>) -> Self {
+        let from = picture.requests().map(Lane::requested_at).min();
         let from = from.unwrap_or_default();
-        let to = timeline.end().max(now.unwrap_or_default()).max(from);
+        let beside = picture
+            .bystanders
+            .iter()
+            .flat_map(|beside| &beside.requests);
+        let answered = beside.filter_map(Lane::ended_at).max();
+        let lanes = picture.lanes.end().max(now.unwrap_or_default());
+        let to = lanes.max(answered.unwrap_or_default()).max(from);
         Self { from, to }
     }
 

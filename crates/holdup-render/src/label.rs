@@ -28,11 +28,16 @@ pub(crate) fn shown_label(label: &str, max: usize, ellipsis: char) -> String {
 
 /// How a lane ended, as safe text of at most `max` characters. A longer text is cut at the end.
 pub(crate) fn shown_outcome(lane: &Lane, max: usize, ellipsis: char) -> String {
-    let outcome = safe(&outcome(lane));
-    if outcome.len() <= max {
-        return outcome.into_iter().collect();
+    shown_note(&outcome(lane), max, ellipsis)
+}
+
+/// A safe text of at most `max` characters. A longer one is cut at the end.
+pub(crate) fn shown_note(note: &str, max: usize, ellipsis: char) -> String {
+    let note = safe(note);
+    if note.len() <= max {
+        return note.into_iter().collect();
     }
-    let beginning = &outcome[..max - 1];
+    let beginning = &note[..max - 1];
     beginning.iter().chain(iter::once(&ellipsis)).collect()
 }
 

@@ -29,6 +29,9 @@
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
 //!
+//! A [`Picture`] can have other routes below the lanes, a [`Bystander`] each, which were asked again and again
+//! meanwhile: a row shows when they were answered, and when they waited.
+//!
 //! A time that was recorded out of order, such as that of a chunk after the end, is drawn at the nearest time
 //! that is in order.
 
@@ -36,12 +39,15 @@
 
 mod axis;
 mod label;
+mod picture;
 mod style;
 mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wrap;
 
+pub use picture::{Bystander, Picture};
 pub use style::Style;
-pub use svg::svg;
+pub use svg::{svg, svg_of_all};
 pub use text::text;

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::axis::Axis;
-use super::label::{MAX_LABEL, outcome, shown_label, shown_outcome, widest};
-use holdup_model::{HumanDuration, Lane, Timeline};
+use super::label::{MAX_LABEL, outcome, shown_label, shown_note, shown_outcome, widest};
+use super::picture::{Bystander, Picture};
+use super::wrap;
+use holdup_model::{HumanDuration, Lane};
 
 /// Sizes in pixels. A README shows pictures about 800 pixels wide. At half of that size, 14-pixel text is
 /// still legible.
@@ -15,6 +17,9 @@ const BAR: f64 = 14.0;
 const PAD: f64 = 16.0;
 /// The width of a character of the monospaced text, rounded up.
 const CHARACTER: f64 = 8.5;
+/// The height of a line of a caption, and the most characters in one.
+const LINE: f64 = 20.0;
+const CAPTION: usize = 90;
 
 /// Colours for a light page, and for a dark one. The waiting part is hatched as well, a failed end
 /// is a cross: nothing depends on colour alone.
@@ -28,7 +33,7 @@ text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328}\
 .hatch{stroke:#656c76}.answering{fill:#1f6feb}.chunk,.first{fill:#a5d6ff}.end{fill:#3fb950}\
 .failed{stroke:#f85149}}";
 
-/// Draws `timeline` as a complete SVG document that follows the page's light or dark scheme, with a tooltip
+/// Draws `picture`, which may be a `&Timeline`, as a complete SVG document that follows the page's light or dark scheme, with a tooltip
 /// for each lane and mark, and `title` as its name for screen readers.
 ///
 /// ```
@@ -42,21 +47,16 @@ text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328}\
 /// assert!(picture.starts_with("<svg xmlns"));
 /// assert!(picture.contains("<title>/a&amp;b: 250 ms</title>"));
 /// ```
-pub fn svg(timeline: &Timeline, title: &str) -> String {
-    let axis = Axis::of(timeline, None);
-    let rows: Vec<_> = timeline
-        .lanes
-        .iter()
-        .map(|lane| {
-            let label = shown_label(lane.label(), MAX_LABEL, '…');
-            (label, shown_outcome(lane, MAX_LABEL, '…'), lane)
-        })
-        .collect();
-    let left = PAD + CHARACTER * count(widest(rows.iter().map(|row| &row.0))) + PAD;
-    let right = WIDTH - PAD - CHARACTER * count(widest(rows.iter().map(|row| &row.1))) - PAD;
-    let height = PAD * 2.0 + ROW * count(rows.len() + 1);
-    let title = escaped(title);
+pub fn svg<'a>(picture: impl Into<Picture<'a>>, title: &str) -> String {
+    svg_of_all(&[picture.into()], title)
+}
 
+/// Draws all `pictures` in one document, one below the other, as [`svg`] draws one.
+pub fn svg_of_all(pictures: &[Picture<'_>], title: &str) -> String {
+    let blocks: Vec<_> = pictures.iter().map(Block::of).collect();
+    let gaps = PAD * count(blocks.len().saturating_sub(1));
+    let height = PAD * 2.0 + gaps + blocks.iter().map(Block::height).sum::<f64>();
+    let title = escaped(title);
     let mut picture = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
          width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-label=\"{title}\">\n\
@@ -66,38 +66,109 @@ pub fn svg(timeline: &Timeline, title: &str) -> String {
          </pattern></defs>\n"
     );
     let mut y = PAD;
-    for (label, ended, lane) in &rows {
-        let row = Row {
-            axis,
-            left,
-            right,
-            y: y + (ROW - BAR) / 2.0,
+    for block in &blocks {
+        block.draw(y, &mut picture);
+        y += block.height() + PAD;
+    }
+    picture.push_str("</svg>\n");
+    picture
+}
+
+/// One picture of the document.
+struct Block<'a> {
+    axis: Axis,
+    caption: Vec<String>,
+    rows: Vec<Shown<'a>>,
+}
+
+/// A row: its label as it is shown and whole, and what stands after it in the same two ways.
+struct Shown<'a> {
+    label: String,
+    outcome: String,
+    full: String,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Lane(&'a Lane),
+    Beside(&'a Bystander),
+}
+
+impl<'a> Block<'a> {
+    fn of(picture: &'a Picture<'_>) -> Self {
+        let lane = |lane: &'a Lane| Shown {
+            label: shown_label(lane.label(), MAX_LABEL, '…'),
+            outcome: shown_outcome(lane, MAX_LABEL, '…'),
+            full: format!("{}: {}", lane.label(), outcome(lane)),
+            what: What::Lane(lane),
         };
-        let baseline = y + ROW / 2.0 + 5.0;
-        let full = escaped(&format!("{}: {}", lane.label(), outcome(lane)));
+        let beside = |beside: &'a Bystander| Shown {
+            label: shown_label(&beside.label, MAX_LABEL, '…'),
+            outcome: shown_note(&beside.note, MAX_LABEL, '…'),
+            full: format!("{}: {}", beside.label, beside.note),
+            what: What::Beside(beside),
+        };
+        let lanes = picture.lanes.lanes.iter().map(lane);
+        let caption = picture.caption.as_deref().unwrap_or_default();
+        Self {
+            axis: Axis::of(picture, None),
+            caption: wrap::lines(caption, CAPTION),
+            rows: lanes.chain(picture.bystanders.iter().map(beside)).collect(),
+        }
+    }
+
+    /// The caption, the rows and the axis.
+    fn height(&self) -> f64 {
+        ROW * count(self.rows.len() + 1) + LINE * count(self.caption.len())
+    }
+
+    fn draw(&self, top: f64, picture: &mut String) {
+        let labels = widest(self.rows.iter().map(|row| &row.label));
+        let outcomes = widest(self.rows.iter().map(|row| &row.outcome));
+        let left = PAD + CHARACTER * count(labels) + PAD;
+        let right = WIDTH - PAD - CHARACTER * count(outcomes) - PAD;
+        let mut y = top;
+        for line in &self.caption {
+            y += LINE;
+            let baseline = y - 6.0;
+            let line = escaped(line);
+            let _ = writeln!(picture, "<text x=\"{PAD}\" y=\"{baseline}\">{line}</text>");
+        }
+        for shown in &self.rows {
+            let row = Row {
+                axis: self.axis,
+                left,
+                right,
+                y: y + (ROW - BAR) / 2.0,
+            };
+            let marks = match shown.what {
+                What::Lane(lane) => row.draw(lane),
+                What::Beside(beside) => row.draw_beside(beside),
+            };
+            let baseline = y + ROW / 2.0 + 5.0;
+            let _ = writeln!(
+                picture,
+                "<g><title>{}</title><text x=\"{PAD}\" y=\"{baseline}\">{}</text>{marks}\
+                 <text x=\"{}\" y=\"{baseline}\">{}</text></g>",
+                escaped(&shown.full),
+                escaped(&shown.label),
+                right + PAD,
+                escaped(&shown.outcome),
+            );
+            y += ROW;
+        }
         let _ = writeln!(
             picture,
-            "<g><title>{full}</title><text x=\"{PAD}\" y=\"{baseline}\">{}</text>{}\
-             <text x=\"{}\" y=\"{baseline}\">{}</text></g>",
-            escaped(label),
-            row.draw(lane),
-            right + PAD,
-            escaped(ended),
+            "<line class=\"line\" x1=\"{left:.1}\" x2=\"{right:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/>\
+             <text class=\"axis\" x=\"{left:.1}\" y=\"{:.1}\">0 s</text>\
+             <text class=\"axis\" x=\"{right:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            y + 4.0,
+            y + 4.0,
+            y + ROW,
+            y + ROW,
+            HumanDuration(self.axis.length()),
         );
-        y += ROW;
     }
-    let _ = write!(
-        picture,
-        "<line class=\"line\" x1=\"{left:.1}\" x2=\"{right:.1}\" y1=\"{:.1}\" y2=\"{:.1}\"/>\
-         <text class=\"axis\" x=\"{left:.1}\" y=\"{:.1}\">0 s</text>\
-         <text class=\"axis\" x=\"{right:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n</svg>\n",
-        y + 4.0,
-        y + 4.0,
-        y + ROW,
-        y + ROW,
-        HumanDuration(axis.length()),
-    );
-    picture
 }
 
 /// A count, to multiply lengths with.
@@ -135,19 +206,50 @@ impl Row {
             marks += &self.tick("chunk", "chunk", asked, times.chunk(at), 3.0);
         }
         match (lane.ended_at(), lane.failure()) {
-            (Some(_), Some(failure)) => {
-                let (x, y) = (self.before(end, BAR), self.y);
-                let _ = write!(
-                    marks,
-                    "<path class=\"failed\" d=\"M{x:.1} {y:.1}l{BAR} {BAR}m0 -{BAR}l-{BAR} {BAR}\">\
-                     <title>{}</title></path>",
-                    escaped(&failure.to_string()),
-                );
-            }
+            (Some(_), Some(failure)) => marks += &self.cross(end, &failure.to_string()),
             (Some(_), None) => marks += &self.tick("end", "end", asked, end, 6.0),
             (None, _) => {}
         }
         marks
+    }
+
+    /// A bystander's answers, and the times in which it waited for one.
+    fn draw_beside(self, beside: &Bystander) -> String {
+        let mut waits: Vec<_> = beside
+            .requests
+            .iter()
+            .map(|request| self.axis.marks(request))
+            .map(|marks| (marks.asked, marks.end))
+            .collect();
+        waits.sort_unstable();
+        let mut marks = String::new();
+        let mut waits = waits.into_iter().peekable();
+        while let Some((asked, mut end)) = waits.next() {
+            // Requests that wait at the same time are one bar.
+            while let Some((_, later)) = waits.next_if(|(asked, _)| *asked <= end) {
+                end = end.max(later);
+            }
+            marks += &self.bar("waiting", "waiting", asked, end);
+        }
+        for request in &beside.requests {
+            let times = self.axis.marks(request);
+            if let Some(failure) = request.failure() {
+                marks += &self.cross(times.end, &failure.to_string());
+            } else if request.finished_at().is_some() {
+                marks += &self.tick("chunk", "answer", times.asked, times.end, 3.0);
+            }
+        }
+        marks
+    }
+
+    /// The mark of a request that failed.
+    fn cross(self, at: Duration, failure: &str) -> String {
+        let (x, y) = (self.before(at, BAR), self.y);
+        format!(
+            "<path class=\"failed\" d=\"M{x:.1} {y:.1}l{BAR} {BAR}m0 -{BAR}l-{BAR} {BAR}\">\
+             <title>{}</title></path>",
+            escaped(failure),
+        )
     }
 
     fn bar(self, class: &str, title: &str, from: Duration, to: Duration) -> String {
@@ -200,7 +302,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdup_model::Failure;
+    use holdup_model::{Failure, Timeline};
 
     const fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)

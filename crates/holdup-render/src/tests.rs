@@ -1,5 +1,7 @@
 //! The picture is readable whatever is recorded, in any order.
 
+mod beside;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

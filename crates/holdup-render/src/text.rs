@@ -1,38 +1,52 @@
 //! Lanes as lines of text, for a terminal or a log.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::axis::Axis;
-use super::label::{MAX_LABEL, shown_label, shown_outcome, widest};
+use super::label::{MAX_LABEL, shown_label, shown_note, shown_outcome, widest};
+use super::picture::{Bystander, Picture};
 use super::style::{Glyphs, Style};
-use holdup_model::{HumanDuration, Lane, Timeline};
+use super::wrap;
+use holdup_model::{HumanDuration, Lane};
 
 /// The fewest columns that show a lane. A narrower picture is drawn wider than asked.
 const MIN_BAR: usize = 10;
 
-/// Draws `timeline`: one line per lane, the axis, and the legend. Every line ends with a line feed. Without
-/// lanes there is nothing to draw, and the text is empty.
+/// The longest line of a caption, in characters. Longer ones are hard to read.
+const MAX_CAPTION: usize = 100;
+
+/// What a row shows: its label, its columns, and what stands after them.
+type Row = (String, Vec<char>, String);
+
+/// Draws `picture`, which may be a `&Timeline`: one line per lane and per bystander, the axis, and the legend.
+/// Every line ends with a line feed. Without lanes there is nothing to draw, and the text is empty.
 ///
 /// Where two marks share a column, the later kind is shown: end, chunk, first byte. A width is
 /// counted in characters.
-pub fn text(timeline: &Timeline, style: &Style) -> String {
+pub fn text<'a>(picture: impl Into<Picture<'a>>, style: &Style) -> String {
+    let picture = picture.into();
+    if picture.is_empty() {
+        return String::new();
+    }
     let glyphs = style.glyphs();
-    let axis = Axis::of(timeline, style.now);
-    let rows: Vec<_> = timeline
-        .lanes
-        .iter()
-        .map(|lane| {
-            let label = MAX_LABEL.min((style.width / 3).max(4));
-            let outcome = (style.width / 3).max(8);
-            (
-                shown_label(lane.label(), label, glyphs.ellipsis),
-                shown_outcome(lane, outcome, glyphs.ellipsis),
-                lane,
-            )
-        })
-        .collect();
+    let axis = Axis::of(&picture, style.now);
+    let label = |label: &str| {
+        let most = MAX_LABEL.min((style.width / 3).max(4));
+        shown_label(label, most, glyphs.ellipsis)
+    };
+    let most = (style.width / 3).max(8);
+    let mut rows: Vec<Row> = Vec::new();
+    for lane in &picture.lanes.lanes {
+        let outcome = shown_outcome(lane, most, glyphs.ellipsis);
+        rows.push((label(lane.label()), Vec::new(), outcome));
+    }
+    for beside in &picture.bystanders {
+        let note = shown_note(&beside.note, most, glyphs.ellipsis);
+        rows.push((label(&beside.label), Vec::new(), note));
+    }
     let labels = widest(rows.iter().map(|row| &row.0));
-    let outcomes = widest(rows.iter().map(|row| &row.1));
+    let outcomes = widest(rows.iter().map(|row| &row.2));
     let length = HumanDuration(axis.length()).to_string();
     let bar = style
         .width
@@ -40,28 +54,68 @@ pub fn text(timeline: &Timeline, style: &Style) -> String {
         .max(MIN_BAR)
         // The axis shows both of its ends with a space between them.
         .max(length.len() + 4);
+    let lanes = picture.lanes.lanes.iter();
+    let lanes = lanes.map(|lane| cells(lane, axis, bar, glyphs));
+    let beside = picture.bystanders.iter();
+    let beside = beside.map(|beside| beside_cells(beside, axis, bar, glyphs));
+    for (row, cells) in rows.iter_mut().zip(lanes.chain(beside)) {
+        row.1 = cells;
+    }
 
-    let mut picture = String::new();
-    for (label, outcome, lane) in &rows {
-        let cells = paint(&cells(lane, axis, bar, glyphs), glyphs, style.color);
+    let mut text = String::new();
+    if let Some(caption) = &picture.caption {
+        for line in wrap::lines(caption, style.width.clamp(20, MAX_CAPTION)) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    for (label, cells, outcome) in &rows {
+        let cells = paint(cells, glyphs, style.color);
         let line = format!("{label:labels$}  {cells}  {outcome}");
-        let _ = writeln!(picture, "{}", line.trim_end());
+        let _ = writeln!(text, "{}", line.trim_end());
     }
-    if !rows.is_empty() {
-        let _ = writeln!(picture, "{:labels$}  0 s{length:>1$}", "", bar - 3);
-        let _ = writeln!(picture, "{}", legend(timeline, glyphs, style.width));
-    }
-    picture
+    let _ = writeln!(text, "{:labels$}  0 s{length:>1$}", "", bar - 3);
+    let _ = writeln!(text, "{}", legend(&picture, glyphs, style.width));
+    text
 }
 
-/// One lane's columns.
-fn cells(lane: &Lane, axis: Axis, width: usize, glyphs: &Glyphs) -> Vec<char> {
+/// The column of a time.
+fn column(axis: Axis, width: usize, time: Duration) -> usize {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
         reason = "a place on the axis is between 0 and 1, a width small"
     )]
-    let column = |time| ((axis.place(time) * width as f64) as usize).min(width - 1);
+    let place = (axis.place(time) * width as f64) as usize;
+    place.min(width - 1)
+}
+
+/// A bystander's columns: where it was answered, where it failed, and where it only waited.
+fn beside_cells(beside: &Bystander, axis: Axis, width: usize, glyphs: &Glyphs) -> Vec<char> {
+    let mut cells = vec![' '; width];
+    let ends: Vec<_> = beside
+        .requests
+        .iter()
+        .map(|request| {
+            let marks = axis.marks(request);
+            let end = column(axis, width, marks.end);
+            cells[column(axis, width, marks.asked)..=end].fill(glyphs.waiting);
+            (request, end)
+        })
+        .collect();
+    let answered = ends.iter().filter(|(lane, _)| lane.finished_at().is_some());
+    for (_, end) in answered {
+        cells[*end] = glyphs.chunk;
+    }
+    let failed = ends.iter().filter(|(lane, _)| lane.failure().is_some());
+    for (_, end) in failed {
+        cells[*end] = glyphs.failed;
+    }
+    cells
+}
+
+/// One lane's columns.
+fn cells(lane: &Lane, axis: Axis, width: usize, glyphs: &Glyphs) -> Vec<char> {
+    let column = |time| column(axis, width, time);
     let marks = axis.marks(lane);
     let (start, end) = (column(marks.asked), column(marks.end));
     let answering = marks.first_byte.map(column);
@@ -112,13 +166,18 @@ fn paint(cells: &[char], glyphs: &Glyphs, color: bool) -> String {
 }
 
 /// The legend, broken into lines that fit. It explains failures only if there are any.
-fn legend(timeline: &Timeline, glyphs: &Glyphs, width: usize) -> String {
-    let failed = timeline.lanes.iter().any(|lane| lane.failure().is_some());
+fn legend(picture: &Picture<'_>, glyphs: &Glyphs, width: usize) -> String {
+    let failed = picture.requests().any(|lane| lane.failure().is_some());
+    let chunk = if picture.bystanders.is_empty() {
+        "chunk"
+    } else {
+        "chunk or answer"
+    };
     let signs = [
         (glyphs.waiting, "waiting"),
         (glyphs.first_byte, "first byte"),
         (glyphs.answering, "answering"),
-        (glyphs.chunk, "chunk"),
+        (glyphs.chunk, chunk),
         (glyphs.end, "end"),
         (glyphs.failed, "failed"),
     ];
@@ -142,10 +201,8 @@ fn legend(timeline: &Timeline, glyphs: &Glyphs, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use holdup_model::Failure;
+    use holdup_model::{Failure, Timeline};
 
     const fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)

@@ -5,7 +5,7 @@ use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 
 /// The three cures for a handler that blocks its event loop, usually the best first.
-const CURES: &str = "If the handler blocks its event loop, there are three cures: \
+pub(super) const CURES: &str = "If the handler blocks its event loop, there are three cures: \
     (1) an equivalent of the blocking call that is made to be awaited, usually the best; \
     (2) a callback-based equivalent, adapted into a future that the handler awaits; \
     (3) the blocking call itself on a thread pool (in actix-web, web::block).";

@@ -80,7 +80,7 @@ pub use beside::{
     Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
     judge_beside_round, next_beside, pace,
 };
-pub use cause::{Cause, CauseKind, Culprit, Names, cause};
+pub use cause::{AskNext, Cause, CauseKind, Culprit, Names, cause, cause_advice};
 pub use connection::Connection;
 pub use delivery::{Delivery, delivery};
 pub use experiment::Experiment;

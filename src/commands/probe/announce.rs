@@ -65,6 +65,8 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
     // From one request to all of them, by doubling; the first number may be tried once more.
     // One more if connections that are kept open occupy the server.
     let rounds = MOST_BESIDE_ROUNDS + 1;
+    // With --limit, up to one more than the number that was found.
+    let at_once = settings.limit.map_or(n, |most| most.max(n));
     for beside in &settings.beside {
         lines.push(format!(
             "{} to {}, and {BESIDE_ROUND} more in each of {rounds} rounds (--beside)",
@@ -72,8 +74,8 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
             beside.url(),
         ));
         lines.push(format!(
-            "{} more requests to {url} meanwhile, in rounds of 1 to {n} at once",
-            rounds * n
+            "{} more requests to {url} meanwhile, in rounds of 1 to {at_once} at once",
+            rounds * at_once
         ));
     }
     if let Some(most) = settings.limit {
@@ -146,9 +148,9 @@ mod tests {
 About to send at most:
 - 92 requests to http://localhost/a, 4 at once
 - 69 requests to http://localhost/b, and 400 more in each of 13 rounds (--beside)
-- 52 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 832 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
 - 69 requests to http://localhost/c, and 400 more in each of 13 rounds (--beside)
-- 52 more requests to http://localhost/a meanwhile, in rounds of 1 to 4 at once
+- 832 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
 - 1024 more requests to http://localhost/a, in 16 rounds of up to 64 at once (--limit)
 - 34 more requests to http://localhost/a, over HTTP/2 (--http2)
 - 139 more requests to http://localhost/a, 111 of them without cookies and credentials (--cookie-contrast)

@@ -190,13 +190,13 @@ mod tests {
         }
     }
 
-    fn limit(at_a_time: Option<usize>, confirmed: bool, at_least: Option<usize>) -> Option<Limit> {
-        Some(Limit {
+    fn limit(at_a_time: Option<usize>, confirmed: bool, at_least: Option<usize>) -> Limit {
+        Limit {
             at_a_time,
             confirmed,
             at_least,
             sentence: "How many run at a time does not show.".to_owned(),
-        })
+        }
     }
 
     #[track_caller]
@@ -251,14 +251,14 @@ mod tests {
             (limit(None, false, None), "unknown"),
         ] {
             let facts = Facts {
-                limit: found,
+                limit: Some(found),
                 ..facts(Kind::Concurrent, Some(4))
             };
             assert_eq!(held(&facts, "limited=8"), told, "{facts:?}");
             assert_eq!(held(&facts, "concurrent"), "yes");
         }
         let serialized = Facts {
-            limit: limit(None, false, None),
+            limit: Some(limit(None, false, None)),
             ..facts(Kind::Serialized, Some(1))
         };
         assert_eq!(held(&serialized, "limited=8"), "no");

@@ -1,7 +1,7 @@
 //! Adds the flag that is the remedy to errors of the libraries, which know no flags.
 
 use holdup_probe::{BadConsole, BadUrl, Report};
-use holdup_verdict::Reason;
+use holdup_verdict::{AskNext, Kind, Reason};
 
 /// A URL that cannot be probed.
 pub(super) fn bad_url(error: &BadUrl) -> String {
@@ -63,6 +63,12 @@ pub(super) fn named(mut report: Report) -> Report {
                 .to_owned(),
         ];
     }
+    let found = &report.found;
+    let in_turns = matches!(found.verdict.kind, Kind::Serialized | Kind::Limited);
+    if in_turns && found.cause.culprit.is_none() {
+        let next = found.cause.ask_next.and_then(next);
+        report.found.verdict.advice.extend(next);
+    }
     if let Some(connection) = &mut report.found.connection
         && connection.refused.is_some()
     {
@@ -70,4 +76,20 @@ pub(super) fn named(mut report: Report) -> Report {
         connection.sentence = format!("{sentence}; leave out --http2.");
     }
     report
+}
+
+/// The contrast that would tell more.
+fn next(ask_next: AskNext) -> Option<String> {
+    let line = match ask_next {
+        AskNext::Bystander => {
+            "To find out what they wait for, ask a fast route, such as a health check, while they run: \
+             --beside URL."
+        }
+        AskNext::AnotherBystander => {
+            "To find out what they wait for, ask another route that is fast and always takes the same time: \
+             --beside URL."
+        }
+        _ => return None,
+    };
+    Some(line.to_owned())
 }

@@ -6,7 +6,7 @@ use std::thread;
 use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::Event;
 use holdup_render::Style;
-use holdup_verdict::experiment::{Connections, Round, RoundKind};
+use holdup_verdict::experiment::{Connections, Round, RoundKind, To};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -30,10 +30,12 @@ struct View {
     style: Style,
     lanes: usize,
     heading: String,
+    bystanders: Vec<String>,
 }
 
 impl Live {
-    pub(super) fn start(color: Color) -> Self {
+    /// `bystanders` are the names of the routes that are asked beside the measured one.
+    pub(super) fn start(color: Color, bystanders: Vec<String>) -> Self {
         let stderr = io::stderr();
         if !stderr.is_terminal() {
             return Self(None);
@@ -54,6 +56,7 @@ impl Live {
             style: show::style(&stderr, color),
             lanes: lanes.max(1),
             heading: String::new(),
+            bystanders,
         }))
     }
 
@@ -70,7 +73,7 @@ impl Live {
                 HumanDuration(*pause)
             )),
             Event::Round(round) => {
-                view.heading = heading(round);
+                view.heading = heading(round, &view.bystanders);
                 view.bar.set_message(view.heading.clone());
             }
             Event::Progress { timeline, now } => {
@@ -116,7 +119,7 @@ fn clear_when_stopped(bar: ProgressBar) {
 }
 
 /// The round that begins, and how long it may take.
-fn heading(round: &Round) -> String {
+fn heading(round: &Round, bystanders: &[String]) -> String {
     let requests = round.requests();
     let beside = match round.asks.len() - requests {
         0 => String::new(),
@@ -127,6 +130,14 @@ fn heading(round: &Round) -> String {
         RoundKind::Identical => format!("{requests} at once, the same URL{beside}"),
         RoundKind::Session => format!("{}, without cookies and credentials", at_once(requests)),
         RoundKind::Versus => format!("{}, to the second URL", at_once(requests)),
+        RoundKind::BesideAlone => format!("{} alone", bystander(round, bystanders)),
+        RoundKind::Beside => {
+            let (them, name) = (
+                if requests == 1 { "it" } else { "them" },
+                bystander(round, bystanders),
+            );
+            format!("{}, and {name} beside {them}", counted(requests))
+        }
         RoundKind::Limit => format!("{}, to find the limit", at_once(requests)),
         RoundKind::Connection => match round.connections {
             Connections::OneHttp2 if requests == 1 => "one request alone over HTTP/2".to_owned(),
@@ -146,6 +157,24 @@ fn heading(round: &Round) -> String {
             "{what}: up to {}, the time-out",
             HumanDuration(round.timeout)
         ),
+    }
+}
+
+/// The name of the bystander that is asked in this round.
+fn bystander<'a>(round: &Round, names: &'a [String]) -> &'a str {
+    let of_schedule = round.bystander.map(|bystander| bystander.which);
+    let which = of_schedule.or_else(|| match round.asks.first()?.to {
+        To::Bystander(which) => Some(which),
+        _ => None,
+    });
+    let name = which.and_then(|which| names.get(which));
+    name.map_or("the other route", String::as_str)
+}
+
+fn counted(requests: usize) -> String {
+    match requests {
+        1 => "1 request".to_owned(),
+        _ => format!("{requests} requests"),
     }
 }
 

@@ -1,25 +1,20 @@
-//! The picture, the verdict, the evidence, the advice.
+//! The cause, the picture, the verdict, the evidence, the advice.
 
 use std::env;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-use holdup_model::Timeline;
 use holdup_probe::Report;
-use holdup_render::Style;
-use holdup_verdict::IdenticalKind;
+use holdup_render::{Picture, Style};
+use holdup_verdict::{CauseKind, IdenticalKind, Kind};
 use rustix::termios::tcgetwinsize;
 
-use super::inside;
+use super::{inside, picture};
 use crate::cli::Color;
 
 /// The width of a picture that is not written to a terminal.
 const WIDTH: usize = 80;
-
-/// The most lanes in the picture, about one screen. A staircase is still visible in a selection of
-/// this size.
-const MAX_LANES: usize = 40;
 
 /// How to render on `output`.
 pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
@@ -42,17 +37,45 @@ pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
     }
 }
 
-/// The requests that the verdict is based on, or the requests sent alone if the probe ended before
-/// the others.
-pub(super) fn timeline(report: &Report) -> Timeline {
-    match &report.found.unique {
-        Some(unique) => unique.clone(),
-        None => report.found.alone.clone().into(),
-    }
-}
-
 /// The whole report, for people.
 pub(super) fn text(report: &Report, style: &Style) -> String {
+    let mut text = heading(report, style);
+    let lead = lead(report);
+    let inside = inside::sentence(report);
+    if let Some(sentence) = &lead {
+        bold(&mut text, sentence, style);
+        // What the app itself named says the same in its own terms.
+        let named = inside
+            .as_ref()
+            .filter(|inside| report.culprit().is_some() && *inside != sentence);
+        paragraph(&mut text, named.map(String::as_str), style);
+        text.push('\n');
+    }
+    if let Some(unique) = &report.found.unique {
+        draw(&mut text, unique.into(), style);
+        text.push('\n');
+    }
+    verdict(&mut text, report, lead.is_none(), style);
+    if lead.is_none() || report.culprit().is_none() {
+        paragraph(&mut text, inside.as_deref(), style);
+    }
+    if report.found.unique.is_some() {
+        paragraph(&mut text, Some(&report.found.delivery.to_string()), style);
+    }
+    identical(&mut text, report, style);
+    for bystander in picture::beside(report) {
+        beside(&mut text, &bystander, style);
+    }
+    contrasts(&mut text, report, style);
+    if lead.is_some() {
+        refuted_by(&mut text, report, style);
+    }
+    advice(&mut text, report, style);
+    text
+}
+
+/// The URL, and what is special about it.
+fn heading(report: &Report, style: &Style) -> String {
     let mut text = String::new();
     for from in &report.redirected_from {
         let _ = writeln!(text, "{from} redirects.");
@@ -65,75 +88,125 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         fill(&mut text, &line, "", style.width);
     }
     text.push('\n');
-    if let Some(unique) = &report.found.unique {
-        picture(&mut text, unique, style);
-        text.push('\n');
+    text
+}
+
+/// What is said before the picture: the cause, or what the app itself named. `None` if it would say no more
+/// than the verdict does.
+pub(super) fn lead(report: &Report) -> Option<String> {
+    let found = &report.found;
+    let asked = !found.beside.is_empty()
+        || found.limit.is_some()
+        || found.session.is_some()
+        || found.versus.is_some();
+    let in_turns = matches!(found.verdict.kind, Kind::Serialized | Kind::Limited);
+    match found.cause.kind {
+        CauseKind::Unknown if found.cause.culprit.is_some() => inside::sentence(report),
+        CauseKind::Unknown if !in_turns || !asked => None,
+        CauseKind::None if !asked => None,
+        _ => Some(found.cause.sentence.clone()),
     }
+}
+
+/// The verdict, and the numbers that support it.
+fn verdict(text: &mut String, report: &Report, is_first: bool, style: &Style) {
     let verdict = &report.found.verdict;
+    if is_first {
+        bold(text, &verdict.sentence, style);
+    } else {
+        fill(text, &verdict.sentence, "", style.width);
+    }
+    for line in &verdict.evidence {
+        fill(text, line, "- ", style.width);
+    }
+}
+
+/// How identical URLs compare with unique ones.
+fn identical(text: &mut String, report: &Report, style: &Style) {
+    if let (Some(identical), Some(same)) = (&report.found.identical, &report.found.same) {
+        text.push('\n');
+        if identical.kind != IdenticalKind::Same {
+            draw(text, same.into(), style);
+        }
+        fill(text, &identical.sentence, "", style.width);
+    }
+}
+
+/// A bystander: how it fared, the numbers, and the picture that shows it.
+fn beside(text: &mut String, bystander: &picture::Shown<'_>, style: &Style) {
+    paragraph(text, Some(&bystander.sentence()), style);
+    for line in &bystander.found.evidence {
+        fill(text, line, "- ", style.width);
+    }
+    if let Some(drawn) = picture::drawn(bystander) {
+        text.push('\n');
+        let caption = None;
+        draw(text, Picture { caption, ..drawn }, style);
+    }
+}
+
+/// What the other contrasts found, a sentence each.
+fn contrasts(text: &mut String, report: &Report, style: &Style) {
+    let found = &report.found;
+    let limit = found.limit.as_ref().map(|found| &found.sentence);
+    let connection = found.connection.as_ref().map(|found| &found.sentence);
+    let session = found.session.as_ref().map(|found| &found.sentence);
+    let versus = found.versus.as_ref().map(|found| &found.sentence);
+    for sentence in [limit, connection, session, versus].into_iter().flatten() {
+        paragraph(text, Some(sentence), style);
+    }
+}
+
+/// What would show that the cause is another one.
+fn refuted_by(text: &mut String, report: &Report, style: &Style) {
+    let cause = &report.found.cause;
+    let observation = cause.refuted_by.as_ref();
+    if let Some(observation) = observation.filter(|_| cause.kind != CauseKind::None) {
+        let line = format!("The cause would be refuted by {observation}.");
+        paragraph(text, Some(&line), style);
+    }
+}
+
+fn advice(text: &mut String, report: &Report, style: &Style) {
+    if !report.found.verdict.advice.is_empty() {
+        text.push_str("\nWhat to do:\n");
+        for line in &report.found.verdict.advice {
+            fill(text, line, "- ", style.width);
+        }
+    }
+}
+
+/// A sentence on its own.
+fn paragraph(text: &mut String, sentence: Option<&str>, style: &Style) {
+    if let Some(sentence) = sentence {
+        text.push('\n');
+        fill(text, sentence, "", style.width);
+    }
+}
+
+fn bold(text: &mut String, sentence: &str, style: &Style) {
     let (bold, plain) = if style.color {
         ("\x1b[1m", "\x1b[0m")
     } else {
         ("", "")
     };
     text.push_str(bold);
-    fill(&mut text, &verdict.sentence, "", style.width);
+    fill(text, sentence, "", style.width);
     text.truncate(text.trim_end().len());
     let _ = writeln!(text, "{plain}");
-    for line in &verdict.evidence {
-        fill(&mut text, line, "- ", style.width);
-    }
-    if let Some(sentence) = inside::sentence(report) {
-        let _ = writeln!(text);
-        fill(&mut text, &sentence, "", style.width);
-    }
-    if report.found.unique.is_some() {
-        let _ = writeln!(text);
-        fill(
-            &mut text,
-            &report.found.delivery.to_string(),
-            "",
-            style.width,
-        );
-    }
-    if let (Some(identical), Some(same)) = (&report.found.identical, &report.found.same) {
-        let _ = writeln!(text);
-        if identical.kind != IdenticalKind::Same {
-            picture(&mut text, same, style);
-        }
-        fill(&mut text, &identical.sentence, "", style.width);
-    }
-    let connection = report
-        .found
-        .connection
-        .as_ref()
-        .map(|found| &found.sentence);
-    let limit = report.found.limit.as_ref().map(|found| &found.sentence);
-    let session = report.found.session.as_ref().map(|found| &found.sentence);
-    let versus = report.found.versus.as_ref().map(|found| &found.sentence);
-    for sentence in [limit, connection, session, versus].into_iter().flatten() {
-        text.push('\n');
-        fill(&mut text, sentence, "", style.width);
-    }
-    if !verdict.advice.is_empty() {
-        let _ = writeln!(text, "\nWhat to do:");
-        for line in &verdict.advice {
-            fill(&mut text, line, "- ", style.width);
-        }
-    }
-    text
 }
 
-fn picture(text: &mut String, timeline: &Timeline, style: &Style) {
-    let count = timeline.lanes.len();
-    if count <= MAX_LANES {
-        text.push_str(&holdup_render::text(timeline, style));
-        return;
+/// Draws a picture, with no more lanes than fit a screen.
+fn draw(text: &mut String, picture: Picture<'_>, style: &Style) {
+    let (lanes, note) = picture::some(picture.lanes);
+    let some = Picture {
+        lanes: &lanes,
+        ..picture
+    };
+    text.push_str(&holdup_render::text(some, style));
+    if let Some(note) = note {
+        let _ = writeln!(text, "{note}");
     }
-    let some: Vec<_> = (0..MAX_LANES)
-        .map(|place| timeline.lanes[place * count / MAX_LANES].clone())
-        .collect();
-    text.push_str(&holdup_render::text(&some.into(), style));
-    let _ = writeln!(text, "({MAX_LANES} of {count} requests are shown)");
 }
 
 /// Breaks `line` between words, and indents the further lines below the first word.

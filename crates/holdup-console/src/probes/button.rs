@@ -111,6 +111,12 @@ impl Button {
         &self.path
     }
 
+    /// Whether the button's route is the one at this path.
+    pub(super) fn asks(&self, path: &str) -> bool {
+        let route = |path: &str| path.split('?').next().map(str::to_owned);
+        route(&self.path) == route(path)
+    }
+
     /// The names of the button's parameters.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().map(|rule| rule.name.as_str())
@@ -128,11 +134,7 @@ impl Button {
 
     /// Returns what is wrong with the button, if it cannot be used with this app.
     pub(super) fn check(&self, app: &Url, longest_round: Duration) -> Result<(), String> {
-        let whole = app.join(&self.path).ok();
-        let own = whole.is_some_and(|whole| whole.origin() == app.origin());
-        if !self.path.starts_with('/') || !own {
-            return Err("allowed: a path of the app such as /report?days=7".to_owned());
-        }
+        check_path(&self.path, app)?;
         for (index, rule) in self.parameters.iter().enumerate() {
             rule.check()?;
             if self.names().take(index).any(|name| name == rule.name) {
@@ -187,6 +189,16 @@ impl Button {
         });
         values.collect::<Result<_, _>>().map(Values)
     }
+}
+
+/// Returns what is wrong with a path, if it is none of this app.
+pub(super) fn check_path(path: &str, app: &Url) -> Result<(), String> {
+    let whole = app.join(path).ok();
+    let own = whole.is_some_and(|whole| whole.origin() == app.origin());
+    if !path.starts_with('/') || !own {
+        return Err("allowed: a path of the app such as /report?days=7".to_owned());
+    }
+    Ok(())
 }
 
 /// Creates a button for the path.

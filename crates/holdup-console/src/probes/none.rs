@@ -20,6 +20,12 @@ pub(crate) enum Published {}
 #[derive(Debug, Serialize)]
 pub(crate) enum ProbeRun {}
 
+impl ProbeRun {
+    pub(crate) fn is_running(&self) -> bool {
+        match *self {}
+    }
+}
+
 /// The probes of one console.
 #[derive(Debug)]
 pub(crate) struct Probes;
@@ -31,6 +37,10 @@ pub(crate) struct Probes;
 impl Probes {
     pub(crate) fn published(&self) -> Vec<Published> {
         Vec::new()
+    }
+
+    pub(crate) fn beside(&self) -> Option<&str> {
+        None
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 use url::Url;
 
-use super::button::{BadValue, Button, FEWEST, Published};
+use super::button::{BadValue, Button, FEWEST, Published, check_path};
 use super::parameter::FIELDS;
 use super::runner::{Asked, ProbeRun, Runner};
 use crate::error::StartError;
@@ -26,12 +26,17 @@ pub(crate) const MOST_REQUESTS: Option<u32> = Some(*REQUESTS.end());
 /// The limit for a whole probe, as a multiple of the limit for one round.
 const ROUNDS: u32 = 5;
 
+/// The same for a probe that asks another route as well.
+const ROUNDS_BESIDE: u32 = 10;
+
 /// The app's buttons, and the running or last probe.
 #[derive(Debug)]
 pub(crate) struct Probes {
     /// The URL of the app. Without it there can be no buttons.
     app: Option<Url>,
     buttons: Vec<Button>,
+    /// The path of the route that is asked while the buttons' routes run.
+    beside: Option<String>,
     runner: Arc<Runner>,
     /// The longest that the requests of one round may take in sequence.
     longest_round: Duration,
@@ -49,10 +54,12 @@ pub(super) struct Order {
 impl Probes {
     /// # Errors
     ///
-    /// Returns an error when there are buttons but no app, or when a button cannot be used.
+    /// Returns an error when there are buttons but no app, or when a button or the route `beside` them
+    /// cannot be used.
     pub(crate) fn new(
         app: Option<Url>,
         buttons: Vec<Button>,
+        beside: Option<String>,
         longest_round: Duration,
     ) -> Result<Self, StartError> {
         for button in &buttons {
@@ -63,10 +70,22 @@ impl Probes {
             };
             button.check(app, longest_round).map_err(bad)?;
         }
-        let runner = Arc::new(Runner::new(longest_round.saturating_mul(ROUNDS)));
+        if let (Some(app), Some(path)) = (&app, &beside) {
+            check_path(path, app).map_err(|why| StartError::Beside {
+                given: path.clone(),
+                why,
+            })?;
+        }
+        let rounds = if beside.is_some() {
+            ROUNDS_BESIDE
+        } else {
+            ROUNDS
+        };
+        let runner = Arc::new(Runner::new(longest_round.saturating_mul(rounds)));
         Ok(Self {
             app,
             buttons,
+            beside,
             runner,
             longest_round,
         })
@@ -78,6 +97,11 @@ impl Probes {
         buttons
             .map(|(number, button)| button.published(number))
             .collect()
+    }
+
+    /// The path of the route that is asked while the buttons' routes run.
+    pub(crate) fn beside(&self) -> Option<&str> {
+        self.beside.as_deref()
     }
 
     /// The latest probe, published whenever it changes.
@@ -152,10 +176,16 @@ impl Probes {
             url.query_pairs_mut().extend_pairs(pairs);
         }
         let target = Target::parse(url.as_str()).map_err(|error| unusable(&error))?;
+        let beside = self.beside.as_deref().filter(|path| !button.asks(path));
+        let beside = match beside.map(|path| app.join(path)) {
+            Some(Ok(url)) => Some(Target::parse(url.as_str()).map_err(|error| unusable(&error))?),
+            _ => None,
+        };
         let asked = Asked {
             button: order.button,
             requests: order.requests as usize,
             values,
+            beside,
         };
         Ok((target, asked))
     }
@@ -170,7 +200,12 @@ mod tests {
 
     fn probes(button: Button) -> Result<Probes, StartError> {
         let app = Url::parse("http://127.0.0.1:8080").expect("a URL");
-        Probes::new(Some(app), vec![button], 60 * SECOND)
+        Probes::new(
+            Some(app),
+            vec![button],
+            Some("/healthz".to_owned()),
+            60 * SECOND,
+        )
     }
 
     fn naps() -> Button {
@@ -207,6 +242,26 @@ mod tests {
             let url = format!("http://127.0.0.1:8080/nap?seed=1&{query}");
             let values = query.replace('&', ", ");
             assert_eq!(read(&probes, order), Ok((url, values)), "{order}");
+        }
+    }
+
+    #[test]
+    fn the_other_route_is_asked_beside_all_buttons_but_its_own() {
+        let app = || Some(Url::parse("http://127.0.0.1:8080").expect("a URL"));
+        let beside = |path: &str, button: &str| {
+            let button = Button::new(button);
+            let probes = Probes::new(app(), vec![button], Some(path.to_owned()), SECOND)
+                .map_err(|error| error.to_string())?;
+            let order = serde_json::from_str(r#"{"button":0,"requests":2}"#).expect("an order");
+            let (_, asked) = probes.read(&order).expect("it is allowed");
+            Ok(asked.beside.map(|target| target.url().to_owned()))
+        };
+        let url = "http://127.0.0.1:8080/healthz?a=1".to_owned();
+        assert_eq!(beside("/healthz?a=1", "/report"), Ok(Some(url)));
+        assert_eq!(beside("/healthz?a=1", "/healthz?b=2"), Ok(None));
+        for path in ["healthz", "//evil.example/", "http://evil.example/", ""] {
+            let error: String = beside(path, "/report").expect_err(path);
+            assert!(error.contains("allowed: a path of the app"), "{error}");
         }
     }
 

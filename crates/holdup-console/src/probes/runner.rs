@@ -19,6 +19,9 @@ use holdup_verdict::experiment::{Http2, RoundKind};
 /// The rounds of a probe, and the warm-up before them.
 const STEPS: u8 = 4;
 
+/// The same if another route is asked as well.
+const STEPS_BESIDE: u8 = 6;
+
 /// The state of a probe.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ProbeRun {
@@ -50,6 +53,9 @@ pub(super) struct Asked {
     pub(super) requests: usize,
     /// The values of the button's parameters.
     pub(super) values: Values,
+    /// The route that is asked meanwhile.
+    #[serde(skip)]
+    pub(super) beside: Option<Target>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,7 +97,11 @@ impl Runner {
     /// Starts a probe on its own thread, and returns the probe's number without waiting.
     pub(super) fn start(self: &Arc<Self>, target: Target, asked: Asked) -> Result<u64, Busy> {
         let id = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let requests = asked.requests;
+        let mut settings = Settings::default();
+        settings.requests = asked.requests;
+        settings.beside.extend(asked.beside.clone());
+        // The page shows the rounds that the verdict and the cause rest on, and no others.
+        settings.http2 = Http2::Off;
         let run = ProbeRun::new(id, asked);
         let stop = Arc::clone(&run.stop);
         let begun = self.latest.send_if_modified(|latest| {
@@ -111,7 +121,7 @@ impl Runner {
         let run = move || {
             // A panic, which the panic hook reports, must not keep the next probe from starting.
             let _guard = Unfinished(&runner, id);
-            runner.run(&target, requests, &stop);
+            runner.run(&target, settings, &stop);
         };
         let thread = thread::Builder::new()
             .name("holdup-probe".to_owned())
@@ -129,7 +139,7 @@ impl Runner {
         }
     }
 
-    fn run(&self, target: &Target, requests: usize, stop: &Notify) {
+    fn run(&self, target: &Target, settings: Settings, stop: &Notify) {
         let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -137,10 +147,6 @@ impl Runner {
                 return self.end(State::Failed, Some(why));
             }
         };
-        let mut settings = Settings::default();
-        settings.requests = requests;
-        // The page shows the rounds that the verdict rests on, and no others.
-        settings.http2 = Http2::Off;
         let request = Request::default();
         let mut observe = |event: Event<'_>| self.observe(&event);
         let outcome = runtime.block_on(async {
@@ -171,6 +177,8 @@ impl Runner {
                 (run.phase, run.step) = match round.kind {
                     RoundKind::Unique => ("unique", 3),
                     RoundKind::Identical => ("identical", 4),
+                    RoundKind::BesideAlone => ("beside-alone", 5),
+                    RoundKind::Beside => ("beside", 6),
                     _ => ("solo", 2),
                 };
                 run.timeout = Some(round.timeout);
@@ -213,13 +221,18 @@ impl Drop for Unfinished<'_> {
 
 impl ProbeRun {
     fn new(id: u64, asked: Asked) -> Self {
+        let steps = if asked.beside.is_some() {
+            STEPS_BESIDE
+        } else {
+            STEPS
+        };
         Self {
             id,
             asked,
             state: State::Running,
             phase: "warm-up",
             step: 1,
-            steps: STEPS,
+            steps,
             now: Duration::ZERO,
             timeout: None,
             lanes: Vec::new(),
@@ -227,6 +240,10 @@ impl ProbeRun {
             detail: None,
             stop: Arc::default(),
         }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == State::Running
     }
 
     fn finish(&mut self, report: &Report) {
@@ -256,6 +273,7 @@ mod tests {
                 button: 0,
                 requests: 2,
                 values: Values::default(),
+                beside: None,
             };
             Some(ProbeRun::new(id, asked))
         };

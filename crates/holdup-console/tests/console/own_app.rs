@@ -96,6 +96,11 @@ fn settings_that_cannot_be_used_are_refused_at_the_start() {
         StartError::App { .. }
     ));
     assert!(matches!(error(console().button("/a")), StartError::NoApp));
+    for path in ["healthz", "//evil.example/"] {
+        let bad = error(console().app("http://127.0.0.1:1").beside(path));
+        let named = matches!(&bad, StartError::Beside { given, .. } if given == path);
+        assert!(named, "{bad}");
+    }
     for path in ["report", "//evil.example/", "http://evil.example/", ""] {
         let bad = error(console().app("http://127.0.0.1:1").button(path));
         assert!(matches!(bad, StartError::Button { .. }), "{path}: {bad}");

@@ -62,6 +62,8 @@ test('an error is named', () => {
 test('the step is said in words', () => {
   assert.equal(stepOf(probe([])), '3 of 4: 2 requests at once, unique URLs');
   assert.equal(stepOf(probe([], { phase: 'another' })), '3 of 4: another');
+  const beside = { phase: 'beside', step: 6, steps: 6 };
+  assert.equal(stepOf(probe([], beside)), '6 of 6: another route, while 1 to 2 requests run');
   assert.equal(stepOf(probe([], { state: 'stopped' })), 'Stopped.');
   assert.equal(stepOf(probe([], { state: 'done' })), '');
 });

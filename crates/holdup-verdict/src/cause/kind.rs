@@ -18,6 +18,19 @@ pub struct Cause {
     pub refuted_by: Option<String>,
     /// What the app itself named.
     pub culprit: Option<Culprit>,
+    /// The contrast that would tell more, if the cause is unknown and one would.
+    #[serde(skip)]
+    pub ask_next: Option<AskNext>,
+}
+
+/// A contrast that would tell more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AskNext {
+    /// A route that is fast, asked while the requests run.
+    Bystander,
+    /// Another such route, because those that were asked do not show the cause.
+    AnotherBystander,
 }
 
 /// The route and the line that the app itself named.

@@ -1,10 +1,11 @@
 //! What the requests wait for: the verdicts of all rounds, read together.
 //!
-//! [`cause`] has the verdicts and nothing else to go by. Each rule of its [table](table) changes one thing and
+//! [`cause`] has the verdicts and nothing else to go by. Each rule of its [table] changes one thing and
 //! compares: another route at the same time, another URL, another session, one connection, past the proxy. A
 //! wrong cause is worse than none, so if the contrasts that were made do not tell, or contradict each other,
 //! the cause is [`CauseKind::Unknown`], and the sentence names the contrast that would tell more.
 
+mod advice;
 mod facts;
 mod kind;
 mod table;
@@ -12,8 +13,9 @@ mod table;
 mod tests;
 mod wording;
 
+pub use advice::cause_advice;
 pub use facts::Names;
-pub use kind::{Cause, CauseKind, Culprit};
+pub use kind::{AskNext, Cause, CauseKind, Culprit};
 
 use crate::experiment::Findings;
 use facts::Facts;

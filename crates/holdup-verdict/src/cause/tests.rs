@@ -1,5 +1,6 @@
 //! The table of causes, row by row.
 
+use super::advice::about;
 use super::facts::{Bystander, Facts, Ran};
 use super::kind::CauseKind::{
     self, BlockedLoop, ByConnection, BySession, ByUrl, Cores, OneWorkerOfSeveral, OwnQueue, Proxy,
@@ -7,6 +8,7 @@ use super::kind::CauseKind::{
 };
 use super::table;
 use crate::beside::BesideKind::{self, Frozen, Slowed, SomeFrozen, Untouched};
+use crate::platform::Platform;
 
 /// Facts without any contrast.
 fn facts(ran: Ran) -> Facts {
@@ -143,4 +145,42 @@ fn requests_for_one_url_wait_for_each_other() {
         &by_url(Ran::InTurns(2), vec![bystander(Frozen, Some(2), 1)]),
         Workers,
     );
+}
+
+#[test]
+fn the_advice_fits_the_cause_on_every_platform() {
+    let platforms = [
+        Platform::Unknown,
+        Platform::EventLoop,
+        Platform::Php,
+        Platform::Processes,
+        Platform::Threads,
+        Platform::Go,
+    ];
+    for platform in platforms {
+        for (kind, told) in [
+            (BlockedLoop, ""),
+            (Workers, "workers"),
+            (OwnQueue, "shorter time"),
+            (OneWorkerOfSeveral, "three cures"),
+            (Cores, "more cores"),
+            (ByUrl, "proxy_cache_lock"),
+            (BySession, "session_write_close()"),
+            (ByConnection, "http2_max_concurrent_streams"),
+            (Proxy, "maxconn"),
+        ] {
+            for ran in [Ran::InTurns(1), Ran::InTurns(2)] {
+                let advice = about(kind, ran, platform).join("\n");
+                assert!(!advice.is_empty(), "{kind} {platform:?}");
+                assert!(advice.contains(told), "{kind} {platform:?}: {advice}");
+                // A thread pool is a cure for what blocks, and not for what waits for a lock.
+                let cured = advice.contains("web::block");
+                let blocks = kind == OneWorkerOfSeveral
+                    || kind == BlockedLoop
+                        && matches!(platform, Platform::Unknown | Platform::EventLoop);
+                assert_eq!(cured, blocks, "{kind} {platform:?}: {advice}");
+            }
+        }
+        assert!(about(CauseKind::None, Ran::Together, platform).is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! The cause in words: one sentence, what supports it, and what would refute it.
 
 use super::facts::{Facts, Names, Ran};
-use super::kind::{Cause, CauseKind};
+use super::kind::{AskNext, Cause, CauseKind};
 use super::table::{Rule, Unknown};
 use crate::beside::BesideKind;
 use crate::experiment::Findings;
@@ -13,6 +13,13 @@ pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Name
         evidence: evidence(findings, names),
         refuted_by: refuted_by(rule.kind).map(str::to_owned),
         culprit: None,
+        ask_next: match (rule.kind, rule.unknown) {
+            (CauseKind::Unknown, Unknown::NoBystander) => Some(AskNext::Bystander),
+            (CauseKind::Unknown, Unknown::Bystanders | Unknown::Contradiction) => {
+                Some(AskNext::AnotherBystander)
+            }
+            _ => None,
+        },
     }
 }
 
@@ -80,6 +87,11 @@ fn sentence(rule: Rule, facts: &Facts, names: &Names) -> String {
                 were(all.len(), names)
             ),
         },
+        CauseKind::Unknown if facts.ran == Ran::Together => {
+            "The requests do not wait for each other, but it is unknown what they do to the other routes. \
+             Another route that is fast and always takes the same time would tell more."
+                .to_owned()
+        }
         CauseKind::Unknown => unknown(rule.unknown),
     }
 }

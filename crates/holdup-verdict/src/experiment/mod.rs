@@ -14,9 +14,15 @@
 //! 4. *identical*: `n` at once with one URL, and then a request that repeats an earlier URL. This round is
 //!    left out unless at least two of the unique ones ran at a time. If identical URLs seem to wait for each
 //!    other, up to three further rounds of unique and identical ones follow.
+//! 5. the contrasts that the policy asks for, each of which changes one thing:
+//!    - *limit*: more and more requests at once, until some wait or are turned away, and once more;
+//!    - *beside*, for each bystander: the other route alone, and then again and again while 1, 2, 4 … requests
+//!      run, until they freeze it;
+//!    - *connection*: as many requests on one HTTP/2 connection, and on one connection each;
+//!    - *session* and *versus*: requests alone and at once as above, without cookies and credentials, or to a
+//!      second URL. A difference is confirmed by further rounds of both.
 //!
-//! 5. *session* and *versus*, if the policy asks for them: requests alone and at once as above, without cookies
-//!    and credentials, or to a second URL. A difference is confirmed by further rounds of both.
+//! The [cause](crate::cause()) is then read from all verdicts together.
 //!
 //! The solo round is left out for a server that takes long if the other rounds prove that it runs requests at
 //! the same time ([`Policy::early`]). If requests take much longer right after others, rounds after pauses

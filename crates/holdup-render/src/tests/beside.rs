@@ -42,7 +42,7 @@ fn frozen(count: u64) -> Bystander {
     })
 }
 
-fn picture<'a>(lanes: &'a Timeline, bystander: Bystander) -> Picture<'a> {
+fn picture(lanes: &Timeline, bystander: Bystander) -> Picture<'_> {
     Picture {
         bystanders: vec![bystander],
         ..Picture::from(lanes)

@@ -110,7 +110,14 @@ fn a_reader_that_closed_the_pipe_is_no_error() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut child = Command::new(env!("CARGO_BIN_EXE_holdup"))
-        .args(["serve", "--bind", "127.0.0.1:0", "--log-format", "json"])
+        .args([
+            "serve",
+            "--bind",
+            "127.0.0.1:0",
+            "--no-console",
+            "--log-format",
+            "json",
+        ])
         .stdout(writer)
         .stderr(Stdio::piped())
         .spawn()

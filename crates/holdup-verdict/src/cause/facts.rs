@@ -6,6 +6,10 @@ use crate::experiment::Findings;
 use crate::identical::IdenticalKind;
 use crate::reason::Reason;
 use crate::verdict::Kind;
+use holdup_model::Lane;
+
+/// Requests that took this many times as long as one alone waited for something.
+const WAITED: f64 = 1.3;
 
 /// The names of the other routes, as they appear in sentences.
 #[derive(Debug, Clone, Default)]
@@ -67,17 +71,10 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(findings: &Findings) -> Self {
-        let url = |found: &crate::identical::Identical| match found.kind {
-            IdenticalKind::Serialized | IdenticalKind::HeldUp => true,
-            IdenticalKind::AnsweredOnce => {
-                matches!(found.ran, Kind::Serialized | Kind::Limited)
-            }
-            IdenticalKind::Same | IdenticalKind::Inconclusive => false,
-        };
         Self {
             ran: ran(findings),
             bystanders: findings.beside.iter().map(bystander).collect(),
-            waits_by_url: findings.identical.as_ref().is_some_and(url),
+            waits_by_url: waits_by_url(findings),
             // More at a time than the limit that was searched for need not be more than the same requests.
             anonymous: findings
                 .session
@@ -97,6 +94,26 @@ impl Facts {
                     )
                 }),
         }
+    }
+}
+
+/// Whether requests for one URL wait for each other. If one answer was given to all, those that got it later
+/// waited for it: a lock that is looked at now and then.
+fn waits_by_url(findings: &Findings) -> bool {
+    let (Some(found), Some(same)) = (&findings.identical, &findings.same) else {
+        return false;
+    };
+    match found.kind {
+        IdenticalKind::Serialized | IdenticalKind::HeldUp => true,
+        IdenticalKind::AnsweredOnce => {
+            let Some(solo) = findings.verdict.solo else {
+                return false;
+            };
+            let waited = |lane: &&Lane| lane.duration() > Some(solo.mul_f64(WAITED));
+            let waited = same.lanes.iter().filter(waited).count();
+            waited * 2 >= same.lanes.len()
+        }
+        IdenticalKind::Same | IdenticalKind::Inconclusive => false,
     }
 }
 

@@ -117,21 +117,19 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
              as well when there are enough of them."
         );
     }
-    let mut sentence = format!(
+    let sentence = format!(
         "The requests wait for something {of}: {other} was answered as usual meanwhile, so the server had \
          time."
     );
     let held = |kind| matches!(kind, BesideKind::Frozen | BesideKind::SomeFrozen);
-    if let Some(which) = facts
-        .bystanders
-        .iter()
-        .position(|bystander| held(bystander.kind))
-    {
-        sentence.push(' ');
-        sentence += names.bystander(which);
-        sentence += " waited: it needs the same thing.";
+    let mut bystanders = facts.bystanders.iter();
+    match bystanders.position(|bystander| held(bystander.kind)) {
+        Some(which) => format!(
+            "{sentence} {} waited: it needs the same thing.",
+            names.bystander(which)
+        ),
+        None => sentence,
     }
-    sentence
 }
 
 fn unknown(why: Unknown) -> String {

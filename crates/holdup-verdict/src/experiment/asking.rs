@@ -31,7 +31,16 @@ pub(super) struct Plan {
     pub(super) timeout: Duration,
     /// What is changed in all requests meanwhile.
     pub(super) variation: Option<Variation>,
+    /// Whether requests at once are sent a moment apart. Otherwise one of several processes that accept from
+    /// one socket may take all of the connections, as if the server had no others.
+    pub(super) apart: bool,
 }
+
+/// Requests that are sent apart are sent within this fraction of the solo time, which is too short to matter.
+const APART: u32 = 10;
+
+/// The longest time from one of them to the next.
+const APART_MOST: Duration = Duration::from_millis(10);
 
 impl Plan {
     /// The first request of all.
@@ -68,8 +77,12 @@ impl Plan {
         let numbers: Vec<_> = (0..self.policy.requests)
             .map(|_| self.number("") + 1)
             .collect();
-        let asks = numbers.iter().map(|number| Ask::now(number.to_string()));
-        let round = self.round(RoundKind::Unique, asks.collect(), solo);
+        let asks = if self.apart {
+            apart(&numbers, solo)
+        } else {
+            apart(&numbers, None)
+        };
+        let round = self.round(RoundKind::Unique, asks, solo);
         let lanes = self.ask(Round { pause, ..round }).await;
         Unique {
             first: numbers.first().copied().unwrap_or_default(),
@@ -181,6 +194,18 @@ impl Plan {
         lanes.extend(missing.map(|name| Lane::start(name, Duration::ZERO)));
         answers
     }
+}
+
+/// Requests for the URLs of these numbers, each sent a moment after the one before if it is known what one takes
+/// alone.
+pub(super) fn apart(numbers: &[usize], solo: Option<Duration>) -> Vec<Ask> {
+    let count = u32::try_from(numbers.len()).unwrap_or(u32::MAX).max(1);
+    let moment = (solo.unwrap_or_default() / APART / count).min(APART_MOST);
+    let asks = (0..).zip(numbers).map(|(place, number)| Ask {
+        after: moment * place,
+        ..Ask::now(number.to_string())
+    });
+    asks.collect()
 }
 
 /// Whether a request was answered, and not with an error.

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::answers::Peer;
-use super::asking::{Plan, is_long, is_well, shortest};
+use super::asking::{Plan, apart, is_long, is_well, shortest};
 use super::findings::Findings;
 use super::plan::may_be_noise;
 use super::policy::Http2;
@@ -100,9 +100,11 @@ impl Plan {
         connections: Connections,
         alone: &[Lane],
     ) -> Result<(Verdict, Said), String> {
-        let asks = (0..self.policy.requests)
-            .map(|_| Ask::now((self.number("") + 1).to_string()))
+        let numbers: Vec<_> = (0..self.policy.requests)
+            .map(|_| self.number("") + 1)
             .collect();
+        // In both ways alike, so that nothing but the connection differs.
+        let asks = apart(&numbers, shortest(alone));
         let (lanes, peer) = self.over_http2(connections, asks, shortest(alone)).await;
         if let Some(why) = peer.refused {
             return Err(why);

@@ -29,6 +29,7 @@ pub(super) async fn run(desk: Desk, policy: Policy) -> Findings {
         names: BTreeMap::new(),
         pause: Duration::ZERO,
         variation: None,
+        apart: false,
     };
     let mut findings = plan.verdict().await;
     plan.began(&mut findings).await;

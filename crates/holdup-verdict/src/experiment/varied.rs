@@ -32,11 +32,13 @@ impl Plan {
     pub(super) async fn varied(&mut self, variation: Variation, first: &Lane) -> Findings {
         let identical = std::mem::replace(&mut self.policy.identical, false);
         self.variation = Some(variation);
+        self.apart = true;
         let mut findings = self.in_full(first).await;
         if may_be_noise(&findings.verdict) {
             findings = self.in_full(first).await;
         }
         self.variation = None;
+        self.apart = false;
         self.policy.identical = identical;
         findings
     }
@@ -90,9 +92,11 @@ impl Plan {
     /// Judges a further round of unique URLs.
     async fn once_more(&mut self, variation: Option<Variation>, findings: &Findings) -> Verdict {
         self.variation = variation;
+        self.apart = true;
         let pause = findings.verdict.pause_before_confirmation();
         let unique = self.unique(pause, shortest(&findings.alone)).await;
         self.variation = None;
+        self.apart = false;
         judge(&findings.alone, &unique.timeline)
     }
 }

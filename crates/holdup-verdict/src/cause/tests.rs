@@ -49,8 +49,10 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         (InTurns(1), vec![untouched(4)], OwnQueue),
         (InTurns(2), vec![untouched(4)], OwnQueue),
         (InTurns(2), vec![frozen(2, 1)], Workers),
-        // Three of them: four requests froze it, and two did not.
-        (InTurns(3), vec![frozen(4, 2)], Workers),
+        (InTurns(3), vec![frozen(3, 2)], Workers),
+        // Three workers, or four of which three get what they need.
+        (InTurns(3), vec![frozen(4, 2)], Unknown),
+        (InTurns(3), vec![frozen(4, 3)], OwnQueue),
         (InTurns(2), vec![some(1)], OneWorkerOfSeveral),
         (Together, vec![some(1)], OneWorkerOfSeveral),
         (Unclear, vec![some(1)], OneWorkerOfSeveral),
@@ -59,14 +61,29 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         (InTurns(2), vec![frozen(2, 1), untouched(4)], OwnQueue),
         // Those that wait for a lock take a worker each.
         (InTurns(1), vec![frozen(2, 1)], OwnQueue),
+        // A route that is answered, though late, shows that the loop and the workers are not held.
+        (InTurns(1), vec![frozen(1, 0), frozen(2, 1)], OwnQueue),
+        (InTurns(1), vec![frozen(1, 0), slowed], Unknown),
+        (InTurns(2), vec![frozen(2, 1), slowed], Unknown),
+        (InTurns(1), vec![frozen(1, 0), none], BlockedLoop),
+        // It is not certain that fewer do not freeze it.
+        (InTurns(2), vec![bystander(Frozen, None, 2)], Unknown),
         // As many requests as workers.
         (Together, vec![frozen(4, 2)], Workers),
         (Slower(1), vec![slowed], Cores),
         (Slower(2), vec![slowed], Cores),
         (Slower(2), vec![untouched(4)], Cores),
-        (Slower(1), vec![untouched(4)], OwnQueue),
+        (Slower(2), vec![slowed, untouched(4)], Cores),
+        (Slower(2), vec![], Cores),
+        // A lock that they take in turns, or cores of which each uses all: B needs neither for long.
+        (Slower(1), vec![untouched(4)], Unknown),
+        (Slower(1), vec![slowed, untouched(4)], Unknown),
+        (Slower(1), vec![], Unknown),
         // Handlers that block one loop in turns.
         (Slower(1), vec![frozen(1, 0)], BlockedLoop),
+        (Slower(1), vec![frozen(1, 0), slowed], Unknown),
+        (Together, vec![some(1), untouched(4)], Unknown),
+        (Together, vec![frozen(4, 2), slowed], Unknown),
         (Together, vec![untouched(4)], CauseKind::None),
         (Together, vec![], CauseKind::None),
         // What does not tell.

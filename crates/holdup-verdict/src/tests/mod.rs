@@ -2,6 +2,7 @@
 
 mod began;
 mod beside;
+mod bystanders;
 mod connection;
 mod contrasts;
 mod dice;

@@ -1,14 +1,17 @@
 //! The table of causes, row by row.
 
 use super::advice::about;
-use super::facts::{Bystander, Facts, Ran};
+use super::facts::{Bystander, Facts, Names, Ran};
 use super::kind::CauseKind::{
     self, BlockedLoop, ByConnection, BySession, ByUrl, Cores, OneWorkerOfSeveral, OwnQueue, Proxy,
     Unknown, Workers,
 };
 use super::table;
 use crate::beside::BesideKind::{self, Frozen, Slowed, SomeFrozen, Untouched};
+use crate::experiment::{Findings, Policy};
 use crate::platform::Platform;
+use crate::tests::server::{Server, Way};
+use crate::{Began, Kind, cause};
 
 /// Facts without any contrast.
 fn facts(ran: Ran) -> Facts {
@@ -162,6 +165,59 @@ fn requests_for_one_url_wait_for_each_other() {
         &by_url(Ran::InTurns(2), vec![bystander(Frozen, Some(2), 1)]),
         Workers,
     );
+}
+
+/// What is found at a simulated server.
+fn found(way: Way, service: f64) -> Findings {
+    Server::new(way, service).judged(Policy::outside(4))
+}
+
+#[test]
+fn a_lock_by_url_is_the_cause_only_if_unique_urls_do_not_wait() {
+    let mut findings = found(Way::LockByUrl, 0.3);
+    assert_eq!(cause(&findings, &Names::default()).kind, ByUrl);
+    // Both wait: for unique URLs, it is something else.
+    findings.verdict = found(Way::Workers(2), 0.3).verdict;
+    assert_eq!(cause(&findings, &Names::default()).kind, Unknown);
+}
+
+#[test]
+fn first_bytes_count_for_more_than_ends() {
+    use Ran::{InTurns, Together, Unclear};
+    let began = |kind, at_a_time| Began {
+        verdict: kind,
+        at_a_time: Some(at_a_time),
+    };
+    for (workers, began, ran) in [
+        (1, None, InTurns(1)),
+        (3, Some(began(Kind::Limited, 2)), InTurns(2)),
+        (9, Some(began(Kind::Concurrent, 4)), Together),
+        // All had begun, so it is by chance that they ended in steps.
+        (1, Some(began(Kind::Concurrent, 4)), Unclear),
+        (9, Some(began(Kind::Limited, 2)), Unclear),
+    ] {
+        let mut findings = found(Way::Workers(workers), 0.3);
+        findings.began = began;
+        assert_eq!(
+            Facts::of(&findings).ran,
+            ran,
+            "{workers} {:?}",
+            findings.began
+        );
+    }
+}
+
+#[test]
+fn what_is_left_behind_is_no_queue_although_it_limits() {
+    let mut policy = Policy::outside(4);
+    policy.limit = Some(16);
+    let findings = Server::new(Way::LeavesBehind(0.3), 0.002).judged(policy);
+    let limit = findings.limit.as_ref().expect("it was asked for");
+    assert_eq!((limit.at_a_time, limit.confirmed), (Some(1), true));
+    assert_eq!(Facts::of(&findings).ran, Ran::AfterLeftovers);
+    assert_eq!(findings.cause.kind, Unknown);
+    let sentence = &findings.cause.sentence;
+    assert!(sentence.contains("leaves behind"), "{sentence}");
 }
 
 #[test]

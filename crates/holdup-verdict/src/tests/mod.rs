@@ -11,7 +11,7 @@ mod hurry;
 mod identical;
 mod limit;
 mod rules;
-mod server;
+pub(super) mod server;
 mod simulated;
 
 use std::time::Duration;

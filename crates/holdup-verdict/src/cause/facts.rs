@@ -134,17 +134,18 @@ fn ran(findings: &Findings) -> Ran {
     }
     let began = findings.began.as_ref();
     let began = began.map(|began| plain(began.verdict, began.at_a_time));
-    match (began, ran) {
+    let ran = match (began, ran) {
         (Some(began), Ran::Unclear) => began,
         // Answers of different length end in steps by chance, too, so the first bytes count.
         (Some(Ran::InTurns(at_a_time)), Ran::InTurns(_)) => Ran::InTurns(at_a_time),
         (Some(Ran::Together), Ran::InTurns(_)) | (Some(Ran::InTurns(_)), Ran::Together) => {
             Ran::Unclear
         }
+        _ => ran,
+    };
+    match ran {
         // One of several processes may have accepted all of the requests that came at once.
-        (_, Ran::InTurns(at_a_time)) => {
-            Ran::InTurns(at_a_time.max(findings.beside_ran.unwrap_or(0)))
-        }
+        Ran::InTurns(at_a_time) => Ran::InTurns(at_a_time.max(findings.beside_ran.unwrap_or(0))),
         _ => ran,
     }
 }

@@ -14,6 +14,7 @@ use crate::beside::{
     next_beside, pace,
 };
 use crate::judge::judge;
+use crate::limit::at_least;
 use crate::reason::Reason;
 use crate::verdict::Kind;
 use holdup_model::{Lane, Timeline};
@@ -165,10 +166,14 @@ impl Plan {
     }
 }
 
-/// How many of the measured requests ran at a time in this round, if there were several and it shows.
+/// How many of the measured requests ran at a time in this round, if there were several: as the verdict on them says,
+/// or at least. The bystander keeps the prober busy, so that it may notice that some waited late, but not that
+/// others did not wait.
 fn at_a_time(alone: &[Lane], round: &BesideRound) -> Option<usize> {
+    let verdict = judge(alone, &round.at_once);
+    let at_least = at_least(&verdict, &round.at_once);
     let several = round.at_once.lanes.len() > 1;
-    several.then(|| judge(alone, &round.at_once).at_a_time)?
+    several.then(|| verdict.at_a_time.max(Some(at_least)))?
 }
 
 /// The round that shows how the bystander fared: the last one that has the verdict of all.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ms;
 use crate::experiment::{Answers, Experiment, Findings, Policy, RoundKind, Step};
 use crate::{BesideKind, CauseKind, Sample};
-use holdup_model::Lane;
+use holdup_model::{ClientTime, Lane};
 
 /// What a request to the measured route takes.
 const SERVICE: u64 = 300;
@@ -18,6 +18,10 @@ struct Threads {
     one_for_each_connection: bool,
     /// So many of the measured requests run at a time. Those that wait have a thread meanwhile.
     permits: Option<usize>,
+    /// In the round of all at once, so few run at a time, because of how they fell on processes.
+    at_once: Option<usize>,
+    /// Whether the bystander keeps the client busy.
+    busy: bool,
     now: Duration,
     /// How many of the measured requests there were beside the bystander, and how many connections were kept.
     rounds: Vec<(usize, usize)>,
@@ -44,7 +48,10 @@ impl Threads {
                 true => self.threads - kept,
                 false => self.threads,
             };
-            let at_a_time = self.permits.map_or(free, |permits| permits.min(free));
+            let at_a_time = match self.at_once.filter(|_| round.kind == RoundKind::Unique) {
+                Some(at_once) => at_once,
+                None => self.permits.map_or(free, |permits| permits.min(free)),
+            };
             let starts =
                 (0..).map(|place: usize| ms(SERVICE) * u32::try_from(place / at_a_time).unwrap());
             let lanes: Vec<_> = round
@@ -53,7 +60,14 @@ impl Threads {
                 .zip(starts)
                 .map(|(ask, start)| {
                     let sent = self.now + ask.after;
-                    answered(sent, sent + start + ms(service))
+                    let mut lane = answered(sent, sent + start + ms(service));
+                    if self.busy && round.kind == RoundKind::Beside {
+                        lane.record_client_time(ClientTime {
+                            busy: ms(80),
+                            ..ClientTime::default()
+                        });
+                    }
+                    lane
                 })
                 .collect();
             let end = lanes.iter().filter_map(Lane::finished_at).max();
@@ -150,4 +164,32 @@ fn connections_that_are_kept_open_do_not_take_the_threads_that_others_need() {
     );
     assert_eq!(server.rounds, [(1, 8), (2, 8), (1, 0), (2, 0), (4, 0)]);
     assert_eq!(findings.cause.kind, CauseKind::None, "{:?}", findings.cause);
+}
+
+#[test]
+fn the_rounds_beside_the_bystander_count_where_processes_accept_unevenly() {
+    // Three processes, of which two accepted all requests that came at once.
+    for busy in [false, true] {
+        let mut server = Threads {
+            threads: 3,
+            at_once: Some(2),
+            busy,
+            ..Threads::default()
+        };
+        let findings = server.probed(4);
+        assert_eq!(findings.verdict.at_a_time, Some(2));
+        assert_eq!(findings.beside_ran, Some(3), "{busy}");
+        assert_eq!(
+            findings.beside[0].frozen_by,
+            Some(3),
+            "{busy} {:?}",
+            server.rounds
+        );
+        assert_eq!(
+            findings.cause.kind,
+            CauseKind::Workers,
+            "{:?}",
+            findings.cause
+        );
+    }
 }

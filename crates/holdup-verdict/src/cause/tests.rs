@@ -208,6 +208,22 @@ fn first_bytes_count_for_more_than_ends() {
 }
 
 #[test]
+fn a_limit_beyond_which_requests_are_rejected_holds_none_up() {
+    for (way, ran, kind) in [
+        (Way::Rejects(8, 503), Ran::Together, CauseKind::None),
+        (Way::Workers(8), Ran::InTurns(8), Unknown),
+    ] {
+        let mut policy = Policy::outside(4);
+        policy.limit = Some(64);
+        let findings = Server::new(way, 0.3).judged(policy);
+        let limit = findings.limit.as_ref().and_then(|limit| limit.at_a_time);
+        assert_eq!(limit, Some(8));
+        assert_eq!(Facts::of(&findings).ran, ran);
+        assert_eq!(findings.cause.kind, kind);
+    }
+}
+
+#[test]
 fn what_is_left_behind_is_no_queue_although_it_limits() {
     let mut policy = Policy::outside(4);
     policy.limit = Some(16);

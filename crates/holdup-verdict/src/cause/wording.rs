@@ -148,8 +148,9 @@ fn unknown(why: Unknown) -> String {
         }
         Unknown::Shared => {
             "It is unknown what the requests wait for. Together they took as long as one after the other, \
-             although another route was answered as usual: either they take turns with a lock or a \
-             connection several times each, or each of them uses all cores."
+             although another route was answered as usual: each of them needs the same lock or connection \
+             several times, or all cores. A route that computes for a while would tell, because only the \
+             latter slows it down."
         }
         Unknown::LeftBehind => {
             "It is unknown what holds the next request up, because a request is answered before what it \

@@ -113,8 +113,8 @@ impl Builder {
     /// for something of their own. Use a route that is fast and has nothing to do with the others, such as a
     /// health check. A button for the same path is probed without it.
     ///
-    /// It is asked up to 400 times for each number of requests that is tried: 1, 2, 4 and so on. While a
-    /// probe runs, the requests to this path get no lanes on the page.
+    /// About 400 requests at most go to it beside one of the button's requests, and as many beside 2, 4 and so
+    /// on. While a probe runs, requests to this path get no lanes on the page.
     ///
     /// ```
     /// # fn main() -> Result<(), holdup_console::StartError> {

@@ -114,7 +114,8 @@ impl Builder {
     /// health check. A button for the same path is probed without it.
     ///
     /// About 400 requests at most go to it beside one of the button's requests, and as many beside 2, 4 and so
-    /// on. While a probe runs, requests to this path get no lanes on the page.
+    /// on. While a probe runs, requests to this path get no lanes on the page, except as connections that a
+    /// blocked worker has not read yet.
     ///
     /// ```
     /// # fn main() -> Result<(), holdup_console::StartError> {

@@ -24,6 +24,10 @@ use holdup_verdict::experiment::Bystander;
 /// idle and takes longer has none to spare.
 const OPENING: Duration = Duration::from_secs(2);
 
+/// Kept connections are opened this much apart. Otherwise one of several processes that accept from one socket takes
+/// all of them, and the others have none.
+const APART: Duration = Duration::from_millis(5);
+
 /// Of the most requests of a round, this many are reserved for the time after the measured ones have ended.
 const RESERVED: usize = 16;
 
@@ -133,8 +137,12 @@ impl<'a> Visits<'a> {
         }
         let missing = (0..self.schedule.kept)
             .filter(|number| !self.idle.iter().any(|kept| kept.number == *number));
-        let opening: FuturesUnordered<_> = missing
-            .map(|number| Kept::open(place, number, end, recording))
+        let opening: FuturesUnordered<_> = (0..)
+            .zip(missing)
+            .map(async |(before, number)| {
+                time::sleep(APART * before).await;
+                Kept::open(place, number, end, recording).await
+            })
             .collect();
         let opened: Vec<_> = opening.collect().await;
         let opened: Vec<_> = opened.into_iter().flatten().collect();

@@ -10,4 +10,5 @@ mod search;
 mod wording;
 
 pub use finding::{Beyond, Limit};
+pub(super) use reading::at_least;
 pub(super) use search::Search;

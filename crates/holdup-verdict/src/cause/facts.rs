@@ -59,7 +59,7 @@ pub(super) struct Bystander {
 pub(super) struct Facts {
     pub(super) ran: Ran,
     pub(super) bystanders: Vec<Bystander>,
-    /// Whether requests for one URL wait for each other, and those for unique URLs less.
+    /// Whether requests for one URL wait for each other, and those for unique URLs do not.
     pub(super) waits_by_url: bool,
     /// How the requests ran without cookies and credentials, if more of them ran at a time.
     pub(super) anonymous: Option<Ran>,
@@ -103,6 +103,10 @@ fn waits_by_url(findings: &Findings) -> bool {
     let (Some(found), Some(same)) = (&findings.identical, &findings.same) else {
         return false;
     };
+    // Something else holds up those for unique URLs already.
+    if findings.verdict.kind != Kind::Concurrent {
+        return false;
+    }
     match found.kind {
         IdenticalKind::Serialized | IdenticalKind::HeldUp => true,
         IdenticalKind::AnsweredOnce => {
@@ -121,17 +125,27 @@ fn waits_by_url(findings: &Findings) -> bool {
 /// answers began if their ends do not show it.
 fn ran(findings: &Findings) -> Ran {
     let verdict = &findings.verdict;
+    let ran = of(verdict.kind, verdict.at_a_time, verdict.reason.as_ref());
     let limit = findings.limit.as_ref().filter(|limit| limit.confirmed);
-    if let Some(at_a_time) = limit.and_then(|limit| limit.at_a_time) {
+    if let Some(at_a_time) = limit.and_then(|limit| limit.at_a_time)
+        && ran != Ran::AfterLeftovers
+    {
         return Ran::InTurns(at_a_time);
     }
-    let ran = of(verdict.kind, verdict.at_a_time, verdict.reason.as_ref());
-    match (&findings.began, ran) {
-        (Some(began), Ran::Unclear) => plain(began.verdict, began.at_a_time),
-        // One of several processes may have accepted all of the requests that came at once.
-        (_, Ran::InTurns(at_a_time)) => {
-            Ran::InTurns(at_a_time.max(findings.beside_ran.unwrap_or(0)))
+    let began = findings.began.as_ref();
+    let began = began.map(|began| plain(began.verdict, began.at_a_time));
+    let ran = match (began, ran) {
+        (Some(began), Ran::Unclear) => began,
+        // Answers of different length end in steps by chance, too, so the first bytes count.
+        (Some(Ran::InTurns(at_a_time)), Ran::InTurns(_)) => Ran::InTurns(at_a_time),
+        (Some(Ran::Together), Ran::InTurns(_)) | (Some(Ran::InTurns(_)), Ran::Together) => {
+            Ran::Unclear
         }
+        _ => ran,
+    };
+    match ran {
+        // One of several processes may have accepted all of the requests that came at once.
+        Ran::InTurns(at_a_time) => Ran::InTurns(at_a_time.max(findings.beside_ran.unwrap_or(0))),
         _ => ran,
     }
 }

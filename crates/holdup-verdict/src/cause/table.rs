@@ -24,6 +24,10 @@ pub(super) enum Unknown {
     NoBystander,
     /// The other routes show nothing.
     Bystanders,
+    /// Together the requests took as long as one after the other, and another route was answered as usual.
+    Shared,
+    /// The answers come before what the requests leave behind has ended.
+    LeftBehind,
     /// The contrasts contradict each other.
     Contradiction,
 }
@@ -77,7 +81,7 @@ pub(super) fn rule(facts: &Facts) -> Rule {
             }
             _ => unknown(Unknown::Verdict),
         },
-        Ran::AfterLeftovers => unknown(Unknown::Verdict),
+        Ran::AfterLeftovers => unknown(Unknown::LeftBehind),
         Ran::Together => beside_concurrent(facts),
         Ran::Slower(_) => beside_slower(facts),
         Ran::InTurns(at_a_time) => beside_turns(facts, at_a_time),
@@ -95,6 +99,10 @@ fn beside_concurrent(facts: &Facts) -> Rule {
     if all(BesideKind::Untouched) {
         return because(CauseKind::None, None);
     }
+    if facts.has(BesideKind::Untouched) {
+        // A worker that is held holds up a part of the requests to every route.
+        return unknown(Unknown::Bystanders);
+    }
     if let Some(which) = facts.one_that(Bystander::is_partly_frozen) {
         return because(CauseKind::OneWorkerOfSeveral, Some(which));
     }
@@ -105,39 +113,34 @@ fn beside_concurrent(facts: &Facts) -> Rule {
             && bystander.untouched_by > 0
     };
     match facts.one_that(exhausted) {
-        Some(which) if !facts.has(BesideKind::Untouched) => {
-            because(CauseKind::Workers, Some(which))
-        }
+        Some(which) if !facts.has(BesideKind::Slowed) => because(CauseKind::Workers, Some(which)),
         _ => unknown(Unknown::Bystanders),
     }
 }
 
 /// The measured requests ran side by side, and slowed each other down.
 fn beside_slower(facts: &Facts) -> Rule {
-    if let Some(which) = facts.one_that(|bystander| bystander.kind == BesideKind::Slowed) {
-        return because(CauseKind::Cores, Some(which));
-    }
+    let several_cores = matches!(facts.ran, Ran::Slower(2..));
     if facts.has(BesideKind::Frozen) || facts.has(BesideKind::SomeFrozen) {
         // Handlers that block one event loop in turns look like this, and so do other things.
-        let looped = |bystander: &Bystander| {
-            bystander.kind == BesideKind::Frozen && bystander.frozen_by == Some(1)
-        };
-        return match facts.one_that(looped) {
-            Some(which) if !facts.has(BesideKind::Untouched) && facts.ran == Ran::Slower(1) => {
+        return match facts.one_that(Bystander::is_frozen_by_one) {
+            Some(which) if !several_cores && !facts.is_any_answered_beside(1) => {
                 because(CauseKind::BlockedLoop, Some(which))
             }
             _ => unknown(Unknown::Contradiction),
         };
     }
-    match facts.one_that(|bystander| bystander.kind == BesideKind::Untouched) {
-        // Another route is not slower, so the cores are not what they share, unless some are left.
-        Some(which) if matches!(facts.ran, Ran::Slower(2..)) => {
-            because(CauseKind::Cores, Some(which))
-        }
-        Some(which) => because(CauseKind::OwnQueue, Some(which)),
-        None if matches!(facts.ran, Ran::Slower(2..)) => because(CauseKind::Cores, None),
-        None if facts.bystanders.is_empty() => unknown(Unknown::NoBystander),
-        None => unknown(Unknown::Bystanders),
+    let slowed = facts.one_that(|bystander| bystander.kind == BesideKind::Slowed);
+    let untouched = facts.one_that(|bystander| bystander.kind == BesideKind::Untouched);
+    match (slowed, untouched) {
+        // A route that needs little may get a core in time, although others wait for one.
+        (slowed, untouched) if several_cores => because(CauseKind::Cores, slowed.or(untouched)),
+        (Some(_), Some(_)) => unknown(Unknown::Contradiction),
+        (Some(which), None) => because(CauseKind::Cores, Some(which)),
+        // It may be a lock that they take in turns, and it may be cores that each of them uses all of.
+        (None, Some(_)) => unknown(Unknown::Shared),
+        (None, None) if facts.bystanders.is_empty() => unknown(Unknown::NoBystander),
+        (None, None) => unknown(Unknown::Bystanders),
     }
 }
 
@@ -153,31 +156,48 @@ fn beside_turns(facts: &Facts, at_a_time: usize) -> Rule {
     if let Some(which) = facts.one_that(Bystander::is_partly_frozen) {
         return because(CauseKind::OneWorkerOfSeveral, Some(which));
     }
-    let frozen = |bystander: &Bystander| bystander.kind == BesideKind::Frozen;
-    let Some(which) = facts.one_that(frozen) else {
-        return unknown(if facts.bystanders.is_empty() {
-            Unknown::NoBystander
-        } else {
-            Unknown::Bystanders
-        });
+    let is_frozen = |bystander: &Bystander| bystander.kind == BesideKind::Frozen;
+    // It was answered while as many ran as run at a time. Those that wait for the route's own queue take a worker
+    // each.
+    let by_those_that_wait = |bystander: &Bystander| {
+        let is_known = is_frozen(bystander) && bystander.frozen_by.is_some();
+        is_known && bystander.untouched_by >= at_a_time
     };
-    let bystander = facts.bystanders[which];
-    match bystander.frozen_by {
-        Some(1) if at_a_time == 1 => because(CauseKind::BlockedLoop, Some(which)),
-        Some(by) if bystander.untouched_by < at_a_time && at_a_time <= by && at_a_time > 1 => {
-            because(CauseKind::Workers, Some(which))
-        }
-        // Those that wait for the route's own queue take a worker each.
-        Some(by) if bystander.untouched_by >= at_a_time && by > at_a_time => {
-            because(CauseKind::OwnQueue, Some(which))
-        }
-        _ => unknown(Unknown::Contradiction),
+    if let Some(which) = facts.one_that(by_those_that_wait) {
+        return because(CauseKind::OwnQueue, Some(which));
     }
+    let is_answered = facts.is_any_answered_beside(at_a_time);
+    // As many as run at a time are what it takes, and no fewer.
+    let exhausted = |bystander: &Bystander| {
+        is_frozen(bystander) && bystander.frozen_by == Some(at_a_time) && at_a_time > 1
+    };
+    if at_a_time == 1
+        && let Some(which) = facts.one_that(Bystander::is_frozen_by_one)
+        && !is_answered
+    {
+        return because(CauseKind::BlockedLoop, Some(which));
+    }
+    if let Some(which) = facts.one_that(exhausted)
+        && !is_answered
+    {
+        return because(CauseKind::Workers, Some(which));
+    }
+    unknown(if facts.bystanders.is_empty() {
+        Unknown::NoBystander
+    } else if facts.one_that(is_frozen).is_some() {
+        Unknown::Contradiction
+    } else {
+        Unknown::Bystanders
+    })
 }
 
 impl Bystander {
     fn is_partly_frozen(&self) -> bool {
         self.kind == BesideKind::SomeFrozen
+    }
+
+    fn is_frozen_by_one(&self) -> bool {
+        self.kind == BesideKind::Frozen && self.frozen_by == Some(1)
     }
 }
 
@@ -188,6 +208,15 @@ impl Facts {
 
     fn has(&self, kind: BesideKind) -> bool {
         self.one_that(|bystander| bystander.kind == kind).is_some()
+    }
+
+    /// Whether one of the bystanders was answered while at least so many of the measured requests ran, though
+    /// perhaps late.
+    fn is_any_answered_beside(&self, requests: usize) -> bool {
+        self.has(BesideKind::Slowed)
+            || self
+                .one_that(|bystander| bystander.untouched_by >= requests)
+                .is_some()
     }
 }
 

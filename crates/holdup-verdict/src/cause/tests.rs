@@ -1,14 +1,17 @@
 //! The table of causes, row by row.
 
 use super::advice::about;
-use super::facts::{Bystander, Facts, Ran};
+use super::facts::{Bystander, Facts, Names, Ran};
 use super::kind::CauseKind::{
     self, BlockedLoop, ByConnection, BySession, ByUrl, Cores, OneWorkerOfSeveral, OwnQueue, Proxy,
     Unknown, Workers,
 };
 use super::table;
 use crate::beside::BesideKind::{self, Frozen, Slowed, SomeFrozen, Untouched};
+use crate::experiment::{Findings, Policy};
 use crate::platform::Platform;
+use crate::tests::server::{Server, Way};
+use crate::{Began, Kind, cause};
 
 /// Facts without any contrast.
 fn facts(ran: Ran) -> Facts {
@@ -49,8 +52,10 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         (InTurns(1), vec![untouched(4)], OwnQueue),
         (InTurns(2), vec![untouched(4)], OwnQueue),
         (InTurns(2), vec![frozen(2, 1)], Workers),
-        // Three of them: four requests froze it, and two did not.
-        (InTurns(3), vec![frozen(4, 2)], Workers),
+        (InTurns(3), vec![frozen(3, 2)], Workers),
+        // Three workers, or four of which three get what they need.
+        (InTurns(3), vec![frozen(4, 2)], Unknown),
+        (InTurns(3), vec![frozen(4, 3)], OwnQueue),
         (InTurns(2), vec![some(1)], OneWorkerOfSeveral),
         (Together, vec![some(1)], OneWorkerOfSeveral),
         (Unclear, vec![some(1)], OneWorkerOfSeveral),
@@ -59,14 +64,29 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         (InTurns(2), vec![frozen(2, 1), untouched(4)], OwnQueue),
         // Those that wait for a lock take a worker each.
         (InTurns(1), vec![frozen(2, 1)], OwnQueue),
+        // A route that is answered, though late, shows that the loop and the workers are not held.
+        (InTurns(1), vec![frozen(1, 0), frozen(2, 1)], OwnQueue),
+        (InTurns(1), vec![frozen(1, 0), slowed], Unknown),
+        (InTurns(2), vec![frozen(2, 1), slowed], Unknown),
+        (InTurns(1), vec![frozen(1, 0), none], BlockedLoop),
+        // It is not certain that fewer do not freeze it.
+        (InTurns(2), vec![bystander(Frozen, None, 2)], Unknown),
         // As many requests as workers.
         (Together, vec![frozen(4, 2)], Workers),
         (Slower(1), vec![slowed], Cores),
         (Slower(2), vec![slowed], Cores),
         (Slower(2), vec![untouched(4)], Cores),
-        (Slower(1), vec![untouched(4)], OwnQueue),
+        (Slower(2), vec![slowed, untouched(4)], Cores),
+        (Slower(2), vec![], Cores),
+        // A lock that they take in turns, or cores of which each uses all: B needs neither for long.
+        (Slower(1), vec![untouched(4)], Unknown),
+        (Slower(1), vec![slowed, untouched(4)], Unknown),
+        (Slower(1), vec![], Unknown),
         // Handlers that block one loop in turns.
         (Slower(1), vec![frozen(1, 0)], BlockedLoop),
+        (Slower(1), vec![frozen(1, 0), slowed], Unknown),
+        (Together, vec![some(1), untouched(4)], Unknown),
+        (Together, vec![frozen(4, 2), slowed], Unknown),
         (Together, vec![untouched(4)], CauseKind::None),
         (Together, vec![], CauseKind::None),
         // What does not tell.
@@ -145,6 +165,59 @@ fn requests_for_one_url_wait_for_each_other() {
         &by_url(Ran::InTurns(2), vec![bystander(Frozen, Some(2), 1)]),
         Workers,
     );
+}
+
+/// What is found at a simulated server.
+fn found(way: Way, service: f64) -> Findings {
+    Server::new(way, service).judged(Policy::outside(4))
+}
+
+#[test]
+fn a_lock_by_url_is_the_cause_only_if_unique_urls_do_not_wait() {
+    let mut findings = found(Way::LockByUrl, 0.3);
+    assert_eq!(cause(&findings, &Names::default()).kind, ByUrl);
+    // Both wait: for unique URLs, it is something else.
+    findings.verdict = found(Way::Workers(2), 0.3).verdict;
+    assert_eq!(cause(&findings, &Names::default()).kind, Unknown);
+}
+
+#[test]
+fn first_bytes_count_for_more_than_ends() {
+    use Ran::{InTurns, Together, Unclear};
+    let began = |kind, at_a_time| Began {
+        verdict: kind,
+        at_a_time: Some(at_a_time),
+    };
+    for (workers, began, ran) in [
+        (1, None, InTurns(1)),
+        (3, Some(began(Kind::Limited, 2)), InTurns(2)),
+        (9, Some(began(Kind::Concurrent, 4)), Together),
+        // All had begun, so it is by chance that they ended in steps.
+        (1, Some(began(Kind::Concurrent, 4)), Unclear),
+        (9, Some(began(Kind::Limited, 2)), Unclear),
+    ] {
+        let mut findings = found(Way::Workers(workers), 0.3);
+        findings.began = began;
+        assert_eq!(
+            Facts::of(&findings).ran,
+            ran,
+            "{workers} {:?}",
+            findings.began
+        );
+    }
+}
+
+#[test]
+fn what_is_left_behind_is_no_queue_although_it_limits() {
+    let mut policy = Policy::outside(4);
+    policy.limit = Some(16);
+    let findings = Server::new(Way::LeavesBehind(0.3), 0.002).judged(policy);
+    let limit = findings.limit.as_ref().expect("it was asked for");
+    assert_eq!((limit.at_a_time, limit.confirmed), (Some(1), true));
+    assert_eq!(Facts::of(&findings).ran, Ran::AfterLeftovers);
+    assert_eq!(findings.cause.kind, Unknown);
+    let sentence = &findings.cause.sentence;
+    assert!(sentence.contains("leaves behind"), "{sentence}");
 }
 
 #[test]

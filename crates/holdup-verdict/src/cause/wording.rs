@@ -146,6 +146,15 @@ fn unknown(why: Unknown) -> String {
             "It is unknown what the requests wait for, because the other routes do not show it. Another \
              route that is fast and always takes the same time would tell more."
         }
+        Unknown::Shared => {
+            "It is unknown what the requests wait for. Together they took as long as one after the other, \
+             although another route was answered as usual: either they take turns with a lock or a \
+             connection several times each, or each of them uses all cores."
+        }
+        Unknown::LeftBehind => {
+            "It is unknown what holds the next request up, because a request is answered before what it \
+             leaves behind has ended, so another route cannot be asked meanwhile."
+        }
         Unknown::Contradiction => {
             "It is unknown what the requests wait for, because the rounds fit no single cause. Another \
              route that is fast, and has nothing to do with this one, would tell more."

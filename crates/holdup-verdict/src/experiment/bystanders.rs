@@ -1,7 +1,8 @@
 //! Asks other routes while the measured one runs.
 //!
 //! Each bystander has rounds of its own, because one that is slow would hold up the others: first alone, then
-//! beside one request, and beside more and more of them until it is frozen.
+//! beside one request, and beside more and more of them until it is frozen. If the doubling passed over the number
+//! of requests that run at a time, that many follow.
 
 use std::time::Duration;
 
@@ -9,9 +10,13 @@ use super::asking::{Plan, apart, is_well, shortest};
 use super::findings::Findings;
 use super::round::{Ask, Bystander, Round, RoundKind, To};
 use crate::beside::{
-    Beside, BesideFinding, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace,
+    Beside, BesideFinding, BesideKind, BesideRound, Sample, judge_beside, judge_beside_round,
+    next_beside, pace,
 };
 use crate::judge::judge;
+use crate::limit::at_least;
+use crate::reason::Reason;
+use crate::verdict::Kind;
 use holdup_model::{Lane, Timeline};
 
 /// How often a bystander is asked one at a time, so that its own time is known.
@@ -77,8 +82,9 @@ impl Plan {
         alone.extend(self.on_schedule(which, &one_at_a_time, solo, kept).await);
         let mut rounds = Vec::new();
         let mut found = Vec::new();
-        while let Some(requests) = next_beside(&found, most)
-            && found.len() < MOST_BESIDE_ROUNDS
+        let mut left = MOST_BESIDE_ROUNDS;
+        while left > 0
+            && let Some(requests) = next(&found, most, in_turns(findings, &rounds))
         {
             // Those that run in turns take longer, and the next ones longer still.
             let took = found
@@ -92,15 +98,20 @@ impl Plan {
                 most: MOST,
             };
             let round = self.beside(requests, schedule, solo).await;
-            if requests == 1 && kept > 0 && occupy(&round.at_once, solo) {
-                // A server with a thread for each connection may have none left for the request.
+            let finding = judge_beside_round(&alone, &round);
+            let occupied = requests == 1 && occupy(&round.at_once, solo)
+                || only_new_ones_waited(&finding, &round);
+            if kept > 0 && occupied {
+                // A server with a thread for each connection may have none left for others.
                 kept = 0;
                 alone = one_at_a_time.clone();
                 alone.extend(self.on_schedule(which, &one_at_a_time, solo, kept).await);
+                (rounds, found) = (Vec::new(), Vec::new());
                 continue;
             }
-            found.push(judge_beside_round(&alone, &round));
+            found.push(finding);
             rounds.push(round);
+            left -= 1;
         }
         (judge_beside(&alone, &rounds), rounds)
     }
@@ -155,10 +166,14 @@ impl Plan {
     }
 }
 
-/// How many of the measured requests ran at a time in this round, if there were several and it shows.
+/// How many of the measured requests ran at a time in this round, if there were several: as the verdict on them says,
+/// or at least. The bystander keeps the prober busy, so that it may notice that some waited late, but not that
+/// others did not wait.
 fn at_a_time(alone: &[Lane], round: &BesideRound) -> Option<usize> {
+    let verdict = judge(alone, &round.at_once);
+    let at_least = at_least(&verdict, &round.at_once);
     let several = round.at_once.lanes.len() > 1;
-    several.then(|| judge(alone, &round.at_once).at_a_time)?
+    several.then(|| verdict.at_a_time.max(Some(at_least)))?
 }
 
 /// The round that shows how the bystander fared: the last one that has the verdict of all.
@@ -172,6 +187,59 @@ fn shown(beside: &Beside, mut rounds: Vec<BesideRound>) -> Option<BesideRound> {
         Some(place) => Some(rounds.swap_remove(place)),
         None => rounds.pop(),
     }
+}
+
+/// How many of the measured requests run at a time, if others wait.
+fn in_turns(findings: &Findings, rounds: &[BesideRound]) -> Option<usize> {
+    let limit = findings.limit.as_ref().and_then(|limit| limit.at_a_time);
+    let verdict = &findings.verdict;
+    let waited = verdict.kind == Kind::Limited && verdict.reason != Some(Reason::Shared);
+    let by_ends = verdict.at_a_time.filter(|_| waited);
+    let began = findings.began.as_ref().and_then(|began| began.at_a_time);
+    let beside = rounds
+        .iter()
+        .filter_map(|round| at_a_time(&findings.alone, round));
+    limit.or(began).or(by_ends.max(beside.max()))
+}
+
+/// The number of requests that run at a time, if fewer of them were tried that do not freeze the bystander, and
+/// more that do. Only a round with exactly as many tells whether they need the same.
+fn passed_over(found: &[BesideFinding], at_a_time: Option<usize>) -> Option<usize> {
+    let frozen = found.iter().filter(|round| round.kind.is_frozen());
+    let by = frozen.map(|round| round.requests).min()?;
+    let fewer = found.iter().map(|round| round.requests);
+    let fewer = fewer.filter(|requests| *requests < by).max()?;
+    at_a_time.filter(|requests| (fewer + 1..by).contains(requests))
+}
+
+/// How many requests the next round has: as the doubling says, and then the number that it passed over.
+fn next(found: &[BesideFinding], most: usize, in_turns: Option<usize>) -> Option<usize> {
+    let last = found.last().map(|round| round.requests);
+    // The doubling never goes back to fewer.
+    match last.filter(|last| found.iter().any(|round| round.requests > *last)) {
+        Some(passed_over) => next_beside(found, passed_over),
+        None => next_beside(found, most).or_else(|| passed_over(found, in_turns)),
+    }
+}
+
+/// Whether requests on new connections waited, and those on kept ones did not: each kept one occupies a thread
+/// that the others need.
+fn only_new_ones_waited(finding: &BesideFinding, round: &BesideRound) -> bool {
+    let start = round.at_once.lanes.iter().map(Lane::requested_at).min();
+    let start = start.unwrap_or_default();
+    let (from, to) = (
+        start.saturating_add(finding.from),
+        start.saturating_add(finding.to),
+    );
+    let answered = |is_kept: bool| {
+        round.samples.iter().any(|sample| {
+            let lane = &sample.lane;
+            let within =
+                lane.requested_at() >= from && lane.finished_at().is_some_and(|at| at < to);
+            within && sample.kept.is_some() == is_kept
+        })
+    };
+    finding.kind == BesideKind::SomeFrozen && answered(true) && !answered(false)
 }
 
 /// Whether a single request took so long that the kept connections must have held it up.

@@ -17,7 +17,7 @@
 //! 5. the contrasts that the policy asks for, each of which changes one thing:
 //!    - *limit*: more and more requests at once, until some wait or are turned away, and once more;
 //!    - *beside*, for each bystander: the other route alone, and then again and again while 1, 2, 4 … requests
-//!      run, until they freeze it;
+//!      run, until they freeze it, and while as many run as run at a time, if that number was passed over;
 //!    - *connection*: as many requests on one HTTP/2 connection, and on one connection each;
 //!    - *session* and *versus*: requests alone and at once as above, without cookies and credentials, or to a
 //!      second URL. A difference is confirmed by further rounds of both.

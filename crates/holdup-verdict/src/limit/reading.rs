@@ -146,7 +146,7 @@ fn none_waited(lanes: &[&Lane], solo: Option<Duration>) -> bool {
 }
 
 /// How many of the requests surely ran at the same time, as none of them can have waited for another one.
-pub(super) fn at_least(verdict: &Verdict, at_once: &Timeline) -> usize {
+pub(crate) fn at_least(verdict: &Verdict, at_once: &Timeline) -> usize {
     prompt(&well(&at_once.lanes), verdict.solo)
 }
 

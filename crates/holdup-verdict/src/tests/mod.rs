@@ -2,6 +2,7 @@
 
 mod began;
 mod beside;
+mod bystanders;
 mod connection;
 mod contrasts;
 mod dice;
@@ -10,7 +11,7 @@ mod hurry;
 mod identical;
 mod limit;
 mod rules;
-mod server;
+pub(super) mod server;
 mod simulated;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use holdup_model::{Failure, Lane};
 
 /// How requests get in each other's way.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// So many workers take requests in turn.
     Workers(usize),
     /// So many workers have a line of their own each, and chance deals out the requests.
@@ -31,7 +31,7 @@ pub(super) enum Way {
 }
 
 /// Times are in seconds.
-pub(super) struct Server {
+pub(crate) struct Server {
     pub(super) way: Way,
     /// What a request takes that nothing gets in the way of.
     pub(super) service: f64,
@@ -63,7 +63,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(way: Way, service: f64) -> Self {
+    pub(crate) fn new(way: Way, service: f64) -> Self {
         let (workers, tokens) = match way {
             Way::Workers(workers) | Way::Rejects(workers, _) | Way::Dealt(workers) => (workers, 0),
             Way::Tokens(burst, _) => (0, burst),
@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// The whole experiment with this server.
-    pub(super) fn judged(&mut self, policy: Policy) -> Findings {
+    pub(crate) fn judged(&mut self, policy: Policy) -> Findings {
         let mut experiment = Experiment::new(policy);
         loop {
             let round = match experiment.next() {

@@ -1,0 +1,195 @@
+//! The plan with a bystander: which rounds follow, and the cause that they show.
+
+use std::time::Duration;
+
+use super::ms;
+use crate::experiment::{Answers, Experiment, Findings, Policy, RoundKind, Step};
+use crate::{BesideKind, CauseKind, Sample};
+use holdup_model::{ClientTime, Lane};
+
+/// What a request to the measured route takes.
+const SERVICE: u64 = 300;
+
+/// A server with a few threads.
+#[derive(Default)]
+struct Threads {
+    threads: usize,
+    /// Whether a connection has its thread until it is closed, so that each one that is kept open needs one.
+    one_for_each_connection: bool,
+    /// So many of the measured requests run at a time. Those that wait have a thread meanwhile.
+    permits: Option<usize>,
+    /// In the round of all at once, so few run at a time, because of how they fell on processes.
+    at_once: Option<usize>,
+    /// Whether the bystander keeps the client busy.
+    busy: bool,
+    now: Duration,
+    /// How many of the measured requests there were beside the bystander, and how many connections were kept.
+    rounds: Vec<(usize, usize)>,
+}
+
+impl Threads {
+    fn probed(&mut self, requests: usize) -> Findings {
+        let mut policy = Policy::outside(requests);
+        policy.bystanders = 1;
+        let mut experiment = Experiment::new(policy);
+        loop {
+            let round = match experiment.next() {
+                Step::Ask(round) => round.clone(),
+                Step::Done(findings) => return (**findings).clone(),
+            };
+            self.now += round.pause + ms(10);
+            let kept = round.bystander.map_or(0, |bystander| bystander.kept);
+            if round.kind == RoundKind::Beside {
+                self.rounds.push((round.asks.len(), kept));
+            }
+            let alone = round.kind == RoundKind::BesideAlone;
+            let service = if alone { 1 } else { SERVICE };
+            let free = match self.one_for_each_connection {
+                true => self.threads - kept,
+                false => self.threads,
+            };
+            let at_a_time = match self.at_once.filter(|_| round.kind == RoundKind::Unique) {
+                Some(at_once) => at_once,
+                None => self.permits.map_or(free, |permits| permits.min(free)),
+            };
+            let starts =
+                (0..).map(|place: usize| ms(SERVICE) * u32::try_from(place / at_a_time).unwrap());
+            let lanes: Vec<_> = round
+                .asks
+                .iter()
+                .zip(starts)
+                .map(|(ask, start)| {
+                    let sent = self.now + ask.after;
+                    let mut lane = answered(sent, sent + start + ms(service));
+                    if self.busy && round.kind == RoundKind::Beside {
+                        lane.record_client_time(ClientTime {
+                            busy: ms(80),
+                            ..ClientTime::default()
+                        });
+                    }
+                    lane
+                })
+                .collect();
+            let end = lanes.iter().filter_map(Lane::finished_at).max();
+            let end = end.unwrap_or(self.now);
+            let samples = round.bystander.map_or_else(Vec::new, |bystander| {
+                // Until then, all free threads have a measured request.
+                let occupied = match lanes.len().checked_sub(free) {
+                    None => self.now,
+                    Some(_) => lanes[lanes.len() - free].finished_at().unwrap_or_default(),
+                };
+                let count = if lanes.is_empty() { bystander.most } else { 60 };
+                let sample = |place: u32| {
+                    let sent = self.now + ms(1) + bystander.every * place;
+                    let kept = (place % 2 == 1 && bystander.kept > 0)
+                        .then(|| place as usize / 2 % bystander.kept);
+                    let has_thread = kept.is_some() && self.one_for_each_connection;
+                    let begins = if has_thread { sent } else { sent.max(occupied) };
+                    Sample {
+                        lane: answered(sent, begins + ms(2)),
+                        kept,
+                    }
+                };
+                let samples = (0..u32::try_from(count).unwrap()).map(sample);
+                samples
+                    .filter(|sample| lanes.is_empty() || sample.lane.requested_at() < end)
+                    .collect()
+            });
+            let ends = samples
+                .iter()
+                .filter_map(|sample| sample.lane.finished_at());
+            self.now = ends.max().unwrap_or(end).max(end);
+            experiment.feed(Answers {
+                lanes,
+                samples,
+                peer: None,
+            });
+        }
+    }
+}
+
+fn answered(sent: Duration, at: Duration) -> Lane {
+    let mut lane = Lane::start("", sent);
+    lane.record_head(at, 200);
+    lane.finish(at);
+    lane
+}
+
+#[test]
+fn the_number_that_runs_at_a_time_is_tried_if_the_doubling_passes_over_it() {
+    // Three threads, and four of which three get what they need: four requests freeze the bystander in both.
+    for (threads, permits, frozen_by, cause) in [
+        (3, None, 3, CauseKind::Workers),
+        (4, Some(3), 4, CauseKind::OwnQueue),
+    ] {
+        let mut server = Threads {
+            threads,
+            permits,
+            ..Threads::default()
+        };
+        let findings = server.probed(8);
+        let beside = &findings.beside[0];
+        assert_eq!(
+            findings.verdict.at_a_time,
+            Some(3),
+            "{}",
+            findings.verdict.sentence
+        );
+        assert_eq!(
+            (beside.kind, beside.frozen_by),
+            (BesideKind::Frozen, Some(frozen_by)),
+            "{:?} {}",
+            server.rounds,
+            beside.sentence
+        );
+        assert_eq!(server.rounds.last(), Some(&(3, 8)), "{:?}", server.rounds);
+        assert_eq!(findings.cause.kind, cause, "{:?}", findings.cause);
+    }
+}
+
+#[test]
+fn connections_that_are_kept_open_do_not_take_the_threads_that_others_need() {
+    // Eight of the ten would belong to the kept connections, so that two requests were enough to occupy the rest.
+    let mut server = Threads {
+        threads: 10,
+        one_for_each_connection: true,
+        ..Threads::default()
+    };
+    let findings = server.probed(4);
+    assert_eq!(
+        findings.beside[0].kind,
+        BesideKind::Untouched,
+        "{}",
+        findings.beside[0].sentence
+    );
+    assert_eq!(server.rounds, [(1, 8), (2, 8), (1, 0), (2, 0), (4, 0)]);
+    assert_eq!(findings.cause.kind, CauseKind::None, "{:?}", findings.cause);
+}
+
+#[test]
+fn the_rounds_beside_the_bystander_count_where_processes_accept_unevenly() {
+    // Three processes, of which two accepted all requests that came at once.
+    for busy in [false, true] {
+        let mut server = Threads {
+            threads: 3,
+            at_once: Some(2),
+            busy,
+            ..Threads::default()
+        };
+        let findings = server.probed(4);
+        assert_eq!(findings.verdict.at_a_time, Some(2));
+        assert_eq!(findings.beside_ran, Some(3), "{busy}");
+        assert_eq!(
+            findings.beside[0].frozen_by,
+            Some(3),
+            "{busy} {:?}",
+            server.rounds
+        );
+        assert_eq!(
+            findings.cause.kind,
+            CauseKind::Workers,
+            "{:?}",
+            findings.cause
+        );
+    }
+}

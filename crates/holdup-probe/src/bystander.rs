@@ -225,8 +225,8 @@ impl<'a> Visits<'a> {
             };
             let answer = connection::bounded(message, terms, recorder, exchange).await;
             // Without an answer, the connection's state is unknown.
-            let usable = answer.is_some()
-                && time::timeout(OPENING, kept.link.is_open()).await == Ok(true);
+            let usable =
+                answer.is_some() && time::timeout(OPENING, kept.link.is_open()).await == Ok(true);
             (usable.then_some(kept), place)
         };
         self.racing.push(asking.boxed());

@@ -329,12 +329,19 @@ mod tests {
         let here = headers("http://h:80/healthz");
         assert_eq!(here[COOKIE], "id=1");
         assert_eq!(here["x-key"], "secret");
-        for elsewhere in ["http://h:81/healthz", "https://h/healthz", "http://other/healthz"] {
+        for elsewhere in [
+            "http://h:81/healthz",
+            "https://h/healthz",
+            "http://other/healthz",
+        ] {
             let headers = headers(elsewhere);
             let agents: Vec<_> = headers.get_all(USER_AGENT).iter().collect();
             assert_eq!(agents, ["mine"], "{elsewhere}");
             let names = [HOST, ACCEPT, USER_AGENT, CONNECTION];
-            let others: Vec<_> = headers.keys().filter(|name| !names.contains(name)).collect();
+            let others: Vec<_> = headers
+                .keys()
+                .filter(|name| !names.contains(name))
+                .collect();
             assert!(others.is_empty(), "{elsewhere}: {others:?}");
         }
     }

@@ -133,11 +133,7 @@ pub(super) async fn ask(
     let mut racing = FuturesUnordered::new();
     let mut tick = interval_at(time::Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut news = News {
-        begun,
-        published: begun,
-        long: false,
-    };
+    let mut news = News::since(begun);
     // All lanes are one task: the runtime's budget for a task would make them wait.
     unconstrained(own.count(async {
         loop {
@@ -212,6 +208,14 @@ struct News {
 }
 
 impl News {
+    fn since(begun: Duration) -> Self {
+        Self {
+            begun,
+            published: begun,
+            long: false,
+        }
+    }
+
     fn publish(
         &mut self,
         round: &Round,
@@ -285,7 +289,7 @@ mod tests {
             let errands = [errand("1"), errand("2")];
             let outcome = ask(&errands, None, &round, terms, Instant::now(), &mut |_| ()).await;
             let [first, second] = [0, 1].map(|place| outcome.lanes[place].requested_at());
-            apart.push(second - first);
+            apart.push(second.saturating_sub(first));
         }
         let least = apart.iter().min();
         assert!(least >= Some(&(after / 2)), "{apart:?}");

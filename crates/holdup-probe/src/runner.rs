@@ -363,9 +363,11 @@ mod tests {
     #[tokio::test]
     async fn another_route_of_the_same_server_is_asked_at_the_same_address() {
         let target = |url: &str| Target::parse(url).expect("a URL");
-        let mut settings = Settings::default();
-        settings.beside = vec![target("nobody.invalid/healthz")];
-        settings.versus = Some(target("127.0.0.1:81/"));
+        let settings = Settings {
+            beside: vec![target("nobody.invalid/healthz")],
+            versus: Some(target("127.0.0.1:81/")),
+            ..Settings::default()
+        };
         let mut run = Run::new(&target("nobody.invalid/"), &Request::default(), settings);
         let address = "127.0.0.1:82".parse().expect("an address");
         run.measured.endpoint.addresses = vec![address];

@@ -97,7 +97,7 @@ impl Erratic {
             let mut lane = Lane::start("/", self.now);
             let turn = place as u32 / at_a_time + 1;
             let more = if varied {
-                each.mul_f64(self.below(200) as f64 / 100.0)
+                each * self.below(200) as u32 / 100
             } else {
                 Duration::ZERO
             };
@@ -177,7 +177,7 @@ fn asked(policy: Policy, seed: u64) -> Asked {
 
 #[test]
 fn no_experiment_asks_more_than_is_said() {
-    for (seed, n) in (0..1500).zip([2, 3, 4, 9].into_iter().cycle()) {
+    for (seed, n) in (0..400).zip([2, 3, 4, 9].into_iter().cycle()) {
         let policy = |change: fn(&mut Policy)| {
             let mut policy = Policy::outside(n);
             change(&mut policy);

@@ -29,7 +29,7 @@ pub(super) fn text(
     let mut lines = contrasts(target, settings);
     if let Some(console) = console {
         lines.push(format!(
-            "a few requests to {}, whose events are followed meanwhile (--console)",
+            "a few requests to {}, and one more each second, while its events are followed (--console)",
             console.url()
         ));
     }

@@ -215,8 +215,8 @@ fn no_experiment_asks_more_than_is_said() {
 fn a_console_is_named() {
     let console = target("localhost:8081");
     let text = text(&target("localhost/a"), &Settings::default(), Some(&console));
-    let line = "\n- a few requests to http://localhost:8081/, whose events are followed meanwhile \
-                (--console)\n";
+    let line = "\n- a few requests to http://localhost:8081/, and one more each second, while its \
+                events are followed (--console)\n";
     assert!(
         text.as_ref().is_some_and(|text| text.contains(line)),
         "{text:?}"

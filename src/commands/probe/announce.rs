@@ -6,9 +6,11 @@ use holdup_model::HumanDuration;
 use holdup_probe::{Settings, Target};
 use holdup_verdict::experiment::{Http2, MOST_BESIDE_ROUNDS};
 
-/// The requests on connections to a bystander that are opened to be kept: eight, and one that shows whether the
-/// server has more. A server may close them after each round, so that they are opened again.
-const BESIDE_KEPT: usize = 8 + 1;
+use super::usage::KEPT_BESIDE;
+
+/// The requests on connections to a bystander that are opened to be kept, and on one that shows whether the server
+/// has more. A server may close them after each round, so that they are opened again.
+const BESIDE_KEPT: usize = KEPT_BESIDE + 1;
 
 /// The most requests to a bystander in one round.
 const BESIDE_ROUND: usize = 400 + BESIDE_KEPT;

@@ -121,7 +121,7 @@ pub(crate) struct Probe {
     pub(crate) max: Option<usize>,
 
     /// Send the requests on one HTTP/2 connection, too, as a browser does. Without this flag, it is done for
-    /// https if the server agrees to HTTP/2 and the method is GET or HEAD
+    /// https if the server agrees to HTTP/2 and the method is GET, HEAD or another one that changes nothing
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) http2: bool,
 

@@ -99,26 +99,31 @@ fn rows(name: &str, found: &Beside, round: &BesideRound) -> Vec<Bystander> {
     let finding = finding.clone().rfind(fits).or_else(|| finding.next_back());
     let longest = finding.map_or(Duration::ZERO, |finding| finding.longest);
     let lanes: Vec<&Lane> = round.samples.iter().map(|sample| &sample.lane).collect();
-    let row = |lanes: Vec<&Lane>, held: bool| Bystander {
+    let row = |lanes: Vec<&Lane>, note| Bystander {
         label: format!("{name}, {}", times(lanes.len())),
-        note: note(&lanes, held.then_some(longest)),
+        note,
         requests: lanes.into_iter().cloned().collect(),
     };
-    if found.kind != BesideKind::SomeFrozen {
-        return vec![row(lanes, found.kind == BesideKind::Frozen)];
+    let silence = || format!("no answer for {}", HumanDuration(longest));
+    match found.kind {
+        BesideKind::Frozen => vec![row(lanes, silence())],
+        BesideKind::SomeFrozen => {
+            let is_held = |lane: &&Lane| lane.duration().is_none_or(|took| took * HELD >= longest);
+            let (held, others): (Vec<_>, Vec<_>) = lanes.into_iter().partition(is_held);
+            let took = answered_in(median(&others));
+            vec![row(held, silence()), row(others, took)]
+        }
+        _ => vec![row(
+            lanes,
+            answered_in(finding.and_then(|finding| finding.median)),
+        )],
     }
-    let is_held = |lane: &&Lane| lane.duration().is_none_or(|took| took * HELD >= longest);
-    let (held, others) = lanes.into_iter().partition(is_held);
-    vec![row(held, true), row(others, false)]
 }
 
-/// For how long nothing was answered, or how long an answer took.
-fn note(lanes: &[&Lane], silence: Option<Duration>) -> String {
-    match (silence, median(lanes)) {
-        (Some(silence), _) => format!("no answer for {}", HumanDuration(silence)),
-        (None, Some(took)) => format!("answered in {}", HumanDuration(took)),
-        (None, None) => String::new(),
-    }
+fn answered_in(took: Option<Duration>) -> String {
+    took.map_or_else(String::new, |took| {
+        format!("answered in {}", HumanDuration(took))
+    })
 }
 
 fn times(count: usize) -> String {

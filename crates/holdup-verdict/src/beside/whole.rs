@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::finding::{BesideFinding, BesideKind, BesideReason};
 use super::round::judge_beside_round;
 use super::sample::{BesideRound, Sample};
-use super::usual::rank;
+use super::usual::{Usual, rank};
 use super::wording;
 use holdup_model::{Lane, millis};
 use serde::Serialize;
@@ -82,7 +82,14 @@ pub fn judge_beside(alone: &[Sample], rounds: &[BesideRound]) -> Beside {
         .into_iter()
         .map(|(requests, findings)| (requests, together(&findings)))
         .collect();
-    let (kind, frozen_by, reason) = match overall(&groups) {
+    let judged = if groups.is_empty() && !alone.is_empty() {
+        // There was no round, because B does not even answer alone.
+        let reason = Usual::of(alone).err();
+        Err(reason.unwrap_or(BesideReason::NotAsked))
+    } else {
+        overall(&groups)
+    };
+    let (kind, frozen_by, reason) = match judged {
         Ok((kind, frozen_by)) => (kind, frozen_by, None),
         Err(reason) => (BesideKind::Inconclusive, None, Some(reason)),
     };

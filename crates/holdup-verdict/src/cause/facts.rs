@@ -126,8 +126,12 @@ fn ran(findings: &Findings) -> Ran {
         return Ran::InTurns(at_a_time);
     }
     let ran = of(verdict.kind, verdict.at_a_time, verdict.reason.as_ref());
-    match &findings.began {
-        Some(began) if ran == Ran::Unclear => plain(began.verdict, began.at_a_time),
+    match (&findings.began, ran) {
+        (Some(began), Ran::Unclear) => plain(began.verdict, began.at_a_time),
+        // One of several processes may have accepted all of the requests that came at once.
+        (_, Ran::InTurns(at_a_time)) => {
+            Ran::InTurns(at_a_time.max(findings.beside_ran.unwrap_or(0)))
+        }
         _ => ran,
     }
 }

@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use super::asking::{Plan, is_well, shortest};
+use super::asking::{Plan, apart, is_well, shortest};
 use super::findings::Findings;
 use super::round::{Ask, Bystander, Round, RoundKind, To};
 use crate::beside::{
     Beside, BesideFinding, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace,
 };
+use crate::judge::judge;
 use holdup_model::{Lane, Timeline};
 
 /// How often a bystander is asked one at a time, so that its own time is known.
@@ -44,6 +45,10 @@ impl Plan {
     pub(super) async fn bystanders(&mut self, findings: &mut Findings) {
         for which in 0..self.policy.bystanders {
             let (beside, rounds) = self.bystander(which, findings).await;
+            let seen = rounds
+                .iter()
+                .filter_map(|round| at_a_time(&findings.alone, round));
+            findings.beside_ran = findings.beside_ran.max(seen.max());
             findings.beside_shown.push(shown(&beside, rounds));
             findings.beside.push(beside);
         }
@@ -137,8 +142,8 @@ impl Plan {
         schedule: Bystander,
         solo: Duration,
     ) -> BesideRound {
-        let asks = (0..requests).map(|_| Ask::now((self.number("") + 1).to_string()));
-        let asks = asks.collect();
+        let numbers: Vec<_> = (0..requests).map(|_| self.number("") + 1).collect();
+        let asks = apart(&numbers, Some(solo));
         let mut round = self.round(RoundKind::Beside, asks, Some(solo));
         round.bystander = Some(schedule);
         round.linger = LINGER;
@@ -148,6 +153,12 @@ impl Plan {
             samples: answers.samples,
         }
     }
+}
+
+/// How many of the measured requests ran at a time in this round, if there were several and it shows.
+fn at_a_time(alone: &[Lane], round: &BesideRound) -> Option<usize> {
+    let several = round.at_once.lanes.len() > 1;
+    several.then(|| judge(alone, &round.at_once).at_a_time)?
 }
 
 /// The round that shows how the bystander fared: the last one that has the verdict of all.

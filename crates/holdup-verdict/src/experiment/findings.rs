@@ -37,6 +37,9 @@ pub struct Findings {
     pub beside: Vec<Beside>,
     /// For each bystander the round that shows how it fared; `None` if there was no round.
     pub beside_shown: Vec<Option<BesideRound>>,
+    /// The most requests that ran at a time beside a bystander, as far as it shows. They are sent a moment apart
+    /// there, so that one of several processes does not accept all of them.
+    pub beside_ran: Option<usize>,
     /// How many requests run at a time at most, and what happens to the next one.
     pub limit: Option<Limit>,
     /// How requests on one HTTP/2 connection fare.
@@ -57,6 +60,7 @@ impl Findings {
         Self {
             beside: Vec::new(),
             beside_shown: Vec::new(),
+            beside_ran: None,
             limit: None,
             connection: None,
             session: None,

@@ -310,6 +310,19 @@ fn a_bystander_without_a_usual_time_shows_nothing() {
 }
 
 #[test]
+fn what_is_not_even_answered_alone_says_why() {
+    let mut refused = Lane::start("/", ms(0));
+    refused.fail(ms(1), Failure::Refused);
+    let mut missing = lane(0, 1);
+    missing.record_head(ms(1), 404);
+    for (lane, why) in [(refused, "it failed once"), (missing, "status 404")] {
+        let beside = judge_beside(&[Sample { lane, kept: None }], &[]);
+        assert_eq!(beside.kind, BesideKind::Inconclusive);
+        assert!(beside.sentence.contains(why), "{}", beside.sentence);
+    }
+}
+
+#[test]
 fn what_fails_shows_nothing() {
     let mut rejected = round(&[1000, 1000], asked(1100, |at| at + 2));
     rejected.at_once.lanes[1].record_head(ms(1002), 429);

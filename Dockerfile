@@ -21,9 +21,9 @@ WORKDIR /holdup
 # No debug information for C, which jemalloc would add with all of its macros.
 ENV CFLAGS=-g0
 
-# The dependencies alone: while no manifest changes, this layer is kept. What came of the stubs is
-# removed: COPY keeps the sources' dates, which may be older than it, and cargo would take it for up to
-# date.
+# The dependencies alone: while no manifest changes, this layer is kept. What was built from the stubs is
+# removed. Otherwise cargo could take it for up to date, because COPY keeps the dates of the sources, which may
+# be older.
 COPY --from=manifests /holdup ./
 RUN cargo build --locked --release --bin holdup \
     && cargo clean --locked --release --workspace
@@ -42,22 +42,23 @@ FROM debian:bookworm-slim
 # Not stripped: the line tables are what makes a backtrace readable.
 COPY --from=build /holdup/target/release/holdup /usr/local/bin/
 
-# What `holdup probe` verifies certificates by.
+# The certificates that `holdup probe` trusts.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 
-# By number, for those who must know that it is not root without reading /etc/passwd (Kubernetes).
+# A number and not a name, so that Kubernetes knows without /etc/passwd that it is not root.
 USER 10001:10001
 
 # The lab, and the console.
 EXPOSE 8080 8081
 
-# docker stop kills after ten seconds; the streams' own grace, and cutting off what is left, fit into it.
+# `docker stop` kills the program after ten seconds. The grace for open streams, and cutting off the rest, fit
+# into that time.
 ENV HOLDUP_GRACE=8s
 
-# What stops the lab gently; the program handles it itself, so it needs no init before it.
+# The lab stops gently on this signal. It handles the signal itself, so the container needs no init process.
 STOPSIGNAL SIGTERM
 
 ENTRYPOINT ["holdup"]
 
-# Not the program's own default, 127.0.0.1: that is the container's loopback, which nobody outside reaches.
+# The program's default, 127.0.0.1, is the container's own loopback, which nobody outside can reach.
 CMD ["serve", "--bind", "0.0.0.0:8080", "--console", "0.0.0.0:8081"]

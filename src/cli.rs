@@ -121,7 +121,7 @@ pub(crate) struct Probe {
     pub(crate) max: Option<usize>,
 
     /// Send the requests on one HTTP/2 connection, too, as a browser does. Without this flag, it is done for
-    /// https if the server agrees to HTTP/2 and the method is GET or HEAD
+    /// https if the server agrees to HTTP/2 and the method is GET, HEAD or another one that changes nothing
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) http2: bool,
 
@@ -133,7 +133,8 @@ pub(crate) struct Probe {
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) cookie_contrast: bool,
 
-    /// Send the same requests to this URL, too, such as the server behind the proxy: which one is it?
+    /// Send the same requests, with all their headers (-H), to this URL, too, such as the server behind the proxy:
+    /// which one is it?
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) versus: Option<String>,
 
@@ -279,7 +280,7 @@ fn timeout(value: &str) -> Result<Duration, String> {
     }
 }
 
-/// More than a day is a slip of the pen, and more than centuries is past what clocks can count.
+/// A duration of more than a day is probably a mistake, and clocks cannot count one of centuries.
 const DURATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn duration(value: &str) -> Result<Duration, String> {

@@ -21,17 +21,19 @@ pub(crate) fn raise() -> usize {
     limits::open_files()
 }
 
-/// Checks that a probe can have a connection for each of this many requests, which `option` asks for.
+/// Checks that a probe can have a connection for each of this many requests, which `option` asks for, and
+/// `others` connections besides.
 ///
 /// # Errors
 ///
 /// Returns a message with the possible number of requests when there are too few descriptors.
 pub(crate) fn check_requests(
     open_files: usize,
+    others: usize,
     option: &str,
     requests: usize,
 ) -> Result<(), String> {
-    let possible = open_files.saturating_sub(PROBE_OTHERS);
+    let possible = open_files.saturating_sub(PROBE_OTHERS + others);
     if requests <= possible {
         return Ok(());
     }

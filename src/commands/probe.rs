@@ -59,7 +59,8 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
     let open_files = open_files::raise();
-    open_files::check_requests(open_files, "-n", options.requests)?;
+    let others = usage::connections_beside(options.beside.len());
+    open_files::check_requests(open_files, others, "-n", options.requests)?;
     let (lasting, timeout) = (options.lasting, options.timeout);
     if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
         let error = format!(
@@ -82,7 +83,7 @@ fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>>
     }
     let settings = settings(options)?;
     if let Some(most) = settings.limit {
-        open_files::check_requests(open_files, "--max", most)?;
+        open_files::check_requests(open_files, others, "--max", most)?;
     }
     usage::check(&target, &request, &settings, &options.expect)?;
     Ok((target, request, settings))

@@ -1,5 +1,5 @@
-//! What the lab adds to its console, through the same builder that every app has: a button for each
-//! handler, the health check that is asked meanwhile, what to try first, and the section "Is it the browser?".
+//! What the lab adds to its console, through the same builder that every app has: a button for each handler, the
+//! health check that is asked meanwhile, what to try first, and the section "Is it the browser?".
 
 use std::time::Duration;
 

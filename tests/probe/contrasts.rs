@@ -28,7 +28,7 @@ fn session(server: &External, path: &str) -> Value {
 }
 
 #[test]
-fn a_lock_by_contrastis_found_by_leaving_the_cookie_out() {
+fn a_lock_by_session_is_found_by_leaving_the_cookie_out() {
     let server = contrasts();
     let document = session(&server, "/session/guest");
     assert_eq!(document["verdict"], "serialized", "{document:#}");

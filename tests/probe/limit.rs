@@ -97,15 +97,6 @@ fn the_limit_is_found_with_what_happens_beyond_it() {
 }
 
 #[test]
-fn the_most_requests_are_at_least_as_many_as_are_sent_anyway() {
-    let output = probe(&["localhost", "--limit", "--max=7", "-n8"]);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{error}");
-    let told = "--max is 7, but -n sends 8 at once already; allowed: 8 or more";
-    assert!(error.contains(told), "{error}");
-}
-
-#[test]
 fn first_bytes_show_the_slots_of_a_server_whose_answers_differ_in_length() {
     let slots = Arc::new((Mutex::new(2), Condvar::new()));
     let address = serve(move |stream, number| {

@@ -118,6 +118,13 @@ fn the_limit_on_open_files_is_raised_and_more_than_it_allows_is_refused() {
                 (ulimit -n), or ask for fewer";
     assert!(error.contains(told), "{error}");
     assert!(output.stdout.is_empty());
+
+    // A bystander needs connections, too.
+    let output = limited(30, 116, &[&url, "-n100", "--beside", &format!("{url}?b")]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    let told = "-n is 100, but the limit of 116 open files leaves room for 28; ";
+    assert!(error.contains(told), "{error}");
 }
 
 #[test]

@@ -109,12 +109,13 @@ impl Builder {
     }
 
     /// Also asks this path of the app, with GET, while the routes of the buttons run, and shows whether it is
-    /// answered meanwhile. This tells a route that blocks everything from one that only waits for itself. Use
-    /// a route that is fast and has nothing to do with the others, such as a health check. A button for the
-    /// same path is not compared with it.
+    /// answered meanwhile. If it is not, the button's route blocks everything else; if it is, the requests wait
+    /// for something of their own. Use a route that is fast and has nothing to do with the others, such as a
+    /// health check. A button for the same path is probed without it.
     ///
-    /// It is asked up to 400 times for each number of requests that is tried: 1, 2, 4 and so on. While a
-    /// probe runs, the requests to this path get no lanes on the page.
+    /// About 400 requests at most go to it beside one of the button's requests, and as many beside 2, 4 and so
+    /// on. While a probe runs, requests to this path get no lanes on the page, except as connections that a
+    /// blocked worker has not read yet.
     ///
     /// ```
     /// # fn main() -> Result<(), holdup_console::StartError> {
@@ -221,7 +222,8 @@ impl Builder {
 
     /// Sets the longest that the requests of one round of a probe may take in sequence, according
     /// to what the button [expects](Button::expects). A longer round is refused. A whole probe may
-    /// take five times as long, or ten times with a route [beside](Self::beside) it. The default is 60 s; 1 s to one hour is allowed.
+    /// take five times as long, or ten times if another route is asked [beside](Self::beside) the button's.
+    /// The default is 60 s; 1 s to one hour is allowed.
     #[cfg(feature = "probe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
     pub fn longest_round(mut self, longest: Duration) -> Self {
@@ -292,10 +294,6 @@ impl Builder {
             port,
             commands: asked,
             run: probes.subscribe(),
-            beside: probes
-                .beside()
-                .and_then(|path| path.split('?').next())
-                .map(str::to_owned),
             readers,
             recorder,
         };

@@ -70,8 +70,6 @@ pub(super) struct Hub {
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
-    /// The path that is asked again and again while a probe runs.
-    pub(super) beside: Option<String>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) recorder: PrometheusRecorder,
 }
@@ -82,8 +80,8 @@ struct State {
     news: broadcast::Sender<Bytes>,
     figures: Figures,
     holds: Holds,
-    /// When a probe last ran.
-    probed_at: Option<Duration>,
+    /// The path that a probe asks beside a button's route, and when the probe last ran.
+    beside: Option<(String, Duration)>,
     /// When a worker was last known to be held.
     held_at: Duration,
     sent_at: Duration,
@@ -103,7 +101,7 @@ impl Hub {
                 news: broadcast::channel(MAX_LAG).0,
                 figures: Figures::default(),
                 holds: Holds::default(),
-                probed_at: None,
+                beside: None,
                 held_at: Duration::ZERO,
                 sent_at: Duration::ZERO,
                 looks: Looks::default(),
@@ -133,13 +131,12 @@ impl Hub {
             .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
-        if self.run.borrow().as_ref().is_some_and(ProbeRun::is_running) {
-            state.probed_at = Some(now);
+        if let Some(path) = self.run.borrow().as_ref().and_then(ProbeRun::beside) {
+            state.beside = Some((path, now));
         }
-        let probing = |at: Duration| now.saturating_sub(at) < READ_WITHIN;
-        let probing = state.probed_at.is_some_and(probing);
-        let beside = self.beside.as_deref().filter(|_| probing);
-        state.board.leave_out(beside);
+        let lately = |(_, at): &&(String, Duration)| now.saturating_sub(*at) < READ_WITHIN;
+        let beside = state.beside.as_ref().filter(lately);
+        state.board.leave_out(beside.map(|(path, _)| path.as_str()));
         let mut released = Vec::new();
         while let Some(event) = self.events.try_next() {
             match event {

@@ -36,8 +36,9 @@
 //!
 //! # Features
 //!
-//! - `probe` (off by default) adds `Builder::button`, for buttons that probe routes of the app, and the path
-//!   `/probe`. It brings the prober (`holdup-probe`) with its HTTP client and TLS.
+//! - `probe` (off by default) adds `Builder::button`, for buttons that probe routes of the app,
+//!   `Builder::beside`, for another route that is asked meanwhile, and the path `/probe`. It brings the prober
+//!   (`holdup-probe`) with its HTTP client and TLS.
 //!
 //! # More on the page
 //!
@@ -76,8 +77,8 @@
 //! - **Requests from other sites.** If the browser says that another site made the request
 //!   (`Sec-Fetch-Site`, `Origin`), the console answers 403, except when it is a link to `/`. The other site
 //!   could not read the answer, but its requests would take the places of readers.
-//! - **Probes.** Only the console's own page can start one. One probe runs at a time, and only the URLs of
-//!   the buttons are probed.
+//! - **Probes.** Only the console's own page can start one. One probe runs at a time, and nothing but the
+//!   routes that the app named is asked.
 //!
 //! # What it costs
 //!

@@ -16,7 +16,7 @@ const CACHES: [HeaderName; 4] = [
 const BEGINNING: usize = 1024;
 
 /// The header that shows that the answer came from a cache, if there is one.
-pub(super) fn kept(headers: &HeaderMap) -> Option<String> {
+pub(super) fn cache_header(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name)?.to_str().ok();
     let age = text(&AGE).and_then(|age| age.trim().parse::<u64>().ok());
     if let Some(age) = age.filter(|age| *age > 0) {
@@ -91,8 +91,8 @@ mod tests {
             ),
             (("ETag", "\"1\""), None),
         ] {
-            let kept = kept(response(200, &[header]).headers());
-            assert_eq!(kept.as_deref(), told, "{header:?}");
+            let found = cache_header(response(200, &[header]).headers());
+            assert_eq!(found.as_deref(), told, "{header:?}");
         }
     }
 

@@ -20,8 +20,8 @@ use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
 use holdup_verdict::experiment::Bystander;
 
-/// How long a connection that is to be kept may take to be established and to answer once. A server that is
-/// idle and takes longer has none to spare.
+/// How long a connection that is to be kept may take to be established and to answer once, and how long to be
+/// ready for the next request. A server that is idle and takes longer has none to spare.
 const OPENING: Duration = Duration::from_secs(2);
 
 /// Kept connections are opened this much apart. Otherwise one of several processes that accept from one socket takes
@@ -58,10 +58,11 @@ impl Kept {
             let opened = connection::open(&place.endpoint, recorder).await?;
             let mut link = Link::on(opened.wire, recorder).await?;
             link.exchange(kept_alive(message), end, recorder).await?;
-            Ok::<_, Failure>(link)
+            let is_open = link.is_open().await;
+            Ok::<_, Failure>(is_open.then_some(link))
         };
-        let mut link = time::timeout(OPENING, opening).await.ok()?.ok()?;
-        link.is_open().await.then_some(Self { number, link })
+        let link = time::timeout(OPENING, opening).await.ok()?.ok()??;
+        Some(Self { number, link })
     }
 }
 
@@ -89,7 +90,6 @@ pub(super) struct Visits<'a> {
     after: Option<(Duration, usize)>,
     /// Whether a visit that began after that has ended.
     answered_after: bool,
-    ended: usize,
 }
 
 impl<'a> Visits<'a> {
@@ -121,7 +121,6 @@ impl<'a> Visits<'a> {
             is_beside,
             after: None,
             answered_after: false,
-            ended: 0,
         }
     }
 
@@ -169,7 +168,6 @@ impl<'a> Visits<'a> {
             biased;
             Some((kept, place)) = visits.racing.next(), if !visits.racing.is_empty() => {
                 visits.idle.extend(kept);
-                visits.ended += 1;
                 let after = visits.after.filter(|_| visits.is_beside);
                 visits.answered_after |= after.is_some_and(|(_, after)| place >= after);
             }
@@ -235,7 +233,8 @@ impl<'a> Visits<'a> {
             };
             let answer = connection::bounded(message, terms, recorder, exchange).await;
             // Without an answer, the connection's state is unknown.
-            let usable = answer.is_some() && kept.link.is_open().await;
+            let usable =
+                answer.is_some() && time::timeout(OPENING, kept.link.is_open()).await == Ok(true);
             (usable.then_some(kept), place)
         };
         self.racing.push(asking.boxed());

@@ -14,9 +14,10 @@
 //! Each request's URL gets a query of its own. If the URL, a header or the body contains `{}`, each request
 //! gets a label of its own there instead. An [`End`] says when to count an answer as ended that has no end.
 //!
-//! Each request has a connection of its own, over HTTP/1.1, which is closed as soon as the answer ends. Only
-//! where one HTTP/2 connection is compared with several, requests share it ([`Settings::http2`]). Bodies are
-//! counted and hashed, but not kept. Heads, times and chunks are bounded, so a server that misbehaves
+//! Each request has a connection of its own, over HTTP/1.1, which is closed as soon as the answer ends. There are
+//! two exceptions: where one HTTP/2 connection is compared with several, requests share it
+//! ([`Settings::http2`]), and some connections to a bystander are kept open, because each of them belongs to one
+//! worker of the server ([`Settings::beside`]). Bodies are counted and hashed, but not kept. Heads, times and chunks are bounded, so a server that misbehaves
 //! costs no more than the time-out.
 //!
 //! ```no_run

@@ -50,7 +50,7 @@ pub(super) async fn read<B>(
 ) -> Result<Head, Failure> {
     let status = response.status();
     recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
-    if let Some(header) = answer::kept(response.headers()) {
+    if let Some(header) = answer::cache_header(response.headers()) {
         recorder.record(|lane, _| lane.record_cache_header(header));
     }
     let websocket = answer::wants_websocket(&response);

@@ -202,12 +202,9 @@ impl Request {
             return request;
         }
         let mut plain = Self::default();
-        plain.headers.extend(
-            self.headers
-                .get(USER_AGENT)
-                .cloned()
-                .map(|agent| (USER_AGENT, agent)),
-        );
+        if let Some(agent) = self.headers.get(USER_AGENT) {
+            plain.headers.insert(USER_AGENT, agent.clone());
+        }
         plain
     }
 
@@ -312,6 +309,41 @@ mod tests {
         assert_eq!(sent.headers()["x-plain"], "{}");
         assert_eq!(request.body.with("LABEL"), "id=LABEL");
         assert!(Request::default().body(r#"{"a":{}}"#).places().is_empty());
+    }
+
+    #[test]
+    fn a_bystander_on_another_server_gets_no_secret_and_one_user_agent() {
+        let request = Request::default()
+            .method("POST")
+            .and_then(|request| request.header("User-Agent: mine"))
+            .and_then(|request| request.header("Cookie: id=1"))
+            .and_then(|request| request.header("X-Key: secret"))
+            .expect("headers")
+            .body("body");
+        let headers = |bystander: &str| {
+            let request = request.for_bystander(&url("http://h/a"), &url(bystander));
+            let sent = request.to(&question(bystander)).expect("a request");
+            assert_eq!(sent.method(), Method::GET);
+            sent.headers().clone()
+        };
+        let here = headers("http://h:80/healthz");
+        assert_eq!(here[COOKIE], "id=1");
+        assert_eq!(here["x-key"], "secret");
+        for elsewhere in [
+            "http://h:81/healthz",
+            "https://h/healthz",
+            "http://other/healthz",
+        ] {
+            let headers = headers(elsewhere);
+            let agents: Vec<_> = headers.get_all(USER_AGENT).iter().collect();
+            assert_eq!(agents, ["mine"], "{elsewhere}");
+            let names = [HOST, ACCEPT, USER_AGENT, CONNECTION];
+            let others: Vec<_> = headers
+                .keys()
+                .filter(|name| !names.contains(name))
+                .collect();
+            assert!(others.is_empty(), "{elsewhere}: {others:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sends the requests of a round, and records what comes back when.
 
+use std::future::pending;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -132,11 +133,7 @@ pub(super) async fn ask(
     let mut racing = FuturesUnordered::new();
     let mut tick = interval_at(time::Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut news = News {
-        begun,
-        published: begun,
-        long: false,
-    };
+    let mut news = News::since(begun);
     // All lanes are one task: the runtime's budget for a task would make them wait.
     unconstrained(own.count(async {
         loop {
@@ -144,6 +141,7 @@ pub(super) async fn ask(
             let now = clock.elapsed();
             let due = later.extract_if(.., |place| now >= begun + round.asks[*place].after);
             racing.extend(due.map(start));
+            let next = later.iter().map(|place| round.asks[*place].after).min();
             if needed == 0 {
                 let over = *over.get_or_insert(now + round.linger);
                 let visited = visits
@@ -174,6 +172,8 @@ pub(super) async fn ask(
                 }
                 () = Visits::go_on(&mut visits), if visits.is_some() => {}
                 () = yield_now(), if waiting.len() > 0 => {}
+                // The timer of the prober's own time is too slow for requests that are sent a moment apart.
+                () = until(clock + begun, next), if next.is_some() => {}
             }
         }
     }))
@@ -190,6 +190,14 @@ pub(super) async fn ask(
     }
 }
 
+/// Waits until this long after `begun`, or for ever.
+async fn until(begun: Instant, after: Option<Duration>) {
+    match after.and_then(|after| begun.checked_add(after)) {
+        Some(due) => time::sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}
+
 /// What is published of a round while it goes on.
 struct News {
     begun: Duration,
@@ -200,6 +208,14 @@ struct News {
 }
 
 impl News {
+    fn since(begun: Duration) -> Self {
+        Self {
+            begun,
+            published: begun,
+            long: false,
+        }
+    }
+
     fn publish(
         &mut self,
         round: &Round,
@@ -219,5 +235,64 @@ impl News {
                 observe(Event::LongStream { chunks });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_testkit::odd::{serve, write};
+    use holdup_testkit::pause;
+    use holdup_verdict::experiment::{Experiment, Policy, Step};
+
+    use super::*;
+    use crate::request::Request;
+    use crate::settings::End;
+    use crate::target::Target;
+
+    /// A round of two requests, of which the second one is sent so much later.
+    fn two(after: Duration) -> Round {
+        let experiment = Experiment::new(Policy::outside(2));
+        let Step::Ask(first) = experiment.next() else {
+            panic!("an experiment begins with a round");
+        };
+        let mut round = first.clone();
+        let mut second = round.asks[0].clone();
+        second.after = after;
+        round.asks.push(second);
+        round
+    }
+
+    #[tokio::test]
+    async fn a_request_is_sent_when_it_is_due_and_not_at_the_next_tick() {
+        let takes = TICK * 4;
+        let address = serve(move |stream, _| {
+            pause(takes);
+            write(&stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        });
+        let target = Target::parse(&address.to_string()).expect("a URL");
+        let mut place = Place::new(target, Request::default());
+        place.find(false, takes).await.expect("an address");
+        let after = Duration::from_millis(1);
+        let round = two(after);
+        let terms = Terms {
+            timeout: round.timeout,
+            end: End::default(),
+        };
+        let mut apart = Vec::new();
+        // A busy machine may delay a request, but not in all of many rounds.
+        for _ in 0..20 {
+            let errand = |name: &str| Errand {
+                place: &place,
+                question: place.question(name),
+                anonymous: false,
+            };
+            let errands = [errand("1"), errand("2")];
+            let outcome = ask(&errands, None, &round, terms, Instant::now(), &mut |_| ()).await;
+            let [first, second] = [0, 1].map(|place| outcome.lanes[place].requested_at());
+            apart.push(second.saturating_sub(first));
+        }
+        let least = apart.iter().min();
+        assert!(least >= Some(&(after / 2)), "{apart:?}");
+        assert!(least < Some(&(TICK / 2)), "{apart:?}");
     }
 }

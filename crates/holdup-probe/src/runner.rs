@@ -176,10 +176,15 @@ impl Run {
         let beside = round
             .bystander
             .map(|bystander| To::Bystander(bystander.which));
+        let measured = self.measured.clone();
         for to in round.asks.iter().map(|ask| ask.to).chain(beside) {
-            if let Some(place) = self.place_mut(to)
-                && !place.is_found()
-            {
+            let Some(place) = self.place_mut(to).filter(|place| !place.is_found()) else {
+                continue;
+            };
+            if place.target.origin() == measured.target.origin() {
+                // A name may have the addresses of several servers, and no other one is of interest.
+                place.endpoint = measured.endpoint.clone();
+            } else {
                 place.find(insecure, round.timeout).await?;
             }
         }
@@ -353,6 +358,35 @@ mod tests {
         let mut seen = 0;
         let mut observe = |_: Event<'_>| seen += 1;
         is_send(&probe(&target, &request, Settings::default(), &mut observe));
+    }
+
+    #[tokio::test]
+    async fn another_route_of_the_same_server_is_asked_at_the_same_address() {
+        let target = |url: &str| Target::parse(url).expect("a URL");
+        let settings = Settings {
+            beside: vec![target("nobody.invalid/healthz")],
+            versus: Some(target("127.0.0.1:81/")),
+            ..Settings::default()
+        };
+        let mut run = Run::new(&target("nobody.invalid/"), &Request::default(), settings);
+        let address = "127.0.0.1:82".parse().expect("an address");
+        run.measured.endpoint.addresses = vec![address];
+
+        let experiment = Experiment::new(Policy::outside(2));
+        let Step::Ask(first) = experiment.next() else {
+            panic!("an experiment begins with a round");
+        };
+        let mut round = first.clone();
+        for (to, found) in [
+            (To::Bystander(0), address),
+            (To::Versus, "127.0.0.1:81".parse().expect("an address")),
+        ] {
+            round.asks[0].to = to;
+            // The name does not resolve, so that looking it up would fail.
+            run.find_others(&round).await.expect("it is found");
+            let place = run.place_mut(to).expect("a place");
+            assert_eq!(place.endpoint.addresses, [found], "{to:?}");
+        }
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub struct Settings {
     pub insecure: bool,
     /// When to count an answer that has no end as ended.
     pub end: End,
-    /// Other routes that are asked while the measured one runs, with GET. At most four are useful: each needs
-    /// rounds of its own.
+    /// Other routes that are asked while the measured one runs, with GET. The headers of the request are sent to
+    /// them only if they are on the same server. At most four are useful: each needs rounds of its own.
     pub beside: Vec<Target>,
     /// Whether to find out how many requests run at a time at most, and the most that may be sent at once.
     pub limit: Option<usize>,
@@ -40,7 +40,8 @@ pub struct Settings {
     pub http2: Http2,
     /// Whether to compare requests with and without the cookies and credentials of the request.
     pub cookie_contrast: bool,
-    /// A second URL that gets the same requests, such as the server behind a proxy.
+    /// A second URL that gets the same requests, such as the server behind a proxy. It gets all headers, cookies
+    /// and credentials as well, even if it is on another server.
     pub versus: Option<Target>,
 }
 

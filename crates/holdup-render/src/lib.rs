@@ -29,8 +29,8 @@
 //! assert_eq!(text(&timeline, &Style::plain(57)), picture);
 //! ```
 //!
-//! A [`Picture`] can have other routes below the lanes, a [`Bystander`] each, which were asked again and again
-//! meanwhile: a row shows when they were answered, and when they waited.
+//! A [`Picture`] can have rows below the lanes, a [`Bystander`] each: another route that was asked again and
+//! again meanwhile. Its row shows when it was answered, and when it waited.
 //!
 //! A time that was recorded out of order, such as that of a chunk after the end, is drawn at the nearest time
 //! that is in order.

@@ -33,8 +33,8 @@ text{font:14px ui-monospace,Menlo,Consolas,monospace;fill:#1f2328}\
 .hatch{stroke:#656c76}.answering{fill:#1f6feb}.chunk,.first{fill:#a5d6ff}.end{fill:#3fb950}\
 .failed{stroke:#f85149}}";
 
-/// Draws `picture`, which may be a `&Timeline`, as a complete SVG document that follows the page's light or dark scheme, with a tooltip
-/// for each lane and mark, and `title` as its name for screen readers.
+/// Draws `picture`, which may be a `&Timeline`, as a complete SVG document that follows the page's light or dark
+/// scheme, with a tooltip for each lane and mark, and `title` as its name for screen readers.
 ///
 /// ```
 /// use std::time::Duration;

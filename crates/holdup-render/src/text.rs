@@ -20,10 +20,10 @@ const MAX_CAPTION: usize = 100;
 type Row = (String, Vec<char>, String);
 
 /// Draws `picture`, which may be a `&Timeline`: one line per lane and per bystander, the axis, and the legend.
-/// Every line ends with a line feed. Without lanes there is nothing to draw, and the text is empty.
+/// Every line ends with a line feed. Without lanes and bystanders there is nothing to draw, and the text is empty.
 ///
-/// Where two marks share a column, the later kind is shown: end, chunk, first byte. A width is
-/// counted in characters.
+/// Where two marks share a column, the end of a lane hides its chunks and its first byte, and a bystander's
+/// failure hides its answers. A width is counted in characters.
 pub fn text<'a>(picture: impl Into<Picture<'a>>, style: &Style) -> String {
     let picture = picture.into();
     if picture.is_empty() {

@@ -15,6 +15,9 @@
 //! If the numbers do not decide, the verdict is [`Kind::Inconclusive`], with the reason and what to do about
 //! it, because a wrong verdict is worse than none.
 //!
+//! [`cause`](cause()) names what the requests wait for. It reads that from contrasts, in which one thing is
+//! different, such as another route that is asked meanwhile ([`judge_beside`]). [`experiment`] plans all rounds.
+//!
 //! ```
 //! use std::time::Duration;
 //! use holdup_model::{Lane, Timeline};

@@ -6,7 +6,22 @@ use holdup_verdict::experiment::Http2;
 use crate::cli::Expectation;
 
 /// The most bystanders: each has rounds of its own.
-pub(super) const MOST_BESIDE: usize = 4;
+const MOST_BESIDE: usize = 4;
+
+/// How many connections are kept open to each bystander.
+pub(super) const KEPT_BESIDE: usize = 8;
+
+/// The most requests to a bystander that are not answered.
+const UNANSWERED_BESIDE: usize = 64;
+
+/// The most connections to so many bystanders at a time. Only one of them is asked at a time, but the connections
+/// to the others are kept.
+pub(super) fn connections_beside(bystanders: usize) -> usize {
+    match bystanders {
+        0 => 0,
+        several => UNANSWERED_BESIDE + KEPT_BESIDE * several,
+    }
+}
 
 /// Checks what is asked for.
 ///

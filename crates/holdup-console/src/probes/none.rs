@@ -21,7 +21,7 @@ pub(crate) enum Published {}
 pub(crate) enum ProbeRun {}
 
 impl ProbeRun {
-    pub(crate) fn is_running(&self) -> bool {
+    pub(crate) fn beside(&self) -> Option<String> {
         match *self {}
     }
 }
@@ -37,10 +37,6 @@ pub(crate) struct Probes;
 impl Probes {
     pub(crate) fn published(&self) -> Vec<Published> {
         Vec::new()
-    }
-
-    pub(crate) fn beside(&self) -> Option<&str> {
-        None
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {

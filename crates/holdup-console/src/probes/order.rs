@@ -99,11 +99,6 @@ impl Probes {
             .collect()
     }
 
-    /// The path of the route that is asked while the buttons' routes run.
-    pub(crate) fn beside(&self) -> Option<&str> {
-        self.beside.as_deref()
-    }
-
     /// The latest probe, published whenever it changes.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<ProbeRun>> {
         self.runner.subscribe()

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
+use url::Url;
 
 use super::parameter::Values;
 use crate::lane::CHUNKS;
@@ -242,8 +243,11 @@ impl ProbeRun {
         }
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.state == State::Running
+    /// The path that the probe asks again and again beside the button's route, while the probe runs.
+    pub(crate) fn beside(&self) -> Option<String> {
+        let beside = self.asked.beside.as_ref();
+        let url = Url::parse(beside.filter(|_| self.state == State::Running)?.url()).ok()?;
+        Some(url.path().to_owned())
     }
 
     fn finish(&mut self, report: &Report) {
@@ -266,17 +270,27 @@ fn shown(lanes: &[Lane]) -> Vec<Lane> {
 mod tests {
     use super::*;
 
+    fn asked(beside: Option<&str>) -> Asked {
+        Asked {
+            button: 0,
+            requests: 2,
+            values: Values::default(),
+            beside: beside.map(|url| Target::parse(url).expect("a URL")),
+        }
+    }
+
+    #[test]
+    fn the_other_route_is_named_only_while_it_is_asked() {
+        let mut run = ProbeRun::new(1, asked(Some("http://127.0.0.1:8080/healthz?full=1")));
+        assert_eq!(run.beside().as_deref(), Some("/healthz"));
+        run.state = State::Done;
+        assert_eq!(run.beside(), None);
+        assert_eq!(ProbeRun::new(2, asked(None)).beside(), None);
+    }
+
     #[test]
     fn a_probe_that_ends_does_not_change_the_next_one() {
-        let run = |id| {
-            let asked = Asked {
-                button: 0,
-                requests: 2,
-                values: Values::default(),
-                beside: None,
-            };
-            Some(ProbeRun::new(id, asked))
-        };
+        let run = |id| Some(ProbeRun::new(id, asked(None)));
         let state = |runner: &Runner| runner.latest.borrow().as_ref().map(|run| run.state);
         let runner = Runner::new(Duration::MAX);
         runner.latest.send_replace(run(1));

@@ -55,8 +55,10 @@ impl Waits {
     }
 
     fn merge(&mut self, wait: InsideWait) {
-        let place = |of: &InsideWait| (of.route.clone(), of.line.clone(), of.within.clone());
-        if let Some(known) = self.0.iter_mut().find(|known| place(known) == place(&wait)) {
+        let is_same = |known: &&mut InsideWait| {
+            (&known.route, &known.line, &known.within) == (&wait.route, &wait.line, &wait.within)
+        };
+        if let Some(known) = self.0.iter_mut().find(is_same) {
             known.requests = known.requests.max(wait.requests);
             known.longest = known.longest.max(wait.longest);
             return;

@@ -92,6 +92,17 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         // What does not tell.
         (InTurns(1), vec![], Unknown),
         (InTurns(1), vec![none], Unknown),
+        // Some of two waited, and the other route did not. What four do to it does not show.
+        (
+            InTurns(1),
+            vec![bystander(BesideKind::Inconclusive, None, 2)],
+            OwnQueue,
+        ),
+        (
+            InTurns(2),
+            vec![bystander(BesideKind::Inconclusive, None, 2)],
+            Unknown,
+        ),
         (InTurns(1), vec![slowed], Unknown),
         (InTurns(2), vec![frozen(1, 0)], Unknown),
         (Slower(2), vec![frozen(1, 0)], Unknown),

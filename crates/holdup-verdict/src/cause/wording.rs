@@ -110,7 +110,7 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
     };
     let untouched = by
         .and_then(|by| facts.bystanders.get(by))
-        .is_some_and(|bystander| bystander.kind == BesideKind::Untouched);
+        .is_some_and(|bystander| bystander.kind != BesideKind::Frozen);
     if !untouched {
         return format!(
             "The requests wait for something {of}. Each one that waits takes a worker, so that {other} waits \

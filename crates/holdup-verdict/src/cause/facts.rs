@@ -4,6 +4,7 @@ use crate::beside::{Beside, BesideKind};
 use crate::connection::Connection;
 use crate::experiment::Findings;
 use crate::identical::IdenticalKind;
+use crate::limit::{Beyond, Limit};
 use crate::reason::Reason;
 use crate::verdict::Kind;
 use holdup_model::Lane;
@@ -126,7 +127,9 @@ fn waits_by_url(findings: &Findings) -> bool {
 fn ran(findings: &Findings) -> Ran {
     let verdict = &findings.verdict;
     let ran = of(verdict.kind, verdict.at_a_time, verdict.reason.as_ref());
-    let limit = findings.limit.as_ref().filter(|limit| limit.confirmed);
+    // What is rejected does not wait.
+    let waits = |limit: &&Limit| limit.confirmed && limit.beyond != Some(Beyond::Rejected);
+    let limit = findings.limit.as_ref().filter(waits);
     if let Some(at_a_time) = limit.and_then(|limit| limit.at_a_time)
         && ran != Ran::AfterLeftovers
     {

@@ -147,8 +147,13 @@ fn beside_slower(facts: &Facts) -> Rule {
 /// The measured requests ran in turns, so many at a time.
 fn beside_turns(facts: &Facts, at_a_time: usize) -> Rule {
     // A route that is answered while others of the measured requests wait needs nothing that they wait for.
+    // More of them may show nothing, as if those that wait take workers.
     let untouched = |bystander: &Bystander| {
-        bystander.kind == BesideKind::Untouched && bystander.untouched_by > at_a_time
+        let is_free = matches!(
+            bystander.kind,
+            BesideKind::Untouched | BesideKind::Inconclusive
+        );
+        is_free && bystander.untouched_by > at_a_time
     };
     if let Some(which) = facts.one_that(untouched) {
         return because(CauseKind::OwnQueue, Some(which));

@@ -92,6 +92,17 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         // What does not tell.
         (InTurns(1), vec![], Unknown),
         (InTurns(1), vec![none], Unknown),
+        // Some of two waited, and the other route did not. What four do to it does not show.
+        (
+            InTurns(1),
+            vec![bystander(BesideKind::Inconclusive, None, 2)],
+            OwnQueue,
+        ),
+        (
+            InTurns(2),
+            vec![bystander(BesideKind::Inconclusive, None, 2)],
+            Unknown,
+        ),
         (InTurns(1), vec![slowed], Unknown),
         (InTurns(2), vec![frozen(1, 0)], Unknown),
         (Slower(2), vec![frozen(1, 0)], Unknown),
@@ -204,6 +215,22 @@ fn first_bytes_count_for_more_than_ends() {
             "{workers} {:?}",
             findings.began
         );
+    }
+}
+
+#[test]
+fn a_limit_beyond_which_requests_are_rejected_holds_none_up() {
+    for (way, ran, kind) in [
+        (Way::Rejects(8, 503), Ran::Together, CauseKind::None),
+        (Way::Workers(8), Ran::InTurns(8), Unknown),
+    ] {
+        let mut policy = Policy::outside(4);
+        policy.limit = Some(64);
+        let findings = Server::new(way, 0.3).judged(policy);
+        let limit = findings.limit.as_ref().and_then(|limit| limit.at_a_time);
+        assert_eq!(limit, Some(8));
+        assert_eq!(Facts::of(&findings).ran, ran);
+        assert_eq!(findings.cause.kind, kind);
     }
 }
 

@@ -110,7 +110,7 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
     };
     let untouched = by
         .and_then(|by| facts.bystanders.get(by))
-        .is_some_and(|bystander| bystander.kind == BesideKind::Untouched);
+        .is_some_and(|bystander| bystander.kind != BesideKind::Frozen);
     if !untouched {
         return format!(
             "The requests wait for something {of}. Each one that waits takes a worker, so that {other} waits \
@@ -148,8 +148,9 @@ fn unknown(why: Unknown) -> String {
         }
         Unknown::Shared => {
             "It is unknown what the requests wait for. Together they took as long as one after the other, \
-             although another route was answered as usual: either they take turns with a lock or a \
-             connection several times each, or each of them uses all cores."
+             although another route was answered as usual: each of them needs the same lock or connection \
+             several times, or all cores. A route that computes for a while would tell, because only the \
+             latter slows it down."
         }
         Unknown::LeftBehind => {
             "It is unknown what holds the next request up, because a request is answered before what it \

@@ -14,7 +14,7 @@ use crate::beside::{
     next_beside, pace,
 };
 use crate::judge::judge;
-use crate::limit::at_least;
+use crate::limit::{Beyond, at_least};
 use crate::reason::Reason;
 use crate::verdict::Kind;
 use holdup_model::{Lane, Timeline};
@@ -61,9 +61,7 @@ impl Plan {
 
     async fn bystander(&mut self, which: usize, findings: &Findings) -> (Beside, Vec<BesideRound>) {
         let measured = &findings.alone;
-        let limit = findings.limit.as_ref().and_then(|limit| limit.at_a_time);
-        // One more than run at a time, so that some of them wait.
-        let most = limit.map_or(0, |limit| limit + 1).max(self.policy.requests);
+        let most = most_beside(self.policy.requests, findings);
         let solo = shortest(measured).filter(|_| measured.iter().all(is_well));
         let Some(solo) = solo else {
             return (judge_beside(&[], &[]), Vec::new());
@@ -166,6 +164,22 @@ impl Plan {
     }
 }
 
+/// The most requests beside a bystander. If a limit was found: one more than run at a time, so that some of them
+/// wait, but none that is rejected.
+fn most_beside(requests: usize, findings: &Findings) -> usize {
+    let limit = findings.limit.as_ref();
+    let Some((limit, at_a_time)) = limit.and_then(|limit| Some((limit, limit.at_a_time?))) else {
+        return requests;
+    };
+    match limit.beyond {
+        Some(Beyond::Rejected) if findings.verdict.kind == Kind::Inconclusive => {
+            requests.min(at_a_time)
+        }
+        Some(Beyond::Rejected) => requests,
+        _ => requests.max(at_a_time.saturating_add(1)),
+    }
+}
+
 /// How many of the measured requests ran at a time in this round, if there were several: as the verdict on them says,
 /// or at least. The bystander keeps the prober busy, so that it may notice that some waited late, but not that
 /// others did not wait.
@@ -246,4 +260,28 @@ fn only_new_ones_waited(finding: &BesideFinding, round: &BesideRound) -> bool {
 fn occupy(at_once: &Timeline, solo: Duration) -> bool {
     let took = at_once.lanes.first().and_then(Lane::duration);
     took.is_none_or(|took| took > solo.mul_f64(OCCUPIED) + Duration::from_millis(100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Policy;
+    use crate::tests::server::{Server, Way};
+
+    #[test]
+    fn some_wait_beside_a_bystander_and_none_is_rejected() {
+        for (way, requests, most) in [
+            (Way::Workers(8), 4, 9),
+            (Way::Workers(8), 16, 16),
+            (Way::Workers(99), 4, 4),
+            (Way::Rejects(8, 503), 4, 4),
+            (Way::Rejects(8, 503), 16, 8),
+        ] {
+            let mut policy = Policy::outside(requests);
+            policy.limit = Some(64);
+            let findings = Server::new(way, 0.3).judged(policy);
+            let limit = findings.limit.as_ref().map(|limit| &limit.sentence);
+            assert_eq!(most_beside(requests, &findings), most, "{way:?} {limit:?}");
+        }
+    }
 }

@@ -10,9 +10,9 @@ use holdup_model::{ClientTime, Lane};
 /// What a request to the measured route takes.
 const SERVICE: u64 = 300;
 
-/// A server with a few threads.
+/// An application with a few threads.
 #[derive(Default)]
-struct Threads {
+struct App {
     threads: usize,
     /// Whether a connection has its thread until it is closed, so that each one that is kept open needs one.
     one_for_each_connection: bool,
@@ -27,7 +27,7 @@ struct Threads {
     rounds: Vec<(usize, usize)>,
 }
 
-impl Threads {
+impl App {
     fn probed(&mut self, requests: usize) -> Findings {
         let mut policy = Policy::outside(requests);
         policy.bystanders = 1;
@@ -44,10 +44,12 @@ impl Threads {
             }
             let alone = round.kind == RoundKind::BesideAlone;
             let service = if alone { 1 } else { SERVICE };
-            let free = match self.one_for_each_connection {
-                true => self.threads - kept,
-                false => self.threads,
+            let taken = if self.one_for_each_connection {
+                kept
+            } else {
+                0
             };
+            let free = self.threads - taken;
             let at_a_time = match self.at_once.filter(|_| round.kind == RoundKind::Unique) {
                 Some(at_once) => at_once,
                 None => self.permits.map_or(free, |permits| permits.min(free)),
@@ -122,10 +124,10 @@ fn the_number_that_runs_at_a_time_is_tried_if_the_doubling_passes_over_it() {
         (3, None, 3, CauseKind::Workers),
         (4, Some(3), 4, CauseKind::OwnQueue),
     ] {
-        let mut server = Threads {
+        let mut server = App {
             threads,
             permits,
-            ..Threads::default()
+            ..App::default()
         };
         let findings = server.probed(8);
         let beside = &findings.beside[0];
@@ -150,10 +152,10 @@ fn the_number_that_runs_at_a_time_is_tried_if_the_doubling_passes_over_it() {
 #[test]
 fn connections_that_are_kept_open_do_not_take_the_threads_that_others_need() {
     // Eight of the ten would belong to the kept connections, so that two requests were enough to occupy the rest.
-    let mut server = Threads {
+    let mut server = App {
         threads: 10,
         one_for_each_connection: true,
-        ..Threads::default()
+        ..App::default()
     };
     let findings = server.probed(4);
     assert_eq!(
@@ -170,11 +172,11 @@ fn connections_that_are_kept_open_do_not_take_the_threads_that_others_need() {
 fn the_rounds_beside_the_bystander_count_where_processes_accept_unevenly() {
     // Three processes, of which two accepted all requests that came at once.
     for busy in [false, true] {
-        let mut server = Threads {
+        let mut server = App {
             threads: 3,
             at_once: Some(2),
             busy,
-            ..Threads::default()
+            ..App::default()
         };
         let findings = server.probed(4);
         assert_eq!(findings.verdict.at_a_time, Some(2));

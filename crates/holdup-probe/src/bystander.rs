@@ -16,9 +16,10 @@ use super::own_time::OwnTime;
 use super::place::Place;
 use super::request::Message;
 use super::settings::End;
+use super::way::Way;
 use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
-use holdup_verdict::experiment::Bystander;
+use holdup_verdict::experiment::{Bystander, Connections, Round};
 
 /// How long a connection that is to be kept may take to be established and to answer once, and how long to be
 /// ready for the next request. A server that is idle and takes longer has none to spare.
@@ -70,6 +71,8 @@ impl Kept {
 pub(super) struct Visits<'a> {
     place: &'a Place,
     schedule: Bystander,
+    /// What fresh connections are for: HTTP/1.1, or HTTP/2 if the server speaks nothing else.
+    connections: Connections,
     terms: Terms,
     clock: Instant,
     own: &'a OwnTime,
@@ -93,21 +96,27 @@ pub(super) struct Visits<'a> {
 }
 
 impl<'a> Visits<'a> {
-    pub(super) fn new(
+    /// The visits of a round, before the first one; `None` if it has no bystander.
+    pub(super) fn of(
+        round: &Round,
         place: &'a Place,
-        schedule: Bystander,
-        is_beside: bool,
         terms: Terms,
         clock: Instant,
         own: &'a OwnTime,
         lanes: &'a Mutex<Timeline>,
-    ) -> Self {
+    ) -> Option<Self> {
+        let mut schedule = round.bystander?;
+        if round.connections == Connections::OwnHttp2 {
+            // Only connections for HTTP/1.1 can be kept.
+            schedule.kept = 0;
+        }
         let every = schedule.every.max(Duration::from_millis(1));
         let mut timer = interval_at(time::Instant::now() + every, every);
         timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Self {
+        Some(Self {
             place,
             schedule,
+            connections: round.connections,
             terms,
             clock,
             own,
@@ -118,10 +127,10 @@ impl<'a> Visits<'a> {
             home: None,
             timer,
             turn: false,
-            is_beside,
+            is_beside: !round.asks.is_empty(),
             after: None,
             answered_after: false,
-        }
+        })
     }
 
     /// Takes over the kept connections, and replaces those that the server has closed. Each new one is asked
@@ -217,8 +226,12 @@ impl<'a> Visits<'a> {
         let message = self.place.message(&question, false);
         let (at, terms) = (self.place, self.terms);
         let Some(mut kept) = kept else {
+            let way = match self.connections {
+                Connections::OwnHttp2 => Way::OwnHttp2,
+                _ => Way::Own,
+            };
             let asking = async move {
-                connection::ask(&at.endpoint, message, terms, recorder).await;
+                way.ask(&at.endpoint, message, terms, recorder).await;
                 (None, place)
             };
             return self.racing.push(asking.boxed());

@@ -88,14 +88,12 @@ pub(super) async fn ask(
 ) -> Outcome {
     let own = OwnTime::new();
     let samples = Mutex::default();
-    let mut visits = match (bystander, round.bystander) {
-        (Some((place, kept)), Some(schedule)) => {
-            let beside = !errands.is_empty();
-            let visits = Visits::new(place, schedule, beside, terms, clock, &own, &samples);
-            Some(visits.with_kept(kept).await)
-        }
-        _ => None,
-    };
+    let mut visits = None;
+    if let Some((place, kept)) = bystander
+        && let Some(begun) = Visits::of(round, place, terms, clock, &own, &samples)
+    {
+        visits = Some(begun.with_kept(kept).await);
+    }
     let endpoint = errands.first().map(|errand| &errand.place.endpoint);
     let way = Way::open(round.connections, endpoint, terms, clock, &own).await;
     let (way, mut driver) = match way {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use holdup_probe::{Report, Request, Settings, Target, probe};
 use holdup_verdict::experiment::Http2;
-use holdup_verdict::{Connection, Kind};
+use holdup_verdict::{BesideReason, Connection, Kind};
 
 use server::{Ways, acceptor, serve};
 
@@ -113,6 +113,27 @@ fn a_server_that_speaks_http_2_only_is_measured_over_it() {
     let evidence = &report.found.verdict.evidence;
     let told = evidence.iter().any(|line| line.contains("HTTP/2"));
     assert!(told, "{evidence:#?}");
+    assert_eq!(seen.count().0, 0);
+}
+
+#[test]
+fn a_bystander_of_a_server_that_speaks_http_2_only_is_asked_over_it() {
+    let ways = Ways {
+        http1: false,
+        ..Ways::default()
+    };
+    let (address, seen) = serve(ways, None);
+    let mut settings = settings(Http2::Wanted);
+    settings.beside = vec![Target::parse(&format!("http://{address}/other")).expect("a URL")];
+    let report = probed(&format!("http://{address}/"), &Request::default(), settings);
+    // Each of its answers takes as long as those of the measured route, but none fails.
+    let beside = &report.found.beside[0];
+    let reason = beside.reason.as_ref().expect("it shows nothing");
+    assert!(
+        matches!(reason, BesideReason::Slow { .. }),
+        "{}",
+        beside.sentence
+    );
     assert_eq!(seen.count().0, 0);
 }
 

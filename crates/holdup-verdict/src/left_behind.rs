@@ -31,6 +31,12 @@ const LONGER_BY: Duration = Duration::from_millis(20);
 /// What two pairs found to be left behind may differ by this fraction of the longer time.
 const AGREE: f64 = 0.25;
 
+/// An answer in at least this many pieces is streamed.
+const STREAMED: u64 = 3;
+
+/// Answers may repeat their request's label, and so differ by a few bytes.
+const LABEL: u64 = 64;
+
 /// What all requests left behind counts as done one after the other if its total time is this close to
 /// theirs, as a fraction of it.
 const ONE_AT_A_TIME: f64 = 0.15;
@@ -70,6 +76,9 @@ impl LeftBehind {
     /// one, that it may have waited for what an earlier request left behind. If so, returns how long to pause
     /// before each pair of requests for [`LeftBehind::found`].
     pub fn suspected(warm_up: &Lane, alone: &[Lane]) -> Option<Duration> {
+        if are_of_other_length(alone.iter().chain([warm_up])) {
+            return None;
+        }
         let times = || alone.iter().filter_map(Lane::duration);
         let longest = times().max()?;
         let shortest = times().chain(warm_up.duration()).min()?;
@@ -83,6 +92,9 @@ impl LeftBehind {
     /// own. Checks whether even the fastest of the requests sent `right_after` others took much longer than
     /// one alone, or all of them much longer than one after the other.
     pub fn suspected_after(alone: &[Lane], right_after: &Timeline) -> Option<Duration> {
+        if are_of_other_length(alone.iter().chain(&right_after.lanes)) {
+            return None;
+        }
         let longest = alone.iter().filter_map(Lane::duration).max()?;
         let fastest = right_after.lanes.iter().filter_map(Lane::duration).min()?;
         let all = right_after.makespan()?;
@@ -133,6 +145,21 @@ impl LeftBehind {
     pub fn rounds(requests: usize) -> usize {
         if requests < MANY { 4 } else { 2 }
     }
+}
+
+/// Whether streamed answers differ so much in length that this explains why some of them take longer, as those of
+/// a language model do.
+fn are_of_other_length<'a>(lanes: impl Iterator<Item = &'a Lane>) -> bool {
+    let answered = lanes.filter(|lane| lane.finished_at().is_some());
+    let sizes: Vec<_> = answered
+        .map(|lane| (lane.bytes(), lane.chunk_count()))
+        .collect();
+    let streamed = sizes.iter().any(|(_, chunks)| *chunks >= STREAMED);
+    let bytes = || sizes.iter().map(|(bytes, _)| *bytes);
+    let (Some(least), Some(most)) = (bytes().min(), bytes().max()) else {
+        return false;
+    };
+    streamed && most > least + least / 4 + LABEL
 }
 
 pub(super) fn is_longer(time: Duration, than: Duration) -> bool {
@@ -292,6 +319,29 @@ mod tests {
     fn left() -> LeftBehind {
         let pairs = [rested(2, 282), rested(2, 283)];
         LeftBehind::found(&lanes(&[302, 302]), &pairs).expect("left behind")
+    }
+
+    /// A streamed answer in so many pieces of 20 bytes, one each 10 ms.
+    fn streamed(pieces: u64) -> Lane {
+        let mut lane = Lane::start("/", ms(0));
+        lane.record_head(ms(1), 200);
+        for piece in 1..=pieces {
+            lane.record_chunk(ms(piece * 10), b"12345678901234567890");
+        }
+        lane.finish(ms(pieces * 10));
+        lane
+    }
+
+    #[test]
+    fn streamed_answers_that_take_longer_because_they_are_longer_are_not_suspected() {
+        let alone = [streamed(60), streamed(20)];
+        assert_eq!(LeftBehind::suspected(&streamed(20), &alone), None);
+        let after = vec![streamed(60), streamed(65)].into();
+        assert_eq!(LeftBehind::suspected_after(&[streamed(20)], &after), None);
+        // As long as the others, and late.
+        let mut late = streamed(20);
+        late.finish(ms(600));
+        assert!(LeftBehind::suspected(&streamed(20), &[late.clone(), late]).is_some());
     }
 
     #[test]

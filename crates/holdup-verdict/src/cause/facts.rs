@@ -51,7 +51,8 @@ pub(super) struct Bystander {
     pub(super) kind: BesideKind,
     /// The smallest number of requests that froze it.
     pub(super) frozen_by: Option<usize>,
-    /// The largest number of requests beside which it was untouched.
+    /// The largest number of requests beside which it was untouched, of those that are fewer than froze it in any
+    /// round.
     pub(super) untouched_by: usize,
 }
 
@@ -179,12 +180,14 @@ fn connections(connection: &Connection) -> Option<(Ran, Ran)> {
 }
 
 fn bystander(beside: &Beside) -> Bystander {
-    let untouched = beside
-        .rounds
-        .iter()
+    let rounds = || beside.rounds.iter();
+    // Even if another round with as many requests contradicts it.
+    let frozen = rounds().filter(|round| round.kind.is_frozen());
+    let frozen = frozen.map(|round| round.requests).min();
+    let untouched = rounds()
         .filter(|round| round.kind == BesideKind::Untouched)
         .map(|round| round.requests)
-        .filter(|requests| beside.frozen_by.is_none_or(|frozen| *requests < frozen));
+        .filter(|requests| frozen.is_none_or(|frozen| *requests < frozen));
     Bystander {
         kind: beside.kind,
         frozen_by: beside.frozen_by,

@@ -50,10 +50,13 @@ impl Plan {
     pub(super) async fn bystanders(&mut self, findings: &mut Findings) {
         for which in 0..self.policy.bystanders {
             let (beside, rounds) = self.bystander(which, findings).await;
-            let seen = rounds
-                .iter()
-                .filter_map(|round| at_a_time(&findings.alone, round));
-            findings.beside_ran = findings.beside_ran.max(seen.max());
+            // The ends of answers of different length do not show it.
+            if findings.began.is_none() {
+                let seen = rounds
+                    .iter()
+                    .filter_map(|round| at_a_time(&findings.alone, round));
+                findings.beside_ran = findings.beside_ran.max(seen.max());
+            }
             findings.beside_shown.push(shown(&beside, rounds));
             findings.beside.push(beside);
         }

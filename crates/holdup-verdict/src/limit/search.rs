@@ -78,10 +78,13 @@ impl Search {
         began: Option<&Began>,
     ) {
         let reading = Reading::of(verdict, at_once);
+        let by_ends = at_once.map_or(0, |at_once| reading::at_least(verdict, at_once));
+        // Short answers end soon although they had to wait, so the first bytes know better.
+        let began_at_a_time = began.and_then(|began| began.at_a_time);
         self.seen.push(Seen {
             requests: verdict.lanes,
             reading: began.map_or(reading, |began| reading.or_began(began)),
-            at_least: at_once.map_or(0, |at_once| reading::at_least(verdict, at_once)),
+            at_least: by_ends.min(began_at_a_time.unwrap_or(by_ends)),
             because: verdict.because().unwrap_or_default(),
             pause: verdict.pause_before_confirmation(),
             is_confirmed: false,

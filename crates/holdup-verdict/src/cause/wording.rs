@@ -3,13 +3,13 @@
 use super::facts::{Facts, Names, Ran};
 use super::kind::{AskNext, Cause, CauseKind};
 use super::table::{Rule, Unknown};
-use crate::beside::BesideKind;
+use crate::beside::{Beside, BesideKind};
 use crate::experiment::Findings;
 
 pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> Cause {
     Cause {
         kind: rule.kind,
-        sentence: sentence(rule, facts, names),
+        sentence: sentence(rule, facts, findings, names),
         evidence: evidence(findings, names),
         refuted_by: refuted_by(rule.kind).map(str::to_owned),
         culprit: None,
@@ -23,7 +23,7 @@ pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Name
     }
 }
 
-fn sentence(rule: Rule, facts: &Facts, names: &Names) -> String {
+fn sentence(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> String {
     let other = rule.by.map_or("another route", |by| names.bystander(by));
     let bystander = rule.by.and_then(|by| facts.bystanders.get(by));
     match rule.kind {
@@ -92,7 +92,7 @@ fn sentence(rule: Rule, facts: &Facts, names: &Names) -> String {
              Another route that is fast and always takes the same time would tell more."
                 .to_owned()
         }
-        CauseKind::Unknown => unknown(rule.unknown),
+        CauseKind::Unknown => unknown_why(rule.unknown, findings, names),
     }
 }
 
@@ -129,6 +129,20 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
             names.bystander(which)
         ),
         None => sentence,
+    }
+}
+
+/// The cause is unknown: because of the first bystander that shows nothing, if that is why.
+fn unknown_why(why: Unknown, findings: &Findings, names: &Names) -> String {
+    let because =
+        |(which, beside): (usize, &Beside)| Some((names.bystander(which), beside.because()?));
+    let mut bystanders = findings.beside.iter().enumerate();
+    match bystanders.find_map(because) {
+        Some((name, because)) if why == Unknown::Bystanders => format!(
+            "It is unknown what the requests wait for, because {name} does not show it: {because}. Another \
+             route that is fast and always takes the same time would tell more."
+        ),
+        _ => unknown(why),
     }
 }
 

@@ -41,6 +41,10 @@ pub(super) struct Usual {
 
 impl Usual {
     pub(super) fn of(alone: &[Sample]) -> Result<Self, BesideReason> {
+        // A server may close a connection that was kept open, at any time.
+        let counts =
+            |sample: &&Sample| sample.kept.is_none() || sample.lane.finished_at().is_some();
+        let alone: Vec<_> = alone.iter().filter(counts).collect();
         let lanes: Vec<_> = alone.iter().map(|sample| sample.lane.clone()).collect();
         let answered = all_answered(&lanes, true).and_then(|()| same_status(&lanes, &[]));
         answered.map_err(failed)?;

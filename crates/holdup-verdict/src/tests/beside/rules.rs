@@ -323,6 +323,16 @@ fn what_is_not_even_answered_alone_says_why() {
 }
 
 #[test]
+fn a_kept_connection_that_the_server_closed_is_no_failure_of_the_bystander() {
+    let mut alone = alone();
+    let mut closed = kept(0, 100, 102);
+    closed.lane.fail(ms(101), Failure::Reset);
+    alone.push(closed);
+    let found = judge_beside_round(&alone, &round(&[600], asked(700, |at| at + 2)));
+    assert_eq!(found.kind, BesideKind::Untouched, "{found:?}");
+}
+
+#[test]
 fn what_fails_shows_nothing() {
     let mut rejected = round(&[1000, 1000], asked(1100, |at| at + 2));
     rejected.at_once.lanes[1].record_head(ms(1002), 429);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::asking::{Plan, apart, is_well, shortest};
 use super::findings::Findings;
-use super::round::{Ask, Bystander, Round, RoundKind, To};
+use super::round::{Ask, Bystander, RoundKind, To};
 use crate::beside::{
     Beside, BesideFinding, BesideKind, BesideRound, Sample, judge_beside, judge_beside_round,
     next_beside, pace,
@@ -159,7 +159,7 @@ impl Plan {
         let mut round = self.round(RoundKind::Beside, asks, Some(solo));
         round.bystander = Some(schedule);
         round.linger = LINGER;
-        let answers = self.ask_all(Round { ..round }).await;
+        let answers = self.ask_all(round).await;
         BesideRound {
             at_once: Timeline::from(answers.lanes),
             samples: answers.samples,

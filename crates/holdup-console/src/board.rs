@@ -107,7 +107,9 @@ impl Board {
                     lane.chunk(at, bytes);
                 }
             }
-            Event::Ended { lane, at, finished } => {
+            Event::Ended {
+                lane, at, finished, ..
+            } => {
                 if finished {
                     self.totals.finished += 1;
                 } else {

@@ -127,6 +127,11 @@ impl Cell {
         is_whole.then_some((snapshot, beside))
     }
 
+    /// Whether a call or a poll is in progress.
+    pub(crate) fn is_working(&self) -> bool {
+        self.work.load(Ordering::Relaxed) > 0
+    }
+
     /// All calls and polls so far.
     pub(crate) fn polls(&self) -> u64 {
         self.polls.load(Ordering::Relaxed)

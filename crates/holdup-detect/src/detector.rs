@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup_model::{Hold, WorkerStatus};
+use holdup_model::{Hold, OpenRequest, Victim, WorkerStatus};
 
 use crate::clock::{Clock, Time};
 use crate::places;
@@ -20,6 +20,13 @@ use crate::{settings::Settings, stack, start};
 
 /// The longest that an assertion waits for the collector.
 const CATCH_UP: Duration = Duration::from_secs(5);
+
+/// The longest that a look waits for answers, in all and after the latest one.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The longest that a look waits for names.
+const NAMES: Duration = Duration::from_secs(2);
 
 /// Why a setting cannot be changed.
 const SHARED: &str = "the watch has been cloned or is in use: change its settings before that, \
@@ -141,6 +148,58 @@ impl Detector {
         self.0.worker_statuses()
     }
 
+    /// All open requests, the oldest first, each with what it does. Works from any thread, also while workers are
+    /// held.
+    ///
+    /// Requests that wait are asked where: their tasks are woken, at most 256 in a second, and the call waits for
+    /// their answers, at most half a second, and for the names of functions that are not known yet, at most two
+    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread.
+    pub fn requests(&self) -> Vec<OpenRequest> {
+        let own = places::worker(&self.0);
+        let look = self.0.look(true);
+        let started = Instant::now();
+        let (mut left, mut progress) = (usize::MAX, started);
+        while own.is_none() {
+            let now = Instant::now();
+            let unanswered = self.0.unanswered(&look, own);
+            if unanswered < left {
+                (left, progress) = (unanswered, now);
+            }
+            if left == 0 || now - progress >= PATIENCE || now - started >= LONGEST_LOOK {
+                break;
+            }
+            nap();
+        }
+        self.0.name_stacks();
+        let deadline = Instant::now() + NAMES;
+        while own.is_none() && !self.0.unnamed().is_empty() && Instant::now() < deadline {
+            nap();
+        }
+        self.0.open_requests()
+    }
+
+    /// As [`requests`](Self::requests), for a test on the worker's own thread: asks all requests, and lets the event
+    /// loop run until they have answered.
+    pub async fn look(&self) -> Vec<OpenRequest> {
+        let look = self.0.look(false);
+        let started = Instant::now();
+        while self.0.unanswered(&look, None) > 0 && started.elapsed() < LONGEST_LOOK {
+            tokio::task::yield_now().await;
+        }
+        self.0.name_stacks();
+        let deadline = Instant::now() + CATCH_UP;
+        while !self.0.unnamed().is_empty() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        self.0.open_requests()
+    }
+
+    /// Who lost how much time to whom, the most first: of the requests that are over. Those that ended a moment ago
+    /// may be missing.
+    pub fn victims(&self) -> Vec<Victim> {
+        self.0.losses.victims()
+    }
+
     /// The time since the detector was created. The times of holds and events are counted from then, too.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
@@ -212,13 +271,17 @@ impl Detector {
         let is_done = || self.0.oversleeps.are_known(now) && self.0.memory.is_complete();
         while self.0.collector.get().is_some() && !is_done() && Instant::now() < deadline {
             self.0.wake_collector();
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "an assertion that is about to fail"
-            )]
-            thread::sleep(Duration::from_millis(1));
+            nap();
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an assertion that is about to fail, or a thread that is no worker"
+)]
+fn nap() {
+    thread::sleep(Duration::from_millis(1));
 }
 
 impl Default for Detector {

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use holdup_model::Event;
+use holdup_model::{Event, Spent};
 
+use crate::losses::Loss;
 use crate::worker_state::WorkerState;
 
 /// The most events that wait for the collector, which drains them every few milliseconds.
@@ -28,6 +29,12 @@ pub(crate) enum LaneEvent {
     },
     Ended {
         finished: bool,
+        /// How long it was open.
+        age: u64,
+        /// How long its calls and polls took.
+        running: u64,
+        /// What it lost, if anything.
+        loss: Option<Box<Loss>>,
     },
 }
 
@@ -152,6 +159,23 @@ fn published(lane: u64, at: Duration, event: LaneEvent) -> Event {
         }
         LaneEvent::Answered { status } => Event::Answered { lane, at, status },
         LaneEvent::Chunk { bytes } => Event::Chunk { lane, at, bytes },
-        LaneEvent::Ended { finished } => Event::Ended { lane, at, finished },
+        LaneEvent::Ended {
+            finished,
+            age,
+            running,
+            loss,
+        } => {
+            let by = loss.map(|loss| loss.blame()).unwrap_or_default();
+            let held_up: Duration = by.iter().map(|blame| blame.held_up).sum();
+            let running = Duration::from_nanos(running);
+            let waiting = Duration::from_nanos(age).saturating_sub(running + held_up);
+            let spent = Spent::new(running, waiting, by);
+            Event::Ended {
+                lane,
+                at,
+                finished,
+                spent,
+            }
+        }
     }
 }

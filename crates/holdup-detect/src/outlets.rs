@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use holdup_model::Hold;
+use holdup_model::{Blame, Hold, RouteName, Spent};
+use tracing::Span;
 
 use crate::record::HoldId;
 use crate::stack::StackSample;
@@ -31,6 +32,12 @@ pub(crate) enum LogEntry {
     Released { hold: Hold },
     /// A hold turned out not to be one. No more log lines follow for it.
     Withdrawn { id: HoldId },
+    /// A request lost time to others. Written in its own span.
+    HeldUp {
+        span: Span,
+        route: RouteName,
+        spent: Spent,
+    },
     /// Whether stacks are taken, or why not.
     Stacks(Result<(), &'static str>),
     /// The program has installed its own handler for the signal with which stacks are taken.
@@ -60,6 +67,8 @@ pub(crate) enum Figure {
     },
     /// A hold is over.
     Hold(Hold),
+    /// A request of a route lost time to others.
+    HeldUp(RouteName, Vec<Blame>),
 }
 
 /// The sending ends of the channels.

@@ -32,6 +32,15 @@ pub(crate) fn number(shared: &Shared) -> usize {
     })
 }
 
+/// The calling thread's worker number, if it is a worker now.
+pub(crate) fn worker(shared: &Shared) -> Option<usize> {
+    PLACES.with_borrow(|places| {
+        let place = places.get(&shared.number)?;
+        place.worker.as_ref()?.upgrade()?;
+        Some(place.number)
+    })
+}
+
 /// Closes the calling thread's busy period and returns its worker number, if it is or was a worker, as in a
 /// test harness. The loop may not have begun another iteration since.
 pub(crate) fn close_own(shared: &Shared) -> Option<usize> {

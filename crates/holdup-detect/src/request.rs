@@ -5,11 +5,14 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use holdup_model::Part;
 
 use crate::busy_period;
 use crate::lanes::{LaneEvent, Opened};
+use crate::losses::Loss;
+use crate::seat::Seat;
 use crate::worker::Worker;
 
 /// The longest path that is recorded, in bytes: thousands of lanes may wait to be published, and a
@@ -26,9 +29,9 @@ pub struct Request {
     /// The lane that is recorded for it; 0 if there was no subscription when the request arrived.
     lane: u64,
     route: NonZeroU32,
-    /// Whether its last poll left it waiting for something.
-    waits: Cell<bool>,
     finished: Cell<bool>,
+    /// `None` inside another watched service.
+    seat: Option<Box<Seat>>,
 }
 
 /// A call or a poll in progress. It ends when the span is dropped, also during a panic.
@@ -49,37 +52,70 @@ impl Request {
         route: NonZeroU32,
         seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
     ) -> Self {
-        let (mut number, mut lane) = (0, 0);
+        let (mut number, mut lane, mut seat) = (0, 0, None);
         if worker.depth.get() == 0 {
             worker.state.set_open(worker.state.open() + 1);
+            let mut opened = worker.last_tick();
             if worker.lanes().is_listening() {
+                opened = worker.now();
                 let (path, peer) = seen(worker.records_query());
-                let opened = LaneEvent::Opened(Box::new(Opened {
+                let event = LaneEvent::Opened(Box::new(Opened {
                     state: Arc::clone(&worker.state),
                     route,
                     path: shortened(path).into(),
                     peer,
                 }));
-                lane = worker.lanes().begin(worker.now(), opened);
+                lane = worker.lanes().begin(opened, event);
             }
+            let own_number = worker.next_request();
             number = if lane > 0 {
                 busy_period::request_of_lane(lane)
             } else {
-                worker.requests.set(worker.requests.get() + 1);
-                worker.requests.get()
+                own_number
             };
+            let taken = worker.seats.borrow_mut().take(&worker.state);
+            taken.open(own_number, lane, route, opened);
+            seat = Some(taken);
         }
         Self {
             worker: Rc::clone(worker),
             number,
             lane,
             route,
-            waits: Cell::new(false),
             finished: Cell::new(false),
+            seat,
         }
     }
 
-    /// Begins a call or a poll that works on this request. It ends when the span is dropped.
+    /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
+    /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
+    #[inline]
+    pub fn poll<T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let _span = self.enter(part);
+        // Inside another watched service, the outer request's waker is in the context.
+        let Some(seat) = &self.seat else {
+            return poll(context);
+        };
+        let polled = if seat.slot.take_look() {
+            self.worker.look(seat, poll)
+        } else {
+            poll(&mut Context::from_waker(&seat.waker))
+        };
+        if polled.is_pending() {
+            seat.slot.register(context.waker());
+            if !seat.waits.replace(true) {
+                self.worker.waiting.set(self.worker.waiting.get() + 1);
+            }
+        }
+        polled
+    }
+
+    /// Begins a call, or the drop of a future, that works on this request. It ends when the span is dropped.
     #[inline]
     pub fn enter(&self, part: Part) -> PollSpan<'_> {
         let worker = &*self.worker;
@@ -96,20 +132,35 @@ impl Request {
                 .state
                 .enter(self.number, self.route, part, span.since);
         }
-        // Only now, because the request counts as waiting until its poll begins.
-        if self.waits.replace(false) {
-            worker.waiting.set(worker.waiting.get() - 1);
+        if let Some(seat) = &self.seat {
+            if !span.nested {
+                self.count_lost(seat, span.since);
+            }
+            // Only now, because the request counts as waiting until its poll begins.
+            if seat.waits.replace(false) {
+                worker.waiting.set(worker.waiting.get() - 1);
+            }
         }
         span
     }
 
-    /// Records that the current poll leaves the request waiting. The poll itself lasts until its span is
-    /// dropped.
+    /// Records that a poll begins, and counts the time for which the request was ready before.
     #[inline]
-    pub fn waits(&self) {
-        // Inside another watched service, the outer request is the one that waits.
-        if self.number > 0 && !self.waits.replace(true) {
-            self.worker.waiting.set(self.worker.waiting.get() + 1);
+    fn count_lost(&self, seat: &Seat, now: u64) {
+        let woken = seat.slot.enter(now);
+        let waited = seat.waits.get();
+        seat.still_waits.set(waited && woken == 0);
+        let ready = if woken > 0 {
+            woken
+        } else if waited {
+            // Something else woke the task. This request waits as before.
+            return;
+        } else {
+            self.worker.state.held_from().unwrap_or(now)
+        };
+        let ready = ready.max(seat.idle.get());
+        if ready < now {
+            self.worker.lose(seat, ready, now);
         }
     }
 
@@ -145,6 +196,20 @@ impl Request {
             self.worker.lanes().add(self.lane, self.worker.now(), event);
         }
     }
+
+    /// Takes what the request lost, if anything.
+    fn take_loss(&self, seat: &Seat) -> Option<Loss> {
+        let mut lost = seat.lost.borrow_mut();
+        if lost.is_empty() {
+            return None;
+        }
+        Some(Loss {
+            state: Arc::clone(&self.worker.state),
+            route: self.route,
+            lost: std::mem::take(&mut *lost),
+            span: seat.span.take(),
+        })
+    }
 }
 
 /// The path, cut off if it is too long to record.
@@ -159,12 +224,30 @@ fn shortened(path: &str) -> &str {
 impl Drop for Request {
     #[inline]
     fn drop(&mut self) {
-        let finished = self.finished.get();
-        self.record(LaneEvent::Ended { finished });
+        let Some(seat) = self.seat.take() else {
+            return;
+        };
         let worker = &self.worker;
-        if self.number > 0 {
-            worker.state.set_open(worker.state.open() - 1);
+        if seat.waits.replace(false) {
+            worker.waiting.set(worker.waiting.get() - 1);
         }
+        let loss = self.take_loss(&seat);
+        if self.is_recorded() {
+            let now = worker.now();
+            let ended = LaneEvent::Ended {
+                finished: self.finished.get(),
+                age: now.saturating_sub(seat.opened.get()),
+                running: seat.running.get(),
+                loss: loss.clone().map(Box::new),
+            };
+            worker.lanes().add(self.lane, now, ended);
+        }
+        if let Some(loss) = loss {
+            worker.hand_over(loss);
+        }
+        worker.state.set_open(worker.state.open() - 1);
+        seat.slot.close();
+        worker.seats.borrow_mut().give_back(seat);
     }
 }
 
@@ -178,11 +261,19 @@ impl Drop for PollSpan<'_> {
         }
         let tick = worker.last_tick();
         worker.state.leave(tick);
+        let mut end = tick;
         // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
         // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
         if worker.in_period.get() || tick != self.since {
             let (number, route) = (self.request.number, self.request.route);
-            worker.record_slow_poll(number, route, self.part, self.since);
+            let slow = worker.record_slow_poll(number, route, self.part, self.since);
+            end = slow.end;
+            if let Some(seat) = &self.request.seat {
+                seat.running.set(seat.running.get() + slow.took);
+            }
+        }
+        if let Some(seat) = &self.request.seat {
+            seat.leave(end);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The state that all clones of a watch share.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -8,14 +9,21 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
+use crate::looks::Looks;
+use crate::losses::Losses;
 use crate::memory::Memory;
+use crate::outlets::Outlet;
 use crate::oversleep::Oversleeps;
 use crate::record::{HoldId, HoldRecord, Recorded};
 use crate::settings::Settings;
+use crate::stack::StackSample;
 use crate::subscription::{Events, Subscription};
 use crate::threads::Threads;
 use crate::worker_state::WorkerState;
 use crate::workers::Workers;
+
+/// How many numbers a worker takes at a time, so that workers do not contend for them.
+const NUMBERS: u64 = 1024;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -27,6 +35,12 @@ pub(crate) struct Shared {
     origin: u64,
     pub(crate) workers: Workers,
     pub(crate) memory: Memory,
+    pub(crate) losses: Losses,
+    pub(crate) looks: Looks,
+    /// Stacks whose names are to be looked up.
+    pub(crate) symbols: OnceLock<Outlet<Arc<StackSample>>>,
+    /// The next number for a request.
+    numbers: AtomicU64,
     lasting: Mutex<Lasting>,
     pub(crate) lanes: Lanes,
     pub(crate) events: Events,
@@ -48,6 +62,10 @@ impl Shared {
             clock,
             workers: Workers::default(),
             memory: Memory::new(),
+            losses: Losses::new(),
+            looks: Looks::default(),
+            symbols: OnceLock::new(),
+            numbers: AtomicU64::new(1),
             lasting: Mutex::default(),
             lanes: Lanes::default(),
             events: Events::default(),
@@ -133,6 +151,22 @@ impl Shared {
     pub(crate) fn is_any_in(&self, states: &[Arc<WorkerState>], id: HoldId) -> bool {
         let state = states.iter().find(|state| state.worker == id.worker);
         state.is_some_and(|state| self.is_in(state, id))
+    }
+
+    /// Numbers for a worker's next requests.
+    pub(crate) fn numbers(&self) -> Range<u64> {
+        let first = self.numbers.fetch_add(NUMBERS, Ordering::Relaxed);
+        first..first + NUMBERS
+    }
+
+    /// Has the names of the open requests' stacks looked up, by another thread if there is one for it.
+    pub(crate) fn name_stacks(&self) {
+        for stack in self.unnamed() {
+            match self.symbols.get() {
+                Some(symbols) => drop(symbols.send(stack)),
+                None => stack.look_up(),
+            }
+        }
     }
 
     /// Wakes the collector, if there is one.

@@ -1,8 +1,10 @@
 //! Stacks of a worker's thread, with the feature `stacks`. The collector takes them, a thread of its own
 //! looks up their names, and any thread may read the names that are known.
 
-use holdup_model::{Culprit, Hold, Line};
-use holdup_stack::{HANDLER, Reading, Stack, TakeError};
+use std::task::{Context, Waker};
+
+use holdup_model::{AwaitPoint, Culprit, Hold, Line, RouteName};
+use holdup_stack::{HANDLER, Place, Reading, Stack, TakeError};
 
 /// A stack that the collector took.
 #[derive(Debug)]
@@ -47,12 +49,43 @@ pub(crate) fn take(thread: Option<u32>) -> Result<StackSample, Missed> {
     }
 }
 
+/// Polls with a waker that takes a stack each time it is cloned, and passes everything on to `waker`.
+pub(crate) fn trace_awaits<R>(
+    waker: &Waker,
+    poll: impl FnOnce(&mut Context<'_>) -> R,
+) -> (R, Vec<StackSample>) {
+    let (polled, stacks) = holdup_stack::trace_awaits(waker, poll);
+    (polled, stacks.into_iter().map(StackSample).collect())
+}
+
 /// Frees the line tables, if they were not used for a while before `now`.
 pub(crate) fn rest(now: u64) {
     holdup_stack::rest(now);
 }
 
 impl StackSample {
+    /// What tells it apart from other stacks.
+    pub(crate) fn addresses(&self) -> &[usize] {
+        self.0.addresses()
+    }
+
+    /// Where a request waits that has this stack; `None` while its names are not known.
+    pub(crate) fn await_point(&self, route: &RouteName) -> Option<AwaitPoint> {
+        let reading = self.known()?;
+        let line = reading.place.as_ref().map(|place| {
+            let mut line = line(place);
+            if line.function == HANDLER {
+                line.function = format!("{HANDLER} of {route}");
+            }
+            line
+        });
+        let within = reading
+            .place
+            .as_ref()
+            .and_then(|place| place.called.clone());
+        Some(AwaitPoint::new(line, within, reading.stack.clone()))
+    }
+
     /// When it was taken, nanoseconds of the system's monotonic clock.
     pub(crate) fn at(&self) -> u64 {
         self.0.at
@@ -81,19 +114,14 @@ impl StackSample {
     /// not known.
     pub(crate) fn line(&self, hold: &Hold) -> Option<Line> {
         let place = self.known()?.place.as_ref()?;
-        let mut function = place.function.clone();
+        let mut line = line(place);
         // If all culprits are of one route, the handler is that route's.
         let route = |culprit: &Culprit| format!("{} {}", culprit.method, culprit.route);
         let mut routes: Vec<_> = hold.culprits.iter().map(route).collect();
         routes.dedup();
-        if let ([route], true) = (routes.as_slice(), function == HANDLER) {
-            function = format!("{HANDLER} of {route}");
+        if let ([route], true) = (routes.as_slice(), line.function == HANDLER) {
+            line.function = format!("{HANDLER} of {route}");
         }
-        let mut line = Line::new(function);
-        line.file.clone_from(&place.file);
-        line.line = place.line;
-        line.called.clone_from(&place.called);
-        line.library = place.library;
         Some(line)
     }
 
@@ -108,4 +136,13 @@ impl StackSample {
     pub(crate) fn further_on(&self, function: &str, file: &str, line: u32) -> Option<String> {
         self.known()?.further_on(function, file, line)
     }
+}
+
+fn line(place: &Place) -> Line {
+    let mut line = Line::new(place.function.clone());
+    line.file.clone_from(&place.file);
+    line.line = place.line;
+    line.called.clone_from(&place.called);
+    line.library = place.library;
+    line
 }

@@ -53,6 +53,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
     let holds = (!settings.callbacks.is_empty()).then(|| outlets.callbacks.open());
     let stacks = cfg!(feature = "stacks").then(|| outlets.symbols.open());
     let log = outlets.log.clone();
+    shared.symbols.get_or_init(|| outlets.symbols.clone());
 
     let (weak, to_log) = (Arc::downgrade(shared), log.clone());
     let collector = threads.start(COLLECTOR, move |again| {

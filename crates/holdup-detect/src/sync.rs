@@ -1,3 +1,3 @@
-//! The atomics of the cell. The test under loom compiles the cell with loom's in their place.
+//! The atomics of the cell and the slots. The test under loom compiles the cell with loom's in their place.
 
-pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};

@@ -1,5 +1,5 @@
-//! The tasks of holdup that run on each worker's loop. One marks the loop's next iteration, one answers the
-//! heartbeat, and one reads the bytes that the collector sends through a socket.
+//! The tasks of holdup that run on each worker's loop. One marks the loop's next iteration, one
+//! waits after a hold until the loop has looked at its sockets, one answers the heartbeat, and one reads the bytes that the collector sends through a socket.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -26,6 +26,8 @@ pub(crate) fn spawn(worker: &Rc<Worker>, spawn: impl Fn(Task)) {
         worker: Rc::downgrade(worker),
     };
     spawn(heartbeat.answer());
+    *worker.after_hold.borrow_mut() = Some(Waker::noop().clone());
+    spawn(look_after_holds(Rc::downgrade(worker)));
     #[cfg(unix)]
     spawn(take_bytes::task(worker));
 }
@@ -39,6 +41,32 @@ fn mark_iterations(worker: Weak<Worker>) -> Task {
         worker.on_loop_iteration();
         Poll::Pending
     }))
+}
+
+/// Records after each hold when the loop has looked at its sockets and timers. tokio's `yield_now` ends only after
+/// it has.
+fn look_after_holds(worker: Weak<Worker>) -> Task {
+    Box::pin(async move {
+        loop {
+            let is_alive = poll_fn(|cx| {
+                let Some(worker) = worker.upgrade() else {
+                    return Poll::Ready(false);
+                };
+                worker.after_hold.borrow_mut().replace(cx.waker().clone());
+                if worker.state.held_from().is_some() {
+                    return Poll::Ready(true);
+                }
+                Poll::Pending
+            });
+            if !is_alive.await {
+                return;
+            }
+            tokio::task::yield_now().await;
+            if let Some(worker) = worker.upgrade() {
+                worker.state.clear_held_from();
+            }
+        }
+    })
 }
 
 /// The task that answers the collector's heartbeats while the loop iterates.

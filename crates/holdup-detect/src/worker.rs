@@ -2,18 +2,32 @@
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use holdup_model::{HoldKind, Part};
+use tracing::Span;
 
 use crate::busy_period::BusyPeriod;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
+use crate::looks::Answer;
+use crate::losses::Loss;
+use crate::recent::Recent;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
+use crate::seat::{Seat, Seats};
 use crate::shared::Shared;
+use crate::stack;
 use crate::worker_state::WorkerState;
+
+/// A slow poll that has ended, nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlowPoll {
+    pub(crate) took: u64,
+    pub(crate) end: u64,
+}
 
 /// One worker of one detector. All watched services of the app on this thread share it.
 #[derive(Debug)]
@@ -29,13 +43,18 @@ pub struct Worker {
     /// How many of its requests are waiting, as of their last poll.
     pub(crate) waiting: Cell<usize>,
     pub(crate) marker: RefCell<Option<Waker>>,
+    /// Wakes the task that waits until the loop has looked at its sockets and timers.
+    pub(crate) after_hold: RefCell<Option<Waker>>,
     /// The thread's CPU time at the last reading, and the time of that reading.
     cpu: Cell<(Option<u64>, u64)>,
     /// The worker's work since the second heartbeat's byte was sent, while the loop has not polled its
     /// sockets.
     gap: RefCell<Gap>,
     names: RefCell<Names>,
-    pub(crate) requests: Cell<u64>,
+    recent: RefCell<Recent>,
+    pub(crate) seats: RefCell<Seats>,
+    /// The numbers for its next requests.
+    numbers: RefCell<Range<u64>>,
 }
 
 impl Worker {
@@ -53,9 +72,12 @@ impl Worker {
             depth: Cell::new(0),
             waiting: Cell::new(0),
             marker: RefCell::new(None),
+            after_hold: RefCell::new(None),
+            recent: RefCell::default(),
+            seats: RefCell::default(),
             cpu: Cell::new((clock.thread_cpu(), clock.now())),
             gap: RefCell::default(),
-            requests: Cell::new(0),
+            numbers: RefCell::default(),
         }
     }
 
@@ -114,6 +136,9 @@ impl Worker {
             if self.waiting.get() > 0 {
                 outside.outside = outside.end - outside.start;
             }
+            if outside.end - outside.start >= self.shared.threshold() {
+                self.note_hold(outside.start);
+            }
             self.close(&outside);
         }
         self.cpu.set((self.shared.clock.thread_cpu(), now));
@@ -121,7 +146,13 @@ impl Worker {
 
     /// Records a slow poll, which begins a busy period or belongs to one.
     #[cold]
-    pub(crate) fn record_slow_poll(&self, request: u64, route: NonZeroU32, part: Part, since: u64) {
+    pub(crate) fn record_slow_poll(
+        &self,
+        request: u64,
+        route: NonZeroU32,
+        part: Part,
+        since: u64,
+    ) -> SlowPoll {
         let mut period = self.period.borrow_mut();
         let now = self.now();
         let begins = !self.in_period.replace(true);
@@ -138,9 +169,78 @@ impl Worker {
         period.add(request, route, part, since, now);
         period.note_open(self.state.open());
         self.state.show_pending(&period);
+        self.recent.borrow_mut().add(route, since, now);
         if begins && let Some(marker) = &*self.marker.borrow() {
             marker.wake_by_ref();
         }
+        if now - period.start >= self.shared.threshold() {
+            self.note_hold(period.start);
+        }
+        SlowPoll {
+            took: now.saturating_sub(since),
+            end: now,
+        }
+    }
+
+    /// Records that the worker was in a hold, so that the loop has not looked at its sockets and timers since
+    /// `start`.
+    fn note_hold(&self, start: u64) {
+        if self.state.held_from().is_none()
+            && let Some(waker) = &*self.after_hold.borrow()
+        {
+            self.state.set_held_from(start);
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Adds the time from `from` to `to` to what a request lost, with the routes that the worker was busy with.
+    #[cold]
+    pub(crate) fn lose(&self, seat: &Seat, from: u64, to: u64) {
+        let mut lost = seat.lost.borrow_mut();
+        let before: u64 = lost.iter().map(|(_, lost)| lost).sum();
+        self.recent.borrow().split(from, to, |route, time| {
+            match lost.iter_mut().find(|(known, _)| *known == route) {
+                Some((_, lost)) => *lost += time,
+                None => lost.push((route, time)),
+            }
+        });
+        seat.slot.add_held_up(to - from);
+        let after = before + (to - from);
+        if before < self.shared.threshold() && after >= self.shared.threshold() {
+            *seat.span.borrow_mut() = Some(Span::current());
+        }
+    }
+
+    /// Polls a request, and hands over the stacks at which it waits then.
+    #[cold]
+    pub(crate) fn look<T>(
+        &self,
+        seat: &Seat,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let (polled, stacks) = stack::trace_awaits(&seat.waker, poll);
+        let (number, polls) = seat.slot.current();
+        self.shared.looks.answer(Answer {
+            number,
+            polls,
+            stacks,
+        });
+        polled
+    }
+
+    /// A number for a new request. No other request of the detector has it.
+    #[inline]
+    pub(crate) fn next_request(&self) -> u64 {
+        let mut numbers = self.numbers.borrow_mut();
+        if numbers.is_empty() {
+            *numbers = self.shared.numbers();
+        }
+        numbers.next().unwrap_or_default()
+    }
+
+    /// Hands over what a request lost that is over.
+    pub(crate) fn hand_over(&self, loss: Loss) {
+        self.shared.losses.add(loss);
     }
 
     /// Continues the busy period with a poll that begins now. Returns the time.
@@ -208,6 +308,8 @@ impl Worker {
     pub(crate) fn on_loop_end(&self) {
         self.close_at_last_poll();
         *self.marker.borrow_mut() = None;
+        *self.after_hold.borrow_mut() = None;
+        self.state.clear_held_from();
     }
 
     /// Hands a finished busy period to the collector if it was a hold.
@@ -307,6 +409,9 @@ impl Drop for Worker {
         // The woken tasks find that the worker is gone, and end.
         if let Some(marker) = self.marker.get_mut().take() {
             marker.wake();
+        }
+        if let Some(after_hold) = self.after_hold.get_mut().take() {
+            after_hold.wake();
         }
         self.state.beat.wake();
         self.state.sockets.task.wake();

@@ -12,6 +12,7 @@ use crate::cell::Cell;
 use crate::clock::Clock;
 use crate::routes::Routes;
 use crate::run_queue::{Delay, Sample};
+use crate::slots::Slots;
 use crate::socket_beat::SocketBeat;
 use crate::system;
 
@@ -27,6 +28,10 @@ pub(crate) struct WorkerState {
     alive: AtomicBool,
     cell: Cell,
     open: AtomicUsize,
+    /// The places of its open requests.
+    pub(crate) slots: Slots,
+    /// When the hold began since which the loop has not looked at its sockets and timers; 0 if it has.
+    held_from: AtomicU64,
     /// The busy period that the next loop iteration will end, as of its latest poll or an earlier one.
     pending: Mutex<BusyPeriod>,
     /// When the heartbeat was requested; 0 if it was answered, [`NO_BEAT`] if nothing can answer.
@@ -62,6 +67,8 @@ impl WorkerState {
             alive: AtomicBool::new(true),
             cell: Cell::new(),
             open: AtomicUsize::new(0),
+            slots: Slots::default(),
+            held_from: AtomicU64::new(0),
             pending: Mutex::new(BusyPeriod::default()),
             beat_asked: AtomicU64::new(0),
             beat_sent: AtomicU64::new(0),
@@ -100,6 +107,23 @@ impl WorkerState {
 
     pub(crate) fn set_last_end(&self, now: u64) {
         self.cell.set_last_end(now);
+    }
+
+    /// Records that the worker was in a hold that began at `start`, and that its loop has not looked at its sockets
+    /// and timers since.
+    pub(crate) fn set_held_from(&self, start: u64) {
+        self.held_from.store(start, Ordering::Relaxed);
+    }
+
+    /// Records that the loop has looked at its sockets and timers.
+    pub(crate) fn clear_held_from(&self) {
+        self.held_from.store(0, Ordering::Relaxed);
+    }
+
+    /// When the hold began since which the loop has not looked at its sockets and timers.
+    #[inline]
+    pub(crate) fn held_from(&self) -> Option<u64> {
+        Some(self.held_from.load(Ordering::Relaxed)).filter(|&start| start > 0)
     }
 
     pub(crate) fn set_open(&self, open: usize) {
@@ -143,6 +167,20 @@ impl WorkerState {
 
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Since when a request that is woken now has been ready. Called by whoever wakes it.
+    ///
+    /// What wakes it from another thread, or from within another request, has just happened. What the loop itself
+    /// finds right after a hold may have happened at any time since the hold began.
+    pub(crate) fn ready_since(&self) -> u64 {
+        let found_late = || {
+            let start = self.held_from()?;
+            let is_found_by_the_loop =
+                !self.cell.is_working() && system::thread_number() == self.thread;
+            is_found_by_the_loop.then_some(start)
+        };
+        found_late().unwrap_or_else(|| self.clock.last_tick())
     }
 
     /// Requests a heartbeat. If an earlier one is still unanswered, returns [since when](Self::unanswered).

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Hold, millis};
+use super::{Hold, Spent, millis};
 
 /// Something that a watch recorded. Times are counted from the moment the watch was created.
 #[derive(Debug, Clone, Serialize)]
@@ -60,6 +60,9 @@ pub enum Event {
         at: Duration,
         /// Whether the whole response was handed over. If not, the client left or the handler failed.
         finished: bool,
+        /// What its time was spent on.
+        #[serde(flatten)]
+        spent: Spent,
     },
     /// A worker is held: published once, when the hold crosses the threshold. [`Released`](Self::Released) or
     /// [`Withdrawn`](Self::Withdrawn) follows, with the same `worker` and `started`, which identify a hold. A

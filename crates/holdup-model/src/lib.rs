@@ -6,6 +6,8 @@
 //!   arrived, and when and how it ended. A [`Timeline`] is the lanes of requests that were sent together.
 //! - An [`Event`] is what a watch inside of a server publishes. A [`Hold`] is a period in which a worker was
 //!   blocked, with its [`Culprit`]s, its [`Line`]s and its [`Activity`].
+//! - An [`OpenRequest`] is a request that is not answered yet, with what it is doing; a [`Wait`] is a place in the
+//!   code and those that wait there. [`Spent`] splits the time of a request that is over.
 //! - A [`HumanDuration`] is a duration for people to read. A time in JSON is a number of
 //!   [milliseconds](millis), and its key ends in `_ms`.
 //!
@@ -39,6 +41,10 @@ mod hold;
 mod lane;
 mod line;
 pub mod millis;
+mod open_request;
+mod route_name;
+mod spent;
+mod wait;
 
 use std::time::Duration;
 
@@ -53,6 +59,10 @@ pub use failure::Failure;
 pub use hold::{Hold, HoldKind};
 pub use lane::{Chunk, Lane, MAX_CHUNKS};
 pub use line::{Line, LineSummary};
+pub use open_request::{AwaitPoint, OpenRequest, RequestState};
+pub use route_name::RouteName;
+pub use spent::{Blame, Spent, Victim};
+pub use wait::{MAX_NUMBERS, Wait, waits};
 
 /// The lanes of the requests that were sent together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

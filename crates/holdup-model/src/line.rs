@@ -9,7 +9,7 @@ use serde::Serialize;
 const NAMED: usize = 3;
 
 /// A line of the app's own code that held a worker, or of a library that the app mounts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Line {
     /// The function, with its path: `app::report`. In an optimized build with line tables only, an inlined

@@ -62,8 +62,13 @@ pub(super) const NOT_THE_APPS_FILES: &[&str] = &[
 ];
 
 /// holdup's own middleware, and what it is built on, in names and in files.
-pub(super) const WATCH: [&str; 2] = ["holdup_watch::", "holdup_detect::"];
-pub(super) const WATCH_FILES: [&str; 4] = [
+pub(super) const WATCH: [&str; 3] = [
+    "holdup_watch::",
+    "holdup_detect::",
+    "holdup_stack::awaits::",
+];
+pub(super) const WATCH_FILES: [&str; 5] = [
+    "/holdup-stack/src/awaits.rs",
     "/holdup-watch/src/",
     "/holdup-watch-",
     "/holdup-detect/src/",

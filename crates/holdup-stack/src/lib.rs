@@ -39,6 +39,11 @@
 //! ```
 
 mod apps;
+#[expect(
+    unsafe_code,
+    reason = "a waker of our own; each block says why it is sound"
+)]
+mod awaits;
 mod frame;
 mod function;
 mod known;
@@ -49,6 +54,7 @@ mod system;
 mod taken;
 
 use std::sync::OnceLock;
+use std::task::{Context, Waker};
 
 pub use self::naming::HANDLER;
 pub use self::reading::{Place, Reading};
@@ -68,6 +74,12 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The addresses in the program, the innermost first. Two stacks with the same addresses have the same
+    /// [`reading`](Self::reading).
+    pub fn addresses(&self) -> &[usize] {
+        &self.addresses
+    }
+
     /// The stack's functions and lines. The first call looks them up, which may take half a second.
     pub fn reading(&self) -> &Reading {
         self.reading.get_or_init(|| sys::read(&self.addresses))
@@ -126,6 +138,45 @@ pub fn take(thread: u32) -> Result<Stack, TakeError> {
         addresses: taken.addresses,
         reading: OnceLock::new(),
     })
+}
+
+/// Polls a future, and takes a stack wherever it hands out its waker: these are the places in the code at which it
+/// waits, if it returns `Pending`. The poll has a waker that passes everything on to `waker`; what the future keeps
+/// is a clone of `waker` itself.
+///
+/// Works on any thread, before [`start`] too, and interrupts no thread. At most 32 stacks are taken, each in some
+/// tens of microseconds; none where stacks cannot be taken at all, or where an environment variable turns the crate
+/// off.
+///
+/// What a future has not given its waker to, it does not show. A future that keeps others in an executor of its own,
+/// as `FuturesUnordered` does, polls only those that were woken, so the stack ends there.
+///
+/// ```
+/// use std::future::{Future, pending};
+/// use std::pin::pin;
+/// use std::task::Waker;
+///
+/// let mut never = pin!(async { pending::<()>().await });
+/// let (polled, stacks) = holdup_stack::trace_awaits(Waker::noop(), |context| {
+///     never.as_mut().poll(context)
+/// });
+/// assert!(polled.is_pending());
+/// // `pending` gives its waker to nobody, because nothing will ever wake it.
+/// assert!(stacks.is_empty());
+/// ```
+pub fn trace_awaits<R>(waker: &Waker, poll: impl FnOnce(&mut Context<'_>) -> R) -> (R, Vec<Stack>) {
+    static IS_UNWANTED: OnceLock<bool> = OnceLock::new();
+    if *IS_UNWANTED.get_or_init(|| unwanted().is_some()) {
+        return (poll(&mut Context::from_waker(waker)), Vec::new());
+    }
+    let (polled, taken) = awaits::trace(waker, poll);
+    let at = system::now();
+    let stack = |addresses| Stack {
+        at,
+        addresses,
+        reading: OnceLock::new(),
+    };
+    (polled, taken.into_iter().map(stack).collect())
 }
 
 /// Releases the line tables if they were not used in the ten seconds before `now`, a time of the monotonic

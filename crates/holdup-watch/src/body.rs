@@ -115,18 +115,22 @@ impl<B: MessageBody> Stream<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, B::Error>>> {
         let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else {
+        if this.body.is_none() {
             return Poll::Ready(None);
-        };
-        let poll = this.request.enter(Part::Body);
-        let Poll::Ready(chunk) = body.poll_next(cx) else {
-            this.request.waits();
+        }
+        let polled = this.request.poll(Part::Body, cx, |cx| {
+            let Some(body) = this.body.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            let polled = body.poll_next(cx);
+            if let Poll::Ready(None) = polled {
+                this.body.set(None);
+            }
+            polled
+        });
+        let Poll::Ready(chunk) = polled else {
             return Poll::Pending;
         };
-        if chunk.is_none() {
-            this.body.set(None);
-        }
-        drop(poll);
 
         match &chunk {
             Some(Ok(chunk)) => {

@@ -53,17 +53,22 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (Some(request), Some(future)) = (&*this.request, this.future.as_mut().as_pin_mut())
-        else {
+        let Some(request) = &*this.request else {
             panic!("polled after it was ready");
         };
-        let poll = request.enter(Part::Future);
-        let Poll::Ready(result) = future.poll(cx) else {
-            request.waits();
+        let polled = request.poll(Part::Future, cx, |cx| {
+            let Some(future) = this.future.as_mut().as_pin_mut() else {
+                unreachable!("it ends together with its request")
+            };
+            let polled = future.poll(cx);
+            if polled.is_ready() {
+                this.future.set(None);
+            }
+            polled
+        });
+        let Poll::Ready(result) = polled else {
             return Poll::Pending;
         };
-        this.future.set(None);
-        drop(poll);
 
         let request = this.request.take();
         let Some(request) = request else {

@@ -189,4 +189,7 @@ pub use self::future::WatchedFuture;
 pub use self::service::WatchedService;
 pub use self::watch::Watch;
 pub use holdup_detect::{Figures, LogLevel, Subscription, THRESHOLD, ThreadHealth, ThreadState};
-pub use holdup_model::{Activity, Culprit, Event, Hold, HoldKind, Line, Part, WorkerStatus};
+pub use holdup_model::{
+    Activity, AwaitPoint, Blame, Culprit, Event, Hold, HoldKind, Line, OpenRequest, Part,
+    RequestState, RouteName, Spent, Victim, Wait, WorkerStatus,
+};

@@ -42,10 +42,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
-use holdup_model::{Failure, Lane, Timeline};
+use holdup_model::{Failure, Lane, OpenRequest, Timeline};
 use holdup_render::Style;
 use holdup_verdict::experiment::{Experiment, Policy, Step};
 use holdup_verdict::{Kind, Verdict};
+
+use super::watch::Watch;
 
 /// An answer that takes longer is given up, so that a stream without an end fails a test instead of
 /// hanging it. A handler that blocks cannot be given up before it comes back.
@@ -97,6 +99,39 @@ where
     B: MessageBody,
 {
     race_within(app, requests, TIMEOUT).await
+}
+
+/// All open requests of a watched app, the oldest first, with where they wait: as [`Watch::requests`], for a test
+/// whose own thread is the worker. Requests that are open have to be polled meanwhile, as by a spawned task or a
+/// `join!`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actix_web::test::{TestRequest, call_service, init_service};
+/// use actix_web::{App, rt, web};
+/// use holdup_watch::{RequestState, Watch, testing::look};
+///
+/// # #[actix_web::main]
+/// # async fn main() {
+/// async fn never() -> &'static str {
+///     std::future::pending().await
+/// }
+///
+/// let watch = Watch::new();
+/// let app = App::new().route("/", web::get().to(never)).wrap(watch.clone());
+/// let app = init_service(app).await;
+/// let open = rt::spawn(async move {
+///     call_service(&app, TestRequest::get().to_request()).await;
+/// });
+/// rt::time::sleep(Duration::from_millis(10)).await;
+/// let requests = look(&watch).await;
+/// assert!(matches!(requests[0].state, RequestState::Waiting { .. }));
+/// open.abort();
+/// # }
+/// ```
+pub async fn look(watch: &Watch) -> Vec<OpenRequest> {
+    watch.detector().look().await
 }
 
 /// As [`race`], but with a time-out for each response.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use holdup_detect::{Detector, Failing, LogLevel, Subscription, ThreadHealth};
-use holdup_model::{Hold, WorkerStatus};
+use holdup_model::{Hold, OpenRequest, Victim, Wait, WorkerStatus};
 
 /// The shortest threshold.
 const LEAST_THRESHOLD: Duration = Duration::from_millis(10);
@@ -134,6 +134,39 @@ impl Watch {
     /// The workers that are held at this moment. Works from any thread, also from a worker.
     pub fn held_now(&self) -> Vec<Hold> {
         self.0.held_now()
+    }
+
+    /// All open requests, the oldest first, each with what it does: its worker runs it, it is ready and its worker
+    /// has not come to it, or it waits, and where. Works from any thread, also while workers are held.
+    ///
+    /// Requests that wait are asked where: their tasks are woken, the oldest first and at most 256 in a second, and
+    /// each is polled once with a waker that takes a stack wherever the request hands it out. This call waits for
+    /// the answers, usually a few milliseconds and at most half a second, but for no worker that is held. What a
+    /// held worker cannot answer is left out. The first call may also wait up to two seconds until the line tables
+    /// are read. On a worker's own thread, the call waits for nothing: ask twice, or use [`testing::look`] in a test.
+    ///
+    /// A future polls what it waits for, unless it keeps others in an executor of its own: with `FuturesUnordered`
+    /// the stack ends there, and a task that the handler has spawned and awaits is shown as its `JoinHandle`.
+    ///
+    /// Where requests wait is known with the feature `stacks`. Without it, a request has its state and its age.
+    ///
+    /// [`testing::look`]: crate::testing::look
+    pub fn requests(&self) -> Vec<OpenRequest> {
+        self.0.requests()
+    }
+
+    /// Where open requests wait that have waited for at least `min_age`: each place in the code with how many wait
+    /// there, the longest wait, and the routes. See [`requests`](Self::requests) for how that is found out.
+    pub fn waits(&self, min_age: Duration) -> Vec<Wait> {
+        let requests = self.requests();
+        holdup_model::waits(&requests, self.elapsed(), min_age)
+    }
+
+    /// Who lost how much time to whom, the most first: requests of one route that were ready to run, or whose worker
+    /// was in a hold, while it was busy with another. Requests that are still open are not counted, nor those that
+    /// ended in the last few milliseconds.
+    pub fn victims(&self) -> Vec<Victim> {
+        self.0.victims()
     }
 
     /// All live workers, ordered by number.

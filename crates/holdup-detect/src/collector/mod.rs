@@ -19,7 +19,7 @@ use std::time::Duration;
 use holdup_model::{Event, Hold};
 
 use self::figures::Figures;
-use self::publish::{released, who, withdraw_gone, withdrawn};
+use self::publish::{losses, released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
 use crate::outlets::{LogEntry, Outlets};
 use crate::oversleep::Lateness;
@@ -122,6 +122,7 @@ impl Collector {
         if let Some(figure) = self.figures.update(polls, held, states.len(), now) {
             outlets.metrics.send(figure);
         }
+        losses(shared, outlets);
         shared.lanes.drain(
             |at| shared.since_origin(at),
             |event| shared.events.publish(event),

@@ -1,8 +1,9 @@
 //! Publishes that a hold has ended, or that it is withdrawn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use holdup_model::{Culprit, Event, Hold};
+use holdup_model::{Culprit, Event, Hold, Spent};
 
 use crate::outlets::{Figure, LogEntry, Outlets};
 use crate::record::HoldId;
@@ -22,6 +23,19 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     let mut lasting = shared.lasting();
     lasting.remove(HoldId::of(&hold));
     shared.events.publish(Event::Released(hold));
+}
+
+/// Publishes what requests lost that are over.
+pub(super) fn losses(shared: &Shared, outlets: &Outlets) {
+    shared.losses.drain(|loss, route, blames| {
+        let blames = blames.to_vec();
+        if let Some(span) = loss.span.clone().filter(|span| !span.is_disabled()) {
+            let spent = Spent::new(Duration::ZERO, Duration::ZERO, blames.clone());
+            let route = route.clone();
+            outlets.log.send(LogEntry::HeldUp { span, route, spent });
+        }
+        outlets.metrics.send(Figure::HeldUp(route.clone(), blames));
+    });
 }
 
 /// Withdraws published holds that turned out not to be holds.

@@ -97,6 +97,12 @@ impl Log {
                     );
                 }
             }
+            LogEntry::HeldUp { span, route, spent } => info!(
+                target: "holdup",
+                parent: &span,
+                held_up_ms = Millis(spent.held_up).number(),
+                "{route} was {spent}"
+            ),
             LogEntry::Withdrawn { id } => self.limit.withdraw(id),
             LogEntry::Stacks(Ok(())) => info!(target: "holdup", "lines: on"),
             LogEntry::Stacks(Err(why)) => info!(target: "holdup", "lines: off: {why}"),

@@ -1,10 +1,13 @@
 //! Figures for the installed recorder of the `metrics` crate. Without a recorder they cost nothing.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use holdup_model::Hold;
+use holdup_model::{Blame, Hold, RouteName};
 
 use crate::outlets::{Figure, Inlet};
 
@@ -13,11 +16,21 @@ const WORKERS: &str = "holdup_workers";
 const WORKERS_HELD: &str = "holdup_workers_held";
 const POLLS: &str = "holdup_polls_total";
 const HOLDING_POLLS: &str = "holdup_holding_polls_total";
+const HELD_UP: &str = "holdup_held_up_seconds_total";
+
+/// The label for what no watched request did.
+const UNATTRIBUTED: &str = "unattributed";
+
+/// The label for pairs of routes beyond the most that are told apart.
+const OTHER: &str = "other routes";
+const PAIRS: usize = 1024;
 
 /// The figures of one watch for one recorder. Only one thread updates them.
 #[derive(Debug)]
 pub struct Figures {
     polls: u64,
+    /// The fractions of seconds that are not counted yet, by who lost them to whom.
+    held_up: HashMap<(String, String), Duration>,
 }
 
 impl Default for Figures {
@@ -31,7 +44,12 @@ impl Default for Figures {
         describe_counter!(POLLS, Unit::Count, polls);
         let holding = "Polls of requests that held a worker, during their holds";
         describe_counter!(HOLDING_POLLS, Unit::Count, holding);
-        Self { polls: 0 }
+        let held_up = "How long requests were ready to run while their worker was busy, by their route and by whose it was";
+        describe_counter!(HELD_UP, Unit::Seconds, held_up);
+        Self {
+            polls: 0,
+            held_up: HashMap::new(),
+        }
     }
 }
 
@@ -45,6 +63,7 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
                 workers,
             } => figures.update(polls, held, workers),
             Figure::Hold(hold) => Figures::hold(&hold),
+            Figure::HeldUp(route, blames) => figures.held_up(&route, &blames),
         }
     }
 }
@@ -59,9 +78,28 @@ impl Figures {
         gauge!(WORKERS).set(count(workers));
     }
 
+    /// Adds what a request of a route lost to others. The counter counts whole seconds, so fractions are carried over
+    /// to the next request of the same route that loses time to the same one.
+    pub fn held_up(&mut self, route: &RouteName, blames: &[Blame]) {
+        for blame in blames {
+            let by = blame.by.as_ref();
+            let by = by.map_or_else(|| UNATTRIBUTED.to_owned(), ToString::to_string);
+            let mut labels = (route.to_string(), by);
+            if self.held_up.len() >= PAIRS && !self.held_up.contains_key(&labels) {
+                labels = (OTHER.to_owned(), OTHER.to_owned());
+            }
+            let (route, by) = labels.clone();
+            let carried = self.held_up.entry(labels).or_default();
+            *carried += blame.held_up;
+            let seconds = carried.as_secs();
+            *carried -= Duration::from_secs(seconds);
+            counter!(HELD_UP, "route" => route, "by" => by).increment(seconds);
+        }
+    }
+
     /// Records a hold that is over.
     pub fn hold(hold: &Hold) {
-        let unattributed = || ("none".to_owned(), "unattributed".to_owned());
+        let unattributed = || ("none".to_owned(), UNATTRIBUTED.to_owned());
         let first = hold.culprits.first();
         let (method, route) = first.map_or_else(unattributed, |first| {
             (first.method.clone(), first.route.clone())

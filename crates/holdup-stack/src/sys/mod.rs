@@ -18,10 +18,10 @@ mod unsupported;
     target_env = "gnu",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-pub(crate) use self::linux_glibc::{is_quick, prepare, prepare_thread, read, rest, take};
+pub(crate) use self::linux_glibc::{between, is_quick, prepare, prepare_thread, read, rest, take};
 #[cfg(not(all(
     target_os = "linux",
     target_env = "gnu",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-pub(crate) use self::unsupported::{is_quick, prepare, prepare_thread, read, rest, take};
+pub(crate) use self::unsupported::{between, is_quick, prepare, prepare_thread, read, rest, take};

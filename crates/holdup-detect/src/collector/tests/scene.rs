@@ -219,8 +219,8 @@ impl Loop {
         let spawned = std::cell::RefCell::new(Vec::new());
         tasks::spawn(&worker, |task| spawned.borrow_mut().push(task));
         let mut tasks = spawned.into_inner();
-        // The third task reads bytes from a socket, so it needs a real event loop.
-        tasks.truncate(2);
+        // The fourth task reads bytes from a socket, so it needs a real event loop.
+        tasks.truncate(3);
         let requests = HashMap::new();
         Self {
             worker,

@@ -3,6 +3,11 @@
 
 #[expect(
     unsafe_code,
+    reason = "the calling thread's stack is walked; the block says why it is sound"
+)]
+mod awaits;
+#[expect(
+    unsafe_code,
     reason = "a running thread's stack is copied; the block says why it is sound"
 )]
 mod copy;
@@ -26,6 +31,7 @@ mod symbols;
 mod tables;
 mod walk;
 
+pub(crate) use self::awaits::between;
 pub(crate) use self::names::rest;
 use self::signal::Failure;
 use crate::reading::{self, Reading};

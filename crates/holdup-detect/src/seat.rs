@@ -1,0 +1,126 @@
+//! The seats of a worker's requests: each is a slot with the waker that leads to it, and what only the worker needs
+//! to know of the request. Seats are used again, so that a request allocates nothing.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tracing::Span;
+
+use crate::slot::{Doing, Slot};
+use crate::worker_state::WorkerState;
+
+/// How many references to its slot a seat has that is in no other use: its own, its waker's and the registry's.
+const REFERENCES: usize = 3;
+
+/// The place of one open request, as its worker sees it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) slot: Arc<Slot>,
+    /// Wakes the request's task through the slot.
+    pub(crate) waker: Waker,
+    /// When the request was opened.
+    pub(crate) opened: Cell<u64>,
+    /// When its last poll ended, or when it was opened.
+    pub(crate) idle: Cell<u64>,
+    /// Whether its last poll left it waiting for something.
+    pub(crate) waits: Cell<bool>,
+    /// Since when it waits.
+    pub(crate) waits_since: Cell<u64>,
+    /// Whether it waited before the poll in progress, and was not woken for it.
+    pub(crate) still_waits: Cell<bool>,
+    /// How long its calls and polls took so far.
+    pub(crate) running: Cell<u64>,
+    /// How much time it lost so far, and to which route of its worker; `None` for something else.
+    pub(crate) lost: RefCell<Vec<(Option<NonZeroU32>, u64)>>,
+    /// The span in which it was polled when it had lost more than the threshold.
+    pub(crate) span: RefCell<Option<Span>>,
+}
+
+/// The seats that no request has.
+#[derive(Debug, Default)]
+pub(crate) struct Seats {
+    /// How many seats the worker has made.
+    made: usize,
+    #[expect(clippy::vec_box, reason = "a request keeps the box")]
+    free: Vec<Box<Seat>>,
+    /// Seats to which somebody still has a waker of the request before. That waker must not wake another request.
+    left: VecDeque<Box<Seat>>,
+}
+
+impl Seats {
+    /// A seat for a request.
+    #[inline]
+    pub(crate) fn take(&mut self, worker: &Arc<WorkerState>) -> Box<Seat> {
+        self.free.pop().unwrap_or_else(|| self.find_or_make(worker))
+    }
+
+    #[cold]
+    fn find_or_make(&mut self, worker: &Arc<WorkerState>) -> Box<Seat> {
+        // Seats that were left earlier are more likely to be free.
+        for _ in 0..self.left.len().min(8) {
+            match self.left.pop_front() {
+                Some(seat) if seat.is_unused() => return seat,
+                Some(seat) => self.left.push_back(seat),
+                None => break,
+            }
+        }
+        let slot = Slot::new(worker);
+        worker.slots.add(self.made, &slot);
+        self.made += 1;
+        Box::new(Seat {
+            waker: Waker::from(Arc::clone(&slot)),
+            slot,
+            opened: Cell::default(),
+            idle: Cell::default(),
+            waits: Cell::default(),
+            waits_since: Cell::default(),
+            still_waits: Cell::default(),
+            running: Cell::default(),
+            lost: RefCell::default(),
+            span: RefCell::default(),
+        })
+    }
+
+    /// Takes back the seat of a request that is over.
+    #[inline]
+    pub(crate) fn give_back(&mut self, seat: Box<Seat>) {
+        if seat.is_unused() {
+            self.free.push(seat);
+        } else {
+            self.left.push_back(seat);
+        }
+    }
+}
+
+impl Seat {
+    fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.slot) == REFERENCES
+    }
+
+    /// Gives the seat to a request that is opened at `at`.
+    #[inline]
+    pub(crate) fn open(&self, number: u64, lane: u64, route: NonZeroU32, at: u64) {
+        self.opened.set(at);
+        self.idle.set(at);
+        self.still_waits.set(false);
+        self.running.set(0);
+        self.slot.open(number, lane, route, at);
+    }
+
+    /// Records that a poll of the request ends at `end`.
+    #[inline]
+    pub(crate) fn leave(&self, end: u64) {
+        self.idle.set(end);
+        if !self.waits.get() {
+            self.slot.leave(Doing::Sending, end);
+            return;
+        }
+        if !self.still_waits.get() {
+            self.waits_since.set(end);
+        }
+        self.slot.leave(Doing::Waiting, self.waits_since.get());
+    }
+}

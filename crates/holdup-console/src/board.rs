@@ -222,6 +222,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdup_model::Spent;
 
     const LANES: usize = 100;
 
@@ -271,6 +272,7 @@ mod tests {
             lane: 1,
             at: ms(150),
             finished: true,
+            spent: Spent::default(),
         });
         board.leave_out(Some("/healthz"));
         apply(&mut board, 2);

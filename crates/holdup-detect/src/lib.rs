@@ -63,6 +63,7 @@ mod lasting;
 mod look;
 mod looks;
 mod losses;
+mod lost;
 mod memory;
 mod observe;
 mod outlets;

@@ -14,6 +14,7 @@ use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
 use crate::losses::Loss;
+use crate::lost::Counts;
 use crate::recent::Recent;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
@@ -25,7 +26,7 @@ use crate::worker_state::WorkerState;
 /// A slow poll that has ended, nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlowPoll {
-    pub(crate) took: u64,
+    pub(crate) since: u64,
     pub(crate) end: u64,
 }
 
@@ -176,38 +177,42 @@ impl Worker {
         if now - period.start >= self.shared.threshold() {
             self.note_hold(period.start);
         }
-        SlowPoll {
-            took: now.saturating_sub(since),
-            end: now,
-        }
+        self.note_starved(now);
+        let since = since.min(now);
+        SlowPoll { since, end: now }
     }
 
     /// Records that the worker was in a hold, so that the loop has not looked at its sockets and timers since
     /// `start`.
     fn note_hold(&self, start: u64) {
-        if self.state.held_from().is_none()
-            && let Some(waker) = &*self.after_hold.borrow()
+        if let Some(waker) = &*self.after_hold.borrow()
+            && self.state.set_held_from(start)
         {
-            self.state.set_held_from(start);
             waker.wake_by_ref();
         }
     }
 
-    /// Adds the time from `from` to `to` to what a request lost, with the routes that the worker was busy with.
+    /// Records that the loop has not looked at its sockets and timers for at least the threshold, if that is so,
+    /// although it has turned.
+    fn note_starved(&self, now: u64) {
+        if let Some(asked) = self.state.sockets.unseen()
+            && now.saturating_sub(asked) >= self.shared.threshold()
+        {
+            self.note_hold(asked);
+        }
+    }
+
+    /// Adds a time (from, to) to what a request lost, with the routes that the worker was busy with.
     #[cold]
-    pub(crate) fn lose(&self, seat: &Seat, from: u64, to: u64) {
+    pub(crate) fn lose(&self, seat: &Seat, time: (u64, u64), counts: Counts) {
         let mut lost = seat.lost.borrow_mut();
-        let before: u64 = lost.iter().map(|(_, lost)| lost).sum();
-        self.recent.borrow().split(from, to, |route, time| {
-            match lost.iter_mut().find(|(known, _)| *known == route) {
-                Some((_, lost)) => *lost += time,
-                None => lost.push((route, time)),
-            }
-        });
-        seat.slot.add_held_up(to - from);
-        let after = before + (to - from);
-        if before < self.shared.threshold() && after >= self.shared.threshold() {
-            *seat.span.borrow_mut() = Some(Span::current());
+        let before = lost.total();
+        let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
+        seat.slot.add_held_up(added);
+        let threshold = self.shared.threshold();
+        if before < threshold && before + added >= threshold {
+            let span = Span::current();
+            *seat.span.borrow_mut() = Some(span).filter(|span| !span.is_disabled());
         }
     }
 
@@ -239,7 +244,7 @@ impl Worker {
     }
 
     /// Hands over what a request lost that is over.
-    pub(crate) fn hand_over(&self, loss: Loss) {
+    pub(crate) fn hand_over(&self, loss: Arc<Loss>) {
         self.shared.losses.add(loss);
     }
 
@@ -265,9 +270,19 @@ impl Worker {
         if self.in_period.replace(false) {
             let now = self.now();
             self.was_outside(now);
+            self.note_hold_by_others(now);
             self.close_period(now);
             self.count_iteration_in_gap();
             self.state.set_last_end(now);
+        }
+    }
+
+    /// Records that the worker was in a hold, if the busy period is one only with the time since its latest poll.
+    fn note_hold_by_others(&self, now: u64) {
+        let period = self.period.borrow();
+        let threshold = self.shared.threshold();
+        if period.end - period.start < threshold && now - period.start >= threshold {
+            self.note_hold(period.start);
         }
     }
 
@@ -295,7 +310,9 @@ impl Worker {
         // period began.
         if !self.in_period.get() {
             let asked = self.state.unanswered();
-            self.detect_outside_hold(self.now());
+            let now = self.now();
+            self.detect_outside_hold(now);
+            self.note_starved(now);
             // Otherwise the marker task has already counted this iteration.
             if asked.is_some_and(|asked| asked > self.state.last_end()) {
                 self.count_iteration_in_gap();
@@ -309,7 +326,7 @@ impl Worker {
         self.close_at_last_poll();
         *self.marker.borrow_mut() = None;
         *self.after_hold.borrow_mut() = None;
-        self.state.clear_held_from();
+        self.state.forget_holds();
     }
 
     /// Hands a finished busy period to the collector if it was a hold.

@@ -34,7 +34,7 @@ pub struct Spent {
 #[non_exhaustive]
 pub struct Blame {
     /// The route whose requests its worker was busy with; `None` for something outside the watched requests, such
-    /// as a spawned task, or another process that the machine ran.
+    /// as a spawned task, another process that the machine ran, or a time in which this process was stopped.
     pub by: Option<RouteName>,
     /// How long.
     #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
@@ -91,16 +91,20 @@ pub struct Victim {
     /// How much time they lost together.
     #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
     pub held_up: Duration,
+    /// How much one of them lost at most.
+    #[serde(rename = "longest_ms", serialize_with = "millis::serialize")]
+    pub longest: Duration,
 }
 
 impl Victim {
-    /// So many requests of a route that lost so much time.
+    /// So many requests of a route that lost so much time. `longest` is left at zero.
     pub fn new(route: RouteName, by: Option<RouteName>, requests: u64, held_up: Duration) -> Self {
         Self {
             route,
             by,
             requests,
             held_up,
+            longest: Duration::ZERO,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The collector on a clock of the test's own: who is to blame, what is published and logged, and how often.
 
+mod held_up;
 mod scene;
 
 use holdup_model::{Hold, HoldKind, Part};

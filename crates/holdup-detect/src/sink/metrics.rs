@@ -63,7 +63,11 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
                 workers,
             } => figures.update(polls, held, workers),
             Figure::Hold(hold) => Figures::hold(&hold),
-            Figure::HeldUp(route, blames) => figures.held_up(&route, &blames),
+            Figure::HeldUp(lost) => {
+                for (route, blame) in lost {
+                    figures.held_up(&route, &[blame]);
+                }
+            }
         }
     }
 }

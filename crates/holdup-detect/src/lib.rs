@@ -95,7 +95,7 @@ mod worker_state;
 mod workers;
 
 pub use self::clock::Time;
-pub use self::detector::{Detector, Failing};
+pub use self::detector::{Detector, Failing, MostHeldUp};
 pub use self::request::{PollSpan, Request};
 pub use self::routes::Route;
 pub use self::settings::{LogLevel, THRESHOLD};

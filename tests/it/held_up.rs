@@ -59,8 +59,10 @@ impl Drop for Running {
 struct Measured {
     spent: Spent,
     hold: holdup_watch::Hold,
-    /// The coroutine's whole time as its client saw it, and its longest time without a tick.
+    /// The coroutine's whole time as its client saw it, the part of it until the first tick came, and the longest time
+    /// without a tick.
     client: Duration,
+    connected: Duration,
     gap: Duration,
 }
 
@@ -107,34 +109,32 @@ fn measure(period: Duration) -> Measured {
         spent: spent.expect("it has ended"),
         hold: hold.expect("it is over"),
         client,
+        connected: first - sent,
         gap: gap.expect("several ticks"),
     }
 }
 
 #[test]
 fn a_coroutine_is_held_up_by_the_blocking_countdown_for_as_long_as_that_holds_the_worker() {
-    let measured = measure(Duration::from_millis(300));
-    let Measured {
-        spent,
-        hold,
-        client,
-        gap,
-    } = &measured;
-    println!(
-        "held up {:?}, hold {:?}, gap {gap:?}, all {:?}, client {client:?}, {:?}",
-        spent.held_up,
-        hold.duration,
-        spent.running + spent.waiting + spent.held_up,
-        spent.by
-    );
-    assert!(spent.held_up.abs_diff(hold.duration) <= EXACT, "{measured:?}");
-    assert_eq!(
-        spent.by[0].by,
-        Some(RouteName::new("GET", "/blocking")),
-        "{measured:?}"
-    );
-    let all = spent.running + spent.waiting + spent.held_up;
-    assert!(all.abs_diff(*client) <= EXACT, "{measured:?}");
-    assert!(*gap + EXACT >= spent.held_up, "{measured:?}");
-    assert!(*gap <= spent.held_up + spent.waiting + EXACT, "{measured:?}");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let measured = measure(Duration::from_millis(300));
+        let (spent, hold) = (&measured.spent, &measured.hold);
+        assert!(spent.held_up.abs_diff(hold.duration) <= EXACT, "{measured:?}");
+        let first = &spent.by[0];
+        let blocking = RouteName::new("GET", "/blocking");
+        assert_eq!(first.by, Some(blocking), "{measured:?}");
+        let busy = hold.culprits[0].busy;
+        assert!(first.held_up.abs_diff(busy) <= EXACT, "{measured:?}");
+        let all = spent.running + spent.waiting + spent.held_up;
+        assert!(all <= measured.client + EXACT, "{measured:?}");
+        assert!(spent.held_up <= measured.gap + EXACT, "{measured:?}");
+        // On a busy machine, the client may read late.
+        let is_late = measured.client > all + measured.connected + EXACT
+            || measured.gap > spent.held_up + spent.waiting + EXACT;
+        if !is_late {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{measured:?}");
+    }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Seat {
     /// When its last poll ended, or when it was opened. Polls that left it waiting for the same as before do not
     /// count.
     pub(crate) idle: Cell<u64>,
+    /// When the latest of all its polls ended, or when it was opened.
+    ran_until: Cell<u64>,
     /// The polls since `idle` that took long enough to matter: from, to.
     pub(crate) own: RefCell<Vec<(u64, u64)>>,
     /// Whether its last poll left it waiting for something.
@@ -83,6 +85,7 @@ impl Seats {
             slot,
             opened: Cell::default(),
             idle: Cell::default(),
+            ran_until: Cell::default(),
             own: RefCell::default(),
             waits: Cell::default(),
             waits_since: Cell::default(),
@@ -114,6 +117,7 @@ impl Seat {
     pub(crate) fn open(&self, number: u64, lane: u64, route: NonZeroU32, at: u64) {
         self.opened.set(at);
         self.idle.set(at);
+        self.ran_until.set(at);
         self.own.borrow_mut().clear();
         self.still_waits.set(false);
         self.running.set(0);
@@ -123,6 +127,9 @@ impl Seat {
     /// Records that a poll of the request ends at `end`. `since` is when it began, if it took long enough to matter.
     #[inline]
     pub(crate) fn leave(&self, since: Option<u64>, end: u64) {
+        // A tick of the clock may come late, so a poll may seem to have begun before the end of the one before.
+        let since = since.map(|since| since.max(self.ran_until.get()).min(end));
+        self.ran_until.set(self.ran_until.get().max(end));
         if let Some(since) = since {
             self.running.set(self.running.get() + (end - since));
         }

@@ -143,7 +143,7 @@ impl Shared {
     /// Whom a request lost time to that is over.
     pub(crate) fn blamed<'a>(&self, loss: &'a Loss) -> &'a Blamed {
         loss.blamed(|from, to| {
-            let stopped = self.oversleeps.stopped(from, to);
+            let stopped = self.oversleeps.long_stops(from, to, self.threshold());
             (stopped, self.oversleeps.missed(from, to))
         })
     }

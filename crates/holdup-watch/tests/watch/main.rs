@@ -3,6 +3,8 @@
 mod blame;
 mod forms;
 mod harness;
+mod held_up;
+mod mixed;
 mod outside;
 mod published;
 mod routes;

@@ -8,6 +8,7 @@ mod mixed;
 mod outside;
 mod published;
 mod routes;
+mod spans;
 mod starved;
 mod stopped;
 mod workers;

@@ -120,7 +120,10 @@ fn a_coroutine_is_held_up_by_the_blocking_countdown_for_as_long_as_that_holds_th
     loop {
         let measured = measure(Duration::from_millis(300));
         let (spent, hold) = (&measured.spent, &measured.hold);
-        assert!(spent.held_up.abs_diff(hold.duration) <= EXACT, "{measured:?}");
+        assert!(
+            spent.held_up.abs_diff(hold.duration) <= EXACT,
+            "{measured:?}"
+        );
         let first = &spent.by[0];
         let blocking = RouteName::new("GET", "/blocking");
         assert_eq!(first.by, Some(blocking), "{measured:?}");

@@ -44,10 +44,11 @@
 //!
 //! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
 //! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
-//!   worker records.
-//! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
+//!   worker records. `slot`, `slots`: what it records of each request. `recent`, `lost`: what requests lose.
+//! - `record`, `samples`, `lasting`, `memory`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
+//! - `worker`, `starving`, `seat`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
+//!   `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 
 #![forbid(unsafe_code)]
@@ -85,6 +86,7 @@ mod socket_beat;
 #[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
 mod stack;
 mod start;
+mod starving;
 mod subscription;
 mod sync;
 mod system;

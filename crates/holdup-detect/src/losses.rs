@@ -289,7 +289,12 @@ mod tests {
     }
 
     fn in_ms(by: &[Blame]) -> Vec<(String, u128)> {
-        let name = |blame: &Blame| blame.by.as_ref().map_or("nobody".into(), ToString::to_string);
+        let name = |blame: &Blame| {
+            blame
+                .by
+                .as_ref()
+                .map_or("nobody".into(), ToString::to_string)
+        };
         by.iter()
             .map(|blame| (name(blame), blame.held_up.as_millis()))
             .collect()
@@ -360,7 +365,12 @@ mod tests {
         let losses = Losses::new();
         for (by, to) in [(routes[0], 150), (routes[1], 400), (routes[0], 200)] {
             let lost = lost(&[(by, 100, to)], to);
-            losses.add(Arc::new(Loss::new(Arc::clone(&state), routes[2], lost, None)));
+            losses.add(Arc::new(Loss::new(
+                Arc::clone(&state),
+                routes[2],
+                lost,
+                None,
+            )));
         }
         losses.drain(|loss| loss.blamed(|_, _| (0, 40 * MS)), |_, _| ());
         let (certain, by) = losses.longest(&RouteName::new("GET", "/2")).expect("some");

@@ -107,15 +107,16 @@ mod tests {
         for (number, from, to) in [(1, 100, 200), (2, 200, 250), (1, 250, 400)] {
             recent.add(route(number).expect("not zero"), from * MS, to * MS);
         }
-        let own = [(50 * MS, 90 * MS), (200 * MS, 250 * MS), (500 * MS, 510 * MS)];
+        let own = [
+            (50 * MS, 90 * MS),
+            (200 * MS, 250 * MS),
+            (500 * MS, 510 * MS),
+        ];
         let mut lost = Lost::default();
         let added = lost.add((100 * MS, 450 * MS), &own, &recent, Counts::All);
         assert_eq!(added, 300 * MS);
         assert_eq!(lost.by(), [(route(1), 250 * MS), (None, 50 * MS)]);
-        assert_eq!(
-            lost.times(),
-            [(100 * MS, 200 * MS), (250 * MS, 450 * MS)]
-        );
+        assert_eq!(lost.times(), [(100 * MS, 200 * MS), (250 * MS, 450 * MS)]);
         let added = lost.add((380 * MS, 450 * MS), &[], &recent, Counts::OnlyRequests);
         assert_eq!((added, lost.total()), (20 * MS, 320 * MS));
     }

@@ -64,7 +64,9 @@ impl Workers {
     }
 
     fn past_routes(&self) -> MutexGuard<'_, HashSet<Route>> {
-        self.past_routes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.past_routes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ignores poisoning, because a panic cannot leave the list half changed.

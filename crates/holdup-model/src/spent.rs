@@ -113,7 +113,11 @@ impl fmt::Display for Victim {
     /// `3 requests of GET /coroutine were held up by GET /blocking for 12.0 s, one of them for 6.00 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (route, held_up) = (&self.route, HumanDuration(self.held_up));
-        let were = if self.requests == 1 { "request" } else { "requests" };
+        let were = if self.requests == 1 {
+            "request"
+        } else {
+            "requests"
+        };
         let was = if self.requests == 1 { "was" } else { "were" };
         write!(f, "{} {were} of {route} {was} held up by ", self.requests)?;
         match &self.by {

@@ -99,7 +99,11 @@ impl Log {
             }
             LogEntry::HeldUp { span, route, spent } => held_up(&span, &route, &spent),
             LogEntry::MoreHeldUp { requests } => {
-                let more = if requests == 1 { "request was" } else { "requests were" };
+                let more = if requests == 1 {
+                    "request was"
+                } else {
+                    "requests were"
+                };
                 info!(target: "holdup", "…and {requests} more {more} held up");
             }
             LogEntry::Withdrawn { id } => self.limit.withdraw(id),

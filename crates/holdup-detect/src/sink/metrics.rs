@@ -158,7 +158,8 @@ mod tests {
         fn told(&self) -> Vec<(String, String, u64)> {
             let counters = self.0.lock().expect("nobody panics with it");
             let told = counters.iter().map(|(key, counter)| {
-                let labels: HashMap<_, _> = key.labels().map(|one| (one.key(), one.value())).collect();
+                let labels: HashMap<_, _> =
+                    key.labels().map(|one| (one.key(), one.value())).collect();
                 assert_eq!(labels.len(), 2, "{key}");
                 let seconds = counter.load(Ordering::Relaxed);
                 (labels["route"].to_owned(), labels["by"].to_owned(), seconds)
@@ -177,7 +178,10 @@ mod tests {
     fn fractions_of_lost_seconds_are_carried() {
         let (counters, mut figures) = (Counters::default(), Figures::default());
         let ms = Duration::from_millis;
-        let blames = [Blame::new(Some(name(1)), ms(700)), Blame::new(None, ms(2_950))];
+        let blames = [
+            Blame::new(Some(name(1)), ms(700)),
+            Blame::new(None, ms(2_950)),
+        ];
         with_local_recorder(&counters, || {
             for _ in 0..3 {
                 figures.held_up(&name(0), &blames);

@@ -120,13 +120,19 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
         let busy = busy(&watch);
         let by = spent.by.first().expect("it was held up");
         assert_eq!(by.by, Some(route("/gate")), "{path}: {spent:?}");
-        assert!(by.held_up.abs_diff(busy) <= EXACT, "{path}: {spent:?}, {busy:?}");
+        assert!(
+            by.held_up.abs_diff(busy) <= EXACT,
+            "{path}: {spent:?}, {busy:?}"
+        );
 
         let message = failed(|| assert_not_held_up(&watch, &format!("GET {path}"), NOTHING));
         let expected = format!("assert_not_held_up: a request of GET {path} was held up for ");
         assert!(message.starts_with(&expected), "{message}");
         assert!(message.contains(" by GET /gate"), "{message}");
-        assert!(message.contains("; at most 100 ms is allowed\n"), "{message}");
+        assert!(
+            message.contains("; at most 100 ms is allowed\n"),
+            "{message}"
+        );
         assert!(message.contains("actix_web::web::block"), "{message}");
         assert_not_held_up(&watch, &format!("GET {path}"), PATIENCE);
         assert_not_held_up(&watch, "GET /gate", NOTHING);
@@ -194,11 +200,23 @@ fn each_of_two_nested_watches_says_the_same() {
     for watch in [&inner, &outer] {
         let busy = busy(watch);
         let victims = victims(watch, 1);
-        let [Victim { route, by, requests: 1, held_up, .. }] = &victims[..] else {
+        let [
+            Victim {
+                route,
+                by,
+                requests: 1,
+                held_up,
+                ..
+            },
+        ] = &victims[..]
+        else {
             panic!("{victims:?}")
         };
         assert_eq!(route.to_string(), "GET /sleeps");
-        assert_eq!(by.as_ref().map(ToString::to_string).as_deref(), Some("GET /blocks"));
+        assert_eq!(
+            by.as_ref().map(ToString::to_string).as_deref(),
+            Some("GET /blocks")
+        );
         assert!(held_up.abs_diff(busy) <= EXACT, "{victims:?}, {busy:?}");
     }
 }
@@ -280,5 +298,8 @@ async fn in_the_harness_a_request_is_held_up_by_those_that_run_beside_it() {
     let message = failed(|| assert_not_held_up(&watch, "GET /sleeps", NOTHING));
     let outside = " by something outside the watched requests";
     assert!(message.contains(outside), "{message}");
-    assert!(message.contains("is a spawned task, an actor, or the test itself"), "{message}");
+    assert!(
+        message.contains("is a spawned task, an actor, or the test itself"),
+        "{message}"
+    );
 }

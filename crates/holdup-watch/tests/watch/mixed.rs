@@ -123,16 +123,16 @@ fn client(address: std::net::SocketAddr, client: usize) {
     for number in 0..EACH {
         let kind = client * 7 + number;
         let path = match kind % 10 {
-            _ if kind % 211 == 0 => "/blocks",
+            _ if kind.is_multiple_of(211) => "/blocks",
             0 | 1 => "/streams",
             2 => "/locks",
             3 => "/pool",
-            4 if kind % 3 == 0 => "/pieces",
+            4 if kind.is_multiple_of(3) => "/pieces",
             _ => "/sleeps",
         };
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         stream.write_all(request.as_bytes()).expect("sent");
-        if kind % 23 == 0 {
+        if kind.is_multiple_of(23) {
             // It leaves before the answer has come.
             stream = connect(address);
             continue;
@@ -170,7 +170,7 @@ fn the_sums_of_what_ten_thousand_requests_lost_are_the_same_everywhere() {
                 lane, at, spent, ..
             }) => {
                 let opened = opened.remove(&lane).expect("it was opened");
-                ended.push((at - opened, spent));
+                ended.push((at.saturating_sub(opened), spent));
             }
             Some(Event::Lost { events }) => panic!("{events} events are lost"),
             Some(_) => {}
@@ -185,11 +185,19 @@ fn the_sums_of_what_ten_thousand_requests_lost_are_the_same_everywhere() {
         client.join().expect("it gets its answers");
     }
     // Of those that were given up, the server may not have read some.
-    assert!(ended.len() <= all && ended.len() * 10 >= all * 9, "{}", ended.len());
+    assert!(
+        ended.len() <= all && ended.len() * 10 >= all * 9,
+        "{}",
+        ended.len()
+    );
 
     let mut lost = Duration::ZERO;
     for (age, spent) in &ended {
-        assert_eq!(spent.running + spent.waiting + spent.held_up, *age, "{spent:?}");
+        assert_eq!(
+            spent.running + spent.waiting + spent.held_up,
+            *age,
+            "{spent:?}"
+        );
         let by: Duration = spent.by.iter().map(|blame| blame.held_up).sum();
         assert_eq!(by, spent.held_up, "{spent:?}");
         lost += by;
@@ -201,7 +209,10 @@ fn the_sums_of_what_ten_thousand_requests_lost_are_the_same_everywhere() {
         victims = watch.victims();
     }
     assert_eq!(sum(&victims), lost, "{victims:?}");
-    assert!(lost >= Duration::from_secs(5), "hardly anybody was held up: {lost:?}");
+    assert!(
+        lost >= Duration::from_secs(5),
+        "hardly anybody was held up: {lost:?}"
+    );
     for victim in &victims {
         assert!(victim.longest <= victim.held_up, "{victim}");
         assert!(victim.held_up <= victim.longest * u32::try_from(victim.requests).expect("few"));

@@ -49,7 +49,7 @@ impl Visit for Fields {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "path" {
-            self.path = value.to_owned();
+            value.clone_into(&mut self.path);
         }
     }
 }

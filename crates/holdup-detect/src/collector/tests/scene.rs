@@ -1,11 +1,10 @@
 //! A collector on a clock that the test advances, and workers that the test controls step by step.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -136,7 +135,7 @@ impl Scene {
                     lane, at, spent, ..
                 } => {
                     let (route, opened) = self.lanes.remove(&lane).expect("it was opened");
-                    self.ended.push((route, at - opened, spent));
+                    self.ended.push((route, at.saturating_sub(opened), spent));
                 }
                 _ => {}
             }
@@ -382,32 +381,4 @@ impl Loop {
         let open = || Rc::new(Request::open(&self.worker, number, |_| (route, None)));
         Rc::clone(self.requests.entry(route).or_insert_with(open))
     }
-}
-
-/// The log lines about worker 0 that the calling thread writes while `act` runs.
-pub(super) fn logged(act: impl FnOnce()) -> Vec<String> {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            log.write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    // With one subscriber only, tracing asks the subscriber of the first thread that reaches a log line
-    // whether the line is enabled. That thread may belong to another test, without a subscriber. A second
-    // subscriber prevents this.
-    let _another = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, act);
-    let written = written.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let lines = String::from_utf8_lossy(&written);
-    let of_holds = lines.lines().filter(|line| line.contains(" worker 0"));
-    of_holds.map(str::to_owned).collect()
 }

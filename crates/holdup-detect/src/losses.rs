@@ -307,9 +307,9 @@ mod tests {
         let loss = Loss::new(state, routes[2], lost(&polls, 950), None);
         let blamed = loss.blamed(|from, to| {
             assert_eq!((from, to), (100 * MS, 950 * MS));
-            (600 * MS, 650 * MS)
+            (550 * MS, 650 * MS)
         });
-        let expected = [("nobody", 650), ("GET /0", 100), ("GET /1", 100)];
+        let expected = [("nobody", 600), ("GET /1", 150), ("GET /0", 100)];
         assert_eq!(
             in_ms(&blamed.by),
             expected.map(|(by, lost)| (by.to_owned(), lost))

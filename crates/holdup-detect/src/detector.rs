@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup_model::{Hold, OpenRequest, Victim, WorkerStatus};
+use holdup_model::{Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
 
 use crate::clock::{Clock, Time};
 use crate::places;
@@ -25,6 +25,9 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// The longest that an assertion waits for a request to end that is open.
+const ENDS: Duration = Duration::from_secs(1);
+
 /// The longest that a look waits for names.
 const NAMES: Duration = Duration::from_secs(2);
 
@@ -43,6 +46,17 @@ pub struct Failing {
     pub holds: Vec<Hold>,
     /// The calling thread's worker number, if it is a worker itself, as in a test harness.
     pub own_worker: Option<usize>,
+}
+
+/// The request of a route that was held up most.
+#[derive(Debug)]
+pub struct MostHeldUp {
+    /// For how long the app held it up: without the time in which the machine may have run something else.
+    pub certain: Duration,
+    /// For how long it was held up.
+    pub held_up: Duration,
+    /// By whom, if the request is over. Its running and its waiting time are left at zero.
+    pub by: Option<Spent>,
 }
 
 impl Detector {
@@ -198,6 +212,59 @@ impl Detector {
     /// may be missing.
     pub fn victims(&self) -> Vec<Victim> {
         self.0.losses.victims()
+    }
+
+    /// Whether a worker has had a request of this route.
+    pub fn has_seen(&self, route: &RouteName) -> bool {
+        self.0.workers.have_seen(&route.method, &route.route)
+    }
+
+    /// The request of a route that was held up most; `None` if none was held up. A request that is still open and was
+    /// held up for longer than `at_most` is waited for, up to a second, unless the caller's own thread serves it.
+    pub fn most_held_up(&self, route: &RouteName, at_most: Duration) -> Option<MostHeldUp> {
+        let own = places::worker(&self.0);
+        let open = || {
+            let requests = self.0.open_requests().into_iter();
+            let same = requests.filter(|request| request.route_name() == *route);
+            same.max_by_key(|request| request.held_up)
+        };
+        let deadline = Instant::now() + ENDS;
+        let is_waited_for = |request: OpenRequest| {
+            request.held_up > at_most && own != Some(request.worker) && Instant::now() < deadline
+        };
+        while open().is_some_and(is_waited_for) {
+            nap();
+        }
+        let open = open().map(|request| MostHeldUp {
+            certain: request.held_up,
+            held_up: request.held_up,
+            by: None,
+        });
+        self.drain_losses();
+        let over = self.0.losses.longest(route).map(|(certain, by)| {
+            let spent = Spent::new(Duration::ZERO, Duration::ZERO, by);
+            MostHeldUp {
+                certain,
+                held_up: spent.held_up,
+                by: Some(spent),
+            }
+        });
+        let most = over.into_iter().chain(open);
+        most.max_by_key(|most| most.certain)
+            .filter(|most| !most.held_up.is_zero())
+    }
+
+    /// Waits until the losses of all requests that are over are in the sums, up to [`CATCH_UP`].
+    fn drain_losses(&self) {
+        let deadline = Instant::now() + CATCH_UP;
+        while !self.0.losses.are_drained() && Instant::now() < deadline {
+            if self.0.collector.get().is_some() {
+                self.0.wake_collector();
+                nap();
+            } else {
+                self.0.losses.drain(|loss| self.0.blamed(loss), |_, _| ());
+            }
+        }
     }
 
     /// The time since the detector was created. The times of holds and events are counted from then, too.

@@ -9,11 +9,16 @@ use std::task::Waker;
 
 use tracing::Span;
 
+use crate::lost::Lost;
 use crate::slot::{Doing, Slot};
 use crate::worker_state::WorkerState;
 
 /// How many references to its slot a seat has that is in no other use: its own, its waker's and the registry's.
 const REFERENCES: usize = 3;
+
+/// The most polls that are remembered of a request that waits. If there are more, the time before them does not count
+/// as lost.
+const POLLS: usize = 64;
 
 /// The place of one open request, as its worker sees it.
 #[derive(Debug)]
@@ -23,8 +28,13 @@ pub(crate) struct Seat {
     pub(crate) waker: Waker,
     /// When the request was opened.
     pub(crate) opened: Cell<u64>,
-    /// When its last poll ended, or when it was opened.
+    /// When its last poll ended, or when it was opened. Polls that left it waiting for the same as before do not
+    /// count.
     pub(crate) idle: Cell<u64>,
+    /// When the latest of all its polls ended, or when it was opened.
+    ran_until: Cell<u64>,
+    /// The polls since `idle` that took long enough to matter: from, to.
+    pub(crate) own: RefCell<Vec<(u64, u64)>>,
     /// Whether its last poll left it waiting for something.
     pub(crate) waits: Cell<bool>,
     /// Since when it waits.
@@ -33,9 +43,9 @@ pub(crate) struct Seat {
     pub(crate) still_waits: Cell<bool>,
     /// How long its calls and polls took so far.
     pub(crate) running: Cell<u64>,
-    /// How much time it lost so far, and to which route of its worker; `None` for something else.
-    pub(crate) lost: RefCell<Vec<(Option<NonZeroU32>, u64)>>,
-    /// The span in which it was polled when it had lost more than the threshold.
+    /// How much time it lost so far.
+    pub(crate) lost: RefCell<Lost>,
+    /// The span in which it was polled when it had lost as much as the threshold.
     pub(crate) span: RefCell<Option<Span>>,
 }
 
@@ -75,6 +85,8 @@ impl Seats {
             slot,
             opened: Cell::default(),
             idle: Cell::default(),
+            ran_until: Cell::default(),
+            own: RefCell::default(),
             waits: Cell::default(),
             waits_since: Cell::default(),
             still_waits: Cell::default(),
@@ -105,22 +117,50 @@ impl Seat {
     pub(crate) fn open(&self, number: u64, lane: u64, route: NonZeroU32, at: u64) {
         self.opened.set(at);
         self.idle.set(at);
+        self.ran_until.set(at);
+        self.own.borrow_mut().clear();
         self.still_waits.set(false);
         self.running.set(0);
         self.slot.open(number, lane, route, at);
     }
 
-    /// Records that a poll of the request ends at `end`.
+    /// Records that a poll of the request ends at `end`. `since` is when it began, if it took long enough to matter.
     #[inline]
-    pub(crate) fn leave(&self, end: u64) {
-        self.idle.set(end);
-        if !self.waits.get() {
-            self.slot.leave(Doing::Sending, end);
+    pub(crate) fn leave(&self, since: Option<u64>, end: u64) {
+        // A tick of the clock may come late, so a poll may seem to have begun before the end of the one before.
+        let since = since.map(|since| since.max(self.ran_until.get()).min(end));
+        self.ran_until.set(self.ran_until.get().max(end));
+        if let Some(since) = since {
+            self.running.set(self.running.get() + (end - since));
+        }
+        let waits = self.waits.get();
+        if waits && self.still_waits.get() {
+            if let Some(since) = since {
+                self.waits_still(since, end);
+            }
+            self.slot.leave(Doing::Waiting, self.waits_since.get());
             return;
         }
-        if !self.still_waits.get() {
+        // A tick of the clock may be earlier than the exact time that was read before it.
+        self.idle.set(self.idle.get().max(end));
+        self.own.borrow_mut().clear();
+        if waits {
             self.waits_since.set(end);
+            self.slot.leave(Doing::Waiting, end);
+        } else {
+            self.slot.leave(Doing::Sending, end);
         }
-        self.slot.leave(Doing::Waiting, self.waits_since.get());
+    }
+
+    /// Records a poll that left the request waiting for the same as before.
+    #[cold]
+    fn waits_still(&self, since: u64, end: u64) {
+        let mut own = self.own.borrow_mut();
+        if own.len() == POLLS {
+            own.clear();
+            self.idle.set(end);
+        } else {
+            own.push((since, end));
+        }
     }
 }

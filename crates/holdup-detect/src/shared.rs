@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
 use crate::looks::Looks;
-use crate::losses::Losses;
+use crate::losses::{Blamed, Loss, Losses};
 use crate::memory::Memory;
 use crate::outlets::Outlet;
 use crate::oversleep::Oversleeps;
@@ -138,6 +138,14 @@ impl Shared {
             Duration::from_nanos(self.oversleeps.missed(start, end)),
             self.settings.threshold,
         )
+    }
+
+    /// Whom a request lost time to that is over.
+    pub(crate) fn blamed<'a>(&self, loss: &'a Loss) -> &'a Blamed {
+        loss.blamed(|from, to| {
+            let stopped = self.oversleeps.long_stops(from, to, self.threshold());
+            (stopped, self.oversleeps.missed(from, to))
+        })
     }
 
     /// Whether the worker is still in the hold.

@@ -83,6 +83,60 @@
 //!   Use `web::block` or an async equivalent here too; [`tokio::task::yield_now`] between the pieces also
 //!   helps, because it waits for the next look at the sockets.
 //!
+//! # Who made whom wait
+//!
+//! A hold says who is slow. Just as often, the question is why a request was slow that is not. While a worker runs
+//! one request, it runs no other, so the others lose time to it. The watch splits the time of each request
+//! ([`Spent`]):
+//!
+//! - *running*: its worker ran it.
+//! - *waiting*: it waited for something, such as a timer, a lock or an answer.
+//! - *held up*: it could have gone on, but its worker was busy. This is the time from when the request was woken
+//!   until the worker came to it. A worker in a hold does not look at its sockets and timers, so it does not know
+//!   when they were ready. What it finds right after a hold counts as held up since the hold began, or since the
+//!   request began to wait, if that was later.
+//!
+//! The time that a request was held up is told apart by the routes that its worker ran meanwhile. Time in which it
+//! ran something outside the watched requests has no route, and neither has time in which the process was stopped.
+//!
+//! [`Watch::victims`] adds up who lost how much time to whom:
+//!
+//! ```text
+//! 3 requests of GET /coroutine were held up by GET /blocking for 12.0 s, one of them for 6.00 s
+//! ```
+//!
+//! *In a test*, [`testing::assert_not_held_up`] fails if a route's requests lose more time than they may.
+//!
+//! *For each request*, [`Event::Ended`] has the split of its time. If your app has a span for each request, as
+//! middleware such as `tracing-actix-web` makes it, and the request was held up for the threshold or longer, that
+//! span gets an event. The tracing middleware has to be outside of the watch, that is, wrapped after it; otherwise
+//! there is no span when the watch looks for one.
+//!
+//! ```no_run
+//! # use actix_web::{App, middleware::Logger as TracingLogger};
+//! # let watch = holdup_watch::Watch::new();
+//! let app = App::new().wrap(watch.clone()).wrap(TracingLogger::default());
+//! ```
+//!
+//! ```text
+//! INFO request{path=/coroutine}: holdup: GET /coroutine was held up for 6.00 s by GET /blocking held_up_ms=6003.1
+//! ```
+//!
+//! The event has the level `INFO`. It is no warning, because the request is not at fault, and the hold has been
+//! warned of already. It is more than `DEBUG`, because it explains a slow request in a trace, for which nobody turns
+//! on `DEBUG` beforehand. A separate thread writes it after the request has ended. The span stays open until then,
+//! usually a few milliseconds. At most 256 such events are written at a time, and one line counts the others. With
+//! [`Watch::log_level`] at `None`, there are none.
+//!
+//! *As a metric*, the counter `holdup_held_up_seconds_total` has the labels `route`, who lost the time, and `by`,
+//! the route that it was lost to, or `unattributed`. Counters of the `metrics` crate are whole numbers. So the watch
+//! keeps the fractions of a second, and adds them to the next loss of the same pair of routes: each counter is up to
+//! one second behind. At most 1024 pairs are told apart; the others are counted as `other routes`.
+//!
+//! *What it cannot know.* The time before its worker has read a request is not part of it. A request that waits for
+//! a lock waits, even if the one that has the lock is held up. A body that its client reads slowly is held up only by
+//! the holds of other requests. Times are known to within one tick of the system's clock, usually 4 ms.
+//!
 //! # Which line
 //!
 //! With the feature `stacks`, each hold also names the line of your code that blocks, and what that line

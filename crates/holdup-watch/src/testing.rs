@@ -30,6 +30,8 @@
 //!
 //! Times are real: the handler should take some 50 ms or more, and a paused clock shows nothing.
 
+mod not_held_up;
+
 use std::fmt::{Display, Write as _};
 use std::future::poll_fn;
 use std::panic::Location;
@@ -47,6 +49,7 @@ use holdup_render::Style;
 use holdup_verdict::experiment::{Experiment, Policy, Step};
 use holdup_verdict::{Kind, Verdict};
 
+pub use self::not_held_up::assert_not_held_up;
 use super::watch::Watch;
 
 /// An answer that takes longer is given up, so that a stream without an end fails a test instead of

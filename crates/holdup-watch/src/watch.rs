@@ -164,7 +164,52 @@ impl Watch {
 
     /// Who lost how much time to whom, the most first: requests of one route that were ready to run, or whose worker
     /// was in a hold, while it was busy with another. Requests that are still open are not counted, nor those that
-    /// ended in the last few milliseconds.
+    /// ended in the last few milliseconds. At most 1024 pairs of routes are told apart.
+    ///
+    /// See [the crate](crate#who-made-whom-wait) for what counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_web::test::{TestRequest, call_service, init_service};
+    /// use actix_web::{App, rt::time, web};
+    /// use futures_util::join;
+    /// use holdup_watch::Watch;
+    ///
+    /// async fn blocking() -> &'static str {
+    ///     std::thread::sleep(Duration::from_millis(150));
+    ///     "done"
+    /// }
+    ///
+    /// async fn coroutine() -> &'static str {
+    ///     time::sleep(Duration::from_millis(10)).await;
+    ///     "done"
+    /// }
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() {
+    /// let watch = Watch::new();
+    /// let app = App::new()
+    ///     .route("/blocking", web::get().to(blocking))
+    ///     .route("/coroutine", web::get().to(coroutine))
+    ///     .wrap(watch.clone());
+    /// let app = init_service(app).await;
+    /// let request = |path| TestRequest::with_uri(path).to_request();
+    /// join!(
+    ///     call_service(&app, request("/coroutine")),
+    ///     call_service(&app, request("/blocking")),
+    /// );
+    /// // The sums are complete a few milliseconds later.
+    /// while watch.victims().is_empty() {
+    ///     time::sleep(Duration::from_millis(5)).await;
+    /// }
+    /// let victim = &watch.victims()[0];
+    /// // 1 request of GET /coroutine was held up by GET /blocking for 150 ms
+    /// println!("{victim}");
+    /// assert_eq!(victim.route.to_string(), "GET /coroutine");
+    /// assert_eq!(victim.by.as_ref().unwrap().to_string(), "GET /blocking");
+    /// # }
+    /// ```
     pub fn victims(&self) -> Vec<Victim> {
         self.0.victims()
     }

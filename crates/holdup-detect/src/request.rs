@@ -96,11 +96,15 @@ impl Request {
         context: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let _span = self.enter(part);
+        let span = self.enter(part);
         // Inside another watched service, the outer request's waker is in the context.
         let Some(seat) = &self.seat else {
             return poll(context);
         };
+        if span.nested {
+            seat.slot.enter(self.worker.last_tick());
+            seat.still_waits.set(false);
+        }
         let polled = if seat.slot.take_look() {
             self.worker.look(seat, poll)
         } else {
@@ -111,6 +115,9 @@ impl Request {
             if !seat.waits.replace(true) {
                 self.worker.waiting.set(self.worker.waiting.get() + 1);
             }
+        }
+        if span.nested {
+            seat.leave(part, self.worker.last_tick());
         }
         polled
     }
@@ -273,7 +280,7 @@ impl Drop for PollSpan<'_> {
             }
         }
         if let Some(seat) = &self.request.seat {
-            seat.leave(end);
+            seat.leave(self.part, end);
         }
     }
 }

@@ -5,20 +5,35 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 use std::task::Waker;
 
+use holdup_model::Part;
 use tracing::Span;
 
-use crate::slot::{Doing, Slot};
+use crate::open_state::Doing;
+use crate::slot::Slot;
 use crate::worker_state::WorkerState;
 
-/// How many references to its slot a seat has that is in no other use: its own, its waker's and the registry's.
-const REFERENCES: usize = 3;
+/// How many references to its slot a seat has that is in no other use: its own and its waker's.
+const REFERENCES: usize = 2;
+
+/// The most seats that are kept for further requests. After more requests than that were open at a time, the other
+/// seats are freed, about 400 bytes each.
+const KEPT: usize = 1024;
+
+/// The most seats that are kept because somebody still has a waker.
+const LEFT: usize = 256;
+
+/// How many places another one is looked for in, before a new one is used.
+const TRIES: usize = 8;
 
 /// The place of one open request, as its worker sees it.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) slot: Arc<Slot>,
+    /// The slot's place in the worker's list.
+    place: usize,
     /// Wakes the request's task through the slot.
     pub(crate) waker: Waker,
     /// When the request was opened.
@@ -42,12 +57,14 @@ pub(crate) struct Seat {
 /// The seats that no request has.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    /// How many seats the worker has made.
-    made: usize,
     #[expect(clippy::vec_box, reason = "a request keeps the box")]
     free: Vec<Box<Seat>>,
     /// Seats to which somebody still has a waker of the request before. That waker must not wake another request.
     left: VecDeque<Box<Seat>>,
+    /// How many places the worker's list of slots has.
+    places: usize,
+    /// Those that are not in use any more.
+    vacant: VecDeque<usize>,
 }
 
 impl Seats {
@@ -59,19 +76,16 @@ impl Seats {
 
     #[cold]
     fn find_or_make(&mut self, worker: &Arc<WorkerState>) -> Box<Seat> {
-        // Seats that were left earlier are more likely to be free.
-        for _ in 0..self.left.len().min(8) {
-            match self.left.pop_front() {
-                Some(seat) if seat.is_unused() => return seat,
-                Some(seat) => self.left.push_back(seat),
-                None => break,
+        for _ in 0..self.left.len().min(TRIES) {
+            self.look_at_left();
+            if let Some(seat) = self.free.pop() {
+                return seat;
             }
         }
         let slot = Slot::new(worker);
-        worker.slots.add(self.made, &slot);
-        self.made += 1;
         Box::new(Seat {
             waker: Waker::from(Arc::clone(&slot)),
+            place: self.place(&slot),
             slot,
             opened: Cell::default(),
             idle: Cell::default(),
@@ -84,20 +98,72 @@ impl Seats {
         })
     }
 
+    /// Frees the seat that was left first if nobody has a waker any more.
+    fn look_at_left(&mut self) {
+        match self.left.pop_front() {
+            Some(seat) if seat.is_unused() => self.free.push(seat),
+            Some(seat) => self.left.push_back(seat),
+            None => {}
+        }
+    }
+
+    /// Puts a slot into the worker's list. Returns its place.
+    fn place(&mut self, slot: &Arc<Slot>) -> usize {
+        let slots = &slot.worker().slots;
+        for _ in 0..self.vacant.len().min(TRIES) {
+            match self.vacant.pop_front() {
+                Some(place) if slots.put(place, slot) => return place,
+                Some(read) => self.vacant.push_back(read),
+                None => break,
+            }
+        }
+        slots.put(self.places, slot);
+        self.places += 1;
+        self.places - 1
+    }
+
     /// Takes back the seat of a request that is over.
     #[inline]
     pub(crate) fn give_back(&mut self, seat: Box<Seat>) {
-        if seat.is_unused() {
+        if self.left.is_empty() && self.free.len() < KEPT && seat.is_unused() {
             self.free.push(seat);
         } else {
-            self.left.push_back(seat);
+            self.give_back_another(seat);
         }
+    }
+
+    #[cold]
+    fn give_back_another(&mut self, seat: Box<Seat>) {
+        self.left.push_back(seat);
+        // The new one, or two if one was left before, so that none stays there for long.
+        for _ in 0..2 {
+            self.look_at_left();
+        }
+        if self.left.len() > LEFT
+            && let Some(seat) = self.left.pop_front()
+        {
+            self.free(seat);
+        }
+        if self.free.len() > KEPT
+            && let Some(seat) = self.free.pop()
+        {
+            self.free(seat);
+        }
+    }
+
+    /// Frees a seat. Its slot remains for as long as somebody has a waker.
+    fn free(&mut self, seat: Box<Seat>) {
+        seat.slot.worker().slots.clear(seat.place);
+        self.vacant.push_back(seat.place);
     }
 }
 
 impl Seat {
     fn is_unused(&self) -> bool {
-        Arc::strong_count(&self.slot) == REFERENCES
+        let is_unused = Arc::strong_count(&self.slot) == REFERENCES;
+        // Whoever had a waker may have woken the request before. That is now in the past.
+        fence(Ordering::Acquire);
+        is_unused
     }
 
     /// Gives the seat to a request that is opened at `at`.
@@ -110,12 +176,17 @@ impl Seat {
         self.slot.open(number, lane, route, at);
     }
 
-    /// Records that a poll of the request ends at `end`.
+    /// Records that a call or a poll of the request ends at `end`.
     #[inline]
-    pub(crate) fn leave(&self, end: u64) {
+    pub(crate) fn leave(&self, part: Part, end: u64) {
         self.idle.set(end);
         if !self.waits.get() {
-            self.slot.leave(Doing::Sending, end);
+            let doing = match part {
+                // Its future is there, and has not been polled.
+                Part::Call => Doing::Ready,
+                _ => Doing::Sending,
+            };
+            self.slot.leave(doing, end);
             return;
         }
         if !self.still_waits.get() {

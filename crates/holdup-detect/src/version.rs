@@ -1,7 +1,7 @@
 //! The version of a state that one thread writes and any thread reads: a sequence lock.
 //!
 //! The writer never waits. The version is odd while it writes. A reader that finds an odd version, or a different
-//! one after its reads, may have mixed two states. `tests/loom.rs` runs this file, and the states that use it,
+//! one after its reads, may have mixed two states. `tests/loom` runs this file, and the states that use it,
 //! under loom, which tries every order of loads and stores that the memory model allows.
 
 use crate::sync::{AtomicU64, Ordering, fence};

@@ -10,7 +10,7 @@
 //!   is still there when the waker is registered, and the task is woken then.
 //!
 //! So each wake-up writes its mark, even where one is there already: only by a write is what happened before it
-//! visible to whoever takes the mark. `tests/loom.rs` runs this file under loom.
+//! visible to whoever takes the mark. `tests/loom` runs this file under loom.
 
 use std::task::Waker;
 

@@ -1,8 +1,10 @@
-//! No wake-up is lost: what happened before a wake-up is seen by a poll, in every order of both.
+//! No wake-up is lost: what happened before a wake-up is seen by a poll, in every order of both. If the request were
+//! not polled any more, loom would find that all threads wait.
 
-use std::sync::atomic::{AtomicBool as Flag, Ordering as Order};
-use std::task::{Wake, Waker};
+use std::future::poll_fn;
+use std::task::Poll;
 
+use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
@@ -10,93 +12,71 @@ use crate::model;
 use crate::sync::{AtomicU64, Ordering};
 use crate::wake_up::WakeUp;
 
-/// The request's task, as a runtime sees it: it is polled as often as it was woken. This flag is no part of what is
-/// tested, so that it orders nothing for the request.
-#[derive(Default)]
-struct Task(Flag);
-
-impl Wake for Task {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.0.store(true, Order::SeqCst);
-    }
-}
-
-/// Polls the task as long as it is woken. Returns whether a poll saw all events, which are counted up to `all`.
-fn run(task: &Task, waker: &Waker, wake_up: &WakeUp, events: &AtomicU64, all: u64) -> bool {
-    while task.0.swap(false, Order::SeqCst) {
-        wake_up.enter();
-        if events.load(Ordering::Relaxed) == all {
-            return true;
-        }
-        wake_up.register(waker);
-    }
-    false
-}
-
-/// Two threads that each cause an event and wake the request, as other futures' threads do, beside the worker.
-/// `is_registered`: the request waits already, and its task's waker is there.
-fn two_events_are_seen(is_registered: bool) {
+/// Threads that each cause an event and wake the request, as other futures' threads do, while the worker polls it.
+fn events_are_seen(threads: u64) {
     model(move || {
-        let task = std::sync::Arc::new(Task::default());
-        let waker = Waker::from(std::sync::Arc::clone(&task));
         let (wake_up, events) = (Arc::new(WakeUp::new()), Arc::new(AtomicU64::new(0)));
-        if is_registered {
-            wake_up.register(&waker);
-        } else {
-            task.0.store(true, Order::SeqCst);
-        }
-        let cause = || {
+        for _ in 0..threads {
             let (wake_up, events) = (Arc::clone(&wake_up), Arc::clone(&events));
             thread::spawn(move || {
                 events.fetch_add(1, Ordering::Relaxed);
                 wake_up.wake(|| 7);
-            })
-        };
-        let others = [cause(), cause()];
-        let mut has_seen_all = run(&task, &waker, &wake_up, &events, 2);
-        for other in others {
-            other.join().expect("it ends");
+            });
         }
-        // Everything has happened. If a wake-up is lost, the task is not polled any more. That the threads were joined
-        // must not help the poll to see the events, but they are counted in one variable, of which the latest value is
-        // seen now; so what matters is that there is a poll.
-        has_seen_all = has_seen_all || run(&task, &waker, &wake_up, &events, 2);
-        assert!(has_seen_all, "a wake-up is lost");
+        block_on(poll_fn(|context| {
+            wake_up.enter();
+            if events.load(Ordering::Relaxed) == threads {
+                return Poll::Ready(());
+            }
+            wake_up.register(context.waker());
+            Poll::Pending
+        }));
     });
 }
 
 #[test]
-fn no_wake_up_of_a_request_that_waits_is_lost() {
-    two_events_are_seen(true);
+fn a_wake_up_is_not_lost() {
+    events_are_seen(1);
+}
+
+/// The second one may find that the first one has taken the task's waker.
+#[test]
+fn a_second_wake_up_is_not_lost() {
+    events_are_seen(2);
 }
 
 #[test]
-fn no_wake_up_during_a_poll_is_lost() {
-    two_events_are_seen(false);
-}
-
-#[test]
-fn a_look_that_is_asked_for_during_a_poll_is_answered_by_the_next_one() {
+fn a_wish_for_a_look_is_not_lost() {
     model(|| {
-        let task = std::sync::Arc::new(Task::default());
-        let waker = Waker::from(std::sync::Arc::clone(&task));
         let wake_up = Arc::new(WakeUp::new());
-        task.0.store(true, Order::SeqCst);
-        let asker = {
-            let wake_up = Arc::clone(&wake_up);
-            thread::spawn(move || wake_up.wish_look())
-        };
-        let mut answers = 0;
-        let mut poll_while_woken = || {
-            while task.0.swap(false, Order::SeqCst) {
-                wake_up.enter();
-                answers += u32::from(wake_up.take_look());
-                wake_up.register(&waker);
+        let asker = Arc::clone(&wake_up);
+        thread::spawn(move || asker.wish_look());
+        block_on(poll_fn(|context| {
+            wake_up.enter();
+            if wake_up.take_look() {
+                return Poll::Ready(());
             }
-        };
-        poll_while_woken();
-        asker.join().expect("it ends");
-        poll_while_woken();
-        assert_eq!(answers, 1);
+            wake_up.register(context.waker());
+            Poll::Pending
+        }));
+    });
+}
+
+/// The request waits for another event, so that somebody has taken its waker already when the look is wished for.
+#[test]
+fn a_wish_for_a_look_at_a_request_that_was_woken_is_not_lost() {
+    model(|| {
+        let wake_up = Arc::new(WakeUp::new());
+        let (asker, waker) = (Arc::clone(&wake_up), Arc::clone(&wake_up));
+        thread::spawn(move || asker.wish_look());
+        thread::spawn(move || waker.wake(|| 7));
+        block_on(poll_fn(|context| {
+            wake_up.enter();
+            if wake_up.take_look() {
+                return Poll::Ready(());
+            }
+            wake_up.register(context.waker());
+            Poll::Pending
+        }));
     });
 }

@@ -171,3 +171,29 @@ impl Known {
         unnamed.into_iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_second_has_more_looks_than_allowed() {
+        let (mut known, mut all) = (Known::default(), Vec::new());
+        let mut now = 0;
+        for n in 0..500_u64 {
+            now += n.wrapping_mul(6_364_136_223_846_793_005) % 90_000_000;
+            let wanted = usize::try_from(n % 150).expect("small");
+            let asked = wanted.min(known.budget(now));
+            known.spend(asked, now);
+            all.push((now, asked));
+        }
+        let most = all.iter().map(|&(from, _)| {
+            let within = all
+                .iter()
+                .filter(|&&(at, _)| at >= from && at - from < SECOND);
+            within.map(|(_, asked)| asked).sum::<usize>()
+        });
+        assert_eq!(most.max(), Some(A_SECOND));
+        assert_eq!(known.budget(now + SECOND), A_SECOND);
+    }
+}

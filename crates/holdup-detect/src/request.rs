@@ -134,7 +134,13 @@ impl Request {
             nested: depth > 0,
         };
         if !span.nested {
-            span.since = worker.poll_begins();
+            span.since = match &self.seat {
+                // The call follows the opening at once, and the clock was read for that.
+                Some(seat) if part == Part::Call && self.lane == 0 => {
+                    worker.poll_begins_at(seat.opened.get())
+                }
+                _ => worker.poll_begins(),
+            };
             worker
                 .state
                 .enter(self.number, self.route, part, span.since);
@@ -174,7 +180,9 @@ impl Request {
     /// Records that the handler has answered with this status.
     #[inline]
     pub fn record_answer(&self, status: u16) {
-        self.record(LaneEvent::Answered { status });
+        if self.is_recorded() {
+            self.record(LaneEvent::Answered { status });
+        }
     }
 
     /// Records a chunk of the response, if a subscription asks for chunks.
@@ -197,11 +205,8 @@ impl Request {
         self.finished.set(true);
     }
 
-    #[inline]
     fn record(&self, event: LaneEvent) {
-        if self.is_recorded() {
-            self.worker.lanes().add(self.lane, self.worker.now(), event);
-        }
+        self.worker.lanes().add(self.lane, self.worker.now(), event);
     }
 
     /// Takes what the request lost, if anything.

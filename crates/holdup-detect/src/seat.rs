@@ -195,3 +195,91 @@ impl Seat {
         self.slot.leave(Doing::Waiting, self.waits_since.get());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::clock::Clock;
+
+    fn open(seats: &mut Seats, worker: &Arc<WorkerState>, count: u64) -> Vec<Box<Seat>> {
+        let open = |number| {
+            let seat = seats.take(worker);
+            seat.open(number, 0, NonZeroU32::MIN, 1);
+            seat
+        };
+        (1..=count).map(open).collect()
+    }
+
+    fn close(seats: &mut Seats, open: Vec<Box<Seat>>) {
+        for seat in open {
+            seat.slot.close();
+            seats.give_back(seat);
+        }
+    }
+
+    #[test]
+    fn many_seats_are_found_by_others_and_most_are_freed_later() {
+        let worker = WorkerState::new(0, &Clock::default());
+        let mut seats = Seats::default();
+        for _ in 0..3 {
+            let all = open(&mut seats, &worker, 5000);
+            let mut found: Vec<_> = worker.slots.iter().map(|slot| slot.number()).collect();
+            found.sort_unstable();
+            assert!(found.into_iter().eq(1..=5000));
+            close(&mut seats, all);
+            assert_eq!(seats.free.len(), KEPT);
+            assert_eq!(worker.slots.iter().count(), KEPT);
+            // The places of those that were freed are used again.
+            assert_eq!(seats.places, 5000);
+        }
+    }
+
+    #[test]
+    fn a_seat_is_used_again_only_when_nobody_has_its_waker() {
+        let worker = WorkerState::new(0, &Clock::default());
+        let mut seats = Seats::default();
+        let all = open(&mut seats, &worker, 1);
+        let (stray, number) = (all[0].waker.clone(), all[0].place);
+        close(&mut seats, all);
+        let all = open(&mut seats, &worker, 1);
+        assert_ne!(all[0].place, number);
+        stray.wake();
+        assert_eq!(all[0].slot.read().map(|state| state.woken), Some(0));
+        close(&mut seats, all);
+        let mut places: Vec<_> = open(&mut seats, &worker, 2)
+            .iter()
+            .map(|seat| seat.place)
+            .collect();
+        places.sort_unstable();
+        assert_eq!(places, [0, 1]);
+    }
+
+    #[test]
+    fn wakers_that_are_kept_for_ever_keep_a_bounded_number_of_seats() {
+        let worker = WorkerState::new(0, &Clock::default());
+        let mut seats = Seats::default();
+        let mut kept = Vec::new();
+        for _ in 0..2000 {
+            let all = open(&mut seats, &worker, 1);
+            kept.push(all[0].waker.clone());
+            close(&mut seats, all);
+        }
+        assert_eq!((seats.left.len(), seats.free.len()), (LEFT, 0));
+        assert!(seats.places <= LEFT + 2, "{}", seats.places);
+    }
+
+    #[test]
+    fn a_worker_is_freed_with_the_last_of_its_seats_and_wakers() {
+        let worker = WorkerState::new(0, &Clock::default());
+        let weak = Arc::downgrade(&worker);
+        let mut seats = Seats::default();
+        let all = open(&mut seats, &worker, 3);
+        let stray = all[1].waker.clone();
+        close(&mut seats, all);
+        drop((seats, worker));
+        assert!(weak.upgrade().is_some());
+        stray.wake();
+        assert!(weak.upgrade().is_none());
+    }
+}

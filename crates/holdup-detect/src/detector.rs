@@ -12,6 +12,7 @@ use crate::places;
 use crate::record::Recorded;
 use crate::settings::LogLevel;
 use crate::shared::Shared;
+use crate::stack::StackSample;
 use crate::subscription::Subscription;
 use crate::tasks::{self, Task};
 use crate::threads::{self, Spawner, ThreadHealth, Threads};
@@ -165,28 +166,20 @@ impl Detector {
     /// All open requests, the oldest first, each with what it does. Works from any thread, also while workers are
     /// held.
     ///
-    /// Requests that wait are asked where: their tasks are woken, at most 256 in a second, and the call waits for
+    /// Requests that wait are asked where: their tasks are woken, at most 256 in any second, and the call waits for
     /// their answers, at most half a second, and for the names of functions that are not known yet, at most two
-    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread.
+    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread. A request that does not
+    /// answer within a tenth of a second, because a middleware around it does not poll it, is not waited for again.
     pub fn requests(&self) -> Vec<OpenRequest> {
         let own = places::worker(&self.0);
-        let look = self.0.look(true);
-        let started = Instant::now();
-        let (mut left, mut progress) = (usize::MAX, started);
-        while own.is_none() {
-            let now = Instant::now();
-            let unanswered = self.0.unanswered(&look, own);
-            if unanswered < left {
-                (left, progress) = (unanswered, now);
-            }
-            if left == 0 || now - progress >= PATIENCE || now - started >= LONGEST_LOOK {
-                break;
-            }
+        let look = self.0.look(true, own);
+        let mut answers = Patience::new();
+        while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
             nap();
         }
-        self.0.name_stacks();
-        let deadline = Instant::now() + NAMES;
-        while own.is_none() && !self.0.unnamed().is_empty() && Instant::now() < deadline {
+        self.0.forget_ended();
+        let mut names = Names::new(&self.0);
+        while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
             nap();
         }
         self.0.open_requests()
@@ -195,14 +188,21 @@ impl Detector {
     /// As [`requests`](Self::requests), for a test on the worker's own thread: asks all requests, and lets the event
     /// loop run until they have answered.
     pub async fn look(&self) -> Vec<OpenRequest> {
-        let look = self.0.look(false);
+        let own = places::worker(&self.0);
         let started = Instant::now();
-        while self.0.unanswered(&look, None) > 0 && started.elapsed() < LONGEST_LOOK {
-            tokio::task::yield_now().await;
+        loop {
+            let look = self.0.look(false, own);
+            let mut answers = Patience::new();
+            while answers.waits_for(self.0.unanswered(&look, own)) {
+                tokio::task::yield_now().await;
+            }
+            if !look.is_partial || started.elapsed() >= CATCH_UP {
+                break;
+            }
         }
-        self.0.name_stacks();
-        let deadline = Instant::now() + CATCH_UP;
-        while !self.0.unnamed().is_empty() && Instant::now() < deadline {
+        self.0.forget_ended();
+        let mut names = Names::new(&self.0);
+        while names.are_missing() && names.started.elapsed() < CATCH_UP {
             tokio::task::yield_now().await;
         }
         self.0.open_requests()
@@ -340,6 +340,68 @@ impl Detector {
             self.0.wake_collector();
             nap();
         }
+    }
+}
+
+/// How long a look waits for answers: for as long as there are some, and not forever.
+struct Patience {
+    started: Instant,
+    /// The fewest that were missing so far, and since when.
+    missing: usize,
+    since: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            missing: usize::MAX,
+            since: now,
+        }
+    }
+
+    /// Whether it is worth waiting for so many answers.
+    fn waits_for(&mut self, missing: usize) -> bool {
+        let now = Instant::now();
+        if missing < self.missing {
+            (self.missing, self.since) = (missing, now);
+        }
+        missing > 0 && now - self.since < PATIENCE && now - self.started < LONGEST_LOOK
+    }
+}
+
+/// Has the names of stacks looked up.
+struct Names<'a> {
+    shared: &'a Shared,
+    started: Instant,
+    /// Those that are being looked up.
+    sent: Vec<Arc<StackSample>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            started: Instant::now(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// Whether names are missing and will be known soon. Tells the thread that looks them up what it has not been
+    /// told yet.
+    fn are_missing(&mut self) -> bool {
+        let unnamed = self.shared.unnamed();
+        for stack in &unnamed {
+            if self.sent.iter().any(|sent| Arc::ptr_eq(sent, stack)) {
+                continue;
+            }
+            if !self.shared.send_to_be_named(stack) {
+                return false;
+            }
+            self.sent.push(Arc::clone(stack));
+        }
+        !unnamed.is_empty()
     }
 }
 

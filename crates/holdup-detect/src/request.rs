@@ -97,11 +97,15 @@ impl Request {
         context: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let _span = self.enter(part);
+        let span = self.enter(part);
         // Inside another watched service, the outer request's waker is in the context.
         let Some(seat) = &self.seat else {
             return poll(context);
         };
+        if span.nested {
+            seat.slot.enter(self.worker.last_tick());
+            seat.still_waits.set(false);
+        }
         let polled = if seat.slot.take_look() {
             self.worker.look(seat, poll)
         } else {
@@ -112,6 +116,9 @@ impl Request {
             if !seat.waits.replace(true) {
                 self.worker.waiting.set(self.worker.waiting.get() + 1);
             }
+        }
+        if span.nested {
+            seat.leave(part, None, self.worker.last_tick());
         }
         polled
     }
@@ -128,7 +135,13 @@ impl Request {
             nested: depth > 0,
         };
         if !span.nested {
-            span.since = worker.poll_begins();
+            span.since = match &self.seat {
+                // The call follows the opening at once, and the clock was read for that.
+                Some(seat) if part == Part::Call && self.lane == 0 => {
+                    worker.poll_begins_at(seat.opened.get())
+                }
+                _ => worker.poll_begins(),
+            };
             worker
                 .state
                 .enter(self.number, self.route, part, span.since);
@@ -173,7 +186,9 @@ impl Request {
     /// Records that the handler has answered with this status.
     #[inline]
     pub fn record_answer(&self, status: u16) {
-        self.record(LaneEvent::Answered { status });
+        if self.is_recorded() {
+            self.record(LaneEvent::Answered { status });
+        }
     }
 
     /// Records a chunk of the response, if a subscription asks for chunks.
@@ -196,11 +211,8 @@ impl Request {
         self.finished.set(true);
     }
 
-    #[inline]
     fn record(&self, event: LaneEvent) {
-        if self.is_recorded() {
-            self.worker.lanes().add(self.lane, self.worker.now(), event);
-        }
+        self.worker.lanes().add(self.lane, self.worker.now(), event);
     }
 
     /// Takes what the request lost, if anything.
@@ -272,7 +284,7 @@ impl Drop for PollSpan<'_> {
             (since, end) = (Some(slow.since), slow.end);
         }
         if let Some(seat) = &self.request.seat {
-            seat.leave(since, end);
+            seat.leave(self.part, since, end);
         }
     }
 }

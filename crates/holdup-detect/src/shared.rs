@@ -167,14 +167,11 @@ impl Shared {
         first..first + NUMBERS
     }
 
-    /// Has the names of the open requests' stacks looked up, by another thread if there is one for it.
-    pub(crate) fn name_stacks(&self) {
-        for stack in self.unnamed() {
-            match self.symbols.get() {
-                Some(symbols) => drop(symbols.send(stack)),
-                None => stack.look_up(),
-            }
-        }
+    /// Has the names of a stack looked up by the thread for it. Returns false if that has too much to do already, or
+    /// does not run.
+    pub(crate) fn send_to_be_named(&self, stack: &Arc<StackSample>) -> bool {
+        let symbols = self.symbols.get();
+        symbols.is_some_and(|symbols| symbols.send(Arc::clone(stack)))
     }
 
     /// Wakes the collector, if there is one.

@@ -94,15 +94,24 @@ impl Worker {
         if self.in_period.get() {
             self.period_goes_on()
         } else {
-            self.tick()
+            self.note_tick(self.last_tick())
         }
     }
 
-    /// The last tick of the clock. The thread's CPU time costs ten times as much to read, so it is read only
+    /// As [`poll_begins`](Self::poll_begins), where the clock's last tick is known.
+    #[inline]
+    pub(crate) fn poll_begins_at(&self, tick: u64) -> u64 {
+        if self.in_period.get() {
+            self.period_goes_on()
+        } else {
+            self.note_tick(tick)
+        }
+    }
+
+    /// Returns the last tick of the clock. The thread's CPU time costs ten times as much to read, so it is read only
     /// at the first poll after a tick. A hold's CPU time is therefore exact to within a tick.
     #[inline]
-    fn tick(&self) -> u64 {
-        let tick = self.last_tick();
+    fn note_tick(&self, tick: u64) -> u64 {
         if self.cpu.get().1 < tick {
             self.detect_outside_hold(tick);
         }

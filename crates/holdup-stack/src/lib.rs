@@ -49,6 +49,7 @@ mod function;
 mod known;
 mod naming;
 mod reading;
+mod source;
 mod sys;
 mod system;
 mod taken;

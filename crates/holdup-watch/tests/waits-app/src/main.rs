@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use actix_web::rt::System;
 use actix_web::{App, HttpServer, web};
 use holdup_watch::{OpenRequest, RequestState, Watch};
+use rustix::net::sockopt::set_socket_linger;
 
 /// As long as one round may take, in a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,6 +62,11 @@ fn ask(address: SocketAddr, route: &str) -> TcpStream {
     connection
 }
 
+/// Closes a connection such that the server does not go on with its request.
+fn reset(connection: TcpStream) {
+    set_socket_linger(&connection, Some(Duration::ZERO)).expect("a socket");
+}
+
 /// The requests once all of them wait and have waited at the same places for a moment, so that none is on its way
 /// to where it waits.
 fn settled(watch: &Watch, routes: &[String]) -> Vec<OpenRequest> {
@@ -97,7 +103,7 @@ fn main() {
         let requests = settled(&watch, &routes);
         let line = serde_json::json!({ "requests": requests });
         println!("{line}");
-        drop(connections);
+        connections.into_iter().for_each(reset);
         let deadline = Instant::now() + PATIENCE;
         while !watch.requests().is_empty() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));

@@ -79,11 +79,11 @@ impl StackSample {
             }
             line
         });
-        let within = reading
-            .place
-            .as_ref()
-            .and_then(|place| place.called.clone());
-        Some(AwaitPoint::new(line, within, reading.stack.clone()))
+        Some(AwaitPoint::new(
+            line,
+            reading.within.clone(),
+            reading.stack.clone(),
+        ))
     }
 
     /// When it was taken, nanoseconds of the system's monotonic clock.

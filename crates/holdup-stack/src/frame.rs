@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use super::function::{clean, crate_of, modules_of, nameless, path, public};
-use super::known::{
-    DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, PASSED_ON, PRIMITIVE, SERVERS, WATCH, WATCH_FILES,
-};
+use super::function::{clean, crate_of, modules_of, nameless, path};
+use super::known::{DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
 use super::source::Function;
 
 /// One function on a stack, as the symbols and line tables describe it.
@@ -101,15 +99,6 @@ impl Frame {
             // The C library's internal names have this prefix; the public ones do not.
             None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
         }
-    }
-
-    /// The name to report as the called function; `None` if it only passes a call on.
-    pub(super) fn called(&self) -> Option<String> {
-        let function = self.function();
-        // A method of a primitive type has no crate: `u64::rotate_left`.
-        let is_primitive = PRIMITIVE.contains(&crate_of(&function));
-        let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
-        (self.is_named() && !passes_on).then(|| public(&function))
     }
 
     /// The function's crate, if it is Rust. The file decides, because a method's name has the crate of its

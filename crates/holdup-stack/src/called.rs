@@ -90,7 +90,7 @@ fn module_of<'a>(function: &str, modules: &[&'a str]) -> Option<&'a str> {
 }
 
 fn is_of_a_waker(function: &str) -> bool {
-    is_in(function, &[TASK])
+    module_of(function, &[TASK]).is_some()
         || function
             .split("::")
             .any(|segment| WAKERS.contains(&segment))

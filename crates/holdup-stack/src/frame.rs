@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::function::{clean, crate_of, modules_of, nameless, path};
-use super::known::{DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
+use super::known::{CALLED, DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
 use super::source::Function;
 
 /// One function on a stack, as the symbols and line tables describe it.
@@ -71,7 +71,9 @@ impl Frame {
         }
         let known = |name: &String| {
             let name = crate_of(path(name));
-            SERVERS.contains(&name) || MOUNTED.contains(&name)
+            [SERVERS, MOUNTED, CALLED]
+                .iter()
+                .any(|known| known.contains(&name))
         };
         !self.name.as_ref().is_some_and(known)
     }

@@ -45,6 +45,34 @@ pub(super) const MOUNTED: &[&str] = &[
     "actix_ws",
 ];
 
+/// Libraries that an app calls, and what these call, for the same reason.
+pub(super) const CALLED: &[&str] = &[
+    "async_lock",
+    "awc",
+    "bb8",
+    "deadpool",
+    "deadpool_postgres",
+    "deadpool_redis",
+    "diesel",
+    "diesel_async",
+    "event_listener",
+    "hyper_util",
+    "mongodb",
+    "r2d2",
+    "redis",
+    "reqwest",
+    "rusqlite",
+    "sea_orm",
+    "sqlx",
+    "sqlx_core",
+    "sqlx_mysql",
+    "sqlx_postgres",
+    "sqlx_sqlite",
+    "tokio_postgres",
+    "tonic",
+    "tower_http",
+];
+
 /// Where cargo keeps what it downloaded.
 pub(super) const DOWNLOADED: [&str; 2] = ["/registry/src/", "/git/checkouts/"];
 
@@ -105,12 +133,10 @@ pub(super) const PRIMITIVE: &[&str] = &[
     "u64", "u128", "usize",
 ];
 
-/// Modules of libraries whose functions only pass a poll on to what is inside of them: combinators, and what calls
-/// handlers and bodies.
-pub(super) const COMBINATORS: &[&str] = &[
+/// Modules of the server that call middleware, extractors, handlers and bodies.
+pub(super) const CALLERS: &[&str] = &[
     "actix_http::body",
     "actix_service",
-    "actix_utils::future",
     "actix_web::app_service",
     "actix_web::extract",
     "actix_web::handler",
@@ -119,6 +145,11 @@ pub(super) const COMBINATORS: &[&str] = &[
     "actix_web::route",
     "actix_web::scope",
     "actix_web::service",
+];
+
+/// Modules of libraries whose functions only pass a poll on to what is inside of them.
+pub(super) const COMBINATORS: &[&str] = &[
+    "actix_utils::future",
     "async_stream",
     "either",
     "futures_core",

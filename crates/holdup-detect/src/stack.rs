@@ -69,9 +69,9 @@ impl StackSample {
         self.0.addresses()
     }
 
-    /// Where a request waits that has this stack; `None` while its names are not known.
+    /// Where a request waits that has this stack; `None` while its names are not known, and if it has none.
     pub(crate) fn await_point(&self, route: &RouteName) -> Option<AwaitPoint> {
-        let reading = self.known()?;
+        let reading = self.known().filter(|reading| !reading.stack.is_empty())?;
         let line = reading.place.as_ref().map(|place| {
             let mut line = line(place);
             if line.function == HANDLER {

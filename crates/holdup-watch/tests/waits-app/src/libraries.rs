@@ -29,7 +29,9 @@ impl managed::Manager for Connections {
 }
 
 async fn deadpool() -> &'static str {
-    let pool = managed::Pool::<Connections>::builder(Connections).max_size(1).build();
+    let pool = managed::Pool::<Connections>::builder(Connections)
+        .max_size(1)
+        .build();
     let pool = pool.expect("a pool");
     let _first = pool.get().await.expect("the first is free");
     let _second = pool.get().await; // deadpool
@@ -50,7 +52,9 @@ mod heavy {
     }
 
     pub async fn sqlx() -> &'static str {
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(LONG);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(LONG);
         let pool = pool.connect("sqlite::memory:").await.expect("a database");
         let _first = pool.acquire().await.expect("the first is free");
         let _second = pool.acquire().await; // sqlx
@@ -58,7 +62,9 @@ mod heavy {
     }
 
     pub async fn sqlx_query() -> &'static str {
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(LONG);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(LONG);
         let pool = pool.connect("sqlite::memory:").await.expect("a database");
         let _first = pool.acquire().await.expect("the first is free");
         let query = sqlx::query("SELECT 1");

@@ -1,6 +1,6 @@
 //! Opens a request for each route that its arguments name, waits until all of them wait, and prints where: a line
-//! of JSON with `Watch::requests()`. It does so as often as the first argument says, each time with new requests.
-//! Run by `tests/waits.rs`, which finds the right lines by their marks.
+//! of JSON with `Watch::requests()` and `Watch::why_no_lines()`. It does so as often as the first argument says, each
+//! time with new requests. Run by `tests/waits.rs`, which finds the right lines by their marks.
 
 mod around;
 mod libraries;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
 use actix_web::{App, HttpServer, web};
-use holdup_watch::{OpenRequest, RequestState, Watch};
+use holdup_watch::{AwaitPoint, OpenRequest, RequestState, Watch};
 use rustix::net::sockopt::set_socket_linger;
 
 /// As long as one round may take, in a debug build on a busy machine.
@@ -36,8 +36,13 @@ fn serve(watch: Watch) -> SocketAddr {
                     .configure(parts::routes)
                     .wrap(watch.clone())
             };
-            let server = HttpServer::new(app).workers(1).worker_max_blocking_threads(1);
-            let server = server.disable_signals().bind("127.0.0.1:0").expect("a free port");
+            let server = HttpServer::new(app)
+                .workers(1)
+                .worker_max_blocking_threads(1);
+            let server = server
+                .disable_signals()
+                .bind("127.0.0.1:0")
+                .expect("a free port");
             tell.send(server.addrs()[0]).expect("main waits for it");
             server.run().await.expect("it runs");
         });
@@ -72,11 +77,12 @@ fn reset(connection: TcpStream) {
 fn settled(watch: &Watch, routes: &[String]) -> Vec<OpenRequest> {
     let deadline = Instant::now() + PATIENCE;
     let mut before = Vec::new();
+    let is_known = |at: &[AwaitPoint]| !at.is_empty() || watch.why_no_lines().is_some();
     while Instant::now() < deadline {
         thread::sleep(Duration::from_millis(150));
         let requests = watch.requests();
         let places = requests.iter().map(|request| match &request.state {
-            RequestState::Waiting { at, .. } if !at.is_empty() => Some((request.number, at.clone())),
+            RequestState::Waiting { at, .. } if is_known(at) => Some((request.number, at.len())),
             _ => None,
         });
         let places: Vec<_> = places.collect();
@@ -101,7 +107,8 @@ fn main() {
     for _ in 0..rounds {
         let connections: Vec<_> = routes.iter().map(|route| ask(address, route)).collect();
         let requests = settled(&watch, &routes);
-        let line = serde_json::json!({ "requests": requests });
+        let line =
+            serde_json::json!({ "requests": requests, "why_no_lines": watch.why_no_lines() });
         println!("{line}");
         connections.into_iter().for_each(reset);
         let deadline = Instant::now() + PATIENCE;

@@ -108,7 +108,9 @@ async fn sleeps() -> &'static str {
 }
 
 async fn socket() -> &'static str {
-    let mut socket = TcpStream::connect(upstream::address()).await.expect("it listens");
+    let mut socket = TcpStream::connect(upstream::address())
+        .await
+        .expect("it listens");
     let mut bytes = [0; 16];
     socket.read(&mut bytes).await.ok(); // socket
     "done"

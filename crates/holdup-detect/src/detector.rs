@@ -325,7 +325,8 @@ impl Detector {
         Failing { holds, own_worker }
     }
 
-    /// Why holds have no lines of code, although the feature `stacks` is enabled; `None` if they have.
+    /// Why the code's lines and functions are not known, although the feature `stacks` is enabled; `None` if they
+    /// are. If it is because of the signal, it is so for holds only.
     pub fn why_no_lines(&self) -> Option<&'static str> {
         stack::why_off()
     }

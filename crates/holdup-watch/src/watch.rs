@@ -148,7 +148,8 @@ impl Watch {
     /// A future polls what it waits for, unless it keeps others in an executor of its own: with `FuturesUnordered`
     /// the stack ends there, and a task that the handler has spawned and awaits is shown as its `JoinHandle`.
     ///
-    /// Where requests wait is known with the feature `stacks`. Without it, a request has its state and its age.
+    /// Where requests wait is known with the feature `stacks`. Without it, a request has its state and its age;
+    /// [`why_no_lines`](Self::why_no_lines) tells what else may be the reason.
     ///
     /// [`testing::look`]: crate::testing::look
     pub fn requests(&self) -> Vec<OpenRequest> {
@@ -212,6 +213,21 @@ impl Watch {
     /// ```
     pub fn victims(&self) -> Vec<Victim> {
         self.0.victims()
+    }
+
+    /// Why the code's lines and functions are not known, although the feature `stacks` is enabled: for one, because
+    /// the program is stripped of its symbols. `None` if they are, before the first worker has started, and without
+    /// the feature.
+    ///
+    /// If the program has a handler of its own for the signal SIGURG, only holds have no lines: where requests wait
+    /// is found out without a signal.
+    ///
+    /// ```
+    /// let watch = holdup_watch::Watch::new();
+    /// assert_eq!(watch.why_no_lines(), None);
+    /// ```
+    pub fn why_no_lines(&self) -> Option<&'static str> {
+        self.0.why_no_lines()
     }
 
     /// All live workers, ordered by number.
@@ -320,7 +336,7 @@ impl Watch {
                  while a request waited.\n",
             );
         }
-        if let Some(why) = self.0.why_no_lines() {
+        if let Some(why) = self.why_no_lines() {
             writeln!(message, "  The lines are not known: {why}.").ok();
         }
         message.push_str(

@@ -49,10 +49,13 @@
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
 //! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
+//! - `slot`, `slots`, `seat`, `recent`, `losses`: what is recorded of each open request. `looks`, `look`: where
+//!   requests wait. `captured`, `trace`: where a future waits that a test polls.
 
 #![forbid(unsafe_code)]
 
 mod busy_period;
+mod captured;
 mod cell;
 mod clock;
 mod collector;
@@ -89,6 +92,7 @@ mod sync;
 mod system;
 mod tasks;
 mod threads;
+mod trace;
 mod worker;
 mod worker_state;
 mod workers;
@@ -102,4 +106,5 @@ pub use self::sink::metrics::Figures;
 pub use self::subscription::Subscription;
 pub use self::tasks::Task;
 pub use self::threads::{Spawner, ThreadHealth, ThreadState};
+pub use self::trace::{TRACES, Traced, trace};
 pub use self::worker::Worker;

@@ -182,8 +182,13 @@ impl Slot {
 
     /// Wishes for a look at where the request waits, and wakes its task for it.
     pub(crate) fn wish_look(&self) {
-        self.look.store(true, Ordering::Release);
+        self.look_at_next_poll();
         self.task.wake();
+    }
+
+    /// Wishes for a look at where the request waits after its next poll.
+    pub(crate) fn look_at_next_poll(&self) {
+        self.look.store(true, Ordering::Release);
     }
 
     /// The slot's state. `None` if no request has the slot, `Some(None)` if it changes too fast.

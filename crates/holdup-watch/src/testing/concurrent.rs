@@ -1,0 +1,72 @@
+//! The assertion that requests run at the same time, and its message.
+
+use std::fmt::{Display, Write as _};
+use std::panic::Location;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceResponse};
+
+use holdup_render::Style;
+use holdup_verdict::Kind;
+
+use super::measure::{Measured, measure};
+
+/// The picture in a message: a panic is read in terminals and logs of at least so many columns.
+const PICTURE: Style = Style::plain(80);
+
+/// Asserts that `app` runs `n` requests at the same time.
+///
+/// `request` makes them, as for [`measure`], which documents how many. Choose a route that takes some 50 ms or more,
+/// and an `n` of four or more.
+///
+/// # Panics
+///
+/// The future panics if the verdict is anything but [`Kind::Concurrent`], including
+/// [`Kind::Inconclusive`]. The message names the calling line, says where requests waited for others (with the
+/// feature `stacks`), shows the requests as lanes, and names the remedy.
+#[track_caller]
+pub fn assert_concurrent<S, R, B>(
+    app: &S,
+    request: impl Fn(usize) -> R,
+    n: usize,
+) -> impl Future<Output = ()>
+where
+    S: Service<R, Response = ServiceResponse<B>>,
+    S::Error: Display,
+    B: MessageBody,
+{
+    // An `async fn` does not know who called it.
+    let caller = Location::caller();
+    async move {
+        let measured = measure(app, request, n).await;
+        let concurrent = measured.verdict.kind == Kind::Concurrent;
+        assert!(concurrent, "{}", message(&measured, caller));
+    }
+}
+
+/// The failure message: expected, actual, where the requests waited, the picture, the reason and the remedy.
+fn message(measured: &Measured, caller: &Location<'_>) -> String {
+    let verdict = &measured.verdict;
+    let mut message = format!(
+        "requests do not run at the same time, at {caller}\n\
+         expected: concurrent, {n} at a time\n  \
+           actual: {kind}{at_a_time}\n\n\
+         {sentence}\n\n{waited}{picture}\n",
+        n = verdict.lanes,
+        kind = verdict.kind,
+        at_a_time = match verdict.at_a_time {
+            Some(at_a_time) => format!(", {at_a_time} at a time"),
+            None => String::new(),
+        },
+        sentence = verdict.sentence,
+        waited = match &measured.waited {
+            Some(waited) => format!("{waited}\n\n"),
+            None => String::new(),
+        },
+        picture = holdup_render::text(&measured.at_once, &PICTURE),
+    );
+    for line in verdict.evidence.iter().chain(&verdict.advice) {
+        let _ = writeln!(message, "- {line}");
+    }
+    message
+}

@@ -252,10 +252,14 @@ mod waited {
         );
         assert!(message.contains(&told), "{message}");
         let told = format!(
-            ", and the other one at testing::waited::keeps_a_lock (tests/testing.rs:{LOCKED}), in \
+            ".\nThe other one waited at testing::waited::keeps_a_lock (tests/testing.rs:{LOCKED}), in \
              tokio::time::"
         );
         assert!(message.contains(&told), "{message}");
+        assert!(
+            message.contains("drop its guard before the next .await"),
+            "{message}"
+        );
     }
 
     #[actix_web::test]

@@ -14,6 +14,13 @@ use super::measure::{Measured, measure};
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
+/// The remedy where requests waited for each other without blocking.
+const WAITS: &str = "No handler blocked: they waited for each other at an .await. If it is a lock, drop its guard \
+                     before the next .await. If it is a pool or a semaphore, make it larger, or give back sooner what \
+                     was taken from it. If it is the thread pool (web::block), use an async equivalent of what runs \
+                     there, or give the server more threads. If it is another service, it serves only so many requests \
+                     at a time.";
+
 /// Asserts that `app` runs `n` requests at the same time.
 ///
 /// `request` makes them, as for [`measure`], which documents how many. Choose a route that takes some 50 ms or more,
@@ -65,8 +72,15 @@ fn message(measured: &Measured, caller: &Location<'_>) -> String {
         },
         picture = holdup_render::text(&measured.at_once, &PICTURE),
     );
-    for line in verdict.evidence.iter().chain(&verdict.advice) {
+    for line in &verdict.evidence {
         let _ = writeln!(message, "- {line}");
+    }
+    if measured.waited.is_some() {
+        let _ = writeln!(message, "- {WAITS}");
+    } else {
+        for line in &verdict.advice {
+            let _ = writeln!(message, "- {line}");
+        }
     }
     message
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use holdup_detect::Traced;
 use holdup_model::RouteName;
 
-/// The most requests that one look asks. Each takes some tens of microseconds of the thread whose times are measured.
-pub(super) const ASKED: usize = 32;
+/// The most requests that one look asks. Each takes a tenth of a millisecond (in a debug build) of the thread whose
+/// times are measured.
+const ASKED: usize = 16;
 
 /// Where the requests of a race waited at one moment.
 #[derive(Debug)]
@@ -47,14 +48,18 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    /// Asks the requests that are not over where they wait: at most [`ASKED`].
+    /// Asks the requests that are not over where they wait. If there are more than [`ASKED`], those that are asked are
+    /// spread evenly, because those that were sent first may be the ones that run.
     pub(super) fn ask(all: &[Self], look: usize) {
-        let open = all
-            .iter()
-            .filter_map(|looked| Some((looked, looked.waker.borrow().clone()?)));
-        for (looked, waker) in open.take(ASKED) {
+        let open = all.iter().filter(|looked| looked.waker.borrow().is_some());
+        let open: Vec<_> = open.collect();
+        let asked = open.len().min(ASKED);
+        for index in 0..asked {
+            let looked = open[index * open.len() / asked];
             looked.asked.set(Some(look));
-            waker.wake();
+            if let Some(waker) = &*looked.waker.borrow() {
+                waker.wake_by_ref();
+            }
         }
     }
 

@@ -120,8 +120,21 @@ where
 
 /// Where the requests waited for each other, if that is why they did not run at the same time.
 fn waited(races: &[Race], at_once: &Timeline, verdict: &Verdict) -> Option<Waited> {
-    let is_queue = matches!(verdict.kind, Kind::Serialized | Kind::Limited);
-    if !is_queue && verdict.reason != Some(Reason::Irregular) {
+    let is_clear = match verdict.kind {
+        Kind::Serialized | Kind::Limited => true,
+        // All were answered, but the pattern is not clear.
+        _ => matches!(
+            verdict.reason,
+            Some(
+                Reason::Irregular
+                    | Reason::PartOneByOne { .. }
+                    | Reason::Stragglers { .. }
+                    | Reason::Slowed
+                    | Reason::WorseThanOneByOne
+            )
+        ),
+    };
+    if !is_clear {
         return None;
     }
     let race = races.iter().rev().find(|race| race.timeline == *at_once)?;

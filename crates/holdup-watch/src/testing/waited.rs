@@ -22,7 +22,7 @@ pub struct Waited {
     pub after: Duration,
     /// How many requests were sent.
     pub sent: usize,
-    /// How many were asked where they waited: of those that were not over, at most 32.
+    /// How many were asked where they waited: of those that were not over, at most 16.
     pub asked: usize,
     /// Where they waited. The first is the place at which those waited that ended last. The
     /// [numbers](Wait::numbers) are those of the lanes, from 1.
@@ -123,8 +123,10 @@ fn most_telling(waits: &[Wait], others: &[u64]) -> Option<(usize, Score)> {
 }
 
 impl fmt::Display for Waited {
-    /// `75 ms after they were sent, 3 of 4 waited at app::report (src/report.rs:12), in tokio::sync::Mutex::lock, and
-    /// the other one at …`
+    /// ```text
+    /// 75 ms after they were sent, 3 of 4 waited at app::report (src/report.rs:12), in tokio::sync::Mutex::lock.
+    /// The other one waited at app::report (src/report.rs:14), in tokio::time::Sleep.
+    /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.waits.first() else {
             return Ok(());
@@ -132,43 +134,31 @@ impl fmt::Display for Waited {
         write!(f, "{} after they were sent, ", HumanDuration(self.after))?;
         let (waited, asked) = (first.requests, self.asked);
         match (waited == asked, asked == self.sent) {
-            (true, true) => write!(f, "all {asked} waited ")?,
-            (false, true) => write!(f, "{waited} of {asked} waited ")?,
-            (_, false) => write!(f, "{waited} of the {asked} that were asked waited ")?,
+            (true, true) => write!(f, "all {asked} waited")?,
+            (false, true) => write!(f, "{waited} of {asked} waited")?,
+            (true, false) => write!(f, "all of the {asked} that were asked waited")?,
+            (false, false) => write!(f, "{waited} of the {asked} that were asked waited")?,
         }
         // A request may wait for several things at a time.
-        let (same, others): (Vec<_>, Vec<_>) = self
-            .waits
-            .iter()
-            .partition(|wait| wait.numbers == first.numbers);
-        for (index, wait) in same.into_iter().take(NAMED).enumerate() {
-            let and = if index > 0 { " and " } else { "" };
-            write!(f, "{and}{}", place(wait))?;
+        let is_same = |wait: &&Wait| wait.numbers == first.numbers;
+        for (index, wait) in self.waits.iter().filter(is_same).take(NAMED).enumerate() {
+            write!(f, "{} {}", if index > 0 { " and" } else { "" }, place(wait))?;
         }
-        let others: Vec<_> = others
-            .into_iter()
-            .filter(|wait| {
-                wait.numbers
-                    .iter()
-                    .any(|number| !first.numbers.contains(number))
-            })
-            .collect();
-        match others.as_slice() {
-            [] => {}
-            [other] if other.requests == 1 => write!(f, ", and the other one {}", place(other))?,
-            [other] => write!(f, ", and the other {} {}", other.requests, place(other))?,
-            others => {
-                f.write_str(". The others waited ")?;
-                for (index, other) in others.iter().take(NAMED).enumerate() {
-                    let and = if index > 0 { ", " } else { "" };
-                    write!(f, "{and}{} ({})", place(other), other.requests)?;
-                }
-                if others.len() > NAMED {
-                    f.write_str(" and elsewhere")?;
-                }
+        f.write_str(".")?;
+        let is_first = |number: &u64| first.numbers.contains(number);
+        let others = self.waits.iter();
+        let others = others.filter(|wait| !wait.numbers.iter().all(is_first));
+        let others: Vec<_> = others.take(NAMED).collect();
+        let all = asked - waited;
+        for other in others {
+            let place = place(other);
+            match (other.requests, other.requests == all) {
+                (1, true) => write!(f, "\nThe other one waited {place}.")?,
+                (n, true) => write!(f, "\nThe other {n} waited {place}.")?,
+                (n, false) => write!(f, "\n{n} of the other {all} waited {place}.")?,
             }
         }
-        f.write_str(".")
+        Ok(())
     }
 }
 
@@ -178,5 +168,101 @@ fn place(wait: &Wait) -> String {
         Some(point) if point.line.is_some() => format!("at {point}"),
         Some(point) => point.to_string(),
         None => "at an unknown place".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_model::Line;
+
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// The waits of requests that wait at these lines.
+    fn waits_at(places: &[&[u32]]) -> Vec<Wait> {
+        let open = places.iter().zip(1..).map(|(lines, number)| {
+            let at = lines.iter().map(|&at| {
+                let mut line = Line::new("app::report");
+                line.file = Some("src/report.rs".to_owned());
+                line.line = Some(at);
+                AwaitPoint::new(Some(line), None, Vec::new())
+            });
+            let state = RequestState::Waiting {
+                since: Duration::ZERO,
+                at: at.collect(),
+            };
+            let route = RouteName::new("GET", "/report");
+            OpenRequest::new(number, 0, route, ms(75), state)
+        });
+        waits(&open.collect::<Vec<_>>(), ms(75), Duration::ZERO)
+    }
+
+    fn told(places: &[&[u32]], sent: usize, others: &[u64]) -> String {
+        let mut waits = waits_at(places);
+        let (first, _) = most_telling(&waits, others).expect("a place");
+        waits[..=first].rotate_right(1);
+        let asked = places.len();
+        let waited = Waited {
+            after: ms(75),
+            sent,
+            asked,
+            waits,
+        };
+        waited
+            .to_string()
+            .replace(" at app::report (src/report.rs:", " (")
+    }
+
+    #[test]
+    fn the_place_of_those_that_ended_last_comes_first() {
+        assert_eq!(
+            told(&[&[14], &[12], &[12], &[12]], 4, &[2, 3, 4]),
+            "75 ms after they were sent, 3 of 4 waited (12).\nThe other one waited (14)."
+        );
+        // The one that waits for the lock, not the one that has it.
+        assert_eq!(
+            told(&[&[14], &[12]], 2, &[2]),
+            "75 ms after they were sent, 1 of 2 waited (12).\nThe other one waited (14)."
+        );
+        // More of them ran than waited.
+        assert_eq!(
+            told(&[&[14], &[12], &[14], &[14]], 8, &[2]),
+            "75 ms after they were sent, 1 of the 4 that were asked waited (12).\n\
+             The other 3 waited (14)."
+        );
+        assert_eq!(
+            told(&[&[14], &[14]], 2, &[2]),
+            "75 ms after they were sent, all 2 waited (14)."
+        );
+        assert_eq!(
+            told(&[&[14], &[15], &[12, 13], &[12, 13]], 4, &[3, 4]),
+            "75 ms after they were sent, 2 of 4 waited (12) and (13).\n\
+             1 of the other 2 waited (14).\n1 of the other 2 waited (15)."
+        );
+        assert_eq!(
+            told(&[&[14], &[]], 2, &[1, 2]),
+            "75 ms after they were sent, 1 of 2 waited (14).\nThe other one waited at an unknown place."
+        );
+        assert!(most_telling(&waits_at(&[&[]]), &[1]).is_none());
+        assert!(most_telling(&waits_at(&[&[12]]), &[2]).is_none());
+    }
+
+    #[test]
+    fn those_that_ended_last_waited_for_others() {
+        let lane = |ended: Option<u64>| {
+            let mut lane = Lane::start("/", Duration::ZERO);
+            if let Some(ended) = ended {
+                lane.finish(ms(ended));
+            }
+            lane
+        };
+        let lanes = [Some(400), Some(100), Some(200), None, Some(300)].map(lane);
+        assert_eq!(others(&lanes, ms(50), 1), [3, 5, 1, 4]);
+        assert_eq!(others(&lanes, ms(50), 2), [5, 1, 4]);
+        assert_eq!(others(&lanes, ms(150), 2), [1, 4]);
+        assert!(others(&lanes, ms(500), 1).is_empty());
     }
 }

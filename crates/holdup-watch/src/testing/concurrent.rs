@@ -14,12 +14,14 @@ use super::measure::{Measured, measure};
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
-/// The remedy where requests waited for each other without blocking.
-const WAITS: &str = "No handler blocked: they waited for each other at an .await. If it is a lock, drop its guard \
-                     before the next .await. If it is a pool or a semaphore, make it larger, or give back sooner what \
-                     was taken from it. If it is the thread pool (web::block), use an async equivalent of what runs \
-                     there, or give the server more threads. If it is another service, it serves only so many requests \
-                     at a time.";
+/// The remedies where requests waited for each other without blocking, one line each.
+const REMEDIES: [&str; 5] = [
+    "They waited for each other at an .await, and did not block their thread meanwhile.",
+    "If they waited for a lock: drop its guard before the next .await.",
+    "If they waited for a pool or a semaphore: make it larger, or give back sooner what was taken from it.",
+    "If they waited for the thread pool (web::block): use an async equivalent, or allow more threads.",
+    "If they waited for another service: it serves only so many requests at a time.",
+];
 
 /// Asserts that `app` runs `n` requests at the same time.
 ///
@@ -72,15 +74,15 @@ fn message(measured: &Measured, caller: &Location<'_>) -> String {
         },
         picture = holdup_render::text(&measured.at_once, &PICTURE),
     );
-    for line in &verdict.evidence {
+    let waited = measured.waited.is_some();
+    let remedies = REMEDIES.into_iter().filter(|_| waited);
+    // What the verdict advises is for those who do not know where the requests waited.
+    let is_known = waited && verdict.kind != Kind::Inconclusive;
+    let advice = verdict.advice.iter().filter(|_| !is_known);
+    let remedies = remedies.chain(advice.map(String::as_str));
+    let evidence = verdict.evidence.iter().map(String::as_str);
+    for line in evidence.chain(remedies) {
         let _ = writeln!(message, "- {line}");
-    }
-    if measured.waited.is_some() {
-        let _ = writeln!(message, "- {WAITS}");
-    } else {
-        for line in &verdict.advice {
-            let _ = writeln!(message, "- {line}");
-        }
     }
     message
 }

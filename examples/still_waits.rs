@@ -112,8 +112,14 @@ async fn ask(service: SocketAddr) -> io::Result<String> {
     Ok(answer)
 }
 
+/// Is answered at once whatever the others wait for, because none of them blocks the worker.
+async fn hello() -> &'static str {
+    "hello\n"
+}
+
 fn routes(config: &mut ServiceConfig) {
     config
+        .route("/hello", web::get().to(hello))
         .route("/lock", web::get().to(lock))
         .route("/lock/fixed", web::get().to(lock_fixed))
         .route("/pool", web::get().to(pool))
@@ -149,7 +155,8 @@ async fn main() -> io::Result<()> {
         .button("/lock")
         .button("/pool")
         .button("/threads")
-        .button("/upstream");
+        .button("/upstream")
+        .beside("/hello");
     let _console = console.start().map_err(io::Error::other)?;
     let service = Data::new(slow_service()?);
     HttpServer::new(move || {

@@ -33,8 +33,8 @@
 
 mod concurrent;
 mod looks;
-mod measure;
-mod race;
+mod measured;
+mod racing;
 mod waited;
 
 use holdup_model::OpenRequest;
@@ -42,8 +42,8 @@ use holdup_model::OpenRequest;
 use super::watch::Watch;
 
 pub use self::concurrent::assert_concurrent;
-pub use self::measure::{Measured, measure};
-pub use self::race::race;
+pub use self::measured::{Measured, measure};
+pub use self::racing::race;
 pub use self::waited::Waited;
 
 /// All open requests of a watched app, the oldest first, with where they wait: as [`Watch::requests`], for a test

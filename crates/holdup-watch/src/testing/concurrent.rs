@@ -9,7 +9,7 @@ use actix_web::dev::{Service, ServiceResponse};
 use holdup_render::Style;
 use holdup_verdict::Kind;
 
-use super::measure::{Measured, measure};
+use super::measured::{Measured, measure};
 
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);

@@ -11,7 +11,7 @@ use holdup_model::{Lane, Timeline};
 use holdup_verdict::experiment::{Experiment, Policy, RoundKind, Step};
 use holdup_verdict::{Kind, Reason, Verdict};
 
-use super::race::{Race, race_within};
+use super::racing::{Race, race_within};
 use super::waited::Waited;
 
 /// When to look where requests wait that were sent at once, as parts of the time that one takes alone. At the first,

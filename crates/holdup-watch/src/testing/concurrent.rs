@@ -15,11 +15,13 @@ use super::measured::{Measured, measure};
 const PICTURE: Style = Style::plain(80);
 
 /// The remedies where requests waited for each other without blocking, one line each.
-const REMEDIES: [&str; 5] = [
-    "They waited for each other at an .await, and did not block their thread meanwhile.",
+const REMEDIES: [&str; 6] = [
+    "They waited for each other at an .await, and not in a blocking call of their own.",
     "If they waited for a lock: drop its guard before the next .await.",
     "If they waited for a pool or a semaphore: make it larger, or give back sooner what was taken from it.",
     "If they waited for the thread pool (web::block): use an async equivalent, or allow more threads.",
+    "If they waited for a task that they spawned (JoinHandle): it may block the thread, which Watch::assert_no_holds \
+     shows.",
     "If they waited for another service: it serves only so many requests at a time.",
 ];
 

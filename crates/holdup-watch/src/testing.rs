@@ -37,7 +37,7 @@ mod measured;
 mod racing;
 mod waited;
 
-use holdup_model::OpenRequest;
+use holdup_model::{OpenRequest, RequestState};
 
 use super::watch::Watch;
 
@@ -45,6 +45,9 @@ pub use self::concurrent::assert_concurrent;
 pub use self::measured::{Measured, measure};
 pub use self::racing::race;
 pub use self::waited::Waited;
+
+/// How many times [`look`] looks at most. What gives its waker to nobody never tells where it waits.
+const LOOKS: usize = 3;
 
 /// All open requests of a watched app, the oldest first, with where they wait: as [`Watch::requests`], for a test
 /// whose own thread is the worker. Requests that are open have to be polled meanwhile, as by a spawned task or a
@@ -76,5 +79,22 @@ pub use self::waited::Waited;
 /// # }
 /// ```
 pub async fn look(watch: &Watch) -> Vec<OpenRequest> {
-    watch.detector().look().await
+    let mut requests = Vec::new();
+    for _ in 0..LOOKS {
+        // What has been woken goes on first.
+        tokio::task::yield_now().await;
+        requests = watch.detector().look().await;
+        if !requests.iter().any(has_moved) {
+            break;
+        }
+    }
+    requests
+}
+
+/// Whether it is not known where a request waits, as when it went on during the look. Then another look may tell.
+fn has_moved(request: &OpenRequest) -> bool {
+    match &request.state {
+        RequestState::Waiting { at, .. } => at.is_empty(),
+        state => matches!(state, RequestState::Woken { .. }),
+    }
 }

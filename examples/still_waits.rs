@@ -27,7 +27,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, Semaphore};
 
 /// How long a query takes.
-const QUERY: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 2000 });
+const QUERY: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 2000 });
 
 /// A query to a database, which takes its time and blocks nobody.
 async fn query() -> u64 {

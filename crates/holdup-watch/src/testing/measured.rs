@@ -30,8 +30,8 @@ pub struct Measured {
     pub at_once: Timeline,
     /// How many of them ran at a time.
     pub verdict: Verdict,
-    /// Where those of [`at_once`](Self::at_once) waited for each other. `None` if they did not, as those of a handler
-    /// that blocks, and without the feature `stacks`.
+    /// Where those of [`at_once`](Self::at_once) waited for each other. `None` if they ran at the same time, if they
+    /// blocked instead of waiting, and without the feature `stacks`.
     pub waited: Option<Waited>,
 }
 

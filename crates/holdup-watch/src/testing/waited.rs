@@ -14,7 +14,8 @@ use super::looks::Look;
 /// The most places that a sentence names where the other requests were.
 const NAMED: usize = 3;
 
-/// Where requests that were sent at once waited, at one moment. As text, it is a sentence.
+/// Where requests that were sent at once waited, at one moment. As text, these are sentences, each on a line of its
+/// own.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Waited {
@@ -125,7 +126,7 @@ fn most_telling(waits: &[Wait], others: &[u64]) -> Option<(usize, Score)> {
 impl fmt::Display for Waited {
     /// ```text
     /// 75 ms after they were sent, 3 of 4 waited at app::report (src/report.rs:12), in tokio::sync::Mutex::lock.
-    /// The other one waited at app::report (src/report.rs:14), in tokio::time::Sleep.
+    /// The other one waited at app::report (src/report.rs:14), in tokio::time::sleep.
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.waits.first() else {

@@ -10,20 +10,48 @@ use holdup_render::Style;
 use holdup_verdict::Kind;
 
 use super::measured::{Measured, measure};
+use super::waited::Waited;
 
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
-/// The remedies where requests waited for each other without blocking, one line each.
-const REMEDIES: [&str; 6] = [
-    "They waited for each other at an .await, and not in a blocking call of their own.",
-    "If they waited for a lock: drop its guard before the next .await.",
-    "If they waited for a pool or a semaphore: make it larger, or give back sooner what was taken from it.",
-    "If they waited for the thread pool (web::block): use an async equivalent, or allow more threads.",
-    "If they waited for a task that they spawned (JoinHandle): it may block the thread, which Watch::assert_no_holds \
-     shows.",
-    "If they waited for another service: it serves only so many requests at a time.",
+/// What requests wait for without blocking, by words in the name of the function they wait in, and the remedy.
+const REMEDIES: [(&[&str], &str); 5] = [
+    (
+        &["Mutex", "RwLock"],
+        "If they waited for a lock: drop its guard before the next .await.",
+    ),
+    (
+        &["Semaphore", "Pool", "pool"],
+        "If they waited for a pool or a semaphore: make it larger, or give back sooner what was taken from it.",
+    ),
+    (
+        &["web::block", "spawn_blocking"],
+        "If they waited for the thread pool (web::block): use an async equivalent, or allow more threads.",
+    ),
+    (
+        &["JoinHandle"],
+        "If they waited for a task that they spawned: it may block the thread, which Watch::assert_no_holds shows.",
+    ),
+    (
+        &[],
+        "If they waited for another service: it serves only so many requests at a time.",
+    ),
 ];
+
+/// The remedies for requests that waited for each other: those that fit, or all of them.
+fn remedies(waited: &Waited) -> Vec<&'static str> {
+    let within = waited.waits.first().and_then(|wait| wait.point.as_ref());
+    let within = within.and_then(|point| point.within.as_deref());
+    let within = within.unwrap_or_default();
+    let fits = |words: &[&str]| words.iter().any(|word| within.contains(word));
+    let fitting = REMEDIES.iter().filter(|(words, _)| fits(words));
+    let fitting: Vec<_> = fitting.map(|(_, remedy)| *remedy).collect();
+    if fitting.is_empty() {
+        return REMEDIES.map(|(_, remedy)| remedy).to_vec();
+    }
+    fitting
+}
 
 /// Asserts that `app` runs `n` requests at the same time.
 ///
@@ -76,11 +104,11 @@ fn message(measured: &Measured, caller: &Location<'_>) -> String {
         },
         picture = holdup_render::text(&measured.at_once, &PICTURE),
     );
-    let waited = measured.waited.is_some();
-    let remedies = REMEDIES.into_iter().filter(|_| waited);
+    let remedies = measured.waited.as_ref().map(remedies);
     // What the verdict advises is for those who do not know where the requests waited.
-    let is_known = waited && verdict.kind != Kind::Inconclusive;
+    let is_known = remedies.is_some() && verdict.kind != Kind::Inconclusive;
     let advice = verdict.advice.iter().filter(|_| !is_known);
+    let remedies = remedies.into_iter().flatten();
     let remedies = remedies.chain(advice.map(String::as_str));
     let evidence = verdict.evidence.iter().map(String::as_str);
     for line in evidence.chain(remedies) {

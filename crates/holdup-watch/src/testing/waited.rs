@@ -26,7 +26,7 @@ pub struct Waited {
     /// How many were asked where they waited: of those that were not over, at most 16.
     pub asked: usize,
     /// Where they waited. The first is the place at which those waited that ended last. The
-    /// [numbers](Wait::numbers) are those of the lanes, from 1.
+    /// [numbers](Wait::numbers) say in which order they were sent, from 1.
     pub waits: Vec<Wait>,
 }
 

@@ -50,10 +50,12 @@
 //! - `worker`, `starving`, `seat`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
 //!   `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
+//! - `captured`, `trace`: where a future waits that a test polls.
 
 #![forbid(unsafe_code)]
 
 mod busy_period;
+mod captured;
 mod cell;
 mod clock;
 mod collector;
@@ -93,6 +95,7 @@ mod sync;
 mod system;
 mod tasks;
 mod threads;
+mod trace;
 mod version;
 mod wake_up;
 mod worker;
@@ -108,4 +111,5 @@ pub use self::sink::metrics::Figures;
 pub use self::subscription::Subscription;
 pub use self::tasks::Task;
 pub use self::threads::{Spawner, ThreadHealth, ThreadState};
+pub use self::trace::{TRACES, Traced, trace};
 pub use self::worker::Worker;

@@ -207,7 +207,7 @@ impl Shared {
 }
 
 /// Where a request of `route` waits: each place once.
-fn points(stacks: &[Arc<StackSample>], route: &RouteName) -> Vec<AwaitPoint> {
+pub(crate) fn points(stacks: &[Arc<StackSample>], route: &RouteName) -> Vec<AwaitPoint> {
     let mut points: Vec<AwaitPoint> = Vec::new();
     for point in stacks.iter().filter_map(|stack| stack.await_point(route)) {
         let is_same =

@@ -108,6 +108,11 @@ impl Slot {
         self.wake_up.wish_look();
     }
 
+    /// Wishes for a look at where the request waits after its next poll.
+    pub(crate) fn look_at_next_poll(&self) {
+        self.wake_up.look_at_next_poll();
+    }
+
     /// The number of the request that has the slot; 0 if there is none.
     pub(crate) fn number(&self) -> u64 {
         self.state.number()

@@ -111,7 +111,12 @@ impl WakeUp {
 
     /// Wishes for a look at where the request waits, and wakes its task for it.
     pub(crate) fn wish_look(&self) {
-        self.look.store(true, Ordering::Release);
+        self.look_at_next_poll();
         self.task.wake();
+    }
+
+    /// Wishes for a look at where the request waits after its next poll.
+    pub(crate) fn look_at_next_poll(&self) {
+        self.look.store(true, Ordering::Release);
     }
 }

@@ -10,6 +10,7 @@ use holdup_model::{HoldKind, Part};
 use tracing::Span;
 
 use crate::busy_period::BusyPeriod;
+use crate::captured;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
@@ -233,12 +234,14 @@ impl Worker {
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let (polled, stacks) = stack::trace_awaits(&seat.waker, poll);
-        let (number, polls) = seat.slot.current();
-        self.shared.looks.answer(Answer {
-            number,
-            polls,
-            stacks,
-        });
+        if let Some(stacks) = captured::offer(stacks) {
+            let (number, polls) = seat.slot.current();
+            self.shared.looks.answer(Answer {
+                number,
+                polls,
+                stacks,
+            });
+        }
         polled
     }
 

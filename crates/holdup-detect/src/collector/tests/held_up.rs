@@ -149,7 +149,7 @@ fn a_look_changes_nothing() {
         worker.enter("/a");
         scene.pass(300);
         if looks {
-            scene.shared.look(false);
+            scene.shared.look(false, None);
         }
         worker.leave();
         if looks {

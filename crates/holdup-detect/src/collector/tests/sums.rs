@@ -43,7 +43,7 @@ fn all_times_add_up_whatever_happens() {
             10 => worker.iterate(),
             11 => scene.pass(next(40) as u64),
             12 if open[one] => scene.works_and_waits(&worker, route, next(60) as u64),
-            12 => drop(scene.shared.look(false)),
+            12 => drop(scene.shared.look(false, None)),
             13 => {
                 worker.enter(route);
                 open[one] = true;

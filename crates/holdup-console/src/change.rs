@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use holdup_model::Spent;
 use holdup_model::millis::{self, Millis};
 use holdup_watch::Hold;
 
@@ -64,6 +65,9 @@ pub(super) enum Change<'a> {
         lane: u64,
         finished_ms: Option<Millis>,
         ended_ms: Millis,
+        /// What its time was spent on.
+        #[serde(flatten)]
+        spent: &'a Spent,
     },
     /// Lanes that are no longer shown.
     Dropped { lanes: Vec<u64> },

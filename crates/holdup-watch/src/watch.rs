@@ -169,6 +169,12 @@ impl Watch {
         self.0.victims()
     }
 
+    /// Why the lines of holds and of what requests wait for are not known, although the feature `stacks` is enabled;
+    /// `None` if they are.
+    pub fn why_no_lines(&self) -> Option<&'static str> {
+        self.0.why_no_lines()
+    }
+
     /// All live workers, ordered by number.
     pub fn workers(&self) -> Vec<WorkerStatus> {
         self.0.workers()

@@ -8,6 +8,7 @@ mod options;
 mod own_app;
 mod page;
 mod stack;
+mod waits;
 mod workers;
 
 use std::net::SocketAddr;

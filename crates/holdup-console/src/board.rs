@@ -120,7 +120,7 @@ impl Board {
                 }
                 if let Some(lane) = self.lanes.get_mut(&lane) {
                     (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
-                    lane.spent = Some(spent);
+                    lane.spent = Some(spent.into());
                 }
             }
             Event::Lost { events } => {

@@ -1,19 +1,19 @@
-//! What the page shows of a [`Survey`]: where open requests wait, what each lane does, and who lost time to whom.
-//! All of it is bounded.
+//! What the page shows of a [`Survey`]: where open requests wait, what each lane does, and who lost time to whom,
+//! in words. All of it is bounded.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::survey::{RouteCount, Survey, counts, line_of};
+use super::survey::Survey;
 use holdup_model::{AwaitPoint, OpenRequest, RequestState, RouteName, Victim, Wait, millis};
 
 /// The most places that are listed, and what is listed of each.
-const PLACES: usize = 8;
-const ROUTES: usize = 4;
-const REQUESTS: usize = 12;
-const FRAMES: usize = 40;
+const PLACES: usize = 12;
+const ROUTES: usize = 3;
+const REQUESTS: usize = 10;
+const FRAMES: usize = 30;
 const OTHERS: usize = 3;
 
 /// The most pairs of routes.
@@ -30,49 +30,30 @@ pub(super) struct Doing {
     pub(super) lanes: Vec<LaneDoing>,
     /// Who lost how much time to whom, the most first.
     held_up: Vec<Victim>,
-    /// Why the lines are not known.
-    why_no_lines: Option<String>,
 }
 
 /// A place in the code, and the requests that wait there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Place {
-    line: Option<String>,
-    #[serde(rename = "in")]
-    within: Option<String>,
+    /// `app::report (src/report.rs:12), in tokio::sync::Mutex::lock`.
+    place: String,
     requests: usize,
-    /// Since when the first of them has waited.
-    #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
-    since: Duration,
-    routes: Vec<RouteCount>,
+    /// Their routes, and since when the first of them has waited.
+    #[serde(flatten)]
+    they: Lasting,
     /// Those that have waited longest.
-    waiting: Vec<Waiter>,
+    waiting: Vec<Lasting>,
     /// What the other requests of these routes do, if they are no more than those that wait here: one of them may
     /// have what the others wait for.
-    others: Vec<Others>,
+    others: Vec<Lasting>,
     /// The functions, the innermost first.
     stack: Vec<String>,
 }
 
+/// Something that goes on, and since when.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Waiter {
-    number: u64,
-    lane: Option<u64>,
-    worker: usize,
-    route: RouteName,
-    #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
-    since: Duration,
-}
-
-/// Requests of the same route that do the same.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Others {
-    route: RouteName,
-    state: &'static str,
-    line: Option<String>,
-    #[serde(rename = "in")]
-    within: Option<String>,
-    requests: usize,
+struct Lasting {
+    what: String,
     #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
     since: Duration,
 }
@@ -84,8 +65,8 @@ pub(super) struct LaneDoing {
     state: &'static str,
     #[serde(rename = "since_ms", serialize_with = "millis::serialize_option")]
     since: Option<Duration>,
-    /// The index of the place at which it waits, if that is listed.
-    wait: Option<usize>,
+    /// Where it waits, if that is known.
+    place: Option<String>,
 }
 
 impl Doing {
@@ -94,11 +75,12 @@ impl Doing {
         let all = survey.places(least);
         let listed = &all[..all.len().min(PLACES)];
         let lane = |request: &OpenRequest| {
+            let points = points(request);
             Some(LaneDoing {
                 lane: request.lane?,
                 state: request.state.name(),
                 since: request.state.since(),
-                wait: listed.iter().position(|wait| waits_at(request, wait)),
+                place: (!points.is_empty()).then(|| in_words(points)),
             })
         };
         let by_number: HashMap<_, _> = survey
@@ -106,58 +88,65 @@ impl Doing {
             .iter()
             .map(|request| (request.number, request))
             .collect();
-        let place = |wait| place(wait, &survey.requests, &by_number, survey.at);
+        let place = |wait| place(wait, survey, &by_number);
         Self {
             waits: listed.iter().map(place).collect(),
             more: all.len() - listed.len(),
             lanes: survey.requests.iter().filter_map(lane).collect(),
             held_up: survey.victims.iter().take(PAIRS).cloned().collect(),
-            why_no_lines: survey.why_no_lines.clone(),
         }
     }
 }
 
-fn place(
-    wait: &Wait,
-    all: &[OpenRequest],
-    by_number: &HashMap<u64, &OpenRequest>,
-    now: Duration,
-) -> Place {
-    let point = wait.point.as_ref();
+fn place(wait: &Wait, survey: &Survey, by_number: &HashMap<u64, &OpenRequest>) -> Place {
     let waiter = |number| {
         let request: &OpenRequest = by_number.get(number)?;
-        Some(Waiter {
-            number: request.number,
-            lane: request.lane,
-            worker: request.worker,
-            route: request.route_name(),
+        let lane = request.lane.map(|lane| format!(" #{lane}"));
+        let (route, worker) = (request.route_name(), request.worker);
+        Some(Lasting {
+            what: format!("{route}{}, worker {worker}", lane.unwrap_or_default()),
             since: request.state.since()?,
         })
     };
-    let mut routes = counts(&wait.routes);
-    routes.truncate(ROUTES);
+    let waiting = wait.numbers.iter().filter_map(waiter).take(REQUESTS);
+    let point = wait.point.as_ref();
+    let unknown = || match &survey.why_no_lines {
+        Some(why) => format!("a place that is not known: {why}"),
+        None => "a place that is not known".to_owned(),
+    };
     let stack = point.map(|point| point.stack.iter().take(FRAMES).cloned().collect());
     Place {
-        line: line_of(point),
-        within: point.and_then(|point| point.within.clone()),
+        place: point.map_or_else(unknown, ToString::to_string),
         requests: wait.requests,
-        since: now.saturating_sub(wait.longest),
-        routes,
-        waiting: wait
-            .numbers
-            .iter()
-            .filter_map(waiter)
-            .take(REQUESTS)
-            .collect(),
-        others: others(wait, all),
+        they: Lasting {
+            what: routes(&wait.routes),
+            since: survey.at.saturating_sub(wait.longest),
+        },
+        waiting: waiting.collect(),
+        others: others(wait, &survey.requests),
         stack: stack.unwrap_or_default(),
     }
 }
 
+/// `GET /report`, or `3 × GET /report, 1 × GET /other and 2 more routes`.
+fn routes(routes: &[(RouteName, usize)]) -> String {
+    if let [(only, _)] = routes {
+        return only.to_string();
+    }
+    let listed = routes.iter().take(ROUTES);
+    let listed: Vec<_> = listed.map(|(route, n)| format!("{n} × {route}")).collect();
+    let more = match routes.len().saturating_sub(ROUTES) {
+        0 => String::new(),
+        1 => " and 1 more route".to_owned(),
+        n => format!(" and {n} more routes"),
+    };
+    format!("{}{more}", listed.join(", "))
+}
+
 /// What the other requests of the wait's routes do. Empty if more of them are elsewhere than wait here: then nobody
 /// is the odd one out.
-fn others(wait: &Wait, all: &[OpenRequest]) -> Vec<Others> {
-    let mut groups: Vec<Others> = Vec::new();
+fn others(wait: &Wait, all: &[OpenRequest]) -> Vec<Lasting> {
+    let mut groups: Vec<(usize, Lasting)> = Vec::new();
     let mut count = 0;
     for request in all {
         let is_its = |(route, _): &(RouteName, usize)| {
@@ -173,30 +162,32 @@ fn others(wait: &Wait, all: &[OpenRequest]) -> Vec<Others> {
         if count > wait.requests {
             return Vec::new();
         }
-        let at = points(request).first();
-        let one = Others {
-            route: request.route_name(),
-            state: request.state.name(),
-            line: line_of(at),
-            within: at.and_then(|at| at.within.clone()),
-            requests: 1,
-            since,
+        let does = match &request.state {
+            RequestState::Running { .. } => "running".to_owned(),
+            RequestState::Woken { .. } => "ready to run".to_owned(),
+            RequestState::Waiting { at, .. } if at.is_empty() => "waiting".to_owned(),
+            RequestState::Waiting { at, .. } => format!("waiting at {}", in_words(at)),
+            RequestState::Sending { .. } => "waiting for its client to read".to_owned(),
+            _ => continue,
         };
-        let is_same = |other: &&mut Others| {
-            let what = |others: &Others| (others.route.clone(), others.state, others.line.clone());
-            what(other) == what(&one) && other.within == one.within
-        };
-        match groups.iter_mut().find(is_same) {
-            Some(group) => {
-                group.requests += 1;
+        let what = format!("{}, {does}", request.route_name());
+        match groups.iter_mut().find(|(_, group)| group.what == what) {
+            Some((requests, group)) => {
+                *requests += 1;
                 group.since = group.since.min(since);
             }
-            None => groups.push(one),
+            None => groups.push((1, Lasting { what, since })),
         }
     }
-    groups.sort_by_key(|group| (group.requests, group.since));
-    groups.truncate(OTHERS);
-    groups
+    groups.sort_by_key(|(requests, group)| (*requests, group.since));
+    let in_words = |(requests, group): (usize, Lasting)| Lasting {
+        what: match requests {
+            1 => format!("elsewhere: {}", group.what),
+            n => format!("elsewhere: {n} × {}", group.what),
+        },
+        ..group
+    };
+    groups.into_iter().take(OTHERS).map(in_words).collect()
 }
 
 /// Where the request waits, as far as that is known.
@@ -205,6 +196,15 @@ fn points(request: &OpenRequest) -> &[AwaitPoint] {
         RequestState::Waiting { at, .. } => at,
         _ => &[],
     }
+}
+
+fn in_words(points: &[AwaitPoint]) -> String {
+    let listed = points.iter().take(OTHERS).map(ToString::to_string);
+    let mut words = listed.collect::<Vec<_>>().join(" and ");
+    if points.len() > OTHERS {
+        words.push_str(&format!(" and {} more", points.len() - OTHERS));
+    }
+    words
 }
 
 /// Whether the request waits at this place, for however short a time.
@@ -274,61 +274,98 @@ mod tests {
             // Another route's request is nobody's odd one out.
             waiting(5, "/hello", 100, at(20, SLEEP)),
         ]);
-        let lock = &doing["waits"][0];
-        assert_eq!(lock["line"], "app::report (src/report.rs:12)");
-        assert_eq!((&lock["in"], &lock["requests"]), (&json!(LOCK), &json!(3)));
-        assert_eq!(lock["since_ms"], 300.0);
-        let routes = json!([
-            {"route": "GET /report", "requests": 2},
-            {"route": "GET /other", "requests": 1},
-        ]);
-        assert_eq!(lock["routes"], routes);
-        assert_eq!(lock["stack"], json!(["inner", "outer"]));
         let first = json!({
-            "number": 2, "lane": 102, "worker": 0, "route": "GET /report", "since_ms": 300.0,
+            "place": format!("app::report (src/report.rs:12), in {LOCK}"),
+            "requests": 3,
+            "what": "2 × GET /report, 1 × GET /other",
+            "since_ms": 300.0,
+            "waiting": [
+                { "what": "GET /report #102, worker 0", "since_ms": 300.0 },
+                { "what": "GET /report #103, worker 0", "since_ms": 400.0 },
+                { "what": "GET /other #104, worker 0", "since_ms": 400.0 },
+            ],
+            "others": [{
+                "what": format!(
+                    "elsewhere: GET /report, waiting at app::report (src/report.rs:14), in {SLEEP}"
+                ),
+                "since_ms": 200.0,
+            }],
+            "stack": ["inner", "outer"],
         });
-        assert_eq!(lock["waiting"][0], first);
-        let holder = json!([{
-            "route": "GET /report", "state": "waiting", "line": "app::report (src/report.rs:14)",
-            "in": SLEEP, "requests": 1, "since_ms": 200.0,
-        }]);
-        assert_eq!(lock["others"], holder);
+        assert_eq!(doing["waits"][0], first);
         // More of its route are elsewhere.
-        assert_eq!(doing["waits"][2]["in"], SLEEP);
-        assert_eq!(doing["waits"][2]["others"], json!([]));
-        let lanes = doing["lanes"].as_array().expect("a list");
-        let places: Vec<_> = lanes.iter().map(|lane| lane["wait"].as_u64()).collect();
-        assert_eq!(places, [Some(2), Some(0), Some(0), Some(0), Some(1)]);
+        let holder = &doing["waits"][2];
+        assert_eq!(
+            (&holder["what"], &holder["others"]),
+            (&json!("GET /report"), &json!([]))
+        );
+        let lane = json!({
+            "lane": 101, "state": "waiting", "since_ms": 200.0,
+            "place": format!("app::report (src/report.rs:14), in {SLEEP}"),
+        });
+        assert_eq!(doing["lanes"][0], lane);
     }
 
     #[test]
-    fn one_that_runs_or_is_ready_is_an_odd_one_out_too() {
+    fn those_that_run_or_are_ready_are_odd_ones_out_too() {
         let doing = shown(vec![
             request(1, "/report", RequestState::Running { since: ms(900) }),
             request(2, "/report", RequestState::Woken { since: ms(800) }),
-            waiting(3, "/report", 300, at(12, LOCK)),
+            request(3, "/report", RequestState::Woken { since: ms(700) }),
+            waiting(4, "/report", 300, at(12, LOCK)),
             // It waits there, but not for long enough to be counted.
-            waiting(4, "/report", 950, at(12, LOCK)),
-            waiting(5, "/report", 350, at(12, LOCK)),
+            waiting(5, "/report", 950, at(12, LOCK)),
+            waiting(6, "/report", 350, at(12, LOCK)),
+            waiting(7, "/report", 350, at(12, LOCK)),
         ]);
-        let others = doing["waits"][0]["others"].as_array().expect("a list");
-        let states: Vec<_> = others.iter().map(|other| &other["state"]).collect();
-        assert_eq!(states, ["woken", "running"]);
-        assert_eq!(doing["waits"][0]["requests"], 2);
-        assert_eq!(doing["lanes"][3]["wait"], 0);
-        assert_eq!(doing["lanes"][0]["wait"], Value::Null);
+        let others = json!([
+            { "what": "elsewhere: GET /report, running", "since_ms": 900.0 },
+            { "what": "elsewhere: 2 × GET /report, ready to run", "since_ms": 700.0 },
+        ]);
+        assert_eq!(doing["waits"][0]["others"], others);
+        assert_eq!(doing["waits"][0]["requests"], 3);
+        assert_eq!(doing["lanes"][4]["state"], "waiting");
+        assert_eq!(doing["lanes"][0]["place"], Value::Null);
     }
 
     #[test]
-    fn requests_whose_place_is_not_known_are_one_place() {
-        let doing = shown(vec![
-            waiting(1, "/a", 100, Vec::new()),
-            waiting(2, "/b", 200, Vec::new()),
-        ]);
-        let wait = &doing["waits"][0];
-        assert_eq!((&wait["line"], &wait["in"]), (&Value::Null, &Value::Null));
-        assert_eq!((&wait["requests"], &wait["stack"]), (&json!(2), &json!([])));
-        assert_eq!(doing["lanes"][1]["wait"], 0);
+    fn requests_whose_place_is_not_known_are_one_place_and_it_is_said_why() {
+        let mut survey = Survey {
+            at: ms(1000),
+            requests: vec![
+                waiting(1, "/a", 100, Vec::new()),
+                waiting(2, "/b", 200, Vec::new()),
+            ],
+            victims: Vec::new(),
+            why_no_lines: None,
+        };
+        let shown = |survey: &Survey| {
+            let doing = Doing::new(survey, ms(100));
+            let [place] = doing.waits.as_slice() else {
+                panic!("{doing:?}");
+            };
+            assert_eq!((place.requests, place.stack.len()), (2, 0));
+            assert_eq!(doing.lanes[0].place, None);
+            place.place.clone()
+        };
+        assert_eq!(shown(&survey), "a place that is not known");
+        survey.why_no_lines = Some("musl".to_owned());
+        assert_eq!(shown(&survey), "a place that is not known: musl");
+    }
+
+    #[test]
+    fn several_places_of_one_request_are_all_named() {
+        let both = [at(12, LOCK), at(14, SLEEP)].concat();
+        let doing = shown(vec![waiting(1, "/report", 100, both)]);
+        let place = format!(
+            "app::report (src/report.rs:12), in {LOCK} and app::report (src/report.rs:14), in {SLEEP}"
+        );
+        assert_eq!(doing["lanes"][0]["place"], place);
+        assert_eq!(doing["waits"].as_array().map(Vec::len), Some(2));
+        let many: Vec<_> = (1..=9).flat_map(|line| at(line, LOCK)).collect();
+        assert!(
+            in_words(&many).ends_with("(src/report.rs:3), in tokio::sync::Mutex::lock and 6 more")
+        );
     }
 
     #[test]
@@ -345,6 +382,8 @@ mod tests {
         let doing = shown(requests);
         assert_eq!(doing["waits"].as_array().map(Vec::len), Some(PLACES));
         assert_eq!(doing["more"], 50 - PLACES);
+        let what = doing["waits"][0]["what"].as_str().expect("a text");
+        assert!(what.ends_with(" and 7 more routes"), "{what}");
         let length = doing.to_string().len();
         assert!(length < 40_000, "{length} bytes");
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::change::Change;
-use holdup_model::Spent;
+use super::change::{Change, Spending};
 use holdup_model::millis::{self, Millis};
 
 /// The most chunk times that are kept of a lane. A lane with more is drawn as a solid bar anyway.
@@ -44,7 +43,7 @@ pub(super) struct Lane {
     pub(super) ended: Option<Duration>,
     /// What its time was spent on, once it has ended.
     #[serde(flatten)]
-    pub(super) spent: Option<Spent>,
+    pub(super) spent: Option<Spending>,
     #[serde(skip)]
     pub(super) peer: Option<SocketAddr>,
     #[serde(skip)]

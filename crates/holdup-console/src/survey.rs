@@ -57,16 +57,16 @@ struct WaitView<'a> {
     requests: usize,
     #[serde(rename = "longest_ms", serialize_with = "millis::serialize")]
     longest: Duration,
-    routes: Vec<RouteCount>,
+    routes: Vec<RouteCount<'a>>,
     numbers: &'a [u64],
     point: Option<&'a AwaitPoint>,
 }
 
 /// How many requests of a route there are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct RouteCount {
-    pub(super) route: RouteName,
-    pub(super) requests: usize,
+#[derive(Debug, Serialize)]
+struct RouteCount<'a> {
+    route: &'a RouteName,
+    requests: usize,
 }
 
 impl Survey {
@@ -137,16 +137,14 @@ impl Survey {
 }
 
 /// The point's line in the form `app::report (src/report.rs:12)`.
-pub(super) fn line_of(point: Option<&AwaitPoint>) -> Option<String> {
+fn line_of(point: Option<&AwaitPoint>) -> Option<String> {
     Some(point?.line.as_ref()?.to_string())
 }
 
-pub(super) fn counts(routes: &[(RouteName, usize)]) -> Vec<RouteCount> {
-    let count = |(route, requests): &(RouteName, usize)| RouteCount {
-        route: route.clone(),
-        requests: *requests,
-    };
-    routes.iter().map(count).collect()
+fn counts(routes: &[(RouteName, usize)]) -> Vec<RouteCount<'_>> {
+    let routes = routes.iter();
+    let count = |&(ref route, requests)| RouteCount { route, requests };
+    routes.map(count).collect()
 }
 
 /// Serializing strings and numbers cannot fail.

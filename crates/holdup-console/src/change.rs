@@ -9,8 +9,8 @@ use holdup_model::millis::{self, Millis};
 use holdup_model::{HumanDuration, Line, Spent};
 use holdup_watch::Hold;
 
-/// Whoever was held up for less has no reason to look for who did it. The page does not draw it either.
-const SHORTEST_LOSS: Duration = Duration::from_millis(10);
+/// A request that was held up for less is not said to have been held up. The page does not draw it either.
+pub(super) const SHORTEST_LOSS: Duration = Duration::from_millis(10);
 
 /// A hold, with the sentence that describes it for people.
 #[derive(Debug, Serialize)]

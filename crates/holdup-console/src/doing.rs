@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::change::SHORTEST_LOSS;
 use super::survey::Survey;
 use holdup_model::{AwaitPoint, OpenRequest, RequestState, RouteName, Victim, Wait, millis};
 
@@ -89,11 +90,18 @@ impl Doing {
             .map(|request| (request.number, request))
             .collect();
         let place = |wait| place(wait, survey, &by_number);
+        let is_worth_it = |victim: &&Victim| victim.held_up >= SHORTEST_LOSS;
         Self {
             waits: listed.iter().map(place).collect(),
             more: all.len() - listed.len(),
             lanes: survey.requests.iter().filter_map(lane).collect(),
-            held_up: survey.victims.iter().take(PAIRS).cloned().collect(),
+            held_up: survey
+                .victims
+                .iter()
+                .filter(is_worth_it)
+                .take(PAIRS)
+                .cloned()
+                .collect(),
         }
     }
 }
@@ -144,33 +152,40 @@ fn routes(routes: &[(RouteName, usize)]) -> String {
 }
 
 /// What the other requests of the wait's routes do. Empty if more of them are elsewhere than wait here: then nobody
-/// is the odd one out.
+/// is the odd one out. If it is as many, those that wait elsewhere are left out, because they have a place of their
+/// own in the list.
 fn others(wait: &Wait, all: &[OpenRequest]) -> Vec<Lasting> {
-    let mut groups: Vec<(usize, Lasting)> = Vec::new();
-    let mut count = 0;
-    for request in all {
+    let is_others = |request: &&OpenRequest| {
         let is_its = |(route, _): &(RouteName, usize)| {
             (&route.method, &route.route) == (&request.method, &request.route)
         };
+        wait.routes.iter().any(is_its) && !waits_at(request, wait)
+    };
+    let most = wait.requests + 1;
+    let mut others: Vec<_> = all.iter().filter(is_others).take(most).collect();
+    if others.len() == most {
+        return Vec::new();
+    }
+    if others.len() == wait.requests {
+        others.retain(|request| points(request).is_empty());
+    }
+    let mut groups: Vec<(usize, Lasting)> = Vec::new();
+    for request in others {
         let Some(since) = request.state.since() else {
             continue;
         };
-        if !wait.routes.iter().any(is_its) || waits_at(request, wait) {
-            continue;
-        }
-        count += 1;
-        if count > wait.requests {
-            return Vec::new();
-        }
-        let does = match &request.state {
+        let mut what = match &request.state {
             RequestState::Running { .. } => "running".to_owned(),
             RequestState::Woken { .. } => "ready to run".to_owned(),
-            RequestState::Waiting { at, .. } if at.is_empty() => "waiting".to_owned(),
-            RequestState::Waiting { at, .. } => format!("waiting at {}", in_words(at)),
             RequestState::Sending { .. } => "waiting for its client to read".to_owned(),
-            _ => continue,
+            _ => match points(request) {
+                [] => "waiting".to_owned(),
+                points => format!("waiting at {}", in_words(points)),
+            },
         };
-        let what = format!("{}, {does}", request.route_name());
+        if wait.routes.len() > 1 {
+            what = format!("of {} {what}", request.route_name());
+        }
         match groups.iter_mut().find(|(_, group)| group.what == what) {
             Some((requests, group)) => {
                 *requests += 1;
@@ -180,14 +195,11 @@ fn others(wait: &Wait, all: &[OpenRequest]) -> Vec<Lasting> {
         }
     }
     groups.sort_by_key(|(requests, group)| (*requests, group.since));
-    let in_words = |(requests, group): (usize, Lasting)| Lasting {
-        what: match requests {
-            1 => format!("elsewhere: {}", group.what),
-            n => format!("elsewhere: {n} × {}", group.what),
-        },
+    let counted = |(requests, group): (usize, Lasting)| Lasting {
+        what: format!("elsewhere: {requests} {}", group.what),
         ..group
     };
-    groups.into_iter().take(OTHERS).map(in_words).collect()
+    groups.into_iter().take(OTHERS).map(counted).collect()
 }
 
 /// Where the request waits, as far as that is known.
@@ -286,7 +298,7 @@ mod tests {
             ],
             "others": [{
                 "what": format!(
-                    "elsewhere: GET /report, waiting at app::report (src/report.rs:14), in {SLEEP}"
+                    "elsewhere: 1 of GET /report waiting at app::report (src/report.rs:14), in {SLEEP}"
                 ),
                 "since_ms": 200.0,
             }],
@@ -319,13 +331,38 @@ mod tests {
             waiting(7, "/report", 350, at(12, LOCK)),
         ]);
         let others = json!([
-            { "what": "elsewhere: GET /report, running", "since_ms": 900.0 },
-            { "what": "elsewhere: 2 × GET /report, ready to run", "since_ms": 700.0 },
+            { "what": "elsewhere: 1 running", "since_ms": 900.0 },
+            { "what": "elsewhere: 2 ready to run", "since_ms": 700.0 },
         ]);
         assert_eq!(doing["waits"][0]["others"], others);
         assert_eq!(doing["waits"][0]["requests"], 3);
         assert_eq!(doing["lanes"][4]["state"], "waiting");
         assert_eq!(doing["lanes"][0]["place"], Value::Null);
+    }
+
+    #[test]
+    fn those_with_a_place_of_their_own_are_listed_once() {
+        let doing = shown(vec![
+            waiting(1, "/report", 200, at(14, SLEEP)),
+            waiting(2, "/report", 300, at(12, LOCK)),
+        ]);
+        let others: Vec<_> = [0, 1].map(|n| &doing["waits"][n]["others"]).to_vec();
+        assert_eq!(others, [&json!([]), &json!([])]);
+    }
+
+    #[test]
+    fn a_loss_that_nobody_notices_is_not_listed() {
+        let route = |path: &str| RouteName::new("GET", path);
+        let victim = |path, lost| Victim::new(route(path), None, 1, ms(lost));
+        let survey = Survey {
+            at: ms(1000),
+            requests: Vec::new(),
+            victims: vec![victim("/a", 300), victim("/b", 10), victim("/c", 9)],
+            why_no_lines: None,
+        };
+        let doing = Doing::new(&survey, ms(100));
+        let listed: Vec<_> = doing.held_up.iter().map(|v| &v.route.route).collect();
+        assert_eq!(listed, ["/a", "/b"]);
     }
 
     #[test]

@@ -451,7 +451,7 @@ declare namespace T {
   type OfProbe = (probe: Probe) => void;
   type ShowFindings = (card: ProbeCard, findings: Findings) => void;
   // stack
-  type SetStack = (button: HTMLElement, hold: Hold | null | undefined) => void;
+  type SetStack = (button: any, hold: Hold | null | undefined) => void;
   type ShowStack = (
     opener: HTMLElement,
     sentence: string,

@@ -5,7 +5,7 @@ import { humanDuration } from './duration.js';
 import { model, serverNow } from './live.js';
 import { showStack } from './workers.js';
 
-/** What the rows stand for. @type {Map<string, T.Wait>} */
+/** What the rows stand for. @type {Map<string, T.Wait & { seen: number }>} */
 const places = new Map();
 
 /** @type {T.Lasts} */
@@ -17,10 +17,13 @@ const makeRow = () =>
 const sync = () => {
   const { waits = [], held_up = [] } = model.doing ?? {};
   const list = $('waits');
-  // No row moves while somebody is at one.
-  if (!list.matches(':hover, :focus-within')) places.clear();
-  for (const w of places.values()) w.requests = 0;
-  for (const w of waits) places.set(w.place, { ...w });
+  // No row moves while somebody is at one, and none goes at once.
+  const [busy, now, old] = [list.matches(':hover, :focus-within'), serverNow(), [...places]];
+  if (!busy) places.clear();
+  for (const w of waits) places.set(w.place, { ...w, seen: now });
+  for (const [place, w] of old)
+    if (places.get(place)?.seen !== now && (busy || now - w.seen < 5000))
+      places.set(place, { ...w, requests: 0 });
   setLength(list, places.size, makeRow);
   [...places.values()].forEach((w, i) => {
     const button = /** @type {any} */ (list.children[i].firstChild);
@@ -30,15 +33,14 @@ const sync = () => {
     button.onclick = () =>
       showStack(button, w.place, [...w.waiting, ...w.others].map(lasts), w.stack);
   });
-  if (places.size) $('where').hidden = false;
-  list.style.minHeight = `${list.offsetHeight}px`;
+  $('where').hidden = !places.size;
 
   const table = $('victims');
   setLength(table, held_up.length, () => el('tr', {}, ...[1, 2, 3, 4].map(() => el('td'))));
   held_up.forEach(({ route, by, requests, held_up_ms }, i) =>
-    fill(table.children[i], route, by ?? 'others', `${requests}`, humanDuration(held_up_ms)),
+    fill(table.children[i], route, by ?? 'something else', `${requests}`, humanDuration(held_up_ms)),
   );
-  if (held_up.length) $('whom').hidden = false;
+  $('whom').hidden = !held_up.length;
 };
 /** What is under the pointer does not jump. */
 export const syncWaits = () => {

@@ -35,7 +35,7 @@ export const syncWorkers = () => {
   setLength(list, model.workers.size, make);
   [...model.workers].forEach(([id, { open, held }], i) => {
     const li = list.children[i];
-    const [name, what, more, button] = /** @type {any} */ (li.children);
+    const [name, what, more, button] = li.children;
     setStack(button, held);
     setData(li, 'worker', id);
     setData(li, 'held', Boolean(held));
@@ -62,8 +62,7 @@ export const syncRest = () => {
   const list = $('holds');
   const make = () => el('li', {}, el('span'), stackButton());
   setLength(list, Math.max(1, over.length), make);
-  [...list.children].forEach(({ children }, i) => {
-    const [text, button] = /** @type {any} */ (children);
+  [...list.children].forEach(({ children: [text, button] }, i) => {
     setText(text, over[i]?.sentence ?? 'none yet');
     setStack(button, over[i]);
   });

@@ -9,6 +9,7 @@ mod own_app;
 mod page;
 mod stack;
 mod waits;
+mod waits_page;
 mod workers;
 
 use std::net::SocketAddr;

@@ -108,7 +108,10 @@ impl Board {
                 }
             }
             Event::Ended {
-                lane, at, finished, ..
+                lane,
+                at,
+                finished,
+                spent,
             } => {
                 if finished {
                     self.totals.finished += 1;
@@ -117,6 +120,7 @@ impl Board {
                 }
                 if let Some(lane) = self.lanes.get_mut(&lane) {
                     (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
+                    lane.spent = Some(spent.into());
                 }
             }
             Event::Lost { events } => {
@@ -192,6 +196,12 @@ impl Board {
         let mut waiting = self.waits.shown();
         waiting.truncate(self.most_lanes);
         waiting
+    }
+
+    /// Whether the lane is shown and its request open.
+    pub(super) fn shows_open(&self, lane: u64) -> bool {
+        let lane = self.lanes.get(&lane);
+        lane.is_some_and(|lane| lane.ended.is_none())
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {

@@ -6,20 +6,54 @@ use std::time::Duration;
 use serde::Serialize;
 
 use holdup_model::millis::{self, Millis};
+use holdup_model::{HumanDuration, Line, Spent};
 use holdup_watch::Hold;
+
+/// A request that was held up for less is not said to have been held up. The page does not draw it either.
+pub(super) const SHORTEST_LOSS: Duration = Duration::from_millis(10);
 
 /// A hold, with the sentence that describes it for people.
 #[derive(Debug, Serialize)]
 pub(super) struct HoldView {
     #[serde(flatten)]
     hold: Hold,
+    /// Its lines, each in words.
+    places: Vec<String>,
     sentence: String,
 }
 
 impl From<Hold> for HoldView {
     fn from(hold: Hold) -> Self {
         let sentence = hold.to_string();
-        Self { hold, sentence }
+        let place = |line: &Line| {
+            let called = line.called.as_ref().map(|called| format!(", in {called}"));
+            format!("at {line}{}", called.unwrap_or_default())
+        };
+        Self {
+            places: hold.lines.iter().map(place).collect(),
+            hold,
+            sentence,
+        }
+    }
+}
+
+/// What the time of a request that is over was spent on, also in words.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Spending {
+    #[serde(flatten)]
+    spent: Spent,
+    #[serde(rename = "spent")]
+    sentence: String,
+}
+
+impl From<Spent> for Spending {
+    fn from(spent: Spent) -> Self {
+        let [running, waiting] = [spent.running, spent.waiting].map(HumanDuration);
+        let mut sentence = format!("ran for {running}, waited for {waiting}");
+        if spent.held_up >= SHORTEST_LOSS {
+            sentence.push_str(&format!(", {spent}"));
+        }
+        Self { spent, sentence }
     }
 }
 
@@ -64,6 +98,9 @@ pub(super) enum Change<'a> {
         lane: u64,
         finished_ms: Option<Millis>,
         ended_ms: Millis,
+        /// What its time was spent on.
+        #[serde(flatten)]
+        spent: &'a Spending,
     },
     /// Lanes that are no longer shown.
     Dropped { lanes: Vec<u64> },

@@ -1,5 +1,6 @@
 //! The task that owns the state of the page and sends every change to all readers.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,11 +14,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::board::Board;
+use super::doing::Doing;
 use super::holds::{self, Holds};
 use super::lane;
 use super::looks::Looks;
+use super::lost::Lost;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::probes::{self, ProbeRun, Published};
+use super::survey::Survey;
+use super::surveys::Surveys;
 use super::trace;
 use super::unread::unread;
 use holdup_model::millis::Millis;
@@ -56,6 +61,15 @@ pub(super) enum Command {
     State(Option<String>, oneshot::Sender<Bytes>),
     /// The snapshot as a trace.
     Trace(oneshot::Sender<Value>),
+    /// What open requests do from now on.
+    Survey(oneshot::Sender<Arc<Surveyed>>),
+}
+
+/// A survey of the open requests.
+pub(super) struct Surveyed {
+    pub(super) survey: Survey,
+    /// What the page shows of it; `None` if no reader is there.
+    doing: Option<Doing>,
 }
 
 pub(super) struct Hub {
@@ -86,6 +100,10 @@ struct State {
     held_at: Duration,
     sent_at: Duration,
     looks: Looks,
+    surveys: Surveys<Surveyed>,
+    /// What was last sent of a survey.
+    doing: Option<Doing>,
+    lost: Lost,
     counted: u64,
 }
 
@@ -105,6 +123,9 @@ impl Hub {
                 held_at: Duration::ZERO,
                 sent_at: Duration::ZERO,
                 looks: Looks::default(),
+                surveys: Surveys::default(),
+                doing: None,
+                lost: Lost::default(),
                 counted: 0,
             }
         });
@@ -114,21 +135,25 @@ impl Hub {
             let asked = tokio::select! {
                 _ = beat.tick() => None,
                 command = self.commands.recv() => Some(command),
+                () = state.surveys.until_ended() => None,
             };
             // Events are applied before a question is answered, so that the answer is current.
             self.turn(&mut state);
             match asked {
                 None => {}
-                Some(Some(command)) => self.answer(&state, command),
+                Some(Some(command)) => self.answer(&mut state, command),
                 Some(None) => return,
             }
         }
     }
 
+    fn is_read(&self) -> bool {
+        self.readers.load(Ordering::Relaxed) > 0
+    }
+
     /// Applies new events, and sends the changes.
     fn turn(&mut self, state: &mut State) {
-        self.events
-            .want_chunks(self.readers.load(Ordering::Relaxed) > 0);
+        self.events.want_chunks(self.is_read());
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
         if let Some(path) = self.run.borrow().as_ref().and_then(ProbeRun::beside) {
@@ -160,6 +185,10 @@ impl Hub {
         let mut news = Batch::default();
         state.board.drain_changes(&mut |change| news.add(&change));
         state.holds.drain_changes(&mut |change| news.add(&change));
+        self.survey(state, now);
+        if let Some(doing) = self.new_doing(state) {
+            news.add(&Message::Doing(doing));
+        }
         if self.run.has_changed().unwrap_or(false)
             && let Some(run) = &*self.run.borrow_and_update()
         {
@@ -178,11 +207,17 @@ impl Hub {
 
         let requests = state.board.totals().requests;
         let held = state.holds.by_worker().len();
+        let is_due = state.lost.is_due(now);
+        let victims = is_due.then(|| self.watch.victims());
+        let lost = state.lost.news(victims.unwrap_or_default());
         with_local_recorder(&self.recorder, || {
             state
                 .figures
                 .update(self.watch.polls(), held, workers.len());
             released.iter().for_each(Figures::hold);
+            for (route, blame) in &lost {
+                state.figures.held_up(route, slice::from_ref(blame));
+            }
             counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
             gauge!(OPEN).set(count(open));
             gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
@@ -193,6 +228,33 @@ impl Hub {
             self.recorder.handle().run_upkeep();
         }
         state.counted = requests;
+    }
+
+    /// Surveys the open requests, if somebody looks and it is time.
+    fn survey(&self, state: &mut State, now: Duration) {
+        let is_read = self.is_read();
+        let (watch, least) = (self.watch.clone(), self.watch.least_hold());
+        state.surveys.begin(now, is_read, move || {
+            let survey = Survey::take(&watch);
+            let doing = is_read.then(|| Doing::new(&survey, least));
+            Surveyed { survey, doing }
+        });
+    }
+
+    /// What open requests do, if readers have not been sent it.
+    fn new_doing<'a>(&self, state: &'a mut State) -> Option<&'a Doing> {
+        let is_read = self.is_read();
+        if !is_read {
+            // The next reader must not get what is long past.
+            state.doing = None;
+        }
+        let mut doing = state.surveys.take_ended()?.doing.clone()?;
+        doing.lanes.retain(|lane| state.board.shows_open(lane.lane));
+        let is_new = is_read && state.doing.as_ref() != Some(&doing);
+        if is_new {
+            state.doing = Some(doing);
+        }
+        state.doing.as_ref().filter(|_| is_new)
     }
 
     /// Looks for connections that wait for a held worker.
@@ -218,7 +280,7 @@ impl Hub {
         state.looks.begin(now, move || unread(port));
     }
 
-    fn answer(&self, state: &State, command: Command) {
+    fn answer(&self, state: &mut State, command: Command) {
         // The reader that asked may have left, which is not an error.
         match command {
             Command::Join(app, reply) => {
@@ -237,6 +299,10 @@ impl Hub {
                 let (workers, now) = (self.watch.workers(), self.watch.elapsed());
                 let trace = trace::trace(&state.board, &state.holds, &workers, now);
                 reply.send(trace).ok();
+            }
+            Command::Survey(reply) => {
+                state.surveys.ask(reply);
+                self.survey(state, self.watch.elapsed());
             }
         }
     }
@@ -275,6 +341,7 @@ impl Hub {
             waiting: board.waiting(),
             holds: state.holds.over().cloned().map(Into::into).collect(),
             totals: board.totals(),
+            doing: state.doing.as_ref(),
             probe: run.as_ref(),
         })));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::change::Change;
+use super::change::{Change, Spending};
 use holdup_model::millis::{self, Millis};
 
 /// The most chunk times that are kept of a lane. A lane with more is drawn as a solid bar anyway.
@@ -41,6 +41,9 @@ pub(super) struct Lane {
     /// When the request ended, completed or not.
     #[serde(rename = "ended_ms", serialize_with = "millis::serialize_option")]
     pub(super) ended: Option<Duration>,
+    /// What its time was spent on, once it has ended.
+    #[serde(flatten)]
+    pub(super) spent: Option<Spending>,
     #[serde(skip)]
     pub(super) peer: Option<SocketAddr>,
     #[serde(skip)]
@@ -74,6 +77,7 @@ impl Lane {
             bytes: 0,
             finished: None,
             ended: None,
+            spent: None,
             peer: None,
             sent: Sent::default(),
         }
@@ -138,11 +142,12 @@ impl Lane {
                 bytes: self.bytes,
             });
         }
-        if let (false, Some(at)) = (self.sent.ended, self.ended) {
+        if let (false, Some(at), Some(spent)) = (self.sent.ended, self.ended, &self.spent) {
             send(Change::Ended {
                 lane: number,
                 finished_ms: self.finished.map(Millis),
                 ended_ms: Millis(at),
+                spent,
             });
         }
         self.sent = Sent {

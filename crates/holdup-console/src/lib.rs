@@ -29,6 +29,8 @@
 //! | `/` | the page: a lane for each request, a strip for each worker, and buttons that probe the app |
 //! | `/events` | the page's data as server-sent events: a snapshot, then each change |
 //! | `/state` | the snapshot alone, as JSON |
+//! | `/requests` | the open requests, the oldest first: what each does, and where it waits |
+//! | `/waits` | the places at which requests wait, and who lost how much time to whom |
 //! | `/trace.json` | the last minute as a trace for [Perfetto](https://ui.perfetto.dev) |
 //! | `/metrics` | figures for Prometheus |
 //! | `/healthz` | `ok` while the watch's own threads run, and otherwise 503: see [below](#health) |
@@ -93,11 +95,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+mod asked;
 mod board;
 mod bounds;
 mod builder;
 mod change;
 mod console;
+mod doing;
 mod error;
 mod events;
 mod guard;
@@ -106,6 +110,7 @@ mod holds;
 mod hub;
 mod lane;
 mod looks;
+mod lost;
 mod message;
 mod names;
 mod page;
@@ -113,6 +118,8 @@ mod probes;
 mod section;
 mod server;
 mod site;
+mod survey;
+mod surveys;
 mod trace;
 mod unread;
 mod waits;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::board::Totals;
 use super::change::{HoldView, Waiting};
+use super::doing::Doing;
 use super::lane::Lane;
 use super::probes::{ProbeRun, Published};
 use holdup_model::millis::Millis;
@@ -31,6 +32,8 @@ pub(super) struct Snapshot<'a> {
     pub(super) waiting: Vec<Waiting>,
     pub(super) holds: Vec<HoldView>,
     pub(super) totals: Totals,
+    /// What open requests do. `None` before the first survey.
+    pub(super) doing: Option<&'a Doing>,
     pub(super) probe: Option<&'a ProbeRun>,
 }
 
@@ -84,6 +87,8 @@ pub(super) enum Message<'a> {
     Snapshot(Box<Snapshot<'a>>),
     /// The running probe, or the last one.
     Probe(&'a ProbeRun),
+    /// What open requests do. Sent when it changes, at most once a second.
+    Doing(&'a Doing),
     /// Marks the end of a batch.
     Now {
         now_ms: Millis,

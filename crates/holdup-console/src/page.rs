@@ -38,6 +38,7 @@ const MODULES: &[(&str, &str)] = modules![
     "rows.js",
     "section.js",
     "trial.js",
+    "waits.js",
     "workers.js",
 ];
 

@@ -11,6 +11,7 @@ use actix_web::middleware::Next;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, Resource};
 
+use super::asked::{Asked, MIN_AGE_NAME as MIN_AGE, MOST_NAME as MOST};
 use super::events::events;
 use super::guard;
 use super::health::healthz;
@@ -18,9 +19,10 @@ use super::hub::Command;
 use super::page::Asset;
 use super::probes::{self, Probes};
 use super::site::Site;
+use super::survey::Survey;
 use holdup_http::problem::Problem;
 
-const PATHS: &str = "/, /events, /state, /trace.json, /metrics, /healthz";
+const PATHS: &str = "/, /events, /state, /requests, /waits, /trace.json, /metrics, /healthz";
 
 pub(super) fn configure(
     config: &mut ServiceConfig,
@@ -32,6 +34,8 @@ pub(super) fn configure(
         .app_data(site)
         .service(at("/events").route(web::get().to(events)))
         .service(at("/state").route(web::get().to(state)))
+        .service(at("/requests").route(web::get().to(requests)))
+        .service(at("/waits").route(web::get().to(waits)))
         .service(at("/trace.json").route(web::get().to(trace)))
         .service(at("/metrics").route(web::get().to(metrics)))
         .service(at("/healthz").route(web::get().to(healthz)));
@@ -122,6 +126,27 @@ async fn state(site: Data<Site>, request: HttpRequest) -> Result<HttpResponse, P
     let app = site.app_url(&request);
     let state = site.ask(|reply| Command::State(app, reply)).await?;
     Ok(text("application/json", state))
+}
+
+async fn requests(site: Data<Site>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let Asked { most, min_age } = Asked::parse(request.query_string(), &[MOST, MIN_AGE])?;
+    surveyed(&site, move |survey| survey.requests_json(most, min_age)).await
+}
+
+async fn waits(site: Data<Site>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let Asked { min_age, .. } = Asked::parse(request.query_string(), &[MIN_AGE])?;
+    surveyed(&site, move |survey| survey.waits_json(min_age)).await
+}
+
+/// A document about the open requests. A long one is made on another thread.
+async fn surveyed(
+    site: &Site,
+    document: impl FnOnce(&Survey) -> String + Send + 'static,
+) -> Result<HttpResponse, Problem> {
+    let surveyed = site.ask(Command::Survey).await?;
+    let made = web::block(move || document(&surveyed.survey)).await;
+    let document = made.map_err(|error| Problem::unavailable(error.to_string()))?;
+    Ok(text("application/json", document))
 }
 
 async fn trace(site: Data<Site>) -> Result<HttpResponse, Problem> {

@@ -1,9 +1,9 @@
 // @ts-check
 // A request as a bar. Its shape shows the state: dotted, hollow, filled, hatched, a cap.
 import { box, fit, label, lines, theme } from './canvas.js';
-import { all } from './dom.js';
+import { all, el } from './dom.js';
 import { heldUpBy, heldUpFor } from './hold.js';
-import { blank, isError } from './model.js';
+import { blank, isError, waitsSince } from './model.js';
 
 /** @type {T.DrawBar} */
 export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
@@ -11,14 +11,17 @@ export const drawBar = (ctx, bar, y, x, now, heldUp = []) => {
   const reached = times.map((t) => (t !== null && t <= now ? x(t) : null));
   const [asked, opened, answered, over] = reached;
   const end = over ?? x(now);
+  const since = waitsSince(bar, now);
+  const wait = since ? x(since) : end;
   const color = theme[`c${bar.color}`];
   ctx.strokeStyle = ctx.fillStyle = color;
   if (asked !== null) lines(ctx, 2, [2, 4], [[asked, y, opened ?? end, y]]);
   ctx.lineWidth = 1.5;
-  if (opened !== null) ctx.strokeRect(opened, y - 4.25, (answered ?? end) - opened, 8.5);
+  if (opened !== null) ctx.strokeRect(opened, y - 4.25, (answered ?? wait) - opened, 8.5);
   ctx.globalAlpha = 0.45;
-  if (answered !== null) ctx.fillRect(answered, y - 5, Math.max(1, end - answered), 10);
+  if (answered !== null) ctx.fillRect(answered, y - 5, Math.max(1, wait - answered), 10);
   ctx.globalAlpha = 1;
+  lines(ctx, 1.5, [3, 3], [[wait, y - 4.25, end, y - 4.25], [wait, y + 4.25, end, y + 4.25]]);
   for (const { from, to } of heldUp) hatch(ctx, x(from), x(to), y);
   for (const t of bar.chunks_ms) if (t <= now) box(ctx, color, Math.round(x(t)) - 1, y - 7, 2, 14);
   ctx.strokeStyle = theme.held;
@@ -67,6 +70,7 @@ const bar = { ...blank, opened_ms: 3, answered_ms: 3, color: 0 };
 const legend = [
   { ...blank, asked_ms: 0, color: 0 },
   { ...bar, answered_ms: null },
+  { ...bar, answered_ms: null, waits_ms: 3 },
   bar,
   { ...bar, chunks_ms: [17] },
   { ...bar, ended_ms: 26, finished_ms: 26 },
@@ -74,8 +78,10 @@ const legend = [
   { ...bar, answered_ms: 20, ended_ms: 20, finished_ms: 20, status: 500 },
 ];
 export const drawLegend = () =>
-  all('#legend canvas').forEach((canvas, i) => {
-    const ctx = fit(/** @type {HTMLCanvasElement} */ (canvas), { width: 34, height: 18 });
+  all('#legend li').forEach((li, i) => {
+    const canvas = li.querySelector('canvas') ?? el('canvas');
+    li.prepend(canvas);
+    const ctx = fit(canvas, { width: 34, height: 18 });
     if (legend[i]) drawBar(ctx, legend[i], 9, (t) => t, 31);
     else if (i === legend.length) hatch(ctx, 3, 31, 9);
     else box(ctx, theme.band, 2, 0, 30, 18);

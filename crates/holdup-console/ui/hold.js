@@ -18,13 +18,6 @@ export const culprit = (hold) => {
   const [first] = hold.culprits;
   return `${routeOf(hold)}${first ? ` (${first.part})` : ''}${andMore(hold.culprits)}`;
 };
-/** The line that holds it, if that is known. @type {T.Where} */
-export const where = ({ lines: [line] = [] }) => {
-  if (!line) return '';
-  const place = line.file ? ` (${line.file}:${line.line})` : '';
-  return `at ${line.function}${place}${line.called ? `, in ${line.called}` : ''}`;
-};
-
 /** Without a lane's number, any lane of the route may be the one that holds. @type {T.MayHold} */
 const mayHold = (lane, { culprits }) =>
   culprits.some((c) =>
@@ -37,6 +30,8 @@ const hadItsTurn = ({ answered_ms, chunks_ms }, { from, to, hold }) =>
 
 /** @type {T.HeldUpPieces} */
 export const heldUp = (lane, holds, now) => {
+  // What is over is known exactly.
+  if ((lane.held_up_ms ?? TICK) < TICK) return [];
   let free = lane.opened_ms;
   return holds
     .filter((hold) => hold.worker === lane.worker && !mayHold(lane, hold))

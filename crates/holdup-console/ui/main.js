@@ -8,6 +8,7 @@ import { $, setText } from './dom.js';
 import { connect, model, onMessage } from './live.js';
 import { heldWorkers } from './model.js';
 import { startProbes } from './probe.js';
+import { syncWaits } from './waits.js';
 import { forgetHeight, syncRest, syncWorkers } from './workers.js';
 
 const still = matchMedia('(prefers-reduced-motion: reduce)');
@@ -19,6 +20,7 @@ const sync = (t) => {
   [syncedAt, dirty] = [t, false];
   syncRest();
   syncWorkers();
+  syncWaits();
   syncBoard();
 };
 /** @type {T.AtTime} */

@@ -18,6 +18,7 @@ export const blank = {
   finished_ms: null,
   ended_ms: null,
   color: COLORS,
+  waits_ms: null,
 };
 /** @type {T.OfBar} */
 export const stateOf = ({ opened_ms, answered_ms, finished_ms, ended_ms }) => {
@@ -30,6 +31,13 @@ export const isError = ({ status }) => status !== null && status >= 400;
 export const wordOf = (bar) => {
   const state = stateOf(bar);
   return state === 'cut' ? 'cut off' : isError(bar) ? `error ${bar.status}` : state;
+};
+
+/** Since when it waits; between chunks not at once. @type {T.WaitsSince} */
+export const waitsSince = ({ waits_ms: since, answered_ms, chunks_ms, ended_ms }, now) => {
+  const came = chunks_ms.at(-1) ?? answered_ms;
+  const is = since && (came === null || (came <= since && now - since > 1500));
+  return is && ended_ms === null ? since : null;
 };
 
 /** @type {() => T.Model} */
@@ -45,6 +53,7 @@ export const makeModel = () => ({
   holds: [],
   over: [],
   totals: {},
+  doing: null,
   unsaid: [],
   routes: new Map(),
 });
@@ -94,7 +103,9 @@ const handlers = {
     Object.assign(model, { ...m, workers, over, lanes: new Map() });
     for (const { held } of heldWorkers(model)) remember(model, held, held);
     handlers.waiting(model, m);
-    return m.lanes.map((lane) => open(model, lane));
+    const lanes = m.lanes.map((lane) => open(model, lane));
+    if (m.doing) handlers.doing(model, m.doing);
+    return lanes;
   },
   opened(model, { event, ...m }) {
     const lane = open(model, m);
@@ -127,6 +138,11 @@ const handlers = {
   },
   waiting(model, { waiting }) {
     model.waiting = waiting.map(({ peer, since_ms }) => ({ ...blank, peer, asked_ms: since_ms }));
+  },
+  doing(model, doing) {
+    model.doing = doing;
+    for (const { state, since_ms, ...lane } of doing.lanes)
+      change(model, { event: '', waits_ms: state === 'waiting' ? since_ms : null, ...lane });
   },
   now(model, { totals, workers }) {
     model.totals = totals;

@@ -1,9 +1,10 @@
 // @ts-check
 // The names of the requests, one row each.
 import { $, el, setData, setText } from './dom.js';
+import { humanDuration } from './duration.js';
 import { heldUp, heldUpBy, heldUpFor, isHeldUp } from './hold.js';
 import { model, serverNow } from './live.js';
-import { isError, stateOf, wordOf } from './model.js';
+import { isError, stateOf, waitsSince, wordOf } from './model.js';
 
 /** @type {Map<string | number, HTMLElement>} */
 const rows = new Map();
@@ -33,13 +34,17 @@ const fillRow = (row, item) => {
   setText(route, `${item.method} ${item.route}`);
   setText(x, item.x === null ? '' : `x=${item.x}`);
   word.classList.toggle('bad', isError(item));
-  const pieces = heldUp(item, model.holds, serverNow());
+  const now = serverNow();
+  const pieces = heldUp(item, model.holds, now);
   const goesOn = isHeldUp(pieces, item);
-  const [how, who] = pieces.length ? [heldUpFor(pieces), heldUpBy(pieces)] : [];
-  setData(row, 'held-up', how && goesOn);
-  setText(word, how && goesOn ? how : wordOf(item));
-  setText(unseen, how ? (goesOn ? ` ${who}` : `, was ${how} ${who}`) : '');
-  row.title = how ? `${item.path}\n${how} ${who}` : item.path;
+  const since = waitsSince(item, now);
+  let says = [wordOf(item), item.spent ?? ''];
+  if (since) says = [`waiting ${humanDuration(now - since)}`, item.place ?? ''];
+  if (goesOn) says = [heldUpFor(pieces), heldUpBy(pieces)];
+  setData(row, 'held-up', pieces.length ? goesOn : null);
+  setText(word, says[0]);
+  setText(unseen, says[1] ? `, ${says[1]}` : '');
+  row.title = `${item.path}\n${says[0]}${unseen.textContent}`;
 };
 /** The kernel knows of no worker. Where there is only one, it is that. */
 const waitingFor = () => {

@@ -1,7 +1,7 @@
 // @ts-check
 // What the page shows of a probe. No DOM.
 import { humanDuration } from './duration.js';
-import { isError, wordOf } from './model.js';
+import { blank, isError, wordOf } from './model.js';
 
 /** @type {Record<string, string>} */
 const phases = {
@@ -35,6 +35,7 @@ export const barsOf = (probe, color) =>
     const after = (t) => (t === null ? null : t - start);
     const over = lane.ended_ms ?? (probe.state === 'running' ? null : probe.now_ms);
     const bar = {
+      ...blank,
       asked_ms: after(lane.requested_ms),
       opened_ms: after(lane.first_byte_ms),
       answered_ms: after(lane.first_byte_ms),

@@ -17,7 +17,28 @@ declare namespace T {
     waiting: { peer: string; since_ms: number }[];
     holds: Hold[];
     totals: Totals;
+    doing: Doing | null;
     probe: Probe | null;
+  }
+  /** What open requests do. */
+  interface Doing {
+    waits: Wait[];
+    lanes: { lane: number; state: string; since_ms: number | null; place: string | null }[];
+    held_up: { route: string; by: string | null; requests: number; held_up_ms: number }[];
+  }
+  /** Something that has gone on since then. */
+  interface Lasting {
+    what: string;
+    since_ms: number;
+  }
+  /** A line of code and what it waits in, and the routes of those that wait there. */
+  interface Wait extends Lasting {
+    place: string;
+    requests: number;
+    waiting: Lasting[];
+    /** What others of the same routes do. */
+    others: Lasting[];
+    stack: string[];
   }
   /** What the server keeps and sends at most. */
   interface Limits {
@@ -73,6 +94,8 @@ declare namespace T {
     ongoing: boolean;
     activity?: string | null;
     lines?: Line[];
+    /** The lines in words. */
+    places?: string[];
     stack?: string[];
     sentence: string;
   }
@@ -133,15 +156,22 @@ declare namespace T {
     | (OpenLane & { event: 'opened' })
     | { event: 'answered'; lane: number; answered_ms: number; status: number }
     | { event: 'chunks'; lane: number; chunks_ms: number[] }
-    | { event: 'ended'; lane: number; ended_ms: number; finished_ms: number | null }
+    | ({ event: 'ended'; lane: number; ended_ms: number; finished_ms: number | null } & Spent)
     | { event: 'dropped'; lanes: number[] }
     | { event: 'held'; hold: Hold }
     | { event: 'released'; hold: Hold }
     | { event: 'withdrawn'; hold: Hold }
     | { event: 'waiting'; waiting: { peer: string; since_ms: number }[] }
+    | (Doing & { event: 'doing' })
     | (Probe & { event: 'probe' })
     | { event: 'now'; now_ms: number; totals: Totals; workers: Load[] }
     | { event: 'behind'; detail: string };
+
+  /** What a request's time was spent on. */
+  interface Spent {
+    spent: string;
+    held_up_ms: number;
+  }
 
   // ---- the page's own ----
 
@@ -156,9 +186,13 @@ declare namespace T {
     finished_ms: number | null;
     ended_ms: number | null;
     color: number;
+    /** Since when it waits for something, as far as that is known. */
+    waits_ms: number | null;
   }
-  interface Lane extends Bar, Omit<OpenLane, keyof Bar> {
+  interface Lane extends Bar, Omit<OpenLane, keyof Bar>, Partial<Spent> {
     opened_ms: number;
+    /** Where it waits. */
+    place?: string | null;
     /** What its query says of `x`. */
     x: string | null;
   }
@@ -245,6 +279,7 @@ declare namespace T {
     /** The last that are over, the newest first. */
     over: Hold[];
     totals: Totals;
+    doing: Doing | null;
     /** What a screen reader has to read out; the latest two. */
     unsaid: string[];
     /** The colour of each route. */
@@ -305,7 +340,6 @@ declare namespace T {
   type HoldEnd = (hold: Hold, now: number) => number;
   type OfHold = (hold: Hold) => string;
   type AndMore = (list: unknown[]) => string;
-  type Where = (hold: { lines?: Line[] }) => string;
   type MayHold = (lane: Lane, hold: Hold) => boolean;
   type HadItsTurn = (lane: Lane, piece: HeldUp) => boolean;
   /** When the lane was open while others held its worker, the earliest first; no two overlap. */
@@ -315,6 +349,7 @@ declare namespace T {
   // model
   type OfBar = (bar: Bar) => string;
   type IsError = (bar: Bar) => boolean;
+  type WaitsSince = (bar: Bar, now: number) => number | null;
   type ColorOf = (model: Model, route: string) => number;
   type HeldWorkers = (model: Model) => { worker: number; held: Hold }[];
   type Open = (model: Model, lane: OpenLane) => Lane;
@@ -331,7 +366,10 @@ declare namespace T {
       model: Model,
       m: Extract<Message, { event: K }>,
     ) => Lane[] | void;
-  } & { waiting: (model: Model, m: Of<'waiting'>) => void };
+  } & {
+    waiting: (model: Model, m: Of<'waiting'>) => void;
+    doing: (model: Model, doing: Doing) => void;
+  };
   type Apply = (model: Model, message: Message) => Lane[];
   // geometry
   /** From milliseconds to pixels. */
@@ -413,8 +451,16 @@ declare namespace T {
   type OfProbe = (probe: Probe) => void;
   type ShowFindings = (card: ProbeCard, findings: Findings) => void;
   // stack
-  type SetStack = (button: Element, hold: Hold | null | undefined) => void;
-  type ShowStack = (opener: HTMLElement) => void;
+  type SetStack = (button: any, hold: Hold | null | undefined) => void;
+  type ShowStack = (
+    opener: HTMLElement,
+    sentence: string,
+    lines: string[],
+    stack: string[],
+  ) => void;
+  // waits
+  type Lasts = (lasting: Lasting) => string;
+  type Fill = (parent: { children: HTMLCollection }, ...texts: string[]) => void;
   // rows, board
   type KeyOf = (item: Item) => string | number;
   type FillRow = (row: HTMLElement, item: Item) => void;

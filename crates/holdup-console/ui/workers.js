@@ -2,36 +2,28 @@
 // Counts, a strip for each worker, the last holds and their stacks.
 import { $, all, bullets, el, setData, setLength, setText } from './dom.js';
 import { count, humanDuration } from './duration.js';
-import { culprit, where } from './hold.js';
+import { culprit } from './hold.js';
 import { model, serverNow } from './live.js';
 import { heldWorkers } from './model.js';
 
-/** @type {WeakMap<Element, T.Hold | null | undefined>} */
-const holds = new WeakMap();
-
-const stackButton = () => {
-  const button = el('button.stack', { type: 'button', 'aria-haspopup': 'dialog' }, 'Stack');
-  button.onclick = () => show(button);
-  return button;
-};
+const stackButton = () => el('button.stack', { 'aria-haspopup': 'dialog' }, 'Stack');
 /** @type {T.SetStack} */
 const setStack = (button, hold) => {
-  holds.set(button, hold);
-  const gone = !hold?.stack?.length;
+  const { sentence = '', lines = [], places = [], stack = [] } = hold ?? {};
+  const seen = lines.map(({ samples }, i) => `${count(samples, 'sample')} ${places[i]}`);
+  button.onclick = () => showStack(button, sentence, seen, stack);
   // It must not take the keyboard's place with it.
-  if (gone && document.activeElement === button) $('holds').focus();
-  button.toggleAttribute('hidden', gone);
+  if (!stack.length && document.activeElement === button) $('holds').focus();
+  button.toggleAttribute('hidden', !stack.length);
 };
 /** @type {T.ShowStack} */
-const show = (opener) => {
-  const { sentence = '', lines = [], stack = [] } = holds.get(opener) ?? {};
-  const seen = lines.map((line) => `${count(line.samples, 'sample')} ${where({ lines: [line] })}`);
+export const showStack = (opener, sentence, lines, stack) => {
   setText($('stack-of'), sentence);
-  $('stack-lines').replaceChildren(...bullets('ul', seen).children);
+  $('stack-lines').replaceChildren(...bullets('ul', lines).children);
   $('stack-frames').replaceChildren(...bullets('ol', stack).children);
   $('stack-close').onclick = () => $('stack').close();
   // The button that opened it may be gone.
-  $('stack').onclose = () => opener.hidden && $('holds').focus();
+  $('stack').onclose = () => opener.checkVisibility() || $('holds').focus();
   $('stack').showModal();
 };
 
@@ -52,7 +44,7 @@ export const syncWorkers = () => {
     const how = held?.kind === 'starved' ? 'kept from its sockets' : 'held';
     setText(what, held ? `${how} for ${lasts} by ${culprit(held)}` : 'free');
     const requests = `${open ? count(open, 'request') : 'no request'} open`;
-    const words = held ? [held.activity, where(held), requests, unread()] : [requests];
+    const words = held ? [held.activity, held.places?.[0], requests, unread()] : [requests];
     setText(more, `${words.map((s) => (s ? ` · ${s}` : '')).join('')} `);
   });
   // A held worker takes more lines. They stay, or what is below would jump each time.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 use crate::client::{Reply, get, send};
-use crate::schema::{check_event, check_state};
+use crate::schema::{check_event, check_requests, check_state};
 
 /// A reader of `/events`. It fails on a message that does not follow the schema.
 pub struct Events(pub Reply, Vec<String>);
@@ -71,6 +71,15 @@ pub fn state(console: SocketAddr) -> Value {
     let state = serde_json::from_str(&get(console, "/state").rest()).expect("JSON");
     check_state(&state);
     state
+}
+
+/// What `/requests` or `/waits` answers.
+pub fn surveyed(console: SocketAddr, path: &str) -> Value {
+    let reply = get(console, path);
+    assert_eq!(reply.status, 200, "{path}");
+    let document = serde_json::from_str(&reply.rest()).expect("JSON");
+    check_requests(&document);
+    document
 }
 
 /// Sends an order for a probe with these headers.

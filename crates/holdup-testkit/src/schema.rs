@@ -18,6 +18,12 @@ pub static PROBE: LazyLock<Value> =
 pub static EVENTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/events.schema.json")));
 
+/// `schema/requests.schema.json`, as published.
+static REQUESTS: LazyLock<Value> =
+    LazyLock::new(|| parsed(include_str!("../../../schema/requests.schema.json")));
+
+static STRICT_REQUESTS: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&REQUESTS)));
+
 static STRICT_PROBE: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&PROBE)));
 
 /// A validator for each kind of message, by its name.
@@ -73,6 +79,12 @@ pub fn event_fault(message: &Value) -> Option<String> {
 #[track_caller]
 pub fn check_state(state: &Value) {
     fail_on(&STRICT_EVENTS["snapshot"], state);
+}
+
+/// Fails unless the value is a valid answer of `/requests` or `/waits`.
+#[track_caller]
+pub fn check_requests(document: &Value) {
+    fail_on(&STRICT_REQUESTS, document);
 }
 
 #[track_caller]

@@ -8,6 +8,8 @@ mod options;
 mod own_app;
 mod page;
 mod stack;
+mod waits;
+mod waits_page;
 mod workers;
 
 use std::net::SocketAddr;

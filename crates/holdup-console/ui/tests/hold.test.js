@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { heldUp, heldUpBy, heldUpFor, holdEnd, isHeldUp, where } from '../hold.js';
+import { heldUp, heldUpBy, heldUpFor, holdEnd, isHeldUp } from '../hold.js';
 import { culprit, hold, lane } from './sample.js';
 
 const NOW = 10_000;
@@ -110,13 +110,4 @@ test('a hold ends after its duration, or goes on', () => {
   assert.equal(holdEnd(hold(100, 200), NOW), 300);
   assert.equal(holdEnd(hold(100, 200), 250), 250);
   assert.equal(holdEnd(hold(100, 200, { ongoing: true }), NOW), NOW);
-});
-
-test('the line that holds the worker', () => {
-  const line = { function: 'app::render', file: 'src/main.rs', line: 4, called: null };
-  assert.equal(where({ lines: [line] }), 'at app::render (src/main.rs:4)');
-  const called = { ...line, file: null, called: 'std::thread::sleep' };
-  assert.equal(where({ lines: [called] }), 'at app::render, in std::thread::sleep');
-  assert.equal(where({ lines: [] }), '');
-  assert.equal(where({}), '');
 });

@@ -108,6 +108,7 @@ mod lane;
 mod looks;
 mod message;
 mod names;
+mod open;
 mod page;
 mod probes;
 mod section;

@@ -15,6 +15,7 @@ use super::events::events;
 use super::guard;
 use super::health::healthz;
 use super::hub::Command;
+use super::open;
 use super::page::Asset;
 use super::probes::{self, Probes};
 use super::site::Site;
@@ -32,6 +33,8 @@ pub(super) fn configure(
         .app_data(site)
         .service(at("/events").route(web::get().to(events)))
         .service(at("/state").route(web::get().to(state)))
+        .service(at("/requests").route(web::get().to(open::requests)))
+        .service(at("/waits").route(web::get().to(open::waits)))
         .service(at("/trace.json").route(web::get().to(trace)))
         .service(at("/metrics").route(web::get().to(metrics)))
         .service(at("/healthz").route(web::get().to(healthz)));

@@ -1,6 +1,7 @@
 //! What the app itself saw while it was probed, as its console reports it: what held its workers, and where.
 //!
 //! [`Inside::connect`] reads the console's events from before the first request until [`Watching::finish`].
+//! [`ConsoleReader`] asks a console which requests are open, without a probe.
 
 mod client;
 mod culprit;
@@ -9,6 +10,8 @@ mod fit;
 mod found;
 mod holds;
 mod messages;
+mod open;
+mod reader;
 mod sse;
 mod text;
 mod waits;
@@ -17,4 +20,6 @@ mod watching;
 pub use culprit::{Asked, Culprit};
 pub use error::BadConsole;
 pub use found::{Inside, InsideHold, InsideWait};
+pub use open::{OpenRequests, OpenWait, OpenWaits};
+pub use reader::ConsoleReader;
 pub use watching::Watching;

@@ -1,5 +1,6 @@
 //! The documents in which a console lists the open requests: `/requests`, and `/waits`, where they wait.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -54,6 +55,36 @@ pub struct OpenWait {
     pub longest: Duration,
     /// Their routes, such as `GET /report`, each with how many of them wait there, the most frequent first.
     pub routes: Vec<(String, usize)>,
+}
+
+impl OpenWait {
+    /// So many requests that wait at a line and in a function, as far as these are known.
+    pub fn new(
+        (line, within): (Option<String>, Option<String>),
+        requests: usize,
+        longest: Duration,
+        routes: Vec<(String, usize)>,
+    ) -> Self {
+        Self {
+            line,
+            within,
+            requests,
+            longest,
+            routes,
+        }
+    }
+}
+
+impl fmt::Display for OpenWait {
+    /// `app::report (src/report.rs:12), in tokio::sync::Mutex::lock`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.line, &self.within) {
+            (Some(line), Some(within)) => write!(f, "{line}, in {within}"),
+            (Some(line), None) => f.write_str(line),
+            (None, Some(within)) => write!(f, "in {within}"),
+            (None, None) => f.write_str("at an unknown place"),
+        }
+    }
 }
 
 /// Why a document cannot be used.
@@ -167,7 +198,7 @@ fn read<T: DeserializeOwned>(document: &[u8]) -> Result<(String, T), BadDocument
     struct Versioned {
         schema: serde_json::Value,
     }
-    let other = |why: &dyn std::fmt::Display| BadDocument::Other(clean(&why.to_string()));
+    let other = |why: &dyn fmt::Display| BadDocument::Other(clean(&why.to_string()));
     let text = str::from_utf8(document).map_err(|error| other(&error))?;
     let Versioned { schema } = serde_json::from_str(text).map_err(|error| other(&error))?;
     if schema != VERSION {
@@ -213,15 +244,16 @@ fn point(entry: PointEntry) -> AwaitPoint {
 
 fn wait(entry: WaitEntry) -> OpenWait {
     let routes = entry.routes.into_iter();
-    OpenWait {
-        line: entry.line.as_deref().map(clean),
-        within: entry.within.as_deref().map(clean),
-        requests: entry.requests,
-        longest: time(entry.longest_ms),
-        routes: routes
-            .map(|entry| (clean(&entry.route), entry.requests))
-            .collect(),
-    }
+    let routes = routes.map(|entry| (clean(&entry.route), entry.requests));
+    OpenWait::new(
+        (
+            entry.line.as_deref().map(clean),
+            entry.within.as_deref().map(clean),
+        ),
+        entry.requests,
+        time(entry.longest_ms),
+        routes.collect(),
+    )
 }
 
 fn victim(entry: VictimEntry) -> Victim {

@@ -1,0 +1,150 @@
+//! The places at which open requests wait as a table, and below it who holds up whom.
+
+use holdup_model::{HumanDuration, Victim};
+use holdup_probe::OpenWait;
+
+use super::table::{Cell, Look, Tint};
+
+/// The most routes of a place that are named.
+const NAMED: usize = 3;
+
+/// How much of a terminal's width the routes may take.
+const ROUTES: usize = 3;
+
+/// Both tables. `why_no_lines` is why the app does not know where its requests wait, if its console gave a reason.
+pub(super) fn text(
+    waits: &[OpenWait],
+    held_up: &[Victim],
+    why_no_lines: Option<&str>,
+    look: Look,
+) -> String {
+    let mut text = if waits.is_empty() {
+        look.line("no request waits")
+    } else {
+        let headings = ["REQUESTS", "LONGEST", "ROUTES", "WHERE"];
+        look.table(headings, waits.iter().map(|wait| row(wait, look)).collect())
+    };
+    let is_unknown = |wait: &OpenWait| wait.line.is_none() && wait.within.is_none();
+    if let Some(why) = why_no_lines
+        && waits.iter().any(is_unknown)
+    {
+        text += "\n";
+        text += &look.line(&format!("It is not known where they wait: {why}."));
+    }
+    if !held_up.is_empty() {
+        text += "\n";
+        text += &look.line("Who held up whom, of the requests that are over:");
+        let headings = ["HELD UP", "BY", "REQUESTS", "TIME"];
+        text += &look.table(headings, held_up.iter().map(victim).collect());
+    }
+    text
+}
+
+fn row(wait: &OpenWait, look: Look) -> [Cell; 4] {
+    let routes = routes(&wait.routes);
+    let routes = match look.width {
+        Some(width) => look.cut(&routes, width / ROUTES),
+        None => routes,
+    };
+    [
+        wait.requests.to_string().into(),
+        HumanDuration(wait.longest).to_string().into(),
+        routes.into(),
+        wait.to_string().into(),
+    ]
+}
+
+/// `GET /a`, or `GET /a 3, GET /b 1 and 2 more` with how many requests of each route wait.
+fn routes(routes: &[(String, usize)]) -> String {
+    if let [(route, _)] = routes {
+        return route.clone();
+    }
+    let named = routes.iter().take(NAMED);
+    let named: Vec<_> = named
+        .map(|(route, requests)| format!("{route} {requests}"))
+        .collect();
+    match routes.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn victim(victim: &Victim) -> [Cell; 4] {
+    let by = victim.by.as_ref().map_or_else(
+        || "something outside the watched requests".to_owned(),
+        ToString::to_string,
+    );
+    [
+        victim.route.to_string().into(),
+        Cell::new(by, Tint::Bad),
+        victim.requests.to_string().into(),
+        HumanDuration(victim.held_up).to_string().into(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use holdup_model::RouteName;
+
+    use super::*;
+
+    const LOOK: Look = Look {
+        width: None,
+        color: false,
+        ascii: false,
+    };
+
+    fn wait(line: Option<&str>, within: Option<&str>, routes: &[(&str, usize)]) -> OpenWait {
+        let place = (line.map(str::to_owned), within.map(str::to_owned));
+        let requests = routes.iter().map(|(_, requests)| requests).sum();
+        let routes = routes
+            .iter()
+            .map(|(route, n)| ((*route).to_owned(), *n))
+            .collect();
+        OpenWait::new(place, requests, Duration::from_millis(1250), routes)
+    }
+
+    #[test]
+    fn each_place_is_a_line_with_how_many_wait_there_and_their_routes() {
+        let many = [("GET /a", 4), ("GET /b", 2), ("GET /c", 1), ("GET /d", 1)];
+        let line = Some("app::report (src/report.rs:12)");
+        let waits = [
+            wait(line, Some("tokio::sync::Mutex::lock"), &many),
+            wait(line, None, &[("GET /a", 3)]),
+            wait(None, None, &[("GET /a", 1)]),
+        ];
+        let victims = [
+            Victim::new(
+                RouteName::new("GET", "/quick"),
+                Some(RouteName::new("GET", "/blocking")),
+                12,
+                Duration::from_secs(6),
+            ),
+            Victim::new(
+                RouteName::new("GET", "/"),
+                None,
+                1,
+                Duration::from_millis(120),
+            ),
+        ];
+        let lines = [
+            "REQUESTS  LONGEST  ROUTES                                   WHERE",
+            "8         1.25 s   GET /a 4, GET /b 2, GET /c 1 and 1 more  app::report (src/report.rs:12), in \
+             tokio::sync::Mutex::lock",
+            "3         1.25 s   GET /a                                   app::report (src/report.rs:12)",
+            "1         1.25 s   GET /a                                   at an unknown place",
+            "",
+            "It is not known where they wait: the program is stripped.",
+            "",
+            "Who held up whom, of the requests that are over:",
+            "HELD UP     BY                                      REQUESTS  TIME",
+            "GET /quick  GET /blocking                           12        6.00 s",
+            "GET /       something outside the watched requests  1         120 ms",
+        ];
+        let table = text(&waits, &victims, Some("the program is stripped"), LOOK);
+        assert_eq!(table.lines().collect::<Vec<_>>(), lines);
+        assert_eq!(text(&[], &[], None, LOOK), "no request waits\n");
+    }
+}

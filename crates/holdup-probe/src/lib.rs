@@ -66,7 +66,7 @@ mod way;
 pub use event::{Event, Observer};
 pub use inside::{
     Asked, BadConsole, ConsoleReader, Culprit, Inside, InsideHold, InsideWait, OpenRequests,
-    OpenWait, OpenWaits, Watching,
+    OpenWait, OpenWaits, Queue, Watching,
 };
 pub use json::{Document, Summary};
 pub use report::Report;

@@ -18,7 +18,7 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         // What the app itself named says the same in its own terms.
         let named = inside
             .as_ref()
-            .filter(|inside| report.culprit().is_some() && *inside != sentence);
+            .filter(|inside| inside::is_named(report) && *inside != sentence);
         paragraph(&mut text, named.map(String::as_str), style);
         text.push('\n');
     }
@@ -27,7 +27,7 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         text.push('\n');
     }
     verdict(&mut text, report, lead.is_none(), style);
-    if lead.is_none() || report.culprit().is_none() {
+    if lead.is_none() || !inside::is_named(report) {
         paragraph(&mut text, inside.as_deref(), style);
     }
     if report.found.unique.is_some() {

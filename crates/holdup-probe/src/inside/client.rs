@@ -98,6 +98,12 @@ impl Console {
         most: usize,
     ) -> Result<Vec<u8>, BadConsole> {
         let mut answer = self.page(path).await?;
+        if answer.response.status() == StatusCode::NOT_FOUND && self.has_state().await {
+            return Err(BadConsole::Older {
+                url: self.given.clone(),
+                path: format!("/{path}"),
+            });
+        }
         if let Some(bad) = refusal(answer.response.status()) {
             return Err(bad.of(answer, path, self).await);
         }
@@ -126,6 +132,15 @@ impl Console {
             answer = self.get(path).await;
         }
         answer.map_err(|why| self.unreachable(why))
+    }
+
+    /// Whether there is a page that every console has, below the URL or at the root.
+    async fn has_state(&mut self) -> bool {
+        let is_json = |answer: &Answer| {
+            let kind = answer.content_type().unwrap_or_default();
+            answer.response.status() == StatusCode::OK && kind.starts_with("application/json")
+        };
+        self.page("state").await.as_ref().is_ok_and(is_json)
     }
 
     /// The body of the answer for a path of the console: `Ok(None)` if it is not there. It is cut after `most`
@@ -175,7 +190,6 @@ fn refusal(status: StatusCode) -> Option<Refusal> {
     match status {
         StatusCode::OK => None,
         StatusCode::FORBIDDEN => Some(Refusal::Forbidden),
-        StatusCode::NOT_FOUND => Some(Refusal::Missing),
         StatusCode::SERVICE_UNAVAILABLE => Some(Refusal::Busy),
         status if status.is_redirection() => Some(Refusal::Redirects),
         _ => Some(Refusal::Other),
@@ -184,7 +198,6 @@ fn refusal(status: StatusCode) -> Option<Refusal> {
 
 enum Refusal {
     Forbidden,
-    Missing,
     Busy,
     Redirects,
     Other,
@@ -200,11 +213,6 @@ impl Refusal {
         match (self, problem, to) {
             (Self::Forbidden, Some(why), _) => BadConsole::Refused { url, why },
             (Self::Busy, Some(why), _) => BadConsole::Busy { url, why },
-            // The console itself says that it has no such page.
-            (Self::Missing, Some(_), _) => BadConsole::Older {
-                url,
-                path: format!("/{path}"),
-            },
             (Self::Redirects, _, Some(to)) => BadConsole::Redirects {
                 url,
                 status: status.as_u16(),

@@ -131,6 +131,12 @@ impl Holds {
         self.at_origin.unwrap_or_default().saturating_add(since)
     }
 
+    /// The time of this process's clock at which the watch's clock was at `time`.
+    pub(super) fn instant(&self, time: WatchTime) -> Instant {
+        let at_origin = self.at_origin.unwrap_or_default();
+        instant(self.origin, time.saturating_sub(at_origin))
+    }
+
     /// The holds that fell into the time from the probe's beginning to `ended`, the earliest first. A hold
     /// that lasts has lasted until then; if the console has gone away, until it last named a time.
     pub(super) fn until(self, ended: Instant, is_there: bool) -> Vec<InsideHold> {

@@ -30,6 +30,8 @@ impl Screen {
             drawing.push_str(&left);
             drawing.push('\n');
         }
+        // A terminal has turned the line break into both characters already. To others, this is what ends a drawing.
+        drawing.push('\r');
         drawing
     }
 
@@ -64,10 +66,10 @@ mod tests {
     #[test]
     fn a_text_is_drawn_over_the_one_before() {
         let mut screen = Screen::default();
-        assert_eq!(screen.redraw("a\nbb\n", 80, 24), "\r\x1b[Ja\nbb\n");
-        assert_eq!(screen.redraw("c\n", 80, 24), "\r\x1b[2A\x1b[Jc\n");
-        assert_eq!(screen.redraw("", 80, 24), "\r\x1b[1A\x1b[J");
-        assert_eq!(screen.redraw("d\n", 80, 24), "\r\x1b[Jd\n");
+        assert_eq!(screen.redraw("a\nbb\n", 80, 24), "\r\x1b[Ja\nbb\n\r");
+        assert_eq!(screen.redraw("c\n", 80, 24), "\r\x1b[2A\x1b[Jc\n\r");
+        assert_eq!(screen.redraw("", 80, 24), "\r\x1b[1A\x1b[J\r");
+        assert_eq!(screen.redraw("d\n", 80, 24), "\r\x1b[Jd\n\r");
     }
 
     #[test]
@@ -83,9 +85,12 @@ mod tests {
         let text = "1\n2\n3\n4\n5\n";
         assert_eq!(
             screen.redraw(text, 80, 4),
-            "\r\x1b[J1\n2\nand 3 more lines\n"
+            "\r\x1b[J1\n2\nand 3 more lines\n\r"
         );
-        assert_eq!(screen.redraw(text, 80, 6), "\r\x1b[3A\x1b[J1\n2\n3\n4\n5\n");
-        assert_eq!(screen.redraw(text, 5, 0), "\r\x1b[5A\x1b[Jand 5\n");
+        assert_eq!(
+            screen.redraw(text, 80, 6),
+            "\r\x1b[3A\x1b[J1\n2\n3\n4\n5\n\r"
+        );
+        assert_eq!(screen.redraw(text, 5, 0), "\r\x1b[5A\x1b[Jand 5\n\r");
     }
 }

@@ -128,8 +128,13 @@ impl Console {
         let mut answer = self.get(path).await;
         let is_missing = |answer: &Answer| answer.response.status() == StatusCode::NOT_FOUND;
         if self.base.path() != "/" && answer.as_ref().is_ok_and(is_missing) {
-            self.base.set_path("/");
+            let mut root = self.base.clone();
+            root.set_path("/");
+            let below = std::mem::replace(&mut self.base, root);
             answer = self.get(path).await;
+            if !answer.as_ref().is_ok_and(|answer| !is_missing(answer)) {
+                self.base = below;
+            }
         }
         answer.map_err(|why| self.unreachable(why))
     }

@@ -1,5 +1,7 @@
 //! The places at which open requests wait as a table, and below it who holds up whom.
 
+use std::time::Duration;
+
 use holdup_model::{HumanDuration, Victim};
 use holdup_probe::OpenWait;
 
@@ -10,6 +12,10 @@ const NAMED: usize = 3;
 
 /// How much of a terminal's width the routes may take.
 const ROUTES: usize = 3;
+
+/// What the requests of a route lost to another one is shown if it is this much a request. Every request loses a
+/// fraction of a millisecond: its worker serves others, too.
+const LEAST: Duration = Duration::from_millis(1);
 
 /// Both tables. `why_no_lines` is why the app does not know where its requests wait, if its console gave a reason.
 pub(super) fn text(
@@ -31,11 +37,16 @@ pub(super) fn text(
         text += "\n";
         text += &look.line(&format!("It is not known where they wait: {why}."));
     }
+    let is_shown = |victim: &&Victim| {
+        let requests = u32::try_from(victim.requests).unwrap_or(u32::MAX);
+        victim.held_up >= LEAST.saturating_mul(requests)
+    };
+    let held_up: Vec<_> = held_up.iter().filter(is_shown).map(victim).collect();
     if !held_up.is_empty() {
         text += "\n";
         text += &look.line("Who held up whom, of the requests that are over:");
         let headings = ["HELD UP", "BY", "REQUESTS", "TIME"];
-        text += &look.table(headings, held_up.iter().map(victim).collect());
+        text += &look.table(headings, held_up);
     }
     text
 }
@@ -84,8 +95,6 @@ fn victim(victim: &Victim) -> [Cell; 4] {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use holdup_model::RouteName;
 
     use super::*;
@@ -127,6 +136,13 @@ mod tests {
                 None,
                 1,
                 Duration::from_millis(120),
+            ),
+            // No more than any request loses.
+            Victim::new(
+                RouteName::new("GET", "/busy"),
+                Some(RouteName::new("GET", "/quick")),
+                1000,
+                Duration::from_millis(900),
             ),
         ];
         let lines = [

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::{PATIENCE, pause};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::time::Duration;
 
 use super::app::App;
 

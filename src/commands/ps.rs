@@ -42,19 +42,15 @@ pub(crate) fn run(options: &Ps) -> ExitCode {
             return EXIT_USAGE.into();
         }
     };
-    match listed(options, &console) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref() {
-            Some(bad) => {
-                eprintln!("holdup: {}", bad_console(bad));
-                EXIT_USAGE.into()
-            }
-            None => {
-                eprintln!("holdup: {error}");
-                EXIT_FAILED.into()
-            }
-        },
+    let Err(error) = listed(options, &console) else {
+        return ExitCode::SUCCESS;
+    };
+    if let Some(bad) = error.downcast_ref() {
+        eprintln!("holdup: {}", bad_console(bad));
+        return EXIT_USAGE.into();
     }
+    eprintln!("holdup: {error}");
+    EXIT_FAILED.into()
 }
 
 fn listed(options: &Ps, console: &Target) -> Result<(), Box<dyn Error>> {
@@ -137,14 +133,14 @@ async fn ask(options: &Ps, console: &mut ConsoleReader) -> Result<String, BadCon
     if options.group {
         let open = console.waits().await?;
         if options.json {
-            return Ok(line(open.text));
+            return Ok(line(&open.text));
         }
         let why = open.why_no_lines.as_deref();
         return Ok(waits::text(&open.waits, &open.held_up, why, look));
     }
     let open = console.requests().await?;
     if options.json {
-        return Ok(line(open.text));
+        return Ok(line(&open.text));
     }
     let mut why = None;
     if requests::is_place_missing(&open.requests) {
@@ -161,7 +157,7 @@ async fn ask(options: &Ps, console: &mut ConsoleReader) -> Result<String, BadCon
 }
 
 /// The document, and a line break after it.
-fn line(document: String) -> String {
+fn line(document: &str) -> String {
     document.trim_end().to_owned() + "\n"
 }
 

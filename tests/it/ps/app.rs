@@ -40,18 +40,18 @@ impl App {
                 async move {
                     let _guard = lock.lock().await;
                     tokio::time::sleep(60 * PATIENCE).await;
-                    HttpResponse::Ok()
+                    HttpResponse::Ok().body("done")
                 }
             };
             let blocking = move || {
                 while !goes.load(Ordering::Relaxed) {
                     pause(Duration::from_millis(5));
                 }
-                async { HttpResponse::Ok() }
+                async { HttpResponse::Ok().body("done") }
             };
             let slept = || async {
                 tokio::time::sleep(SLEPT).await;
-                HttpResponse::Ok()
+                HttpResponse::Ok().body("done")
             };
             actix_web::App::new()
                 .wrap(watch.clone())

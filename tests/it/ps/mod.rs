@@ -68,9 +68,12 @@ fn each_request_is_listed_with_where_it_waits_the_oldest_first() {
     let lock = line_of("lock.lock().await");
     let kept = line_of("sleep(60 * PATIENCE).await");
     let at = |text: &str, line: &str| text.lines().filter(|row| row.contains(line)).count();
-    let is_known = |text: &str| match cfg!(feature = "stacks") {
-        true => at(text, &lock) == 2 && at(text, &kept) == 1,
-        false => at(text, "GET /locked") == 3,
+    let is_known = |text: &str| {
+        if cfg!(feature = "stacks") {
+            at(text, &lock) == 2 && at(text, &kept) == 1
+        } else {
+            at(text, "GET /locked") == 3
+        }
     };
     let text = until(&[&app.console], is_known);
     let rows: Vec<_> = text.lines().map(cells).collect();

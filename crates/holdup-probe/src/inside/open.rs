@@ -187,7 +187,7 @@ pub(super) fn waits(document: &[u8]) -> Result<OpenWaits, BadDocument> {
     let (text, read) = read::<WaitsDocument>(document)?;
     Ok(OpenWaits {
         waits: read.waits.into_iter().map(wait).collect(),
-        held_up: read.held_up.into_iter().map(victim).collect(),
+        held_up: read.held_up.iter().map(victim).collect(),
         why_no_lines: read.why_no_lines.as_deref().map(clean),
         text,
     })
@@ -256,7 +256,7 @@ fn wait(entry: WaitEntry) -> OpenWait {
     )
 }
 
-fn victim(entry: VictimEntry) -> Victim {
+fn victim(entry: &VictimEntry) -> Victim {
     Victim::new(
         route_name(&entry.route),
         entry.by.as_deref().map(route_name),

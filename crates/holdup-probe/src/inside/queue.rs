@@ -19,8 +19,8 @@ use super::found::{Inside, Look, Place, Waiting};
 /// as a query before they take a lock, may be seen in one look by chance.
 const LOOKS: usize = 2;
 
-/// How much of the requests that have to be in the queue were seen at the place.
-const MOST_OF_THEM: f64 = 0.75;
+/// How many of the requests that have to be in the queue were seen at the place: three of four.
+const MOST_OF_THEM: (usize, usize) = (3, 4);
 
 /// How far from a round a look has to be to show that others ask for the route, too. The clocks of the app and of
 /// this process are compared with the help of messages that take a moment to arrive.
@@ -199,7 +199,7 @@ fn place<'a>(
         let is_seen_calm = calm.iter().any(|seen| seen.at(place) > 0);
         let is_no_service =
             most > at_a_time || !is_seen_calm && calm.iter().any(|seen| seen.waiting > 0);
-        let is_most = its as f64 >= MOST_OF_THEM * queued as f64;
+        let is_most = its * MOST_OF_THEM.1 >= queued * MOST_OF_THEM.0;
         (is_no_service && is_most).then_some((its, !is_timer(place), place, most))
     });
     let best = candidates.max()?;

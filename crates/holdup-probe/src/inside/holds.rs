@@ -126,7 +126,8 @@ impl Holds {
         open.any(|known| known.told.started < ended && known.told.end() <= ended)
     }
 
-    fn watch_time(&self, of: Instant) -> WatchTime {
+    /// The watch's time at this time of this process's clock.
+    pub(super) fn watch_time(&self, of: Instant) -> WatchTime {
         let since = micros(of.saturating_duration_since(self.origin));
         self.at_origin.unwrap_or_default().saturating_add(since)
     }

@@ -54,17 +54,22 @@ impl Inside {
         let rounds = within(&self.watched, asked.rounds);
         let (method, route) = self.waiting_route(asked)?;
         let name = format!("{method} {route}");
-        let is_of_others =
-            |look: &&Look| is_beside(&rounds, look.at) && Seen::of(look, &name).waiting > 0;
-        if self.looks.iter().any(|look| is_of_others(&look)) {
+        // A console may answer with a look from before the probe.
+        let looks = || {
+            let looks = self.looks.iter();
+            looks.filter(|look| self.watched.contains(&look.at))
+        };
+        let is_of_others = |look: &Look| {
+            is_beside(&rounds, look.at) && look.waiting.iter().any(|waiting| waiting.route == name)
+        };
+        if looks().any(is_of_others) {
             return None;
         }
-        let in_rounds = self.looks.iter();
-        let in_rounds =
-            in_rounds.filter(|look| rounds.iter().any(|round| round.contains(&look.at)));
-        let (crowded, calm): (Vec<_>, Vec<_>) = in_rounds
+        let in_rounds = looks().filter(|look| rounds.iter().any(|round| round.contains(&look.at)));
+        let (crowded, mut calm): (Vec<_>, Vec<_>) = in_rounds
             .map(|look| Seen::of(look, &name))
             .partition(|seen| seen.waiting > at_a_time);
+        calm.retain(|seen| seen.is_complete);
         if crowded.len() < LOOKS {
             return None;
         }
@@ -138,36 +143,34 @@ impl fmt::Display for Queue {
 /// Who of a route waited where at one time.
 #[derive(Debug)]
 struct Seen<'a> {
-    /// How many waited in all. One that waits for several things at a time counts once.
+    /// How many waited in all at a place that is known. One that waits for several things at a time counts once.
     waiting: usize,
+    /// Whether it is known of all of them where they waited.
+    is_complete: bool,
     places: Vec<(&'a Place, usize)>,
 }
 
 impl<'a> Seen<'a> {
     fn of(look: &'a Look, route: &str) -> Self {
-        let waiting: Vec<_> = look
-            .waiting
-            .iter()
-            .filter(|waiting| waiting.route == route)
-            .collect();
-        let sum = waiting.iter().map(|waiting| waiting.requests).sum();
+        let is_known = |place: &Place| place.line.is_some() || place.within.is_some();
+        let waiting = look.waiting.iter();
+        let waiting = waiting.filter(|waiting| waiting.route == route);
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            waiting.partition(|waiting| is_known(&waiting.place));
+        let mut all = known.iter().map(|waiting| waiting.requests).sum();
         // A long list of numbers is cut off.
-        let is_complete = |waiting: &&&Waiting| waiting.numbers.len() >= waiting.requests;
-        let numbers: BTreeSet<_> = waiting
+        let has_all = |waiting: &&Waiting| waiting.numbers.len() >= waiting.requests;
+        if known.iter().all(has_all) {
+            let numbers: BTreeSet<_> = known.iter().flat_map(|waiting| &waiting.numbers).collect();
+            all = numbers.len().min(all);
+        }
+        let places = known
             .iter()
-            .flat_map(|waiting| &waiting.numbers)
-            .collect();
-        let are_complete = waiting.iter().all(|waiting| is_complete(&waiting));
+            .map(|waiting| (&waiting.place, waiting.requests));
         Self {
-            waiting: if are_complete {
-                numbers.len().min(sum)
-            } else {
-                sum
-            },
-            places: waiting
-                .iter()
-                .map(|waiting| (&waiting.place, waiting.requests))
-                .collect(),
+            waiting: all,
+            is_complete: unknown.is_empty(),
+            places: places.collect(),
         }
     }
 
@@ -188,7 +191,6 @@ fn place<'a>(
     let places: BTreeSet<_> = crowded
         .iter()
         .flat_map(|seen| seen.places.iter().map(|(place, _)| *place))
-        .filter(|place| place.line.is_some() || place.within.is_some())
         .collect();
     let candidates = places.into_iter().filter_map(|place| {
         let its = crowded

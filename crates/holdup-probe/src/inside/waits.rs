@@ -29,7 +29,8 @@ const MOST_NUMBERS: usize = 100;
 /// The places so far, and who waited there at which time.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
-    places: Vec<InsideWait>,
+    /// With when each of them was seen last.
+    places: Vec<(InsideWait, WatchTime)>,
     looks: Vec<(WatchTime, Vec<Waiting>)>,
 }
 
@@ -78,18 +79,21 @@ impl Waits {
             return false;
         };
         waits.retain(|wait| (0.0..=LONGEST).contains(&wait.longest_ms));
-        if let Some(now) = now_ms.filter(|now| (0.0..=LONGEST).contains(now)) {
-            self.look((now * 1e3).round() as WatchTime, &waits);
+        let now = now_ms.filter(|now| (0.0..=LONGEST).contains(now));
+        let now = now.map(|now| (now * 1e3).round() as WatchTime);
+        if let Some(now) = now {
+            self.look(now, &waits);
         }
         for wait in waits {
             let Place { line, within } = wait.place();
-            self.merge(InsideWait {
+            let wait = InsideWait {
                 route: clean(&wait.route),
                 line,
                 within,
                 requests: wait.requests,
                 longest: Duration::from_secs_f64(wait.longest_ms / 1e3),
-            });
+            };
+            self.merge(wait, now.unwrap_or(WatchTime::MAX));
         }
         true
     }
@@ -106,28 +110,32 @@ impl Waits {
         self.looks.push((now, waiting));
     }
 
-    fn merge(&mut self, wait: InsideWait) {
-        let is_same = |known: &&mut InsideWait| {
+    fn merge(&mut self, wait: InsideWait, seen: WatchTime) {
+        let is_same = |(known, _): &&mut (InsideWait, WatchTime)| {
             (&known.route, &known.line, &known.within) == (&wait.route, &wait.line, &wait.within)
         };
-        if let Some(known) = self.places.iter_mut().find(is_same) {
+        if let Some((known, last)) = self.places.iter_mut().find(is_same) {
+            *last = seen.max(*last);
             known.requests = known.requests.max(wait.requests);
             known.longest = known.longest.max(wait.longest);
             return;
         }
-        self.places.push(wait);
+        self.places.push((wait, seen));
         if self.places.len() > MOST {
             let waits = self.places.iter().enumerate();
-            let shortest = waits.min_by_key(|(_, wait)| wait.longest);
+            let shortest = waits.min_by_key(|(_, (wait, _))| wait.longest);
             if let Some(shortest) = shortest.map(|(index, _)| index) {
                 self.places.swap_remove(shortest);
             }
         }
     }
 
-    /// All places, the longest wait first, and who waited there at which time.
-    pub(super) fn all(self) -> (Vec<InsideWait>, Vec<(WatchTime, Vec<Waiting>)>) {
-        let mut waits = self.places;
+    /// All places at which requests were seen since `since`, the longest wait first, and who waited there at which
+    /// time. The first answer of a console may be a look from before.
+    pub(super) fn all(self, since: WatchTime) -> (Vec<InsideWait>, Vec<(WatchTime, Vec<Waiting>)>) {
+        let places = self.places.into_iter();
+        let places = places.filter_map(|(wait, seen)| (seen >= since).then_some(wait));
+        let mut waits: Vec<_> = places.collect();
         waits.sort_by(|one, other| {
             let longest_first = other.longest.cmp(&one.longest);
             longest_first.then_with(|| one.route.cmp(&other.route))
@@ -192,7 +200,7 @@ mod tests {
         assert!(waits.add(&answer("/a", 3, 100.0)));
         assert!(waits.add(&answer("/b", 1, 250.5)));
         assert!(waits.add(&answer("/a", 2, 400.0)));
-        let (all, _) = waits.all();
+        let (all, _) = waits.all(0);
         let all = all
             .iter()
             .map(|w| (w.route.as_str(), w.requests, w.longest.as_micros()));
@@ -214,7 +222,7 @@ mod tests {
         for n in 0..1000 {
             waits.add(&answer(&format!("/{n}"), 1, f64::from(n)));
         }
-        let (all, _) = waits.all();
+        let (all, _) = waits.all(0);
         assert_eq!((all.len(), all[0].route.as_str()), (MOST, "/999"));
         assert_eq!(all[MOST - 1].route, "/744");
     }
@@ -233,10 +241,15 @@ mod tests {
                 .to_string()
                 .into_bytes()
         };
-        for now in [1500.25, 1500.25, 2600.0, -1.0, 1e300] {
+        for now in [1500.25, 1500.25, 2600.0] {
             assert!(waits.add(&answer(now)));
         }
-        let (places, looks) = waits.all();
+        let later = Waits {
+            places: waits.places.clone(),
+            looks: Vec::new(),
+        };
+        assert!(later.all(2_600_001).0.is_empty(), "from before");
+        let (places, looks) = waits.all(2_600_000);
         assert_eq!(places[0].line.as_deref(), Some("src/a.rs:12"));
         let times: Vec<_> = looks.iter().map(|(time, _)| *time).collect();
         assert_eq!(times, [1_500_250, 2_600_000]);

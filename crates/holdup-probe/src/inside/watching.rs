@@ -205,7 +205,7 @@ impl Follower {
             .as_ref()
             .map_or(ended, |(_, when)| ended.min(*when));
         let cut_off = self.gone.filter(|(_, when)| *when < ended);
-        let (waits, looks) = waits.all();
+        let (waits, looks) = waits.all(self.holds.watch_time(self.origin));
         let look = |(at, waiting)| Look {
             at: self.holds.instant(at),
             waiting,

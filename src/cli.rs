@@ -54,6 +54,8 @@ URL's path or query, in the value of a header, or in the body. Without {}, the l
 Write {{}} for a plain {}. In a JSON body, a {} outside of a string is an empty object and stays one.";
 
 const PS_EXAMPLE: &str = "\
+Example:
+
   $ holdup ps localhost:8081
   AGE     STATE    WORKER  ROUTE          WHERE
   3.10 s  running  0       GET /blocking

@@ -1,6 +1,6 @@
 //! The open requests as a table, the oldest first.
 
-use holdup_model::{HumanDuration, OpenRequest, RequestState};
+use holdup_model::{AwaitPoint, HumanDuration, OpenRequest, RequestState};
 
 use super::table::{Cell, Look, Tint};
 
@@ -78,7 +78,7 @@ fn places(request: &OpenRequest) -> Vec<Cell> {
     }
     match &request.state {
         RequestState::Waiting { at, .. } => {
-            places.extend(at.iter().map(|point| Cell::from(point.to_string())));
+            places.extend(at.iter().map(place));
             if waits_somewhere(request) {
                 places.push("?".into());
             }
@@ -90,6 +90,17 @@ fn places(request: &OpenRequest) -> Vec<Cell> {
         _ => {}
     }
     places
+}
+
+/// `app::report (src/report.rs:12), in tokio::sync::Mutex::lock`, and without the function where there is no room.
+fn place(point: &AwaitPoint) -> Cell {
+    let line = point.line.as_ref();
+    let line = line.and_then(|line| Some((line.file.as_ref()?, line.line?)));
+    let short = line.map(|(file, line)| match &point.within {
+        Some(within) => format!("{file}:{line}, in {within}"),
+        None => format!("{file}:{line}"),
+    });
+    Cell::from(point.to_string()).or_short(short)
 }
 
 /// Why it is not known where some requests wait.
@@ -119,7 +130,7 @@ fn note(requests: &[OpenRequest], why_no_lines: Option<&str>) -> Option<String> 
 mod tests {
     use std::time::Duration;
 
-    use holdup_model::{AwaitPoint, Line, RouteName};
+    use holdup_model::{Line, RouteName};
 
     use super::*;
 
@@ -229,7 +240,7 @@ mod tests {
             ..LOOK
         };
         let cut = text(&requests, 0, None, look);
-        assert!(cut.contains("  app::report (src/report"), "{cut}");
+        assert!(cut.contains("…  src/report.rs:12, in t"), "{cut}");
         let whole = text(&requests, 0, None, LOOK);
         assert!(whole.contains(&"/long".repeat(30)), "{whole}");
     }

@@ -1,5 +1,8 @@
 //! Tables whose last column is cut at the right edge of the terminal.
 
+/// The blanks between two columns.
+const GAP: usize = 2;
+
 /// How tables are drawn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
@@ -27,13 +30,23 @@ pub(super) enum Tint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     text: String,
+    /// The same in fewer words.
+    short: Option<String>,
     tint: Tint,
 }
 
 impl Cell {
     pub(super) fn new(text: impl Into<String>, tint: Tint) -> Self {
-        let text = text.into();
-        Self { text, tint }
+        Self {
+            text: text.into(),
+            short: None,
+            tint,
+        }
+    }
+
+    /// In the last column: what it says if the whole text of one of the column's cells does not fit.
+    pub(super) fn or_short(self, short: Option<String>) -> Self {
+        Self { short, ..self }
     }
 }
 
@@ -67,11 +80,22 @@ impl Look {
         rows: Vec<[Cell; N]>,
     ) -> String {
         let headings = headings.map(|heading| Cell::new(heading, Tint::Heading));
-        let rows: Vec<_> = std::iter::once(headings).chain(rows).collect();
+        let mut rows: Vec<_> = std::iter::once(headings).chain(rows).collect();
         let widths: [usize; N] = std::array::from_fn(|column| {
             let cells = rows.iter().map(|row| row[column].text.chars().count());
             cells.max().unwrap_or_default()
         });
+        let before: usize = widths.iter().take(N - 1).map(|width| width + GAP).sum();
+        let room = self.width.map(|width| width.saturating_sub(before));
+        if room.is_some_and(|room| room < widths[N - 1]) {
+            for row in &mut rows {
+                let last = &mut row[N - 1];
+                last.text = last
+                    .short
+                    .take()
+                    .unwrap_or_else(|| std::mem::take(&mut last.text));
+            }
+        }
         rows.iter().map(|row| self.row(row, &widths)).collect()
     }
 
@@ -80,7 +104,7 @@ impl Look {
         let mut left = self.width.unwrap_or(usize::MAX);
         let last = row.iter().rposition(|cell| !cell.text.is_empty());
         for (column, cell) in row.iter().enumerate().take(last.map_or(0, |last| last + 1)) {
-            let gap = if column == 0 { 0 } else { 2 };
+            let gap = if column == 0 { 0 } else { GAP };
             if left <= gap {
                 break;
             }
@@ -175,6 +199,32 @@ mod tests {
             ..narrow
         };
         assert!(table(ascii).contains("  src~\n"), "{}", table(ascii));
+    }
+
+    #[test]
+    fn the_last_column_gets_shorter_before_it_is_cut() {
+        let place = |text: &str, short: Option<&str>| {
+            [
+                Cell::from("a"),
+                Cell::from(text).or_short(short.map(str::to_owned)),
+            ]
+        };
+        let rows = || {
+            vec![
+                place("app::report (src/report.rs:12)", Some("src/report.rs:12")),
+                place("in a", None),
+            ]
+        };
+        let table = |width| {
+            let width = Some(width);
+            Look { width, ..PLAIN }.table(["A", "WHERE"], rows())
+        };
+        assert_eq!(
+            table(33),
+            "A  WHERE\na  app::report (src/report.rs:12)\na  in a\n"
+        );
+        assert_eq!(table(32), "A  WHERE\na  src/report.rs:12\na  in a\n");
+        assert_eq!(table(10), "A  WHERE\na  src/re…\na  in a\n");
     }
 
     #[test]

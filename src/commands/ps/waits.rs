@@ -14,8 +14,8 @@ const NAMED: usize = 3;
 const ROUTES: usize = 3;
 
 /// What the requests of a route lost to another one is shown if it is this much a request. Every request loses a
-/// fraction of a millisecond: its worker serves others, too.
-const LEAST: Duration = Duration::from_millis(1);
+/// few milliseconds on a busy machine: its worker serves others, too.
+const LEAST: Duration = Duration::from_millis(10);
 
 /// Both tables. `why_no_lines` is why the app does not know where its requests wait, if its console gave a reason.
 pub(super) fn text(
@@ -61,8 +61,18 @@ fn row(wait: &OpenWait, look: Look) -> [Cell; 4] {
         wait.requests.to_string().into(),
         HumanDuration(wait.longest).to_string().into(),
         routes.into(),
-        wait.to_string().into(),
+        Cell::from(wait.to_string()).or_short(short(wait)),
     ]
+}
+
+/// The place without its function: `src/report.rs:12, in tokio::sync::Mutex::lock`.
+fn short(wait: &OpenWait) -> Option<String> {
+    let (_, line) = wait.line.as_ref()?.rsplit_once(" (")?;
+    let line = line.strip_suffix(')').filter(|line| line.contains(':'))?;
+    Some(match &wait.within {
+        Some(within) => format!("{line}, in {within}"),
+        None => line.to_owned(),
+    })
 }
 
 /// `GET /a`, or `GET /a 3, GET /b 1 and 2 more` with how many requests of each route wait.
@@ -142,7 +152,7 @@ mod tests {
                 RouteName::new("GET", "/busy"),
                 Some(RouteName::new("GET", "/quick")),
                 1000,
-                Duration::from_millis(900),
+                Duration::from_millis(9000),
             ),
         ];
         let lines = [
@@ -161,6 +171,13 @@ mod tests {
         ];
         let table = text(&waits, &victims, Some("the program is stripped"), LOOK);
         assert_eq!(table.lines().collect::<Vec<_>>(), lines);
+        let narrow = Look {
+            width: Some(80),
+            ..LOOK
+        };
+        let short = text(&waits[..2], &[], None, narrow);
+        let place = |text: &str| text.lines().any(|row| row.contains(text));
+        assert!(place("…  src/report.rs:12, in tokio::sync::"), "{short}");
         assert_eq!(text(&[], &[], None, LOOK), "no request waits\n");
     }
 }

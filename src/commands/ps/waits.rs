@@ -152,7 +152,7 @@ mod tests {
                 RouteName::new("GET", "/busy"),
                 Some(RouteName::new("GET", "/quick")),
                 1000,
-                Duration::from_millis(9000),
+                Duration::from_secs(9),
             ),
         ];
         let lines = [

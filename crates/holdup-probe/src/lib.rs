@@ -64,7 +64,10 @@ mod tls;
 mod way;
 
 pub use event::{Event, Observer};
-pub use inside::{Asked, BadConsole, Culprit, Inside, InsideHold, InsideWait, Watching};
+pub use inside::{
+    Asked, BadConsole, ConsoleReader, Culprit, Inside, InsideHold, InsideWait, OpenRequests,
+    OpenWait, OpenWaits, Queue, Watching,
+};
 pub use json::{Document, Summary};
 pub use report::Report;
 pub use request::{BadRequest, Request};

@@ -11,6 +11,9 @@ use super::*;
 /// The split is known to within two ticks of the clock, and the machine may be busy.
 const EXACT: Duration = Duration::from_millis(40);
 
+/// How long a request sleeps so that the test can block its worker meanwhile, even on a busy machine.
+const SLEEP: Duration = Duration::from_millis(800);
+
 /// Nobody may be held up by nothing for longer.
 const NOTHING: Duration = Duration::from_millis(100);
 
@@ -47,6 +50,16 @@ fn failed(assertion: impl FnOnce()) -> String {
     *payload.downcast::<String>().expect("a message")
 }
 
+async fn sleeps_long() -> impl Responder {
+    rt::time::sleep(SLEEP).await;
+    "done"
+}
+
+async fn blocks_long() -> impl Responder {
+    pause(SLEEP * 2);
+    "done"
+}
+
 async fn sleeps_a_little() -> impl Responder {
     rt::time::sleep(Duration::from_millis(50)).await;
     "done"
@@ -67,14 +80,14 @@ fn waiting_app(watch: &Watch, gate: &Gate, notify: &Arc<Notify>) -> Served {
         let body = async || {
             HttpResponse::Ok().streaming(stream! {
                 yield Ok::<_, actix_web::Error>(Bytes::from_static(b"first"));
-                rt::time::sleep(Duration::from_millis(50)).await;
+                rt::time::sleep(SLEEP).await;
                 yield Ok(Bytes::from_static(b"second"));
             })
         };
         let upload = async |body: String| body;
         App::new()
             .app_data(web::Data::new(gate.clone()))
-            .route("/sleeps", web::get().to(sleeps_a_little))
+            .route("/sleeps", web::get().to(sleeps_long))
             .route("/notified", web::get().to(notified))
             .route("/body", web::get().to(body))
             .route("/upload", web::get().to(upload))
@@ -105,6 +118,7 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
         let served = waiting_app(&watch, &gate, &Arc::default());
         let mut events = watch.subscribe();
         let closed = gate.lock.lock().expect("nobody panics with it");
+        let sent = Instant::now();
         let mut open = open(&served, &format!("GET {path}{head}{rest}"));
         let address = served.address;
         let client = thread::spawn(move || get(address, "/gate").status);
@@ -113,7 +127,8 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
         if path == "/upload" {
             open.write_all(b"data").expect("sent");
         }
-        pause(LONG);
+        // What it waits for happens in the hold.
+        pause((SLEEP + LONG).saturating_sub(sent.elapsed()));
         drop(closed);
         assert_eq!(client.join().expect("an answer"), 200);
         let spent = ended(&mut events, path);
@@ -189,8 +204,8 @@ fn each_of_two_nested_watches_says_the_same() {
         let (inner, outer) = (inner.clone(), outer.clone());
         serve(move || {
             App::new()
-                .route("/sleeps", web::get().to(sleeps_a_little))
-                .route("/blocks", web::get().to(before_the_first_await))
+                .route("/sleeps", web::get().to(sleeps_long))
+                .route("/blocks", web::get().to(blocks_long))
                 .wrap(inner.clone())
                 .wrap(outer.clone())
         })
@@ -239,7 +254,7 @@ fn a_route_is_a_method_and_a_pattern_that_was_asked_for() {
     let watch = Watch::new();
     let (gate, _entered) = Gate::new();
     let served = waiting_app(&watch, &gate, &Arc::default());
-    get(served.address, "/sleeps");
+    get(served.address, "/sleeps").body();
     for route in ["", "/sleeps", "GET", "GET ", " /sleeps", "GET /a b"] {
         let message = failed(|| assert_not_held_up(&watch, route, NOTHING));
         let expected = format!("the route is {route:?}; allowed: a method and a pattern");

@@ -36,11 +36,18 @@ fn ended(events: &mut Subscription, pattern: &str) -> Spent {
     }
 }
 
-/// How long the first culprit of the only hold kept its worker.
+/// How long a request kept its worker in a hold, once that is over.
 fn busy(watch: &Watch) -> Duration {
-    let holds = holds(watch, 1);
-    assert_eq!(holds.len(), 1, "{holds:?}");
-    holds[0].culprits[0].busy
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let holds = watch.holds();
+        let mut culprits = holds.iter().flat_map(|hold| &hold.culprits);
+        if let Some(culprit) = culprits.find(|culprit| culprit.busy >= LONG) {
+            return culprit.busy;
+        }
+        assert!(Instant::now() < deadline, "{holds:?}");
+        pause(Duration::from_millis(5));
+    }
 }
 
 /// The panic message of a failing assertion.
@@ -296,7 +303,6 @@ async fn in_the_harness_a_request_is_held_up_by_those_that_run_beside_it() {
     );
     let message = failed(|| assert_not_held_up(&watch, "GET /sleeps", NOTHING));
     assert!(message.contains(" by GET /blocks"), "{message}");
-    assert!(!message.contains("is outside"), "{message}");
     // Nobody held up the one that blocks.
     assert_not_held_up(&watch, "GET /blocks", NOTHING);
 

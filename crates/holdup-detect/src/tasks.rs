@@ -63,9 +63,11 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
             }
             // tokio wakes a task that has yielded right after it has looked at its sockets and timers. Tasks of the
             // runtime itself, such as those of an HTTP client, run after those of the local set. This is one of them.
-            if let Some(worker) = worker.upgrade() {
+            if let Some(worker) = worker.upgrade()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
                 let state = Arc::clone(&worker.state);
-                tokio::spawn(async move {
+                runtime.spawn(async move {
                     tokio::task::yield_now().await;
                     state.on_found_polled();
                 });

@@ -125,7 +125,7 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
         let served = waiting_app(&watch, &gate, &Arc::default());
         let mut events = watch.subscribe();
         let closed = gate.lock.lock().expect("nobody panics with it");
-        let sent = Instant::now();
+        let begun = Instant::now();
         let mut open = open(&served, &format!("GET {path}{head}{rest}"));
         let address = served.address;
         let client = thread::spawn(move || get(address, "/gate").status);
@@ -135,7 +135,7 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
             open.write_all(b"data").expect("sent");
         }
         // What it waits for happens in the hold.
-        pause((SLEEP + LONG).saturating_sub(sent.elapsed()));
+        pause((SLEEP + LONG).saturating_sub(begun.elapsed()));
         drop(closed);
         assert_eq!(client.join().expect("an answer"), 200);
         let spent = ended(&mut events, path);

@@ -16,8 +16,8 @@ fn end(scene: &Scene, requests: usize, span: Option<&Span>) {
         let mut lost = Lost::default();
         let time = (1_000 * MS, 1_200 * MS);
         lost.add(time, &[], &Recent::default(), Counts::All);
-        let loss = Loss::new(Arc::clone(&state), NonZeroU32::MIN, lost, span.cloned());
-        scene.shared.losses.add(Arc::new(loss));
+        let ended = Loss::new(Arc::clone(&state), NonZeroU32::MIN, lost, span.cloned());
+        scene.shared.losses.add(Arc::new(ended));
     }
 }
 

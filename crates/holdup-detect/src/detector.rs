@@ -163,7 +163,6 @@ impl Detector {
         while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
             nap();
         }
-        self.0.forget_ended();
         let mut names = Names::new(&self.0);
         while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
             nap();
@@ -186,7 +185,6 @@ impl Detector {
                 break;
             }
         }
-        self.0.forget_ended();
         let mut names = Names::new(&self.0);
         while names.are_missing() && names.started.elapsed() < CATCH_UP {
             tokio::task::yield_now().await;

@@ -43,11 +43,13 @@
 //! The modules, each of which uses only those above it:
 //!
 //! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
-//! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
-//!   worker records.
+//! - `version`, `cell`, `open_state`, `wake_up`: what one thread writes and others read at any time.
+//! - `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a worker records.
+//! - `slot`, `slots`, `seat`: the open requests of a worker, and how they are woken.
 //! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
-//!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
+//!   `settings`, `threads`, `looks`: what other threads derive from these records, gathered in `shared`.
+//! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`, `collector`: what
+//!   runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 
 #![forbid(unsafe_code)]

@@ -159,28 +159,35 @@ fn with_waiting<T: Send + 'static>(
     })
 }
 
+/// Looks until so many polls have been made. On a busy machine, a worker that does not get a core is not waited for.
+fn look_until(detector: &Detector, polls: &AtomicU32, count: u32) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while polls.load(Ordering::Relaxed) < count {
+        assert!(Instant::now() < deadline, "{polls:?}");
+        detector.requests();
+    }
+}
+
 #[test]
 fn no_more_than_256_requests_are_woken_in_a_second() {
     const OPEN: u32 = 1000;
     with_waiting(OPEN, |detector, polls| {
         let started = Instant::now();
-        let woken = || polls.load(Ordering::Relaxed) - OPEN;
+        look_until(detector, polls, OPEN + 256);
         for _ in 0..10 {
             assert_eq!(detector.requests().len(), OPEN as usize);
         }
+        let woken = polls.load(Ordering::Relaxed) - OPEN;
         // On a slow machine, some seconds may have passed.
         let seconds = u32::try_from(started.elapsed().as_secs()).expect("not that many");
-        let woken = woken();
-        assert!(
-            woken >= 256 && woken <= 256 * (seconds + 1),
-            "{woken} in {seconds} s"
-        );
+        assert!(woken <= 256 * (seconds + 1), "{woken} in {seconds} s");
     });
 }
 
 #[test]
 fn a_request_is_asked_once_for_as_long_as_it_waits() {
     with_waiting(50, |detector, polls| {
+        look_until(detector, polls, 100);
         for _ in 0..10 {
             detector.requests();
         }

@@ -76,12 +76,11 @@ impl Shared {
             }
             let number = state.request.number;
             match known.of(number, activity.polls) {
-                Knows::Place => {}
                 // Somebody else has asked it a moment ago.
                 Knows::Asked(at) if now.saturating_sub(at) < ANSWERS_WITHIN => {
                     asked.push(Asked { number, slot });
                 }
-                Knows::Asked(_) => {}
+                Knows::Place | Knows::Asked(_) => {}
                 Knows::Nothing => chosen.push(Waiting {
                     slot,
                     number,

@@ -121,7 +121,7 @@ fn never(polls: &Arc<AtomicU32>) -> impl Future<Output = ()> + use<> {
     let (polls, mut waker) = (Arc::clone(polls), None);
     poll_fn(move |context| {
         polls.fetch_add(1, Ordering::Relaxed);
-        waker = Some(context.waker().clone());
+        drop(waker.replace(context.waker().clone()));
         Poll::Pending
     })
 }

@@ -62,7 +62,7 @@ fn a_future_replaces_the_waker_that_it_has() {
     let kept = waker.clone();
     let (is_same, _) = trace(&waker, |context| context.waker().will_wake(&kept));
     assert!(!is_same);
-    let (_, stacks) = trace(&waker, |context| {
+    let ((), stacks) = trace(&waker, |context| {
         let mut kept = kept;
         kept.clone_from(context.waker());
         assert!(kept.will_wake(&waker));

@@ -12,7 +12,7 @@ use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::testing::look;
 use holdup_watch::{OpenRequest, RequestState, Watch};
 
-/// How many times the test looks. `HOLDUP_LOOKS=100000` in a release build is what the limits page reports.
+/// How many times the test looks. A long run has `HOLDUP_LOOKS=100000`, in a release build.
 fn looks() -> u64 {
     let given = std::env::var("HOLDUP_LOOKS").ok();
     given.map_or(1000, |looks| {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -290,4 +290,53 @@ fn all_of_many_requests_are_asked_by_a_test() {
         assert_eq!(detector.look().await.len(), 3000);
         assert_eq!(polls.load(Ordering::Relaxed), 6000);
     });
+}
+
+#[test]
+#[ignore = "a figure: on a machine with nothing else to do, in a release build"]
+fn ten_thousand_requests_are_listed_within_50_ms_while_every_worker_is_held() {
+    const WORKERS: usize = 2;
+    const EACH: usize = 5000;
+    let (detector, gate) = (Detector::new(), Mutex::new(()));
+    let closed = gate.lock().expect("nobody panics with it");
+    let (tell, told) = mpsc::channel();
+    let hold = || {
+        let polls = Arc::<AtomicU32>::default();
+        on_worker(&detector, async |worker| {
+            for _ in 0..EACH {
+                spawn_local(poll_as_request(open(&worker), Box::pin(never(&polls))));
+            }
+            while polls.load(Ordering::Relaxed) < 5000 {
+                yield_now().await;
+            }
+            let holds = open(&worker);
+            let poll = holds.enter(Part::Future);
+            tell.send(()).expect("it is received");
+            drop(gate.lock());
+            drop(poll);
+        });
+    };
+    let mut took: Vec<_> = thread::scope(|scope| {
+        let threads = [(); WORKERS].map(|()| scope.spawn(hold));
+        threads
+            .iter()
+            .for_each(|_| told.recv().expect("it is sent"));
+        while detector.held_now().len() < WORKERS {
+            thread::yield_now();
+        }
+        let call = |_| {
+            let started = Instant::now();
+            let listed = detector.requests();
+            let took = started.elapsed();
+            assert_eq!(listed.len(), WORKERS * (EACH + 1));
+            took
+        };
+        let took = (0..20).map(call).collect();
+        drop(closed);
+        took
+    });
+    took.sort_unstable();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("10,002 open, both workers held: median {median:.1?}, longest {longest:.1?}");
+    assert!(longest < Duration::from_millis(50), "{took:?}");
 }

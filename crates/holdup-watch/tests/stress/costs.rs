@@ -25,7 +25,6 @@ async fn thread() -> String {
     rustix::thread::gettid().as_raw_nonzero().to_string()
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 async fn holds(gate: Data<Gate>) -> HttpResponse {
     drop(gate.lock());
     HttpResponse::Ok().body("held")

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::testing::look;
-use holdup_watch::{OpenRequest, RequestState, Watch};
+use holdup_watch::{OpenRequest, RequestState, ThreadHealth, Watch};
 
 /// How many requests have to answer where they wait. A long run has `HOLDUP_LOOKS=100000`, in a release build.
 fn looks() -> u64 {
@@ -106,7 +106,7 @@ fn looks_lose_no_request_and_no_memory() {
     let open: usize = watch.workers().iter().map(|worker| worker.open).sum();
     assert_eq!(open, 0);
     assert!(
-        watch.health().iter().all(|thread| thread.is_ok()),
+        watch.health().iter().all(ThreadHealth::is_ok),
         "{:?}",
         watch.health()
     );

@@ -154,17 +154,17 @@ impl Seats {
         if self.left.len() > LEFT
             && let Some(seat) = self.left.pop_front()
         {
-            self.free(seat);
+            self.vacate(&seat);
         }
         if self.free.len() > KEPT
             && let Some(seat) = self.free.pop()
         {
-            self.free(seat);
+            self.vacate(&seat);
         }
     }
 
-    /// Frees a seat. Its slot remains for as long as somebody has a waker.
-    fn free(&mut self, seat: Box<Seat>) {
+    /// Gives up the place of a seat that is dropped. Its slot remains for as long as somebody has a waker.
+    fn vacate(&mut self, seat: &Seat) {
         seat.slot.worker().slots.clear(seat.place);
         self.vacant.push_back(seat.place);
     }
@@ -238,6 +238,7 @@ impl Seat {
 }
 
 #[cfg(test)]
+#[expect(clippy::vec_box, reason = "a request keeps the box")]
 mod tests {
     use super::*;
 

@@ -132,6 +132,7 @@ mod tests {
             name: Some(name.to_owned()),
             file,
             line: Some(7),
+            in_source: None,
         }
     }
 

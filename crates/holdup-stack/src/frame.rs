@@ -13,6 +13,8 @@ pub(crate) struct Frame {
     pub(super) name: Option<String>,
     pub(super) file: Option<String>,
     pub(super) line: Option<u32>,
+    /// For one of the app's futures without a name: the function in whose source it is, without the modules.
+    pub(super) in_source: Option<String>,
 }
 
 impl Frame {
@@ -31,27 +33,38 @@ impl Frame {
         extension.is_some_and(|extension| extension == "rs")
     }
 
-    /// The source file that has the rest of the frame's name, if that is a downloaded library's and the name has no
-    /// path: line tables alone have none for what was inlined.
+    /// The source file that has the rest of the frame's name, if that has no path: line tables alone have none for
+    /// what was inlined.
     pub(crate) fn file_to_complete(&self) -> Option<&str> {
-        let file = self.file.as_deref()?;
+        let file = self.file.as_deref().filter(|_| self.is_rust())?;
         let name = self.name.as_deref()?;
         let has_a_path = name
             .split('<')
             .next()
             .is_some_and(|name| name.contains("::"));
-        let is_downloaded = DOWNLOADED.iter().any(|folder| file.contains(folder));
-        (is_downloaded && !has_a_path && modules_of(file).is_some()).then_some(file)
+        let is_future = || self.may_be_the_apps() && name.starts_with("{async");
+        (!has_a_path && (self.is_downloaded() || is_future())).then_some(file)
+    }
+
+    /// Whether it is in a library that cargo downloaded.
+    pub(crate) fn is_downloaded(&self) -> bool {
+        let file = self.file.as_deref().unwrap_or_default();
+        DOWNLOADED.iter().any(|folder| file.contains(folder))
     }
 
     /// Completes the name by the function of its line. Does nothing if they contradict each other.
     pub(crate) fn complete(&mut self, function: &Function) {
+        let mut path = function.owners.clone();
+        if !self.is_downloaded() {
+            path.push(function.name.clone());
+            self.in_source = Some(path.join("::"));
+            return;
+        }
         let (Some(name), Some(modules)) = (&self.name, self.file.as_deref().and_then(modules_of))
         else {
             return;
         };
-        let mut path = vec![modules];
-        path.extend(function.owners.iter().cloned());
+        path.insert(0, modules);
         // Closures and futures stand within the function.
         if name.starts_with('{') {
             path.push(function.name.clone());

@@ -21,6 +21,9 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
         return whole;
     }
     let function = frame.function();
+    if let Some(function) = &frame.in_source {
+        return with_modules(frames, apps, index, function);
+    }
     if !frame.is_named() {
         let around = (index + 1..frames.len()).find(|&around| apps.has(&frames[around]));
         return match around.filter(|&around| frames[around].file == frame.file) {
@@ -29,9 +32,14 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
             _ => function,
         };
     }
-    match modules(frames, apps, index).filter(|_| apps.has(frame)) {
+    with_modules(frames, apps, index, &function)
+}
+
+/// One of the app's functions by its path, if that is known; one of a library's as it is.
+fn with_modules(frames: &[Frame], apps: &Apps<'_>, index: usize, function: &str) -> String {
+    match modules(frames, apps, index).filter(|_| apps.has(&frames[index])) {
         Some(modules) => format!("{modules}::{function}"),
-        None => function,
+        None => function.to_owned(),
     }
 }
 
@@ -172,6 +180,7 @@ mod tests {
             name: Some(name.to_owned()),
             file: Some(file.to_owned()),
             line: Some(7),
+            in_source: None,
         }
     }
 
@@ -217,6 +226,19 @@ mod tests {
         let mut elsewhere = call("");
         elsewhere.file = Some(format!("{ACTIX}/middleware/from_fn.rs"));
         assert_eq!(names(&[handler, elsewhere]), ["async fn"]);
+    }
+
+    #[test]
+    fn a_future_that_no_frame_names_has_the_name_of_its_source() {
+        let cart = format!("{APP}/cart.rs");
+        let mut inlined = frame("{async_fn#0}", &cart);
+        inlined.in_source = Some("Cart::total".to_owned());
+        let around = frame("shop::cart::show::{{closure}}", &cart);
+        assert_eq!(
+            names(&[inlined.clone(), around]),
+            ["shop::cart::Cart::total", "shop::cart::show"]
+        );
+        assert_eq!(names(&[inlined]), ["Cart::total"]);
     }
 
     #[test]

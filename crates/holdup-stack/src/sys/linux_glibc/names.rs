@@ -1,10 +1,13 @@
 //! The functions and lines that addresses stand for, from the program's symbols and line tables.
 
 use std::collections::HashMap;
+use std::env;
 use std::ffi::c_void;
+use std::fs::{self, Metadata};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use backtrace::SymbolName;
 
@@ -66,6 +69,7 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
             name: symbol.name().map(|name| format!("{name:#}")),
             file: symbol.filename().map(|file| file.display().to_string()),
             line: symbol.lineno(),
+            in_source: None,
         });
     });
     NEEDED.store(system::now(), Ordering::Relaxed);
@@ -89,20 +93,29 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
     frames.into()
 }
 
-/// Completes the name of a library's function that was inlined, from the library's source, if that is on this
-/// machine. What cargo downloaded does not change afterwards, so the line is still where the compiler saw it.
+/// Completes the name of a function that was inlined, from its source, if that is on this machine and has not
+/// changed since the program was built. What cargo downloaded never does.
 fn from_source(frame: &mut Frame) {
     let Some(file) = frame.file_to_complete() else {
         return;
     };
-    let is_short = std::fs::metadata(file).is_ok_and(|file| file.len() <= LONGEST_SOURCE);
-    let source = is_short
-        .then(|| std::fs::read_to_string(file).ok())
-        .flatten();
+    let is_usable = |of: &Metadata| {
+        let is_short = of.len() <= LONGEST_SOURCE;
+        is_short && (frame.is_downloaded() || is_older_than_the_program(of).unwrap_or(false))
+    };
+    let source = fs::metadata(file).ok().filter(is_usable);
+    let source = source.and_then(|_| fs::read_to_string(file).ok());
     let function = source.and_then(|source| source::function_at(&source, frame.line?));
     if let Some(function) = function {
         frame.complete(&function);
     }
+}
+
+fn is_older_than_the_program(file: &Metadata) -> Option<bool> {
+    static BUILT: OnceLock<Option<SystemTime>> = OnceLock::new();
+    let program = || fs::metadata(env::current_exe().ok()?).ok()?.modified().ok();
+    let built = (*BUILT.get_or_init(program))?;
+    Some(file.modified().ok()? <= built)
 }
 
 /// Releases the line tables if they were not used for a while before `now`.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::function::{clean, crate_of, modules_of, nameless, path};
 use super::known::{CALLED, DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
-use super::source::Function;
 
 /// One function on a stack, as the symbols and line tables describe it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,48 +30,6 @@ impl Frame {
             .as_ref()
             .and_then(|file| Path::new(file).extension());
         extension.is_some_and(|extension| extension == "rs")
-    }
-
-    /// The source file that has the rest of the frame's name, if that has no path: line tables alone have none for
-    /// what was inlined.
-    pub(crate) fn file_to_complete(&self) -> Option<&str> {
-        let file = self.file.as_deref().filter(|_| self.is_rust())?;
-        let name = self.name.as_deref()?;
-        let has_a_path = name
-            .split('<')
-            .next()
-            .is_some_and(|name| name.contains("::"));
-        let is_future = || self.may_be_the_apps() && name.starts_with("{async");
-        (!has_a_path && (self.is_downloaded() || is_future())).then_some(file)
-    }
-
-    /// Whether it is in a library that cargo downloaded.
-    pub(crate) fn is_downloaded(&self) -> bool {
-        let file = self.file.as_deref().unwrap_or_default();
-        DOWNLOADED.iter().any(|folder| file.contains(folder))
-    }
-
-    /// Completes the name by the function of its line. Does nothing if they contradict each other.
-    pub(crate) fn complete(&mut self, function: &Function) {
-        let mut path = function.owners.clone();
-        if !self.is_downloaded() {
-            path.push(function.name.clone());
-            self.in_source = Some(path.join("::"));
-            return;
-        }
-        let (Some(name), Some(modules)) = (&self.name, self.file.as_deref().and_then(modules_of))
-        else {
-            return;
-        };
-        path.insert(0, modules);
-        // Closures and futures stand within the function.
-        if name.starts_with('{') {
-            path.push(function.name.clone());
-        } else if name.split('<').next() != Some(&function.name) {
-            return;
-        }
-        path.push(name.clone());
-        self.name = Some(path.join("::"));
     }
 
     pub(super) fn may_be_the_apps(&self) -> bool {

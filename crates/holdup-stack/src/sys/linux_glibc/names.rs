@@ -1,19 +1,15 @@
 //! The functions and lines that addresses stand for, from the program's symbols and line tables.
 
 use std::collections::HashMap;
-use std::env;
 use std::ffi::c_void;
-use std::fs::{self, Metadata};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use backtrace::SymbolName;
 
-use super::symbols;
+use super::{inlined, symbols};
 use crate::frame::Frame;
-use crate::source;
 use crate::system;
 
 /// The most addresses that are cached. The stacks of one program share most of their addresses.
@@ -23,9 +19,6 @@ const REMEMBERED: usize = 8192;
 /// megabytes. They are not released sooner: holds often come in quick succession, and reading the tables
 /// again takes as long as the first time.
 const KEPT: u64 = 10_000_000_000;
-
-/// A source file that is larger is not read.
-const LONGEST_SOURCE: u64 = 1 << 20;
 
 /// When the line tables were last used; 0 while they are not in memory.
 static NEEDED: AtomicU64 = AtomicU64::new(0);
@@ -85,37 +78,12 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
         frame.name = Some(format!("{:#}", SymbolName::new(symbol.as_bytes())));
     }
     for frame in &mut frames {
-        from_source(frame);
+        inlined::complete(frame);
     }
     if frames.is_empty() {
         frames.push(Frame::default());
     }
     frames.into()
-}
-
-/// Completes the name of a function that was inlined, from its source, if that is on this machine and has not
-/// changed since the program was built. What cargo downloaded never does.
-fn from_source(frame: &mut Frame) {
-    let Some(file) = frame.file_to_complete() else {
-        return;
-    };
-    let is_usable = |of: &Metadata| {
-        let is_short = of.len() <= LONGEST_SOURCE;
-        is_short && (frame.is_downloaded() || is_older_than_the_program(of).unwrap_or(false))
-    };
-    let source = fs::metadata(file).ok().filter(is_usable);
-    let source = source.and_then(|_| fs::read_to_string(file).ok());
-    let function = source.and_then(|source| source::function_at(&source, frame.line?));
-    if let Some(function) = function {
-        frame.complete(&function);
-    }
-}
-
-fn is_older_than_the_program(file: &Metadata) -> Option<bool> {
-    static BUILT: OnceLock<Option<SystemTime>> = OnceLock::new();
-    let program = || fs::metadata(env::current_exe().ok()?).ok()?.modified().ok();
-    let built = (*BUILT.get_or_init(program))?;
-    Some(file.modified().ok()? <= built)
 }
 
 /// Releases the line tables if they were not used for a while before `now`.

@@ -20,10 +20,10 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
     if let Some(whole) = whole_name(frames, apps, index) {
         return whole;
     }
-    let function = frame.function();
     if let Some(function) = &frame.in_source {
         return with_modules(frames, apps, index, function);
     }
+    let function = frame.function();
     if !frame.is_named() {
         let around = (index + 1..frames.len()).find(|&around| apps.has(&frames[around]));
         return match around.filter(|&around| frames[around].file == frame.file) {
@@ -78,11 +78,8 @@ pub(super) fn of_the_future(frames: &[Frame], index: usize, modules: &str) -> Op
     ];
     let names = frames.iter().filter_map(|frame| frame.name.as_deref());
     let paths = names.flat_map(|name| types.iter().flat_map(move |of| paths_to(of, name)));
-    let is_in = |path: &String| {
-        let function = path.strip_prefix(modules)?.strip_prefix("::")?;
-        (!function.contains("::")).then_some(())
-    };
-    let mut paths: Vec<_> = paths.filter(|path| is_in(path).is_some()).collect();
+    let is_there = |path: &String| path.rsplit_once("::").is_some_and(|(of, _)| of == modules);
+    let mut paths: Vec<_> = paths.filter(is_there).collect();
     paths.dedup();
     match paths.as_slice() {
         [path] => Some(path.clone()),

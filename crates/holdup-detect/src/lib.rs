@@ -49,8 +49,7 @@
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
 //! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
-//! - `slot`, `slots`, `seat`, `recent`, `losses`: what is recorded of each open request. `looks`, `look`: where
-//!   requests wait. `captured`, `trace`: where a future waits that a test polls.
+//! - `captured`, `trace`: where a future waits that a test polls.
 
 #![forbid(unsafe_code)]
 

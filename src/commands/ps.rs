@@ -3,6 +3,7 @@
 mod requests;
 mod screen;
 mod table;
+mod unknown;
 mod waits;
 
 use std::error::Error;

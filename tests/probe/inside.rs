@@ -210,16 +210,19 @@ fn line_of(text: &str) -> String {
     format!("tests/probe/inside.rs:{}", line.expect("it is here") + 1)
 }
 
-/// Probes until the app has named a culprit: where requests wait is asked once a second, so that a busy machine may
-/// show too little of it.
-fn named(arguments: &[&str]) -> Value {
-    let mut document = json(arguments);
+/// Probes until the cause is known and the app has named a culprit. Where requests wait is asked once a second, so a
+/// busy machine may show too little of it. A wrong cause fails at once.
+fn named(arguments: &[&str], kind: &str) -> Value {
+    let mut document = Value::Null;
     for _ in 0..5 * REPEATS {
-        let is_named = document["cause"]["culprit"] != Value::Null;
-        if is_named || !cfg!(feature = "stacks") {
+        document = json(arguments);
+        let cause = &document["cause"];
+        let is_named = cause["culprit"] != Value::Null || !cfg!(feature = "stacks");
+        if cause["kind"] == kind && is_named {
             break;
         }
-        document = json(arguments);
+        let is_known = cause["kind"] != "unknown";
+        assert!(!is_known || cause["kind"] == kind, "{document:#}");
     }
     document
 }
@@ -232,7 +235,7 @@ fn the_line_of_a_lock_that_is_kept_across_an_await_is_in_the_cause() {
         format!("--console={}", watched.console),
     );
     let beside = format!("--beside={}", watched.url("/quick"));
-    let document = named(&[&url, &beside, &console, "-n8"]);
+    let document = named(&[&url, &beside, &console, "-n8"], "own_queue");
     let cause = &document["cause"];
     assert_eq!(cause["kind"], "own_queue", "{document:#}");
     if cfg!(feature = "stacks") {
@@ -259,7 +262,7 @@ fn the_line_of_a_pool_is_named_without_another_route_too() {
         watched.url("/pooled"),
         format!("--console={}", watched.console),
     );
-    let document = named(&[&url, &console, "-n8"]);
+    let document = named(&[&url, &console, "-n8"], "unknown");
     assert_eq!(document["cause"]["kind"], "unknown", "{document:#}");
     let line = cfg!(feature = "stacks").then(|| line_of("pool.acquire().await"));
     assert_eq!(

@@ -3,6 +3,7 @@
 use holdup_model::{AwaitPoint, HumanDuration, OpenRequest, RequestState};
 
 use super::table::{Cell, Look, Tint};
+use super::unknown;
 
 /// How much of a terminal's width the routes may take.
 const ROUTES: usize = 3;
@@ -24,9 +25,11 @@ pub(super) fn text(
     if more > 0 {
         text += &look.line(&format!("and {more} more"));
     }
-    if let Some(note) = note(requests, why_no_lines) {
+    let unknown = requests.iter().filter(|request| waits_somewhere(request));
+    let is_known = requests.iter().any(waits_at_a_place);
+    if let Some(sentence) = unknown::sentence(unknown.count(), why_no_lines, is_known) {
         text += "\n";
-        text += &look.line(&note);
+        text += &look.paragraph(&sentence);
     }
     text
 }
@@ -40,6 +43,10 @@ pub(super) fn is_place_missing(requests: &[OpenRequest]) -> bool {
 fn waits_somewhere(request: &OpenRequest) -> bool {
     let waits = matches!(&request.state, RequestState::Waiting { at, .. } if at.is_empty());
     waits && request.behind.is_none()
+}
+
+fn waits_at_a_place(request: &OpenRequest) -> bool {
+    matches!(&request.state, RequestState::Waiting { at, .. } if !at.is_empty())
 }
 
 /// A line for each place at which the request waits, and at least one.
@@ -101,29 +108,6 @@ fn place(point: &AwaitPoint) -> Cell {
         None => format!("{file}:{line}"),
     });
     Cell::from(point.to_string()).or_short(short)
-}
-
-/// Why it is not known where some requests wait.
-fn note(requests: &[OpenRequest], why_no_lines: Option<&str>) -> Option<String> {
-    let unknown = requests.iter().filter(|request| waits_somewhere(request));
-    let unknown = unknown.count();
-    let is_known = |request: &&OpenRequest| matches!(&request.state, RequestState::Waiting { at, .. } if !at.is_empty());
-    let wait = match unknown {
-        0 => return None,
-        1 => "1 request waits".to_owned(),
-        several => format!("{several} requests wait"),
-    };
-    Some(match why_no_lines {
-        Some(why) => format!("It is not known where {wait}: {why}."),
-        None if requests.iter().any(|request| is_known(&request)) => format!(
-            "It is not known yet where {wait}: a worker that is busy does not answer, and an app asks at most \
-             256 requests in a second."
-        ),
-        None => format!(
-            "It is not known where {wait}: the app has to be built with the feature `stacks` of holdup-watch, \
-             and a worker that is busy does not answer."
-        ),
-    })
 }
 
 #[cfg(test)]
@@ -199,32 +183,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_said_with_the_reason() {
-        let unknown = || request(1, "/a", 10, waiting(&[]));
-        let last = |requests: &[OpenRequest], why| {
-            let text = text(requests, 0, why, LOOK);
-            text.lines().last().map(str::to_owned)
-        };
-        assert_eq!(
-            last(&[unknown()], Some("the program is stripped")).as_deref(),
-            Some("It is not known where 1 request waits: the program is stripped.")
-        );
-        let none = last(&[unknown(), unknown()], None).expect("a line");
-        assert!(
-            none.starts_with("It is not known where 2 requests wait: ")
-                && none.contains("the feature `stacks`"),
-            "{none}"
-        );
+    fn what_is_not_known_is_said_below_the_table() {
+        let unknown = request(1, "/a", 10, waiting(&[]));
         let known = request(2, "/a", 10, waiting(&[(12, "tokio::sync::Mutex::lock")]));
-        let some = last(&[unknown(), known], None).expect("a line");
-        assert!(
-            some.starts_with("It is not known yet where 1 request waits: "),
-            "{some}"
+        let told = |requests: &[OpenRequest]| {
+            let look = Look {
+                width: Some(60),
+                ..LOOK
+            };
+            let text = text(requests, 0, Some("the program is stripped"), look);
+            let (_, told) = text.split_once("\n\n")?;
+            Some(told.to_owned())
+        };
+        // It is never cut.
+        let sentence = "It is not known where 1 request waits: the program is\nstripped.\n";
+        assert_eq!(
+            told(&[unknown.clone(), known.clone()]).as_deref(),
+            Some(sentence)
         );
-        let mut behind = unknown();
+        assert_eq!(told(&[known]), None);
+        let mut behind = unknown;
         behind.behind = Some(RouteName::new("GET", "/blocking"));
-        let held = last(&[behind], None).expect("a line");
-        assert!(held.ends_with("held up by GET /blocking"), "{held}");
+        assert_eq!(told(&[behind]), None, "it is held up");
     }
 
     #[test]

@@ -73,6 +73,23 @@ impl Look {
         line.unwrap_or_else(|| text.to_owned()) + "\n"
     }
 
+    /// A sentence, broken between words.
+    pub(super) fn paragraph(&self, text: &str) -> String {
+        let mut lines = vec![String::new()];
+        for word in text.split(' ') {
+            let line = lines.last_mut().filter(|line| {
+                let length = line.chars().count() + 1 + word.chars().count();
+                line.is_empty() || self.width.is_none_or(|width| length <= width)
+            });
+            match line {
+                Some(line) if line.is_empty() => line.push_str(word),
+                Some(line) => *line = format!("{line} {word}"),
+                None => lines.push(word.to_owned()),
+            }
+        }
+        lines.iter().map(|line| self.line(line)).collect()
+    }
+
     /// A table with these headings, a line for each row. A column is as wide as its widest cell.
     pub(super) fn table<const N: usize>(
         &self,
@@ -190,7 +207,8 @@ mod tests {
                 width: Some(width),
                 ..PLAIN
             };
-            let text = table(look) + &look.line("a line of its own");
+            let text =
+                table(look) + &look.line("a line of its own") + &look.paragraph("a sentence");
             let longest = text.lines().map(|line| line.chars().count()).max();
             assert!(longest <= Some(width), "{width}: {text}");
         }

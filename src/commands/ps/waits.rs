@@ -6,6 +6,7 @@ use holdup_model::{HumanDuration, Victim};
 use holdup_probe::OpenWait;
 
 use super::table::{Cell, Look, Tint};
+use super::unknown;
 
 /// The most routes of a place that are named.
 const NAMED: usize = 3;
@@ -30,12 +31,13 @@ pub(super) fn text(
         let headings = ["REQUESTS", "LONGEST", "ROUTES", "WHERE"];
         look.table(headings, waits.iter().map(|wait| row(wait, look)).collect())
     };
-    let is_unknown = |wait: &OpenWait| wait.line.is_none() && wait.within.is_none();
-    if let Some(why) = why_no_lines
-        && waits.iter().any(is_unknown)
-    {
+    let (known, unknown): (Vec<_>, Vec<_>) = waits
+        .iter()
+        .partition(|wait| wait.line.is_some() || wait.within.is_some());
+    let unknown = unknown.iter().map(|wait| wait.requests).sum();
+    if let Some(sentence) = unknown::sentence(unknown, why_no_lines, !known.is_empty()) {
         text += "\n";
-        text += &look.line(&format!("It is not known where they wait: {why}."));
+        text += &look.paragraph(&sentence);
     }
     let is_shown = |victim: &&Victim| {
         let requests = u32::try_from(victim.requests).unwrap_or(u32::MAX);
@@ -162,7 +164,7 @@ mod tests {
             "3         1.25 s   GET /a                                   app::report (src/report.rs:12)",
             "1         1.25 s   GET /a                                   at an unknown place",
             "",
-            "It is not known where they wait: the program is stripped.",
+            "It is not known where 1 request waits: the program is stripped.",
             "",
             "Who held up whom, of the requests that are over:",
             "HELD UP     BY                                      REQUESTS  TIME",

@@ -12,17 +12,16 @@ use holdup_testkit::app::{Served, serve_on};
 use holdup_testkit::client::{Reply, connect};
 use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::Watch;
-
-/// How long `/slept` takes.
-pub(super) const SLEPT: Duration = Duration::from_secs(2);
+use tokio::sync::Notify;
 
 /// `/locked` takes a lock and keeps it longer than any test runs, so that all others wait for it. `/blocking` blocks the worker until
-/// it is [let go](App::let_go).
+/// it is [let go](App::let_go). `/notified` waits until it is [notified](App::notify).
 pub(super) struct App {
     served: Option<Served>,
     pub(super) console: String,
     _console: Console,
     go: Arc<AtomicBool>,
+    notice: Arc<Notify>,
 }
 
 impl App {
@@ -33,8 +32,10 @@ impl App {
         let lock = Arc::new(tokio::sync::Mutex::new(()));
         let go = Arc::new(AtomicBool::new(false));
         let goes = Arc::clone(&go);
+        let notice = Arc::new(Notify::new());
+        let notices = Arc::clone(&notice);
         let served = serve_on(1, move || {
-            let (lock, goes) = (Arc::clone(&lock), Arc::clone(&goes));
+            let (lock, goes, notice) = (Arc::clone(&lock), Arc::clone(&goes), Arc::clone(&notices));
             let locked = move || {
                 let lock = Arc::clone(&lock);
                 async move {
@@ -49,21 +50,25 @@ impl App {
                 }
                 async { HttpResponse::Ok().body("done") }
             };
-            let slept = || async {
-                tokio::time::sleep(SLEPT).await;
-                HttpResponse::Ok().body("done")
+            let notified = move || {
+                let notice = Arc::clone(&notice);
+                async move {
+                    notice.notified().await;
+                    HttpResponse::Ok().body("done")
+                }
             };
             actix_web::App::new()
                 .wrap(watch.clone())
                 .route("/locked", web::get().to(locked))
                 .route("/blocking", web::get().to(blocking))
-                .route("/slept", web::get().to(slept))
+                .route("/notified", web::get().to(notified))
         });
         Self {
             served: Some(served),
             console: console.address().to_string(),
             _console: console,
             go,
+            notice,
         }
     }
 
@@ -74,6 +79,11 @@ impl App {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
         stream.write_all(head.as_bytes()).expect("sent");
         stream
+    }
+
+    /// Wakes the request that waits for it.
+    pub(super) fn notify(&self) {
+        self.notice.notify_one();
     }
 
     /// Lets the worker go on.

@@ -5,12 +5,12 @@ mod refused;
 mod watch;
 
 use std::process::{Command, Output, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::{PATIENCE, pause};
 use serde_json::Value;
 
-use app::{App, SLEPT, answered, line_of};
+use app::{App, answered, line_of};
 
 fn ps(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_holdup"))
@@ -125,23 +125,26 @@ fn the_documents_of_the_console_are_passed_on() {
 #[test]
 fn a_request_behind_a_blocked_worker_is_shown_with_who_holds_it_up() {
     let app = App::start();
-    let slept = app.ask("/slept");
-    until(&[&app.console], |text| text.contains("GET /slept"));
+    let notified = app.ask("/notified");
+    until(&[&app.console], |text| text.contains("waiting"));
     let _blocking = app.ask("/blocking");
     let text = until(&[&app.console], |text| text.contains("held up by"));
     let rows: Vec<_> = text.lines().map(cells).collect();
     assert_eq!(
         rows[1][3..5],
-        ["GET /slept", "held up by GET /blocking"],
+        ["GET /notified", "held up by GET /blocking"],
         "{text}"
     );
     let last = rows.last().expect("a row");
     assert_eq!(last[1..], ["running", "0", "GET /blocking"], "{text}");
 
-    // What it lost is counted when it ends.
-    pause(SLEPT);
+    // It is ready from now on, and what it loses is counted when it ends.
+    app.notify();
+    let text = until(&[&app.console], |text| text.contains("ready"));
+    assert!(text.contains("held up by GET /blocking"), "{text}");
+    pause(Duration::from_millis(200));
     app.let_go();
-    answered(slept);
+    answered(notified);
     let pair = |text: &str| {
         let rows: Vec<_> = text.lines().map(cells).collect();
         let heading = rows
@@ -152,7 +155,7 @@ fn a_request_behind_a_blocked_worker_is_shown_with_who_holds_it_up() {
     let text = until(&[&app.console, "--group"], |text| pair(text).is_some());
     assert_eq!(
         pair(&text).as_deref(),
-        Some("GET /slept, GET /blocking, 1"),
+        Some("GET /notified, GET /blocking, 1"),
         "{text}"
     );
 }

@@ -1,10 +1,10 @@
 //! Where requests of the probed route wait for each other, without holding a worker: at a lock or a pool. Pure,
 //! and no guess: if the looks do not show the place, there is none.
 //!
-//! If `n` requests run at a time, and more are open, the others wait in the queue for it. So that is where most of
-//! them are whenever more than `n` wait; and it is no place at which a request waits while it is served. A
-//! place shows that it is none of these in one of two ways: more than `n` requests waited there at a time, or
-//! nobody was seen there while at most `n` waited.
+//! If `n` requests run at a time, and more are open, the others are in the queue. So it is the place at which most of
+//! those are that are too many. A request also waits at other places while it is served, for a database perhaps.
+//! There are two signs that a place is no such place: more than `n` requests waited there at a time, or nobody
+//! waited there whenever at most `n` requests waited.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -5,6 +5,7 @@ mod app;
 mod command_line;
 mod console;
 mod harness;
+mod held_up;
 mod holds;
 mod lab;
 mod live;

@@ -1,10 +1,9 @@
 //! A worker's current poll and busy period, which other threads can read at any time: a sequence lock.
 //!
-//! Only the worker writes, and it never waits. The version is odd while it writes. A reader that finds an odd
-//! version, or a different one after its reads, may have mixed two states and tries again. `tests/loom.rs`
-//! runs this file under loom, which tries every order of loads and stores that the memory model allows.
+//! Only the worker writes, and it never waits. A reader whose reads may have mixed two states tries again.
 
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering};
+use crate::version::Version;
 
 /// How often a reader tries. A worker that changes its cell during all tries is in no long poll.
 const TRIES: usize = 8;
@@ -12,7 +11,7 @@ const TRIES: usize = 8;
 /// One worker's cell. All times are nanoseconds of one clock; 0 means no time.
 #[derive(Debug)]
 pub(crate) struct Cell {
-    version: AtomicU64,
+    version: Version,
     work: AtomicU64,
     request: AtomicU64,
     since: AtomicU64,
@@ -40,7 +39,7 @@ pub(crate) struct Snapshot {
 impl Cell {
     pub(crate) fn new() -> Self {
         Self {
-            version: AtomicU64::new(0),
+            version: Version::new(),
             work: AtomicU64::new(0),
             request: AtomicU64::new(0),
             since: AtomicU64::new(0),
@@ -56,7 +55,7 @@ impl Cell {
     /// Records that a call or a poll begins.
     #[inline]
     pub(crate) fn enter(&self, work: u64, request: u64, since: u64) {
-        self.write(|| {
+        self.version.write(|| {
             self.request.store(request, Ordering::Relaxed);
             self.since.store(since, Ordering::Relaxed);
             self.work.store(work, Ordering::Relaxed);
@@ -67,7 +66,7 @@ impl Cell {
     #[inline]
     pub(crate) fn leave(&self, now: u64) {
         let polls = self.polls.load(Ordering::Relaxed) + 1;
-        self.write(|| {
+        self.version.write(|| {
             self.work.store(0, Ordering::Relaxed);
             self.last_end.store(now, Ordering::Relaxed);
             self.polls.store(polls, Ordering::Relaxed);
@@ -76,7 +75,7 @@ impl Cell {
 
     /// Records a busy period that the next loop iteration will end.
     pub(crate) fn set_pending(&self, start: u64, end: u64) {
-        self.write(|| {
+        self.version.write(|| {
             self.pending_start.store(start, Ordering::Relaxed);
             self.pending_end.store(end, Ordering::Relaxed);
         });
@@ -92,17 +91,6 @@ impl Cell {
         self.last_end.store(now, Ordering::Relaxed);
     }
 
-    #[inline]
-    fn write(&self, change: impl FnOnce()) {
-        // The worker is the only writer, so no atomic read-modify-write is needed.
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version + 1, Ordering::Relaxed);
-        // With this fence, a reader of any new value also reads the odd version or a later one.
-        fence(Ordering::Release);
-        change();
-        self.version.store(version + 2, Ordering::Release);
-    }
-
     // Called by other threads.
 
     /// Returns the cell's state, and what `beside` reads while the cell is in that state. Returns `None` if
@@ -113,18 +101,16 @@ impl Cell {
 
     /// Tries once to read; see [`read`](Self::read).
     pub(crate) fn try_read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
-        let version = self.version.load(Ordering::Acquire);
-        let snapshot = Snapshot {
-            work: self.work.load(Ordering::Relaxed),
-            request: self.request.load(Ordering::Relaxed),
-            since: self.since.load(Ordering::Relaxed),
-            pending_start: self.pending_start.load(Ordering::Relaxed),
-            pending_end: self.pending_end.load(Ordering::Relaxed),
-        };
-        let beside = beside();
-        fence(Ordering::Acquire);
-        let is_whole = version.is_multiple_of(2) && version == self.version.load(Ordering::Relaxed);
-        is_whole.then_some((snapshot, beside))
+        self.version.read(|| {
+            let snapshot = Snapshot {
+                work: self.work.load(Ordering::Relaxed),
+                request: self.request.load(Ordering::Relaxed),
+                since: self.since.load(Ordering::Relaxed),
+                pending_start: self.pending_start.load(Ordering::Relaxed),
+                pending_end: self.pending_end.load(Ordering::Relaxed),
+            };
+            (snapshot, beside())
+        })
     }
 
     /// Whether a call or a poll is in progress.

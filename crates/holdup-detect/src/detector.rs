@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup_model::{Hold, OpenRequest, Victim, WorkerStatus};
+use holdup_model::{Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
 
 use crate::clock::{Clock, Time};
 use crate::places;
 use crate::record::Recorded;
 use crate::settings::LogLevel;
 use crate::shared::Shared;
+use crate::stack::StackSample;
 use crate::subscription::Subscription;
 use crate::tasks::{self, Task};
 use crate::threads::{self, Spawner, ThreadHealth, Threads};
@@ -24,6 +25,9 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// The longest that a look waits for answers, in all and after the latest one.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The longest that an assertion waits for a request to end that is open.
+const ENDS: Duration = Duration::from_secs(1);
 
 /// The longest that a look waits for names.
 const NAMES: Duration = Duration::from_secs(2);
@@ -43,6 +47,17 @@ pub struct Failing {
     pub holds: Vec<Hold>,
     /// The calling thread's worker number, if it is a worker itself, as in a test harness.
     pub own_worker: Option<usize>,
+}
+
+/// The request of a route that was held up most.
+#[derive(Debug)]
+pub struct MostHeldUp {
+    /// For how long the app held it up: without the time in which the machine may have run something else.
+    pub certain: Duration,
+    /// For how long it was held up.
+    pub held_up: Duration,
+    /// By whom, if the request is over. Its running and its waiting time are left at zero.
+    pub by: Option<Spent>,
 }
 
 impl Detector {
@@ -151,28 +166,20 @@ impl Detector {
     /// All open requests, the oldest first, each with what it does. Works from any thread, also while workers are
     /// held.
     ///
-    /// Requests that wait are asked where: their tasks are woken, at most 256 in a second, and the call waits for
+    /// Requests that wait are asked where: their tasks are woken, at most 256 in any second, and the call waits for
     /// their answers, at most half a second, and for the names of functions that are not known yet, at most two
-    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread.
+    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread. A request that does not
+    /// answer within a tenth of a second, because a middleware around it does not poll it, is not waited for again.
     pub fn requests(&self) -> Vec<OpenRequest> {
         let own = places::worker(&self.0);
-        let look = self.0.look(true);
-        let started = Instant::now();
-        let (mut left, mut progress) = (usize::MAX, started);
-        while own.is_none() {
-            let now = Instant::now();
-            let unanswered = self.0.unanswered(&look, own);
-            if unanswered < left {
-                (left, progress) = (unanswered, now);
-            }
-            if left == 0 || now - progress >= PATIENCE || now - started >= LONGEST_LOOK {
-                break;
-            }
+        let look = self.0.look(true, own);
+        let mut answers = Patience::new();
+        while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
             nap();
         }
-        self.0.name_stacks();
-        let deadline = Instant::now() + NAMES;
-        while own.is_none() && !self.0.unnamed().is_empty() && Instant::now() < deadline {
+        self.0.forget_ended();
+        let mut names = Names::new(&self.0);
+        while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
             nap();
         }
         self.0.open_requests()
@@ -181,14 +188,21 @@ impl Detector {
     /// As [`requests`](Self::requests), for a test on the worker's own thread: asks all requests, and lets the event
     /// loop run until they have answered.
     pub async fn look(&self) -> Vec<OpenRequest> {
-        let look = self.0.look(false);
+        let own = places::worker(&self.0);
         let started = Instant::now();
-        while self.0.unanswered(&look, None) > 0 && started.elapsed() < LONGEST_LOOK {
-            tokio::task::yield_now().await;
+        loop {
+            let look = self.0.look(false, own);
+            let mut answers = Patience::new();
+            while answers.waits_for(self.0.unanswered(&look, own)) {
+                tokio::task::yield_now().await;
+            }
+            if !look.is_partial || started.elapsed() >= CATCH_UP {
+                break;
+            }
         }
-        self.0.name_stacks();
-        let deadline = Instant::now() + CATCH_UP;
-        while !self.0.unnamed().is_empty() && Instant::now() < deadline {
+        self.0.forget_ended();
+        let mut names = Names::new(&self.0);
+        while names.are_missing() && names.started.elapsed() < CATCH_UP {
             tokio::task::yield_now().await;
         }
         self.0.open_requests()
@@ -198,6 +212,59 @@ impl Detector {
     /// may be missing.
     pub fn victims(&self) -> Vec<Victim> {
         self.0.losses.victims()
+    }
+
+    /// Whether a worker has had a request of this route.
+    pub fn has_seen(&self, route: &RouteName) -> bool {
+        self.0.workers.have_seen(&route.method, &route.route)
+    }
+
+    /// The request of a route that was held up most; `None` if none was held up. A request that is still open and was
+    /// held up for longer than `at_most` is waited for, up to a second, unless the caller's own thread serves it.
+    pub fn most_held_up(&self, route: &RouteName, at_most: Duration) -> Option<MostHeldUp> {
+        let own = places::worker(&self.0);
+        let open = || {
+            let requests = self.0.open_requests().into_iter();
+            let same = requests.filter(|request| request.route_name() == *route);
+            same.max_by_key(|request| request.held_up)
+        };
+        let deadline = Instant::now() + ENDS;
+        let is_waited_for = |request: OpenRequest| {
+            request.held_up > at_most && own != Some(request.worker) && Instant::now() < deadline
+        };
+        while open().is_some_and(is_waited_for) {
+            nap();
+        }
+        let open = open().map(|request| MostHeldUp {
+            certain: request.held_up,
+            held_up: request.held_up,
+            by: None,
+        });
+        self.drain_losses();
+        let over = self.0.losses.longest(route).map(|(certain, by)| {
+            let spent = Spent::new(Duration::ZERO, Duration::ZERO, by);
+            MostHeldUp {
+                certain,
+                held_up: spent.held_up,
+                by: Some(spent),
+            }
+        });
+        let most = over.into_iter().chain(open);
+        most.max_by_key(|most| most.certain)
+            .filter(|most| !most.held_up.is_zero())
+    }
+
+    /// Waits until the losses of all requests that are over are in the sums, up to [`CATCH_UP`].
+    fn drain_losses(&self) {
+        let deadline = Instant::now() + CATCH_UP;
+        while !self.0.losses.are_drained() && Instant::now() < deadline {
+            if self.0.collector.get().is_some() {
+                self.0.wake_collector();
+                nap();
+            } else {
+                self.0.losses.drain(|loss| self.0.blamed(loss), |_, _| ());
+            }
+        }
     }
 
     /// The time since the detector was created. The times of holds and events are counted from then, too.
@@ -258,7 +325,8 @@ impl Detector {
         Failing { holds, own_worker }
     }
 
-    /// Why holds have no lines of code, although the feature `stacks` is enabled; `None` if they have.
+    /// Why the code's lines and functions are not known, although the feature `stacks` is enabled; `None` if they
+    /// are. If it is because of the signal, it is so for holds only.
     pub fn why_no_lines(&self) -> Option<&'static str> {
         stack::why_off()
     }
@@ -273,6 +341,68 @@ impl Detector {
             self.0.wake_collector();
             nap();
         }
+    }
+}
+
+/// How long a look waits for answers: for as long as there are some, and not forever.
+struct Patience {
+    started: Instant,
+    /// The fewest that were missing so far, and since when.
+    missing: usize,
+    since: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            started: now,
+            missing: usize::MAX,
+            since: now,
+        }
+    }
+
+    /// Whether it is worth waiting for so many answers.
+    fn waits_for(&mut self, missing: usize) -> bool {
+        let now = Instant::now();
+        if missing < self.missing {
+            (self.missing, self.since) = (missing, now);
+        }
+        missing > 0 && now - self.since < PATIENCE && now - self.started < LONGEST_LOOK
+    }
+}
+
+/// Has the names of stacks looked up.
+struct Names<'a> {
+    shared: &'a Shared,
+    started: Instant,
+    /// Those that are being looked up.
+    sent: Vec<Arc<StackSample>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            started: Instant::now(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// Whether names are missing and will be known soon. Tells the thread that looks them up what it has not been
+    /// told yet.
+    fn are_missing(&mut self) -> bool {
+        let unnamed = self.shared.unnamed();
+        for stack in &unnamed {
+            if self.sent.iter().any(|sent| Arc::ptr_eq(sent, stack)) {
+                continue;
+            }
+            if !self.shared.send_to_be_named(stack) {
+                return false;
+            }
+            self.sent.push(Arc::clone(stack));
+        }
+        !unnamed.is_empty()
     }
 }
 

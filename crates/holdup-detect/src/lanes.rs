@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
-use holdup_model::{Event, Spent};
+use holdup_model::{Blame, Event, Spent};
 
 use crate::losses::Loss;
 use crate::worker_state::WorkerState;
@@ -34,7 +34,7 @@ pub(crate) enum LaneEvent {
         /// How long its calls and polls took.
         running: u64,
         /// What it lost, if anything.
-        loss: Option<Box<Loss>>,
+        loss: Option<Arc<Loss>>,
     },
 }
 
@@ -124,7 +124,13 @@ impl Lanes {
     }
 
     /// Publishes the events that the workers recorded, in the order in which they arrived.
-    pub(crate) fn drain(&self, since_origin: impl Fn(u64) -> Duration, publish: impl Fn(Event)) {
+    /// `blame` says whom a request lost time to.
+    pub(crate) fn drain(
+        &self,
+        since_origin: impl Fn(u64) -> Duration,
+        blame: impl Fn(&Loss) -> Vec<Blame>,
+        publish: impl Fn(Event),
+    ) {
         let Some(queue) = self.queue.get() else {
             return;
         };
@@ -138,12 +144,17 @@ impl Lanes {
             let Some((lane, at, event)) = queue.pop() else {
                 break;
             };
-            publish(published(lane, since_origin(at), event));
+            publish(published(lane, since_origin(at), &blame, event));
         }
     }
 }
 
-fn published(lane: u64, at: Duration, event: LaneEvent) -> Event {
+fn published(
+    lane: u64,
+    at: Duration,
+    blame: impl Fn(&Loss) -> Vec<Blame>,
+    event: LaneEvent,
+) -> Event {
     match event {
         LaneEvent::Opened(opened) => {
             let route = opened.state.routes.get(opened.route);
@@ -165,7 +176,7 @@ fn published(lane: u64, at: Duration, event: LaneEvent) -> Event {
             running,
             loss,
         } => {
-            let by = loss.map(|loss| loss.blame()).unwrap_or_default();
+            let by = loss.map(|loss| blame(&loss)).unwrap_or_default();
             let held_up: Duration = by.iter().map(|blame| blame.held_up).sum();
             let running = Duration::from_nanos(running);
             let waiting = Duration::from_nanos(age).saturating_sub(running + held_up);

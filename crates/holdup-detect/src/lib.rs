@@ -44,15 +44,18 @@
 //!
 //! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
 //! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
-//!   worker records.
-//! - `record`, `samples`, `lasting`, `memory`, `lanes`, `subscription`, `oversleep`,
+//!   worker records. `slot`, `slots`: what it records of each request. `recent`, `lost`: what requests lose.
+//! - `record`, `samples`, `lasting`, `memory`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `collector`: what runs outside.
+//! - `worker`, `starving`, `seat`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
+//!   `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
+//! - `captured`, `trace`: where a future waits that a test polls.
 
 #![forbid(unsafe_code)]
 
 mod busy_period;
+mod captured;
 mod cell;
 mod clock;
 mod collector;
@@ -63,8 +66,10 @@ mod lasting;
 mod look;
 mod looks;
 mod losses;
+mod lost;
 mod memory;
 mod observe;
+mod open_state;
 mod outlets;
 mod oversleep;
 mod places;
@@ -84,17 +89,21 @@ mod socket_beat;
 #[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
 mod stack;
 mod start;
+mod starving;
 mod subscription;
 mod sync;
 mod system;
 mod tasks;
 mod threads;
+mod trace;
+mod version;
+mod wake_up;
 mod worker;
 mod worker_state;
 mod workers;
 
 pub use self::clock::Time;
-pub use self::detector::{Detector, Failing};
+pub use self::detector::{Detector, Failing, MostHeldUp};
 pub use self::request::{PollSpan, Request};
 pub use self::routes::Route;
 pub use self::settings::{LogLevel, THRESHOLD};
@@ -102,4 +111,5 @@ pub use self::sink::metrics::Figures;
 pub use self::subscription::Subscription;
 pub use self::tasks::Task;
 pub use self::threads::{Spawner, ThreadHealth, ThreadState};
+pub use self::trace::{TRACES, Traced, trace};
 pub use self::worker::Worker;

@@ -1,144 +1,175 @@
 //! The open requests and what they do, read from the workers' slots. Those that wait are asked where.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use holdup_model::{AwaitPoint, OpenRequest, RequestState, RouteName};
 
+use crate::looks::Knows;
+use crate::open_state::{Activity, Doing};
 use crate::shared::Shared;
-use crate::slot::{Doing, Slot, SlotState};
+use crate::slot::{Slot, SlotState};
 use crate::stack::StackSample;
 use crate::worker_state::WorkerState;
 
 /// A worker that has been in one poll for this long is not waited for, nanoseconds.
 const STUCK: u64 = 20_000_000;
 
+/// How long after it was asked a request may still answer, nanoseconds. One that has not answered by then is not
+/// polled, because a middleware around it does not do so.
+const ANSWERS_WITHIN: u64 = 100_000_000;
+
+/// The most requests that a look without a budget asks. The queue has room for the answers of two of them.
+const A_ROUND: usize = 512;
+
 /// A look at all open requests.
 #[derive(Debug)]
 pub(crate) struct Look {
-    /// The requests that were asked, and their workers.
-    asked: Vec<(u64, Arc<WorkerState>)>,
+    /// The requests whose answers are expected.
+    asked: Vec<Asked>,
+    /// Whether some were not asked, because there were too many.
+    pub(crate) is_partial: bool,
 }
 
-/// An open request as it was read.
-struct Read {
-    worker: Arc<WorkerState>,
+#[derive(Debug)]
+struct Asked {
+    number: u64,
     slot: Arc<Slot>,
-    /// `None` if it changes too fast.
-    state: Option<SlotState>,
+}
+
+/// A request that waits.
+struct Waiting {
+    slot: Arc<Slot>,
+    number: u64,
+    activity: Activity,
 }
 
 impl Shared {
-    fn read_slots(&self) -> Vec<Read> {
+    fn slots(&self) -> Vec<(Arc<Slot>, SlotState)> {
         let mut all = Vec::new();
         for worker in self.workers.alive() {
-            for slot in worker.slots.iter() {
-                if let Some(state) = slot.read() {
-                    all.push(Read {
-                        worker: Arc::clone(&worker),
-                        slot: Arc::clone(slot),
-                        state,
-                    });
-                }
-            }
+            let slots = worker.slots.iter();
+            all.extend(slots.filter_map(|slot| slot.read().map(|state| (slot, state))));
         }
         all
     }
 
-    /// Asks the requests that wait where they do, the oldest first. With `is_bounded`, at most
-    /// [`A_SECOND`](crate::looks::A_SECOND) in each second.
-    pub(crate) fn look(&self, is_bounded: bool) -> Look {
-        let mut all = self.read_slots();
-        let waits = |read: &Read| {
-            let state = read.state.filter(|state| state.woken == 0)?;
-            (state.doing == Doing::Waiting).then_some(state)
-        };
-        all.retain(|read| waits(read).is_some());
-        all.sort_by_key(|read| waits(read).map(|state| state.since));
+    /// Asks the requests that wait where they do: those first whose worker can answer, and of these those that have
+    /// waited longest. With `is_bounded`, at most [`A_SECOND`](crate::looks::A_SECOND) in any second. `own` is the
+    /// worker of the calling thread.
+    pub(crate) fn look(&self, is_bounded: bool, own: Option<usize>) -> Look {
+        let slots = self.slots();
         let now = self.clock.now();
+        let mut stuck = Stuck::new(own, now);
         let mut known = self.looks.known();
-        let mut chosen = Vec::new();
-        for read in all {
-            if let Some(state) = waits(&read)
-                && known.ask(state.number, state.polls, now, is_bounded)
-            {
-                chosen.push((state.number, read));
+        let (mut asked, mut chosen) = (Vec::new(), Vec::new());
+        for (slot, state) in slots {
+            let Some(activity) = state.request.activity else {
+                continue;
+            };
+            if activity.doing != Doing::Waiting || state.woken > 0 {
+                continue;
+            }
+            let number = state.request.number;
+            match known.of(number, activity.polls) {
+                Knows::Place => {}
+                // Somebody else has asked it a moment ago.
+                Knows::Asked(at) if now.saturating_sub(at) < ANSWERS_WITHIN => {
+                    asked.push(Asked { number, slot });
+                }
+                Knows::Asked(_) => {}
+                Knows::Nothing => chosen.push(Waiting {
+                    slot,
+                    number,
+                    activity,
+                }),
             }
         }
-        drop(known);
-        let ask = |(number, read): (u64, Read)| {
-            read.slot.wish_look();
-            (number, read.worker)
+        chosen.sort_by_cached_key(|request| {
+            let is_stuck = stuck.is(request.slot.worker());
+            (is_stuck, request.activity.since, request.number)
+        });
+        let budget = if is_bounded {
+            known.budget(now)
+        } else {
+            A_ROUND
         };
-        Look {
-            asked: chosen.into_iter().map(ask).collect(),
+        let is_partial = chosen.len() > budget;
+        chosen.truncate(budget);
+        if is_bounded {
+            known.spend(chosen.len(), now);
         }
+        for request in &chosen {
+            known.ask(request.number, request.activity.polls, now);
+        }
+        drop(known);
+        for Waiting { slot, number, .. } in chosen {
+            slot.wish_look();
+            asked.push(Asked { number, slot });
+        }
+        Look { asked, is_partial }
     }
 
-    /// How many requests have not answered, whose worker can still do so. `own` is the worker of the calling thread,
-    /// which cannot.
+    /// How many requests have not answered that can still do so. `own` is the worker of the calling thread.
     pub(crate) fn unanswered(&self, look: &Look, own: Option<usize>) -> usize {
-        let now = self.clock.now();
+        let mut stuck = Stuck::new(own, self.clock.now());
         let known = self.looks.known();
-        let mut stuck = HashMap::new();
-        let mut can_answer = |worker: &Arc<WorkerState>| {
-            !*stuck.entry(worker.worker).or_insert_with(|| {
-                own == Some(worker.worker) || !worker.is_alive() || is_stuck(worker, now)
-            })
+        let can_answer = |asked: &&Asked| {
+            // It may be over by now.
+            asked.slot.number() == asked.number
+                && !known.has_answered(asked.number)
+                && asked.slot.worker().is_alive()
+                && !stuck.is(asked.slot.worker())
         };
-        let asked = look.asked.iter();
-        asked
-            .filter(|(number, worker)| !known.has_answered(*number) && can_answer(worker))
-            .count()
+        look.asked.iter().filter(can_answer).count()
     }
 
     /// The stacks of open requests whose names are not known.
     pub(crate) fn unnamed(&self) -> Vec<Arc<StackSample>> {
-        let all = self.read_slots();
-        let known = self.looks.known();
-        let mut unnamed: Vec<Arc<StackSample>> = Vec::new();
-        for state in all.iter().filter_map(|read| read.state) {
-            for stack in known.stacks(state.number, state.polls) {
-                if !stack.is_known() && !unnamed.iter().any(|other| Arc::ptr_eq(other, stack)) {
-                    unnamed.push(Arc::clone(stack));
-                }
-            }
-        }
-        unnamed
+        self.looks.known().unnamed()
+    }
+
+    /// Forgets the answers of requests that are over.
+    pub(crate) fn forget_ended(&self) {
+        let slots = self.slots();
+        let open: HashSet<u64> = slots
+            .iter()
+            .map(|(_, state)| state.request.number)
+            .collect();
+        self.looks.known().retain(|number| open.contains(&number));
     }
 
     /// All open requests, the oldest first.
     pub(crate) fn open_requests(&self) -> Vec<OpenRequest> {
         let now = self.clock.now();
         let holders = self.holders(now);
-        let all = self.read_slots();
-        let mut known = self.looks.known();
-        let numbers: std::collections::HashSet<u64> = all
+        let slots = self.slots();
+        let known = self.looks.known();
+        let mut requests: Vec<_> = slots
             .iter()
-            .filter_map(|read| Some(read.state?.number))
-            .collect();
-        known.retain(|number| numbers.contains(&number));
-        let mut requests: Vec<_> = all
-            .iter()
-            .filter_map(|read| {
-                let state = read.state?;
-                let route = read.worker.routes.get(state.route);
+            .map(|(slot, state)| {
+                let (worker, of) = (slot.worker(), &state.request);
+                let route = worker.routes.get(of.route);
                 let route = RouteName::new(route.method, route.pattern);
-                let stacks = known.stacks(state.number, state.polls);
-                let doing = self.state(&state, || points(stacks, &route));
-                let age = self
-                    .since_origin(now)
-                    .saturating_sub(self.since_origin(state.opened));
-                let worker = read.worker.worker;
+                let doing = match of.activity {
+                    None => RequestState::Unknown,
+                    Some(activity) => self.state(activity, state.woken, || {
+                        points(known.stacks(of.number, activity.polls), &route)
+                    }),
+                };
+                let opened = self.since_origin(of.opened);
+                let age = self.since_origin(now).saturating_sub(opened);
                 let is_running = matches!(doing, RequestState::Running { .. });
-                let behind = holders.get(&worker).filter(|_| !is_running);
-                let mut request = OpenRequest::new(state.number, worker, route, age, doing);
-                request.lane = Some(state.lane).filter(|&lane| lane > 0);
-                request.held_up = std::time::Duration::from_nanos(state.held_up);
+                let behind = holders.get(&worker.worker).filter(|_| !is_running);
+                let mut request = OpenRequest::new(of.number, worker.worker, route, age, doing);
+                request.lane = Some(of.lane).filter(|&lane| lane > 0);
+                request.held_up = Duration::from_nanos(state.held_up);
                 request.behind = behind.cloned();
-                Some(request)
+                request
             })
             .collect();
+        drop(known);
         requests.sort_by(|one, other| {
             let oldest_first = other.age.cmp(&one.age);
             oldest_first.then_with(|| one.number.cmp(&other.number))
@@ -146,15 +177,20 @@ impl Shared {
         requests
     }
 
-    fn state(&self, state: &SlotState, at: impl FnOnce() -> Vec<AwaitPoint>) -> RequestState {
-        let since = self.since_origin(state.since);
-        match state.doing {
+    fn state(
+        &self,
+        activity: Activity,
+        woken: u64,
+        at: impl FnOnce() -> Vec<AwaitPoint>,
+    ) -> RequestState {
+        let since = self.since_origin(activity.since);
+        match activity.doing {
             Doing::Running => RequestState::Running { since },
-            Doing::Waiting if state.woken > 0 => RequestState::Woken {
-                since: self.since_origin(state.woken.max(state.since)),
+            Doing::Waiting if woken > 0 => RequestState::Woken {
+                since: self.since_origin(woken.max(activity.since)),
             },
             Doing::Waiting => RequestState::Waiting { since, at: at() },
-            Doing::Sending if state.polls == 0 => RequestState::Woken { since },
+            Doing::Ready => RequestState::Woken { since },
             Doing::Sending => RequestState::Sending { since },
         }
     }
@@ -171,7 +207,7 @@ impl Shared {
 }
 
 /// Where a request of `route` waits: each place once.
-fn points(stacks: &[Arc<StackSample>], route: &RouteName) -> Vec<AwaitPoint> {
+pub(crate) fn points(stacks: &[Arc<StackSample>], route: &RouteName) -> Vec<AwaitPoint> {
     let mut points: Vec<AwaitPoint> = Vec::new();
     for point in stacks.iter().filter_map(|stack| stack.await_point(route)) {
         let is_same =
@@ -183,12 +219,32 @@ fn points(stacks: &[Arc<StackSample>], route: &RouteName) -> Vec<AwaitPoint> {
     points
 }
 
-/// Whether the worker cannot run a request at the moment.
-fn is_stuck(state: &Arc<WorkerState>, now: u64) -> bool {
-    let ongoing = state.ongoing(now);
-    let since = match &ongoing {
-        Some(ongoing) => Some(ongoing.period.start),
-        None => state.unanswered().map(|asked| asked.max(state.last_end())),
-    };
-    since.is_some_and(|since| now.saturating_sub(since) >= STUCK)
+/// Which workers cannot run a request at the moment.
+struct Stuck {
+    own: Option<usize>,
+    now: u64,
+    known: HashMap<usize, bool>,
+}
+
+impl Stuck {
+    /// The worker of the calling thread is not stuck: it runs the caller.
+    fn new(own: Option<usize>, now: u64) -> Self {
+        Self {
+            own,
+            now,
+            known: HashMap::new(),
+        }
+    }
+
+    fn is(&mut self, state: &WorkerState) -> bool {
+        let (own, now) = (self.own, self.now);
+        *self.known.entry(state.worker).or_insert_with(|| {
+            let since = match state.ongoing(now) {
+                Some(ongoing) => Some(ongoing.period.start),
+                None => state.unanswered().map(|asked| asked.max(state.last_end())),
+            };
+            own != Some(state.worker)
+                && since.is_some_and(|since| now.saturating_sub(since) >= STUCK)
+        })
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) enum LogEntry {
         route: RouteName,
         spent: Spent,
     },
+    /// So many more requests lost time to others.
+    MoreHeldUp { requests: usize },
     /// Whether stacks are taken, or why not.
     Stacks(Result<(), &'static str>),
     /// The program has installed its own handler for the signal with which stacks are taken.
@@ -67,8 +69,8 @@ pub(crate) enum Figure {
     },
     /// A hold is over.
     Hold(Hold),
-    /// A request of a route lost time to others.
-    HeldUp(RouteName, Vec<Blame>),
+    /// Requests of these routes lost time to others.
+    HeldUp(Vec<(RouteName, Blame)>),
 }
 
 /// The sending ends of the channels.

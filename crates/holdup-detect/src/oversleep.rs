@@ -88,6 +88,16 @@ impl Oversleeps {
             .sum()
     }
 
+    /// As [`stopped`](Self::stopped), but only the stops that took at least `least`. On a busy machine, a thread may
+    /// be late for other reasons by less.
+    pub(crate) fn long_stops(&self, start: u64, end: u64, least: u64) -> u64 {
+        let all = self.lock();
+        all.iter()
+            .filter(|stage| stage.stopped() >= least)
+            .map(|stage| stage.within(start, end, stage.stopped()))
+            .sum()
+    }
+
     /// The longest time between `start` and `end` that a thread may have been kept from running, if its own
     /// run-queue time is not known. It is estimated by how late the collector was.
     pub(crate) fn missed(&self, start: u64, end: u64) -> u64 {
@@ -206,6 +216,8 @@ mod tests {
         assert_eq!(oversleeps.stopped(400 * MS, 450 * MS), 25 * MS);
         assert_eq!(oversleeps.stopped(430 * MS, 490 * MS), 0);
         assert_eq!(oversleeps.stopped(0, 2000 * MS), 1345 * MS);
+        assert_eq!(oversleeps.long_stops(0, 2000 * MS, 400 * MS), 1025 * MS);
+        assert_eq!(oversleeps.long_stops(0, 700 * MS, 400 * MS), 200 * MS);
     }
 
     #[test]

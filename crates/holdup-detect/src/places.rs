@@ -54,6 +54,17 @@ pub(crate) fn close_own(shared: &Shared) -> Option<usize> {
     Some(number)
 }
 
+/// Calls `each` with every worker that the calling thread is.
+pub(crate) fn each_worker(mut each: impl FnMut(&Worker)) {
+    PLACES.with_borrow(|places| {
+        for place in places.values() {
+            if let Some(worker) = place.worker.as_ref().and_then(Weak::upgrade) {
+                each(&worker);
+            }
+        }
+    });
+}
+
 /// The calling thread's worker, created if there is none yet.
 pub(crate) fn current(shared: &Arc<Shared>) -> Rc<Worker> {
     let number = number(shared);

@@ -12,6 +12,7 @@ use holdup_model::Part;
 use crate::busy_period;
 use crate::lanes::{LaneEvent, Opened};
 use crate::losses::Loss;
+use crate::lost::Counts;
 use crate::seat::Seat;
 use crate::worker::Worker;
 
@@ -96,11 +97,15 @@ impl Request {
         context: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let _span = self.enter(part);
+        let span = self.enter(part);
         // Inside another watched service, the outer request's waker is in the context.
         let Some(seat) = &self.seat else {
             return poll(context);
         };
+        if span.nested {
+            seat.slot.enter(self.worker.last_tick());
+            seat.still_waits.set(false);
+        }
         let polled = if seat.slot.take_look() {
             self.worker.look(seat, poll)
         } else {
@@ -111,6 +116,9 @@ impl Request {
             if !seat.waits.replace(true) {
                 self.worker.waiting.set(self.worker.waiting.get() + 1);
             }
+        }
+        if span.nested {
+            seat.leave(part, None, self.worker.last_tick());
         }
         polled
     }
@@ -127,7 +135,13 @@ impl Request {
             nested: depth > 0,
         };
         if !span.nested {
-            span.since = worker.poll_begins();
+            span.since = match &self.seat {
+                // The call follows the opening at once, and the clock was read for that.
+                Some(seat) if part == Part::Call && self.lane == 0 => {
+                    worker.poll_begins_at(seat.opened.get())
+                }
+                _ => worker.poll_begins(),
+            };
             worker
                 .state
                 .enter(self.number, self.route, part, span.since);
@@ -150,24 +164,31 @@ impl Request {
         let woken = seat.slot.enter(now);
         let waited = seat.waits.get();
         seat.still_waits.set(waited && woken == 0);
-        let ready = if woken > 0 {
-            woken
-        } else if waited {
+        let (ready, counts) = if !waited {
+            // Its last poll gave a chunk of the body, or there was none yet. It is polled when its client has read
+            // enough, so a wake-up says nothing. After a hold it is not known since when the client has.
+            match self.worker.state.polled_since() {
+                Some(since) => (since, Counts::OnlyRequests),
+                None => return,
+            }
+        } else if woken > 0 {
+            (woken, Counts::All)
+        } else {
             // Something else woke the task. This request waits as before.
             return;
-        } else {
-            self.worker.state.held_from().unwrap_or(now)
         };
         let ready = ready.max(seat.idle.get());
         if ready < now {
-            self.worker.lose(seat, ready, now);
+            self.worker.lose(seat, (ready, now), counts);
         }
     }
 
     /// Records that the handler has answered with this status.
     #[inline]
     pub fn record_answer(&self, status: u16) {
-        self.record(LaneEvent::Answered { status });
+        if self.is_recorded() {
+            self.record(LaneEvent::Answered { status });
+        }
     }
 
     /// Records a chunk of the response, if a subscription asks for chunks.
@@ -190,25 +211,18 @@ impl Request {
         self.finished.set(true);
     }
 
-    #[inline]
     fn record(&self, event: LaneEvent) {
-        if self.is_recorded() {
-            self.worker.lanes().add(self.lane, self.worker.now(), event);
-        }
+        self.worker.lanes().add(self.lane, self.worker.now(), event);
     }
 
     /// Takes what the request lost, if anything.
-    fn take_loss(&self, seat: &Seat) -> Option<Loss> {
-        let mut lost = seat.lost.borrow_mut();
-        if lost.is_empty() {
+    fn take_loss(&self, seat: &Seat) -> Option<Arc<Loss>> {
+        if seat.lost.borrow().is_empty() {
             return None;
         }
-        Some(Loss {
-            state: Arc::clone(&self.worker.state),
-            route: self.route,
-            lost: std::mem::take(&mut *lost),
-            span: seat.span.take(),
-        })
+        let (lost, span) = (seat.lost.take(), seat.span.take());
+        let state = Arc::clone(&self.worker.state);
+        Some(Arc::new(Loss::new(state, self.route, lost, span)))
     }
 }
 
@@ -238,7 +252,7 @@ impl Drop for Request {
                 finished: self.finished.get(),
                 age: now.saturating_sub(seat.opened.get()),
                 running: seat.running.get(),
-                loss: loss.clone().map(Box::new),
+                loss: loss.clone(),
             };
             worker.lanes().add(self.lane, now, ended);
         }
@@ -261,19 +275,16 @@ impl Drop for PollSpan<'_> {
         }
         let tick = worker.last_tick();
         worker.state.leave(tick);
-        let mut end = tick;
+        let (mut since, mut end) = (None, tick);
         // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
         // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
         if worker.in_period.get() || tick != self.since {
             let (number, route) = (self.request.number, self.request.route);
             let slow = worker.record_slow_poll(number, route, self.part, self.since);
-            end = slow.end;
-            if let Some(seat) = &self.request.seat {
-                seat.running.set(seat.running.get() + slow.took);
-            }
+            (since, end) = (Some(slow.since), slow.end);
         }
         if let Some(seat) = &self.request.seat {
-            seat.leave(end);
+            seat.leave(self.part, since, end);
         }
     }
 }

@@ -26,6 +26,11 @@ impl Routes {
         Arc::new(Self((0..ROUTES).map(|_| OnceLock::new()).collect()))
     }
 
+    /// All routes that are known so far.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter().map_while(OnceLock::get)
+    }
+
     /// The route with this number.
     pub(crate) fn get(&self, number: NonZeroU32) -> Route {
         let route = self

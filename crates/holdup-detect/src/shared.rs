@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
 use crate::looks::Looks;
-use crate::losses::Losses;
+use crate::losses::{Blamed, Loss, Losses};
 use crate::memory::Memory;
 use crate::outlets::Outlet;
 use crate::oversleep::Oversleeps;
@@ -140,6 +140,14 @@ impl Shared {
         )
     }
 
+    /// Whom a request lost time to that is over.
+    pub(crate) fn blamed<'a>(&self, loss: &'a Loss) -> &'a Blamed {
+        loss.blamed(|from, to| {
+            let stopped = self.oversleeps.long_stops(from, to, self.threshold());
+            (stopped, self.oversleeps.missed(from, to))
+        })
+    }
+
     /// Whether the worker is still in the hold.
     pub(crate) fn is_in(&self, state: &WorkerState, id: HoldId) -> bool {
         state
@@ -159,14 +167,11 @@ impl Shared {
         first..first + NUMBERS
     }
 
-    /// Has the names of the open requests' stacks looked up, by another thread if there is one for it.
-    pub(crate) fn name_stacks(&self) {
-        for stack in self.unnamed() {
-            match self.symbols.get() {
-                Some(symbols) => drop(symbols.send(stack)),
-                None => stack.look_up(),
-            }
-        }
+    /// Has the names of a stack looked up by the thread for it. Returns false if that has too much to do already, or
+    /// does not run.
+    pub(crate) fn send_to_be_named(&self, stack: &Arc<StackSample>) -> bool {
+        let symbols = self.symbols.get();
+        symbols.is_some_and(|symbols| symbols.send(Arc::clone(stack)))
     }
 
     /// Wakes the collector, if there is one.

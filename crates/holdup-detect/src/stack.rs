@@ -69,9 +69,9 @@ impl StackSample {
         self.0.addresses()
     }
 
-    /// Where a request waits that has this stack; `None` while its names are not known.
+    /// Where a request waits that has this stack; `None` while its names are not known, and if it has none.
     pub(crate) fn await_point(&self, route: &RouteName) -> Option<AwaitPoint> {
-        let reading = self.known()?;
+        let reading = self.known().filter(|reading| !reading.stack.is_empty())?;
         let line = reading.place.as_ref().map(|place| {
             let mut line = line(place);
             if line.function == HANDLER {
@@ -79,11 +79,11 @@ impl StackSample {
             }
             line
         });
-        let within = reading
-            .place
-            .as_ref()
-            .and_then(|place| place.called.clone());
-        Some(AwaitPoint::new(line, within, reading.stack.clone()))
+        Some(AwaitPoint::new(
+            line,
+            reading.within.clone(),
+            reading.stack.clone(),
+        ))
     }
 
     /// When it was taken, nanoseconds of the system's monotonic clock.

@@ -1,11 +1,12 @@
-//! The tasks of holdup that run on each worker's loop. One marks the loop's next iteration, one
-//! waits after a hold until the loop has looked at its sockets, one answers the heartbeat, and one reads the bytes that the collector sends through a socket.
+//! The tasks of holdup that run on each worker's loop. One marks the loop's next iteration, one answers the
+//! heartbeat, one notes after a hold when the loop looks at its sockets, and one reads the bytes that the collector
+//! sends through a socket.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use crate::worker::Worker;
 use crate::worker_state::WorkerState;
@@ -43,8 +44,7 @@ fn mark_iterations(worker: Weak<Worker>) -> Task {
     }))
 }
 
-/// Records after each hold when the loop has looked at its sockets and timers. tokio's `yield_now` ends only after
-/// it has.
+/// Records after each hold when the loop looks at its sockets and timers, and when it looks again.
 fn look_after_holds(worker: Weak<Worker>) -> Task {
     Box::pin(async move {
         loop {
@@ -53,7 +53,7 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
                     return Poll::Ready(false);
                 };
                 worker.after_hold.borrow_mut().replace(cx.waker().clone());
-                if worker.state.held_from().is_some() {
+                if worker.state.is_after_hold() {
                     return Poll::Ready(true);
                 }
                 Poll::Pending
@@ -61,12 +61,39 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
             if !is_alive.await {
                 return;
             }
-            tokio::task::yield_now().await;
-            if let Some(worker) = worker.upgrade() {
-                worker.state.clear_held_from();
-            }
+            // tokio wakes a task that has yielded right after it has looked at its sockets and timers.
+            let mut looks = pin!(tokio::task::yield_now());
+            poll_fn(|cx| {
+                let Some(worker) = worker.upgrade() else {
+                    return Poll::Ready(());
+                };
+                let waker = Waker::from(Arc::new(Looked {
+                    state: Arc::clone(&worker.state),
+                    task: cx.waker().clone(),
+                }));
+                looks.as_mut().poll(&mut Context::from_waker(&waker))
+            })
+            .await;
         }
     })
+}
+
+/// The waker that is woken when the loop has looked at its sockets and timers. It records that at once, because the
+/// task that it wakes goes to the end of the queue.
+struct Looked {
+    state: Arc<WorkerState>,
+    task: Waker,
+}
+
+impl Wake for Looked {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.state.on_look();
+        self.task.wake_by_ref();
+    }
 }
 
 /// The task that answers the collector's heartbeats while the loop iterates.

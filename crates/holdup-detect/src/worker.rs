@@ -10,10 +10,12 @@ use holdup_model::{HoldKind, Part};
 use tracing::Span;
 
 use crate::busy_period::BusyPeriod;
+use crate::captured;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
 use crate::losses::Loss;
+use crate::lost::Counts;
 use crate::recent::Recent;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
@@ -25,14 +27,14 @@ use crate::worker_state::WorkerState;
 /// A slow poll that has ended, nanoseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlowPoll {
-    pub(crate) took: u64,
+    pub(crate) since: u64,
     pub(crate) end: u64,
 }
 
 /// One worker of one detector. All watched services of the app on this thread share it.
 #[derive(Debug)]
 pub struct Worker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) state: Arc<WorkerState>,
     period: RefCell<BusyPeriod>,
     /// Whether the loop was asked to mark its next iteration. Until then, all polls belong to one busy
@@ -46,10 +48,10 @@ pub struct Worker {
     /// Wakes the task that waits until the loop has looked at its sockets and timers.
     pub(crate) after_hold: RefCell<Option<Waker>>,
     /// The thread's CPU time at the last reading, and the time of that reading.
-    cpu: Cell<(Option<u64>, u64)>,
+    pub(crate) cpu: Cell<(Option<u64>, u64)>,
     /// The worker's work since the second heartbeat's byte was sent, while the loop has not polled its
     /// sockets.
-    gap: RefCell<Gap>,
+    pub(crate) gap: RefCell<Gap>,
     names: RefCell<Names>,
     recent: RefCell<Recent>,
     pub(crate) seats: RefCell<Seats>,
@@ -93,15 +95,24 @@ impl Worker {
         if self.in_period.get() {
             self.period_goes_on()
         } else {
-            self.tick()
+            self.note_tick(self.last_tick())
         }
     }
 
-    /// The last tick of the clock. The thread's CPU time costs ten times as much to read, so it is read only
+    /// As [`poll_begins`](Self::poll_begins), where the clock's last tick is known.
+    #[inline]
+    pub(crate) fn poll_begins_at(&self, tick: u64) -> u64 {
+        if self.in_period.get() {
+            self.period_goes_on()
+        } else {
+            self.note_tick(tick)
+        }
+    }
+
+    /// Returns the last tick of the clock. The thread's CPU time costs ten times as much to read, so it is read only
     /// at the first poll after a tick. A hold's CPU time is therefore exact to within a tick.
     #[inline]
-    fn tick(&self) -> u64 {
-        let tick = self.last_tick();
+    fn note_tick(&self, tick: u64) -> u64 {
         if self.cpu.get().1 < tick {
             self.detect_outside_hold(tick);
         }
@@ -176,38 +187,42 @@ impl Worker {
         if now - period.start >= self.shared.threshold() {
             self.note_hold(period.start);
         }
-        SlowPoll {
-            took: now.saturating_sub(since),
-            end: now,
-        }
+        self.note_starved(now);
+        let since = since.min(now);
+        SlowPoll { since, end: now }
     }
 
     /// Records that the worker was in a hold, so that the loop has not looked at its sockets and timers since
     /// `start`.
     fn note_hold(&self, start: u64) {
-        if self.state.held_from().is_none()
-            && let Some(waker) = &*self.after_hold.borrow()
+        if let Some(waker) = &*self.after_hold.borrow()
+            && self.state.set_held_from(start)
         {
-            self.state.set_held_from(start);
             waker.wake_by_ref();
         }
     }
 
-    /// Adds the time from `from` to `to` to what a request lost, with the routes that the worker was busy with.
+    /// Records that the loop has not looked at its sockets and timers for at least the threshold, if that is so,
+    /// although it has turned.
+    fn note_starved(&self, now: u64) {
+        if let Some(asked) = self.state.sockets.unseen()
+            && now.saturating_sub(asked) >= self.shared.threshold()
+        {
+            self.note_hold(asked);
+        }
+    }
+
+    /// Adds a time (from, to) to what a request lost, with the routes that the worker was busy with.
     #[cold]
-    pub(crate) fn lose(&self, seat: &Seat, from: u64, to: u64) {
+    pub(crate) fn lose(&self, seat: &Seat, time: (u64, u64), counts: Counts) {
         let mut lost = seat.lost.borrow_mut();
-        let before: u64 = lost.iter().map(|(_, lost)| lost).sum();
-        self.recent.borrow().split(from, to, |route, time| {
-            match lost.iter_mut().find(|(known, _)| *known == route) {
-                Some((_, lost)) => *lost += time,
-                None => lost.push((route, time)),
-            }
-        });
-        seat.slot.add_held_up(to - from);
-        let after = before + (to - from);
-        if before < self.shared.threshold() && after >= self.shared.threshold() {
-            *seat.span.borrow_mut() = Some(Span::current());
+        let before = lost.total();
+        let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
+        seat.slot.add_held_up(added);
+        let threshold = self.shared.threshold();
+        if before < threshold && before + added >= threshold {
+            let span = Span::current();
+            *seat.span.borrow_mut() = Some(span).filter(|span| !span.is_disabled());
         }
     }
 
@@ -219,12 +234,14 @@ impl Worker {
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let (polled, stacks) = stack::trace_awaits(&seat.waker, poll);
-        let (number, polls) = seat.slot.current();
-        self.shared.looks.answer(Answer {
-            number,
-            polls,
-            stacks,
-        });
+        if let Some(stacks) = captured::offer(stacks) {
+            let (number, polls) = seat.slot.current();
+            self.shared.looks.answer(Answer {
+                number,
+                polls,
+                stacks,
+            });
+        }
         polled
     }
 
@@ -239,7 +256,7 @@ impl Worker {
     }
 
     /// Hands over what a request lost that is over.
-    pub(crate) fn hand_over(&self, loss: Loss) {
+    pub(crate) fn hand_over(&self, loss: Arc<Loss>) {
         self.shared.losses.add(loss);
     }
 
@@ -265,9 +282,19 @@ impl Worker {
         if self.in_period.replace(false) {
             let now = self.now();
             self.was_outside(now);
+            self.note_hold_by_others(now);
             self.close_period(now);
             self.count_iteration_in_gap();
             self.state.set_last_end(now);
+        }
+    }
+
+    /// Records that the worker was in a hold, if the busy period is one only with the time since its latest poll.
+    fn note_hold_by_others(&self, now: u64) {
+        let period = self.period.borrow();
+        let threshold = self.shared.threshold();
+        if period.end - period.start < threshold && now - period.start >= threshold {
+            self.note_hold(period.start);
         }
     }
 
@@ -295,7 +322,9 @@ impl Worker {
         // period began.
         if !self.in_period.get() {
             let asked = self.state.unanswered();
-            self.detect_outside_hold(self.now());
+            let now = self.now();
+            self.detect_outside_hold(now);
+            self.note_starved(now);
             // Otherwise the marker task has already counted this iteration.
             if asked.is_some_and(|asked| asked > self.state.last_end()) {
                 self.count_iteration_in_gap();
@@ -309,7 +338,7 @@ impl Worker {
         self.close_at_last_poll();
         *self.marker.borrow_mut() = None;
         *self.after_hold.borrow_mut() = None;
-        self.state.clear_held_from();
+        self.state.forget_holds();
     }
 
     /// Hands a finished busy period to the collector if it was a hold.
@@ -341,63 +370,6 @@ impl Worker {
             waiting,
             ongoing: false,
         });
-    }
-
-    /// Excludes the time from `start` to `end` from the gap, because it is a hold of its own.
-    fn cut_gap(&self, start: u64, end: u64) {
-        let sockets = &self.state.sockets;
-        if let Some(asked) = sockets.asked() {
-            self.end_gap(asked, sockets.looked().unwrap_or(start).min(start));
-            sockets.restart(end, self.state.thread);
-        }
-    }
-
-    /// Counts a loop iteration in the gap.
-    fn count_iteration_in_gap(&self) {
-        self.change_gap(|gap| gap.turns += 1);
-    }
-
-    fn change_gap(&self, change: impl FnOnce(&mut Gap)) {
-        let sockets = &self.state.sockets;
-        // The gap is over once the loop has found the byte, even if the task that reads it has not run yet.
-        let Some(asked) = sockets.unseen() else {
-            return;
-        };
-        let mut gap = self.gap.borrow_mut();
-        if gap.period.start != asked {
-            gap.begin(asked, self.cpu.get().0);
-        }
-        change(&mut gap);
-        sockets.show(&gap);
-    }
-
-    /// Ends the gap that began when a byte was sent at `asked`. The gap is a hold if it reached the
-    /// threshold.
-    fn end_gap(&self, asked: u64, end: u64) {
-        let gap = self.gap.borrow();
-        if gap.period.start == asked
-            && let Some(record) = self.shared.starved_record(&self.state, &gap, end)
-        {
-            let cpu_now = self.shared.clock.thread_cpu();
-            let cpu = gap.cpu.zip(cpu_now);
-            let cpu = cpu.map(|(before, now)| (now - before).min(record.duration));
-            let not_computing = record.duration - cpu.unwrap_or(0);
-            self.shared.memory.close(HoldRecord {
-                cpu,
-                delay: record.delay.map(|delay| delay.at_most(not_computing)),
-                ongoing: false,
-                ..record
-            });
-        }
-    }
-
-    /// Ends the gap, because the byte was read.
-    #[cfg(unix)]
-    pub(crate) fn on_sockets_looked_at(&self) {
-        let sockets = &self.state.sockets;
-        if let Some(asked) = sockets.asked() {
-            self.end_gap(asked, sockets.looked().unwrap_or_else(|| self.now()));
-        }
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct WorkerState {
     pub(crate) slots: Slots,
     /// When the hold began since which the loop has not looked at its sockets and timers; 0 if it has.
     held_from: AtomicU64,
+    /// When the hold began that the latest look at the sockets and timers ended, until the next look; 0 if there
+    /// was none.
+    found_from: AtomicU64,
     /// The busy period that the next loop iteration will end, as of its latest poll or an earlier one.
     pending: Mutex<BusyPeriod>,
     /// When the heartbeat was requested; 0 if it was answered, [`NO_BEAT`] if nothing can answer.
@@ -69,6 +72,7 @@ impl WorkerState {
             open: AtomicUsize::new(0),
             slots: Slots::default(),
             held_from: AtomicU64::new(0),
+            found_from: AtomicU64::new(0),
             pending: Mutex::new(BusyPeriod::default()),
             beat_asked: AtomicU64::new(0),
             beat_sent: AtomicU64::new(0),
@@ -110,20 +114,53 @@ impl WorkerState {
     }
 
     /// Records that the worker was in a hold that began at `start`, and that its loop has not looked at its sockets
-    /// and timers since.
-    pub(crate) fn set_held_from(&self, start: u64) {
-        self.held_from.store(start, Ordering::Relaxed);
+    /// and timers since. Returns false if that is known of an earlier hold.
+    pub(crate) fn set_held_from(&self, start: u64) -> bool {
+        let is_new = self.held_from.load(Ordering::Relaxed) == 0;
+        if is_new {
+            self.held_from.store(start, Ordering::Relaxed);
+        }
+        is_new
     }
 
-    /// Records that the loop has looked at its sockets and timers.
-    pub(crate) fn clear_held_from(&self) {
+    /// Records that the loop has looked at its sockets and timers. What it has found runs before it looks again.
+    pub(crate) fn on_look(&self) {
+        let start = self.held_from.swap(0, Ordering::Relaxed);
+        self.found_from.store(start, Ordering::Relaxed);
+    }
+
+    /// Forgets holds, because the loop has ended.
+    pub(crate) fn forget_holds(&self) {
         self.held_from.store(0, Ordering::Relaxed);
+        self.found_from.store(0, Ordering::Relaxed);
     }
 
-    /// When the hold began since which the loop has not looked at its sockets and timers.
+    /// Whether the loop has to look at its sockets and timers because of a hold, or has done so and not yet looked
+    /// again.
+    pub(crate) fn is_after_hold(&self) -> bool {
+        self.polled_since().is_some()
+    }
+
+    /// Since when a task may have been ready that the loop polls now. The latest look has found it, so the hold
+    /// before that look counts. `None` if there was no hold.
     #[inline]
-    pub(crate) fn held_from(&self) -> Option<u64> {
-        Some(self.held_from.load(Ordering::Relaxed)).filter(|&start| start > 0)
+    pub(crate) fn polled_since(&self) -> Option<u64> {
+        let (found, held) = self.holds();
+        found.or(held)
+    }
+
+    /// Since when something may have been ready that the loop finds now. The latest look has not found it, so only
+    /// a hold after that look counts. Where there was none, this may be something that the look has found.
+    fn found_since(&self) -> Option<u64> {
+        let (found, held) = self.holds();
+        held.or(found)
+    }
+
+    /// When the hold began that the latest look at the sockets and timers ended, and the hold after that look.
+    #[inline]
+    fn holds(&self) -> (Option<u64>, Option<u64>) {
+        let time = |time: &AtomicU64| Some(time.load(Ordering::Relaxed)).filter(|&time| time > 0);
+        (time(&self.found_from), time(&self.held_from))
     }
 
     pub(crate) fn set_open(&self, open: usize) {
@@ -172,10 +209,12 @@ impl WorkerState {
     /// Since when a request that is woken now has been ready. Called by whoever wakes it.
     ///
     /// What wakes it from another thread, or from within another request, has just happened. What the loop itself
-    /// finds right after a hold may have happened at any time since the hold began.
+    /// finds right after a hold may have happened at any time since the hold began. The same holds for what wakes
+    /// it from a task that is not watched, such as the one that drives a connection to a database: that task, too,
+    /// could not run before.
     pub(crate) fn ready_since(&self) -> u64 {
         let found_late = || {
-            let start = self.held_from()?;
+            let start = self.found_since()?;
             let is_found_by_the_loop =
                 !self.cell.is_working() && system::thread_number() == self.thread;
             is_found_by_the_loop.then_some(start)

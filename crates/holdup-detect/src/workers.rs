@@ -1,8 +1,10 @@
 //! The live workers of a watch.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::routes::Route;
 use crate::worker_state::WorkerState;
 
 #[derive(Debug, Default)]
@@ -11,6 +13,8 @@ pub(crate) struct Workers {
     states: Mutex<Vec<Arc<WorkerState>>>,
     /// The number of polls of the workers that have ended.
     past_polls: AtomicU64,
+    /// The routes of the workers that have ended.
+    past_routes: Mutex<HashSet<Route>>,
 }
 
 impl Workers {
@@ -35,6 +39,7 @@ impl Workers {
             let alive = state.is_alive();
             if !alive {
                 self.past_polls.fetch_add(state.polls(), Ordering::Relaxed);
+                self.past_routes().extend(state.routes.all().cloned());
             }
             alive
         });
@@ -48,6 +53,20 @@ impl Workers {
         let states = self.only_alive();
         let now = states.iter().map(|state| state.polls()).sum::<u64>();
         self.past_polls.load(Ordering::Relaxed) + now
+    }
+
+    /// Whether a worker has had a request of this route.
+    pub(crate) fn have_seen(&self, method: &str, pattern: &str) -> bool {
+        let is_it = |route: &Route| route.method == method && route.pattern == pattern;
+        let states = self.only_alive();
+        states.iter().any(|state| state.routes.all().any(is_it))
+            || self.past_routes().iter().any(is_it)
+    }
+
+    fn past_routes(&self) -> MutexGuard<'_, HashSet<Route>> {
+        self.past_routes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ignores poisoning, because a panic cannot leave the list half changed.

@@ -34,7 +34,7 @@ pub struct Spent {
 #[non_exhaustive]
 pub struct Blame {
     /// The route whose requests its worker was busy with; `None` for something outside the watched requests, such
-    /// as a spawned task, or another process that the machine ran.
+    /// as a spawned task, another process that the machine ran, or a time in which this process was stopped.
     pub by: Option<RouteName>,
     /// How long.
     #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
@@ -91,16 +91,75 @@ pub struct Victim {
     /// How much time they lost together.
     #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
     pub held_up: Duration,
+    /// How much one of them lost at most.
+    #[serde(rename = "longest_ms", serialize_with = "millis::serialize")]
+    pub longest: Duration,
 }
 
 impl Victim {
-    /// So many requests of a route that lost so much time.
+    /// So many requests of a route that lost so much time. `longest` is left at zero.
     pub fn new(route: RouteName, by: Option<RouteName>, requests: u64, held_up: Duration) -> Self {
         Self {
             route,
             by,
             requests,
             held_up,
+            longest: Duration::ZERO,
         }
+    }
+}
+
+impl fmt::Display for Victim {
+    /// `3 requests of GET /coroutine were held up by GET /blocking for 12.0 s, one of them for 6.00 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (route, held_up) = (&self.route, HumanDuration(self.held_up));
+        let were = if self.requests == 1 {
+            "request"
+        } else {
+            "requests"
+        };
+        let was = if self.requests == 1 { "was" } else { "were" };
+        write!(f, "{} {were} of {route} {was} held up by ", self.requests)?;
+        match &self.by {
+            Some(by) => write!(f, "{by}")?,
+            None => f.write_str("something outside the watched requests")?,
+        }
+        write!(f, " for {held_up}")?;
+        if self.requests > 1 {
+            write!(f, ", one of them for {}", HumanDuration(self.longest))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences() {
+        let (name, ms) = (RouteName::new, Duration::from_millis);
+        let blocking = || Some(name("GET", "/blocking"));
+        let blame = |by, held_up| Blame::new(by, ms(held_up));
+        let spent = |by| Spent::new(ms(1), ms(2), by).to_string();
+        assert_eq!(
+            spent(vec![blame(blocking(), 6000)]),
+            "held up for 6.00 s by GET /blocking"
+        );
+        assert_eq!(
+            spent(vec![blame(blocking(), 6000), blame(None, 40)]),
+            "held up for 6.04 s by GET /blocking for 6.00 s, by something outside the watched requests for 40 ms"
+        );
+        let mut victim = Victim::new(name("GET", "/a"), blocking(), 3, ms(12_000));
+        victim.longest = ms(6000);
+        assert_eq!(
+            victim.to_string(),
+            "3 requests of GET /a were held up by GET /blocking for 12.0 s, one of them for 6.00 s"
+        );
+        let victim = Victim::new(name("GET", "/a"), None, 1, ms(300));
+        assert_eq!(
+            victim.to_string(),
+            "1 request of GET /a was held up by something outside the watched requests for 300 ms"
+        );
     }
 }

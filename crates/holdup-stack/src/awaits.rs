@@ -39,11 +39,16 @@ pub(crate) fn trace<R>(
         // `Sync`, so they may be called from any thread. `trace` outlives the waker: this function owns the only
         // waker with this table, because a clone has the table of `waker`, and lends it to `poll` for the time of
         // the call. `poll` cannot keep it, because it has to accept a context of any lifetime.
-        let waker = unsafe { Waker::new(ptr::from_ref(&trace).cast(), &TABLE) };
+        let waker = unsafe { Waker::new(shared(&trace), &TABLE) };
         run(poll, &mut Context::from_waker(&waker))
     };
     let taken = trace.taken.into_inner();
     (polled, taken.unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The address of what any thread may read.
+fn shared<T: Sync>(value: &T) -> *const () {
+    ptr::from_ref(value).cast()
 }
 
 /// Has a frame of its own, so that what is inlined into it is on the stacks.
@@ -99,3 +104,6 @@ unsafe fn wake(data: *const ()) {
 
 /// There is nothing to drop: `trace` owns what the waker points to.
 fn drop(_: *const ()) {}
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use super::function::{clean, crate_of, modules_of, nameless, path, public};
-use super::known::{
-    DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, PASSED_ON, PRIMITIVE, SERVERS, WATCH, WATCH_FILES,
-};
+use super::function::{clean, crate_of, modules_of, nameless, path};
+use super::known::{CALLED, DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
+use super::source::Function;
 
 /// One function on a stack, as the symbols and line tables describe it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +31,37 @@ impl Frame {
         extension.is_some_and(|extension| extension == "rs")
     }
 
+    /// The source file that has the rest of the frame's name, if that is a downloaded library's and the name has no
+    /// path: line tables alone have none for what was inlined.
+    pub(crate) fn file_to_complete(&self) -> Option<&str> {
+        let file = self.file.as_deref()?;
+        let name = self.name.as_deref()?;
+        let has_a_path = name
+            .split('<')
+            .next()
+            .is_some_and(|name| name.contains("::"));
+        let is_downloaded = DOWNLOADED.iter().any(|folder| file.contains(folder));
+        (is_downloaded && !has_a_path && modules_of(file).is_some()).then_some(file)
+    }
+
+    /// Completes the name by the function of its line. Does nothing if they contradict each other.
+    pub(crate) fn complete(&mut self, function: &Function) {
+        let (Some(name), Some(modules)) = (&self.name, self.file.as_deref().and_then(modules_of))
+        else {
+            return;
+        };
+        let mut path = vec![modules];
+        path.extend(function.owners.iter().cloned());
+        // Closures and futures stand within the function.
+        if name.starts_with('{') {
+            path.push(function.name.clone());
+        } else if name.split('<').next() != Some(&function.name) {
+            return;
+        }
+        path.push(name.clone());
+        self.name = Some(path.join("::"));
+    }
+
     pub(super) fn may_be_the_apps(&self) -> bool {
         if let Some(file) = &self.file {
             let is_a_librarys = NOT_THE_APPS_FILES.iter().any(|part| file.contains(part));
@@ -41,7 +71,9 @@ impl Frame {
         }
         let known = |name: &String| {
             let name = crate_of(path(name));
-            SERVERS.contains(&name) || MOUNTED.contains(&name)
+            [SERVERS, MOUNTED, CALLED]
+                .iter()
+                .any(|known| known.contains(&name))
         };
         !self.name.as_ref().is_some_and(known)
     }
@@ -69,15 +101,6 @@ impl Frame {
             // The C library's internal names have this prefix; the public ones do not.
             None => name.strip_prefix("__GI_").unwrap_or(&name).to_owned(),
         }
-    }
-
-    /// The name to report as the called function; `None` if it only passes a call on.
-    pub(super) fn called(&self) -> Option<String> {
-        let function = self.function();
-        // A method of a primitive type has no crate: `u64::rotate_left`.
-        let is_primitive = PRIMITIVE.contains(&crate_of(&function));
-        let passes_on = is_primitive || PASSED_ON.iter().any(|start| function.starts_with(start));
-        (self.is_named() && !passes_on).then(|| public(&function))
     }
 
     /// The function's crate, if it is Rust. The file decides, because a method's name has the crate of its

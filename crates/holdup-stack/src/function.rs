@@ -153,26 +153,6 @@ fn segments(name: &str) -> Vec<&str> {
     segments
 }
 
-/// A function of the standard library by the path under which it is known, which leaves out its
-/// private modules: `std::thread::functions::sleep` is `std::thread::sleep`.
-pub(super) fn public(function: &str) -> String {
-    let segments: Vec<_> = function.split("::").collect();
-    let ([first, second, rest @ ..], true) = (
-        segments.as_slice(),
-        matches!(segments[0], "std" | "core" | "alloc"),
-    ) else {
-        return function.to_owned();
-    };
-    let is_type = |segment: &&str| segment.starts_with(|letter: char| letter.is_uppercase());
-    // Without a type, the last module may name it: `std::sync::mutex::lock`.
-    let without = match rest {
-        [.., module, _] if *module != "functions" => rest.len() - 2,
-        _ => rest.len().saturating_sub(1),
-    };
-    let from = rest.iter().position(is_type).unwrap_or(without);
-    [&[*first, *second], &rest[from..]].concat().join("::")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,27 +213,6 @@ mod tests {
             ("<", ""),
         ] {
             assert_eq!(clean(name), clear, "{name}");
-        }
-    }
-
-    #[test]
-    fn the_standard_librarys_private_modules_are_left_out() {
-        for (name, known) in [
-            ("std::thread::functions::sleep", "std::thread::sleep"),
-            (
-                "std::sync::poison::mutex::Mutex::lock",
-                "std::sync::Mutex::lock",
-            ),
-            ("std::sync::poison::mutex::lock", "std::sync::mutex::lock"),
-            ("std::fs::read", "std::fs::read"),
-            (
-                "core::slice::sort::unstable::sort",
-                "core::slice::unstable::sort",
-            ),
-            ("app::one::two::three", "app::one::two::three"),
-            ("std", "std"),
-        ] {
-            assert_eq!(public(name), known, "{name}");
         }
     }
 }

@@ -44,11 +44,14 @@ mod apps;
     reason = "a waker of our own; each block says why it is sound"
 )]
 mod awaits;
+mod called;
 mod frame;
 mod function;
 mod known;
 mod naming;
+mod public;
 mod reading;
+mod source;
 mod sys;
 mod system;
 mod taken;

@@ -59,6 +59,29 @@ fn whole_name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String>
     None
 }
 
+/// The name of a library's `async fn` or `async` block in these modules, if one frame or another tells it: what it
+/// passes to generic functions, and what polls it, have its path in their type arguments.
+pub(super) fn of_the_future(frames: &[Frame], index: usize, modules: &str) -> Option<String> {
+    let raw = frames[index].name.as_deref()?;
+    let (kind, number) = raw.strip_prefix('{')?.split_once('}')?.0.split_once('#')?;
+    let types = [
+        format!("::{{{kind}_env#{number}}}"),
+        format!("::{{{kind}#{number}}}::"),
+    ];
+    let names = frames.iter().filter_map(|frame| frame.name.as_deref());
+    let paths = names.flat_map(|name| types.iter().flat_map(move |of| paths_to(of, name)));
+    let is_in = |path: &String| {
+        let function = path.strip_prefix(modules)?.strip_prefix("::")?;
+        (!function.contains("::")).then_some(())
+    };
+    let mut paths: Vec<_> = paths.filter(|path| is_in(path).is_some()).collect();
+    paths.dedup();
+    match paths.as_slice() {
+        [path] => Some(path.clone()),
+        _ => None,
+    }
+}
+
 /// The functions whose closures' or futures' types appear in a name.
 fn paths_to(of_the_type: &str, name: &str) -> Vec<String> {
     let mut paths = Vec::new();

@@ -1,9 +1,10 @@
 //! Finds the frame of a stack that matters. This module handles text only.
 
 use super::apps::Apps;
+use super::called::{called, of_the_waker};
 use super::frame::Frame;
-use super::function::public;
 use super::naming::{HANDLER, calls_handlers, name};
+use super::public::public;
 
 /// The functions and lines of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Reading {
     pub place: Option<Place>,
     /// The other lines of the app's own code, from there outwards.
     pub around: Vec<Place>,
+    /// The function that the place called; without a place, what the server around the app waits in.
+    pub within: Option<String>,
     /// The functions, the innermost first, without the server around the app.
     pub stack: Vec<String>,
 }
@@ -62,7 +65,7 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
         function: name(frames, &apps, index),
         file: frames[index].shown_file(),
         line: frames[index].line,
-        called: frames[..index].iter().rev().find_map(Frame::called),
+        called: called(&frames[..index], &apps, frames[index].krate().as_deref()),
         library: !apps.has(&frames[index]),
     };
     let of_the_app = (0..frames.len()).filter(|&index| apps.has(&frames[index]));
@@ -71,31 +74,35 @@ pub(super) fn read(frames: &[Frame]) -> Reading {
     let around = of_the_app.split_off(of_the_app.len().min(1));
     let place = of_the_app
         .pop()
-        .or_else(|| handlers(frames))
+        .or_else(|| handlers(frames, &apps))
         .or_else(|| librarys(frames).map(place));
+    let within = match &place {
+        Some(place) => place.called.clone(),
+        None => called(frames, &apps, None),
+    };
     let told = outermost.map_or(frames.len(), |index| index + 1);
     let tell = |index| tell(frames, &apps, index);
-    let mut stack: Vec<_> = (0..told).filter_map(tell).collect();
+    let mut stack: Vec<_> = (of_the_waker(frames)..told).filter_map(tell).collect();
     stack.dedup();
     stack.truncate(MAX_REPORTED);
     Reading {
         place,
         around,
+        within,
         stack,
     }
 }
 
 /// In a program without file names, a handler may be inlined into the server's function that calls handlers,
 /// and then has no name.
-fn handlers(frames: &[Frame]) -> Option<Place> {
+fn handlers(frames: &[Frame], apps: &Apps<'_>) -> Option<Place> {
     let is_it = |frame: &Frame| frame.file.is_none() && calls_handlers(frame);
     let index = frames.iter().position(is_it)?;
-    let called = frames[..index].iter().rev().find_map(Frame::called)?;
     Some(Place {
         function: HANDLER.to_owned(),
         file: None,
         line: None,
-        called: Some(called),
+        called: called(&frames[..index], apps, None),
         library: false,
     })
 }
@@ -114,6 +121,9 @@ fn tell(frames: &[Frame], apps: &Apps<'_>, index: usize) -> Option<String> {
     let frame = &frames[index];
     let is_the_apps = apps.has(frame);
     frame.name.as_ref()?;
+    if apps.have_expanded(frame) {
+        return None;
+    }
     if !is_the_apps {
         return frame.is_named().then(|| public(&frame.function()));
     }
@@ -226,8 +236,8 @@ mod tests {
             place(&frames),
             "app::rows in rusqlite::Connection::execute_batch"
         );
-        assert_eq!(place(&frames[5..]), "");
         // The handler is inlined into its caller.
+        assert_eq!(place(&frames[5..]), "the handler");
         let sleep = frame("std::thread::functions::sleep", "", 0);
         let inlined = [&[sleep], &frames[5..]].concat();
         assert_eq!(place(&inlined), "the handler in std::thread::sleep");

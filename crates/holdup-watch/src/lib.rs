@@ -1,5 +1,6 @@
-//! Which route blocks which worker, and for how long? Middleware for an actix-web app that logs it while
-//! it happens, and assertions that fail a test when a handler blocks.
+//! Which route blocks which worker, and for how long? And where do requests wait that block nobody? Middleware for
+//! an actix-web app that logs what blocks while it happens and lists the open requests, and assertions that fail a
+//! test when handlers block or wait for each other.
 //!
 //! # In an app
 //!
@@ -83,6 +84,60 @@
 //!   Use `web::block` or an async equivalent here too; [`tokio::task::yield_now`] between the pieces also
 //!   helps, because it waits for the next look at the sockets.
 //!
+//! # Who made whom wait
+//!
+//! A hold says who is slow. Just as often, the question is why a request was slow that is not. While a worker runs
+//! one request, it runs no other, so the others lose time to it. The watch splits the time of each request
+//! ([`Spent`]):
+//!
+//! - *running*: its worker ran it.
+//! - *waiting*: it waited for something, such as a timer, a lock or an answer.
+//! - *held up*: it could have gone on, but its worker was busy. This is the time from when the request was woken
+//!   until the worker came to it. A worker in a hold does not look at its sockets and timers, so it does not know
+//!   when they were ready. What it finds right after a hold counts as held up since the hold began, or since the
+//!   request began to wait, if that was later.
+//!
+//! The time that a request was held up is told apart by the routes that its worker ran meanwhile. Time in which it
+//! ran something outside the watched requests has no route, and neither has time in which the process was stopped.
+//!
+//! [`Watch::victims`] adds up who lost how much time to whom:
+//!
+//! ```text
+//! 3 requests of GET /coroutine were held up by GET /blocking for 12.0 s, one of them for 6.00 s
+//! ```
+//!
+//! *In a test*, [`testing::assert_not_held_up`] fails if a route's requests lose more time than they may.
+//!
+//! *For each request*, [`Event::Ended`] has the split of its time. If your app has a span for each request, as
+//! middleware such as `tracing-actix-web` makes it, and the request was held up for the threshold or longer, that
+//! span gets an event. The tracing middleware has to be outside of the watch, that is, wrapped after it; otherwise
+//! there is no span when the watch looks for one.
+//!
+//! ```no_run
+//! # use actix_web::{App, middleware::Logger as TracingLogger};
+//! # let watch = holdup_watch::Watch::new();
+//! let app = App::new().wrap(watch.clone()).wrap(TracingLogger::default());
+//! ```
+//!
+//! ```text
+//! INFO request{path=/coroutine}: holdup: GET /coroutine was held up for 6.00 s by GET /blocking held_up_ms=6003.1
+//! ```
+//!
+//! The event has the level `INFO`. It is no warning, because the request is not at fault, and the hold has been
+//! warned of already. It is more than `DEBUG`, because it explains a slow request in a trace, for which nobody turns
+//! on `DEBUG` beforehand. A separate thread writes it after the request has ended. The span stays open until then,
+//! usually a few milliseconds. At most 256 such events are written at a time, and one line counts the others. With
+//! [`Watch::log_level`] at `None`, there are none.
+//!
+//! *As a metric*, the counter `holdup_held_up_seconds_total` has the labels `route`, who lost the time, and `by`,
+//! the route that it was lost to, or `unattributed`. Counters of the `metrics` crate are whole numbers. So the watch
+//! keeps the fractions of a second, and adds them to the next loss of the same pair of routes: each counter is up to
+//! one second behind. At most 1024 pairs are told apart; the others are counted as `other routes`.
+//!
+//! *What it cannot know.* The time before its worker has read a request is not part of it. A request that waits for
+//! a lock waits, even if the one that has the lock is held up. A body that its client reads slowly is held up only by
+//! the holds of other requests. Times are known to within one tick of the system's clock, usually 4 ms.
+//!
 //! # Which line
 //!
 //! With the feature `stacks`, each hold also names the line of your code that blocks, and what that line
@@ -143,14 +198,48 @@
 //!
 //! *How to turn it off.* Set `HOLDUP_STACKS=0` in the environment of the process.
 //!
+//! # Where requests wait
+//!
+//! A request that *waits* holds no worker: for a lock that another request keeps across an `.await`, for a
+//! connection of a pool, for a thread of the pool behind [`web::block`](actix_web::web::block), for another
+//! service. [`Watch::requests`] lists all open requests with what each of them does, and [`Watch::waits`] groups
+//! those that wait by the place in the code:
+//!
+//! ```text
+//! GET /report, open for 1.29 s on worker 0, waiting at app::query (src/main.rs:34), in tokio::time::sleep
+//! GET /report, open for 1.28 s on worker 0, waiting at app::report (src/main.rs:42), in tokio::sync::Mutex::lock
+//! GET /report, open for 1.28 s on worker 0, waiting at app::report (src/main.rs:42), in tokio::sync::Mutex::lock
+//! ```
+//!
+//! The line is the innermost `.await` of the app's own code. The odd one out of a route usually has what the
+//! others wait for: here, the first request keeps the lock while it waits for a query.
+//!
+//! In a test, [`assert_concurrent`](testing::assert_concurrent) says where requests waited for each other, and
+//! [`look`](testing::look) returns what all open requests wait for.
+//!
+//! *How it is found out.* A future that returns `Pending` has given its waker to what it waits for. When somebody
+//! asks, the request's task is woken, and the request is polled once with a waker that takes a stack wherever it is
+//! cloned. This needs the feature `stacks`, and no annotation or build flag; without the feature, a request has a
+//! state and an age. No signal is sent for it. Response bodies and extractors are asked in the same way.
+//!
+//! *Where a trace ends.* `FuturesUnordered`, and what is built on it, polls only those futures that were woken, so the
+//! place is the line that awaits all of them. A task that the handler has spawned and awaits is shown as its
+//! `JoinHandle`; what runs on another executor is shown as the line that awaits its answer. A future that gives its
+//! waker to nobody has no place. A request whose worker is held cannot be asked: its state is known from outside, and
+//! its place only if it was asked since its last poll.
+//!
+//! *What it costs.* Nothing is traced unless somebody asks. A request that is asked takes its worker about a tenth of
+//! a millisecond, and at most 256 are asked in a second.
+//!
 //! # What it cannot detect
 //!
-//! - The line that blocks, without the feature `stacks`. The watch then knows only the route and the part.
+//! - The line that blocks, without the feature `stacks`. The watch then knows only the route and the part. Nor does
+//!   it know where a request waits.
 //! - Requests that the blocked worker has not read. They wait too, but the watch cannot count them.
 //! - Whose work a spawned task does. The watch knows that the task blocks the worker, but not which request
 //!   spawned it.
-//! - A request that waits for a lock or a connection *without* blocking its worker. That is not a hold,
-//!   since everybody else goes on.
+//! - Who has the lock or the connection that a request waits for. Nothing records it. The watch shows where the
+//!   other requests are.
 //! - Outside of Unix, an event loop that runs without polling its sockets. On Unix, up to 25 ms at the
 //!   beginning of each such period can be missing. In the actix test harness, the test itself drives the app
 //!   and the sockets are polled after each of its polls, so such a handler shows on a real server only.
@@ -160,7 +249,8 @@
 //!
 //! # What it costs
 //!
-//! Each poll costs two readings of the clock. A thread outside of the workers and each worker wake up four
+//! Each poll costs two readings of the clock, and each request a few numbers that other threads can read: what it
+//! does, since when, and when it was woken. They are kept in a place that the next request uses again. A thread outside of the workers and each worker wake up four
 //! times per threshold, which is forty times a second. A worker that is busy at such a time is sent one byte
 //! through a pair of sockets of its own; each worker has three file descriptors for that. A worker never
 //! waits for a lock and never writes a log line. It allocates once for each streamed body, and once for a

@@ -148,7 +148,8 @@ impl Watch {
     /// A future polls what it waits for, unless it keeps others in an executor of its own: with `FuturesUnordered`
     /// the stack ends there, and a task that the handler has spawned and awaits is shown as its `JoinHandle`.
     ///
-    /// Where requests wait is known with the feature `stacks`. Without it, a request has its state and its age.
+    /// Where requests wait is known with the feature `stacks`. Without it, a request has its state and its age;
+    /// [`why_no_lines`](Self::why_no_lines) tells what else may be the reason.
     ///
     /// [`testing::look`]: crate::testing::look
     pub fn requests(&self) -> Vec<OpenRequest> {
@@ -164,13 +165,67 @@ impl Watch {
 
     /// Who lost how much time to whom, the most first: requests of one route that were ready to run, or whose worker
     /// was in a hold, while it was busy with another. Requests that are still open are not counted, nor those that
-    /// ended in the last few milliseconds.
+    /// ended in the last few milliseconds. At most 1024 pairs of routes are told apart.
+    ///
+    /// See [the crate](crate#who-made-whom-wait) for what counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_web::test::{TestRequest, call_service, init_service};
+    /// use actix_web::{App, rt::time, web};
+    /// use futures_util::join;
+    /// use holdup_watch::Watch;
+    ///
+    /// async fn blocking() -> &'static str {
+    ///     std::thread::sleep(Duration::from_millis(150));
+    ///     "done"
+    /// }
+    ///
+    /// async fn coroutine() -> &'static str {
+    ///     time::sleep(Duration::from_millis(10)).await;
+    ///     "done"
+    /// }
+    ///
+    /// # #[actix_web::main]
+    /// # async fn main() {
+    /// let watch = Watch::new();
+    /// let app = App::new()
+    ///     .route("/blocking", web::get().to(blocking))
+    ///     .route("/coroutine", web::get().to(coroutine))
+    ///     .wrap(watch.clone());
+    /// let app = init_service(app).await;
+    /// let request = |path| TestRequest::with_uri(path).to_request();
+    /// join!(
+    ///     call_service(&app, request("/coroutine")),
+    ///     call_service(&app, request("/blocking")),
+    /// );
+    /// // The sums are complete a few milliseconds later.
+    /// while watch.victims().is_empty() {
+    ///     time::sleep(Duration::from_millis(5)).await;
+    /// }
+    /// let victim = &watch.victims()[0];
+    /// // 1 request of GET /coroutine was held up by GET /blocking for 150 ms
+    /// println!("{victim}");
+    /// assert_eq!(victim.route.to_string(), "GET /coroutine");
+    /// assert_eq!(victim.by.as_ref().unwrap().to_string(), "GET /blocking");
+    /// # }
+    /// ```
     pub fn victims(&self) -> Vec<Victim> {
         self.0.victims()
     }
 
-    /// Why the lines of holds and of what requests wait for are not known, although the feature `stacks` is enabled;
-    /// `None` if they are.
+    /// Why the code's lines and functions are not known, although the feature `stacks` is enabled: for one, because
+    /// the program is stripped of its symbols. `None` if they are, before the first worker has started, and without
+    /// the feature.
+    ///
+    /// If the program has a handler of its own for the signal SIGURG, only holds have no lines: where requests wait
+    /// is found out without a signal.
+    ///
+    /// ```
+    /// let watch = holdup_watch::Watch::new();
+    /// assert_eq!(watch.why_no_lines(), None);
+    /// ```
     pub fn why_no_lines(&self) -> Option<&'static str> {
         self.0.why_no_lines()
     }
@@ -281,7 +336,7 @@ impl Watch {
                  while a request waited.\n",
             );
         }
-        if let Some(why) = self.0.why_no_lines() {
+        if let Some(why) = self.why_no_lines() {
             writeln!(message, "  The lines are not known: {why}.").ok();
         }
         message.push_str(

@@ -122,9 +122,12 @@ impl Collector {
         if let Some(figure) = self.figures.update(polls, held, states.len(), now) {
             outlets.metrics.send(figure);
         }
+        // The time in which the process was stopped is known up to now.
+        self.lateness.note(&shared.oversleeps);
         losses(shared, outlets);
         shared.lanes.drain(
             |at| shared.since_origin(at),
+            |loss| shared.blamed(loss).by.clone(),
             |event| shared.events.publish(event),
         );
         !states.is_empty() || !shared.lasting().is_empty()

@@ -10,6 +10,10 @@ use crate::record::HoldId;
 use crate::shared::Shared;
 use crate::worker_state::WorkerState;
 
+/// The most requests of which the log says at a time that they were held up, each in its own span. One hold may have
+/// thousands of victims, and must not push other lines out of the log.
+const SPANS: usize = 256;
+
 /// Publishes a hold that is over and complete.
 pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
     shared.lasting().fill(&mut hold);
@@ -27,15 +31,25 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
 
 /// Publishes what requests lost that are over.
 pub(super) fn losses(shared: &Shared, outlets: &Outlets) {
-    shared.losses.drain(|loss, route, blames| {
-        let blames = blames.to_vec();
-        if let Some(span) = loss.span.clone().filter(|span| !span.is_disabled()) {
-            let spent = Spent::new(Duration::ZERO, Duration::ZERO, blames.clone());
-            let route = route.clone();
-            outlets.log.send(LogEntry::HeldUp { span, route, spent });
-        }
-        outlets.metrics.send(Figure::HeldUp(route.clone(), blames));
-    });
+    let mut in_spans = 0;
+    shared.losses.drain(
+        |loss| shared.blamed(loss),
+        |loss, blamed| {
+            let Some(span) = loss.span() else { return };
+            in_spans += 1;
+            if in_spans <= SPANS {
+                let (span, route) = (span.clone(), blamed.route.clone());
+                let spent = Spent::new(Duration::ZERO, Duration::ZERO, blamed.by.clone());
+                outlets.log.send(LogEntry::HeldUp { span, route, spent });
+            }
+        },
+    );
+    if in_spans > SPANS {
+        let requests = in_spans - SPANS;
+        outlets.log.send(LogEntry::MoreHeldUp { requests });
+    }
+    let send = |lost| outlets.metrics.send(Figure::HeldUp(lost));
+    shared.losses.count(send);
 }
 
 /// Withdraws published holds that turned out not to be holds.

@@ -1,10 +1,14 @@
 //! The collector on a clock of the test's own: who is to blame, what is published and logged, and how often.
 
+mod held_up;
+mod logged;
 mod scene;
+mod sums;
 
 use holdup_model::{Hold, HoldKind, Part};
 
-use self::scene::{MS, Scene, in_ms, kinds, logged};
+use self::logged::logged;
+use self::scene::{MS, Scene, in_ms, kinds};
 use crate::record::HoldRecord;
 use crate::settings::LogLevel;
 use crate::sink::log::Log;

@@ -4,8 +4,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use holdup_model::millis::Millis;
-use holdup_model::{Hold, LineSummary};
-use tracing::{debug, error, info, trace, warn};
+use holdup_model::{Hold, LineSummary, RouteName, Spent};
+use tracing::{Span, debug, error, info, trace, warn};
 
 use super::limit::Limit;
 use crate::outlets::{Inlet, LogEntry, NoThreads};
@@ -97,12 +97,15 @@ impl Log {
                     );
                 }
             }
-            LogEntry::HeldUp { span, route, spent } => info!(
-                target: "holdup",
-                parent: &span,
-                held_up_ms = Millis(spent.held_up).number(),
-                "{route} was {spent}"
-            ),
+            LogEntry::HeldUp { span, route, spent } => held_up(&span, &route, &spent),
+            LogEntry::MoreHeldUp { requests } => {
+                let more = if requests == 1 {
+                    "request was"
+                } else {
+                    "requests were"
+                };
+                info!(target: "holdup", "…and {requests} more {more} held up");
+            }
             LogEntry::Withdrawn { id } => self.limit.withdraw(id),
             LogEntry::Stacks(Ok(())) => info!(target: "holdup", "lines: on"),
             LogEntry::Stacks(Err(why)) => info!(target: "holdup", "lines: off: {why}"),
@@ -142,6 +145,21 @@ impl Log {
         );
         self.limit.admits(&route, HoldId::of(hold), now)
     }
+}
+
+/// Writes into a request's own span that it was held up. The span may belong to another subscriber than the one of
+/// this thread.
+fn held_up(span: &Span, route: &RouteName, spent: &Spent) {
+    span.with_subscriber(|(_, subscriber)| {
+        tracing::dispatcher::with_default(subscriber, || {
+            info!(
+                target: "holdup",
+                parent: span,
+                held_up_ms = Millis(spent.held_up).number(),
+                "{route} was {spent}"
+            );
+        });
+    });
 }
 
 /// Logs that threads could not be started, and what that means.

@@ -63,7 +63,11 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
                 workers,
             } => figures.update(polls, held, workers),
             Figure::Hold(hold) => Figures::hold(&hold),
-            Figure::HeldUp(route, blames) => figures.held_up(&route, &blames),
+            Figure::HeldUp(lost) => {
+                for (route, blame) in lost {
+                    figures.held_up(&route, &[blame]);
+                }
+            }
         }
     }
 }
@@ -109,5 +113,104 @@ impl Figures {
             .record(hold.duration.as_secs_f64());
         let polls = hold.culprits.iter().map(|culprit| culprit.polls).sum();
         counter!(HOLDING_POLLS).increment(polls);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use metrics::{
+        Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
+        with_local_recorder,
+    };
+
+    use super::*;
+
+    /// Keeps the counters of lost time.
+    #[derive(Default)]
+    struct Counters(Mutex<HashMap<Key, Arc<AtomicU64>>>);
+
+    impl Recorder for Counters {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            assert_eq!(key.name(), "holdup_held_up_seconds_total");
+            let mut counters = self.0.lock().expect("nobody panics with it");
+            let counter = counters.entry(key.clone()).or_default();
+            Counter::from_arc(Arc::clone(counter))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+
+    impl Counters {
+        /// The route, whom it lost time to, and the seconds.
+        fn told(&self) -> Vec<(String, String, u64)> {
+            let counters = self.0.lock().expect("nobody panics with it");
+            let told = counters.iter().map(|(key, counter)| {
+                let labels: HashMap<_, _> =
+                    key.labels().map(|one| (one.key(), one.value())).collect();
+                assert_eq!(labels.len(), 2, "{key}");
+                let seconds = counter.load(Ordering::Relaxed);
+                (labels["route"].to_owned(), labels["by"].to_owned(), seconds)
+            });
+            let mut told: Vec<_> = told.collect();
+            told.sort();
+            told
+        }
+    }
+
+    fn name(route: usize) -> RouteName {
+        RouteName::new("GET", format!("/{route}"))
+    }
+
+    #[test]
+    fn fractions_of_lost_seconds_are_carried() {
+        let (counters, mut figures) = (Counters::default(), Figures::default());
+        let ms = Duration::from_millis;
+        let blames = [
+            Blame::new(Some(name(1)), ms(700)),
+            Blame::new(None, ms(2_950)),
+        ];
+        with_local_recorder(&counters, || {
+            for _ in 0..3 {
+                figures.held_up(&name(0), &blames);
+            }
+            figures.held_up(&name(2), &[Blame::new(Some(name(1)), ms(999))]);
+        });
+        let expected = [
+            ("GET /0", "GET /1", 2),
+            ("GET /0", "unattributed", 8),
+            ("GET /2", "GET /1", 0),
+        ];
+        let expected = expected.map(|(route, by, s)| (route.to_owned(), by.to_owned(), s));
+        assert_eq!(counters.told(), expected);
+    }
+
+    #[test]
+    fn the_labels_are_bounded_and_no_second_is_lost() {
+        let (counters, mut figures) = (Counters::default(), Figures::default());
+        with_local_recorder(&counters, || {
+            for number in 0..PAIRS * 3 {
+                let blame = Blame::new(Some(name(number % 50)), Duration::from_secs(1));
+                figures.held_up(&name(number), &[blame]);
+            }
+        });
+        let told = counters.told();
+        assert_eq!(told.len(), PAIRS + 1);
+        let other = told.iter().find(|(route, ..)| route == OTHER);
+        let all = PAIRS as u64 * 2;
+        assert_eq!(other, Some(&(OTHER.to_owned(), OTHER.to_owned(), all)));
+        assert!(told.iter().all(|one| one.2 == 1 || one.0 == OTHER));
     }
 }

@@ -3,9 +3,12 @@
 mod blame;
 mod forms;
 mod harness;
+mod held_up;
+mod mixed;
 mod outside;
 mod published;
 mod routes;
+mod spans;
 mod starved;
 mod stopped;
 mod workers;

@@ -2,7 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 
+use holdup_watch::testing::assert_not_held_up;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::*;
@@ -10,9 +12,9 @@ use super::*;
 /// How often the process is stopped.
 const STOPS: usize = 12;
 
-/// Runs in a process of its own, started by the next test, which stops it again and again.
+/// Runs in a process of its own, started by a later test, which stops it again and again.
 #[test]
-#[ignore = "run by the next test"]
+#[ignore = "run by a later test"]
 fn an_app_in_this_process_is_stopped() {
     let watch = Watch::new();
     let served = {
@@ -69,14 +71,68 @@ fn an_app_in_this_process_is_stopped() {
     }
 }
 
+/// Runs in a process of its own, started by a later test, which stops it again and again.
+#[test]
+#[ignore = "run by a later test"]
+fn a_request_waits_in_this_process_while_it_is_stopped() {
+    let watch = Watch::new();
+    let served = {
+        let watch = watch.clone();
+        let works = async || {
+            pause(Duration::from_millis(5));
+            "done"
+        };
+        let waits = async || {
+            rt::time::sleep(Duration::from_millis(1)).await;
+            "done"
+        };
+        serve(move || {
+            App::new()
+                .route("/works", web::get().to(works))
+                .route("/waits", web::get().to(waits))
+                .wrap(watch.clone())
+        })
+    };
+    get(served.address, "/waits");
+    std::io::stdout().write_all(b"\nready\n").expect("written");
+    let mut line = String::new();
+    let asked = thread::spawn(move || std::io::stdin().read_line(&mut line).expect("a line"));
+    let address = served.address;
+    let works = move || {
+        while !asked.is_finished() {
+            get(address, "/works");
+        }
+    };
+    let works = thread::spawn(works);
+    while !works.is_finished() {
+        // It waits for a worker that is nearly always in the middle of the other request.
+        get(address, "/waits");
+    }
+    works.join().expect("it gets its answers");
+    assert_not_held_up(&watch, "GET /waits", LONG);
+    let victims = watch.victims();
+    let lost = victims.iter().filter(|victim| victim.longest >= LONG);
+    let by: Vec<_> = lost.map(|victim| &victim.by).collect();
+    assert_eq!(by, [&None], "{victims:?}");
+}
+
 #[test]
 fn a_process_that_was_stopped_has_held_no_worker() {
+    is_stopped("stopped::an_app_in_this_process_is_stopped");
+}
+
+#[test]
+fn no_route_is_to_blame_for_the_time_in_which_the_process_was_stopped() {
+    is_stopped("stopped::a_request_waits_in_this_process_while_it_is_stopped");
+}
+
+/// Runs the test of this name in a process of its own, and stops that again and again. Only one at a time, because each
+/// keeps a core busy.
+fn is_stopped(name: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut child = Command::new(std::env::current_exe().expect("this program"))
-        .args([
-            "--ignored",
-            "--exact",
-            "stopped::an_app_in_this_process_is_stopped",
-        ])
+        .args(["--ignored", "--exact", name])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

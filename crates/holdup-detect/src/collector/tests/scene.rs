@@ -1,16 +1,15 @@
 //! A collector on a clock that the test advances, and workers that the test controls step by step.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use holdup_model::{Event, Hold, Part};
+use holdup_model::{Event, Hold, Part, Spent};
 
 use crate::clock::{Clock, Time};
 use crate::collector::Collector;
@@ -45,6 +44,9 @@ pub(super) struct Scene {
     pub(super) outlets: Outlets,
     log: Inlet<LogEntry>,
     subscription: Subscription,
+    /// The routes of the open requests, and when they were opened.
+    lanes: HashMap<u64, (String, Duration)>,
+    ended: Vec<(String, Duration, Spent)>,
 }
 
 impl Scene {
@@ -64,6 +66,8 @@ impl Scene {
             outlets,
             log,
             subscription,
+            lanes: HashMap::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -101,8 +105,42 @@ impl Scene {
         self.look();
     }
 
+    /// Polls the route's request, which works for this long and then waits.
+    pub(super) fn works_and_waits(&mut self, worker: &Remote, route: &'static str, ms: u64) {
+        let time = Arc::clone(&self.time);
+        worker.act(move |worker| {
+            let works = || {
+                time.0.fetch_add(ms * MS, Ordering::SeqCst);
+            };
+            worker.poll(route, works, Poll::Pending);
+        });
+    }
+
     pub(super) fn look(&mut self) -> bool {
         self.collector.look(&self.shared, &self.outlets)
+    }
+
+    /// The requests that have ended since the last call: the route, the time for which each was open, and what it was
+    /// spent on. Their beginnings must not have been read before.
+    pub(super) fn ended(&mut self) -> Vec<(String, Duration, Spent)> {
+        self.look();
+        while let Some(event) = self.subscription.try_next() {
+            match event {
+                Event::Opened {
+                    lane, at, route, ..
+                } => {
+                    self.lanes.insert(lane, (route, at));
+                }
+                Event::Ended {
+                    lane, at, spent, ..
+                } => {
+                    let (route, opened) = self.lanes.remove(&lane).expect("it was opened");
+                    self.ended.push((route, at.saturating_sub(opened), spent));
+                }
+                _ => {}
+            }
+        }
+        std::mem::take(&mut self.ended)
     }
 
     /// The events about holds since the last call.
@@ -157,6 +195,8 @@ enum Command {
     Leave,
     /// Runs one loop iteration.
     Iterate,
+    /// Anything else, also within a poll.
+    Do(Box<dyn FnOnce(&mut Loop) + Send>),
 }
 
 /// The test's handle of a worker.
@@ -177,6 +217,65 @@ impl Remote {
 
     pub(super) fn iterate(&self) {
         self.run(Command::Iterate);
+    }
+
+    /// Polls the route's request, which waits for something then.
+    pub(super) fn waits(&self, route: &'static str) {
+        self.act(move |worker| worker.poll(route, || (), Poll::Pending));
+    }
+
+    /// Polls the route's request, which gives a chunk of its body.
+    pub(super) fn sends(&self, route: &'static str) {
+        self.act(move |worker| worker.poll(route, || (), Poll::Ready(())));
+    }
+
+    /// Polls the route's request for the last time.
+    pub(super) fn ends_request(&self, route: &'static str) {
+        self.act(move |worker| {
+            worker.poll(route, || (), Poll::Ready(()));
+            worker.requests.remove(route);
+        });
+    }
+
+    /// Drops the route's request as a middleware does, although it has not ended.
+    pub(super) fn drops(&self, route: &'static str) {
+        self.act(move |worker| {
+            let request = worker.requests.remove(route).expect("it is open");
+            drop(request.enter(Part::Future));
+        });
+    }
+
+    /// Wakes the route's request on the worker's own thread: as another request, if that is in a poll, and otherwise
+    /// as the loop.
+    pub(super) fn wakes(&self, route: &'static str) {
+        self.act(move |worker| worker.wakers[route].wake_by_ref());
+    }
+
+    /// Wakes the route's request from another thread.
+    pub(super) fn wakes_from_outside(&self, route: &'static str) {
+        let (tell, told) = channel();
+        self.act(move |worker| {
+            let waker = worker.wakers[route].clone();
+            tell.send(waker).expect("the test waits");
+        });
+        told.recv().expect("a waker").wake();
+    }
+
+    /// The loop has looked at its sockets and timers. What it has found was woken before.
+    pub(super) fn looked(&self) {
+        self.act(|worker| worker.worker.state.on_look());
+    }
+
+    /// The collector has sent a byte that the loop does not find from now on.
+    pub(super) fn is_not_looking(&self) {
+        self.act(|worker| {
+            let now = worker.worker.now();
+            worker.worker.state.sockets.restart(now, None);
+        });
+    }
+
+    fn act(&self, act: impl FnOnce(&mut Loop) + Send + 'static) {
+        self.run(Command::Do(Box::new(act)));
     }
 
     /// Ends the worker.
@@ -211,6 +310,8 @@ struct Loop {
     worker: Rc<Worker>,
     tasks: Vec<Task>,
     requests: HashMap<&'static str, Rc<Request>>,
+    /// The wakers that the requests got in their latest polls.
+    wakers: HashMap<&'static str, Waker>,
 }
 
 impl Loop {
@@ -219,13 +320,14 @@ impl Loop {
         let spawned = std::cell::RefCell::new(Vec::new());
         tasks::spawn(&worker, |task| spawned.borrow_mut().push(task));
         let mut tasks = spawned.into_inner();
-        // The fourth task reads bytes from a socket, so it needs a real event loop.
-        tasks.truncate(3);
+        // The others wait until the loop looks at its sockets, so they need a real one.
+        tasks.truncate(2);
         let requests = HashMap::new();
         Self {
             worker,
             tasks,
             requests,
+            wakers: HashMap::new(),
         }
     }
 
@@ -237,14 +339,18 @@ impl Loop {
                     let request = self.request(route);
                     let poll = request.enter(Part::Future);
                     done.send(()).expect("the test waits");
-                    let next = commands.recv();
-                    assert!(
-                        matches!(next, Ok(Command::Leave)),
-                        "only `Leave` may follow `Enter`"
-                    );
+                    loop {
+                        match commands.recv().expect("`Leave` has to follow `Enter`") {
+                            Command::Leave => break,
+                            Command::Do(act) => act(&mut self),
+                            _ => panic!("only `Leave` may follow `Enter`"),
+                        }
+                        done.send(()).expect("the test waits");
+                    }
                     drop(poll);
                 }
                 Command::Leave => panic!("`Leave` without `Enter`"),
+                Command::Do(act) => act(&mut self),
                 Command::Iterate => {
                     let mut context = Context::from_waker(Waker::noop());
                     for task in &mut self.tasks {
@@ -256,6 +362,17 @@ impl Loop {
         }
     }
 
+    fn poll(&mut self, route: &'static str, works: impl FnOnce(), result: Poll<()>) {
+        let request = self.request(route);
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = request.poll(Part::Future, &mut context, |context| {
+            self.wakers.insert(route, context.waker().clone());
+            works();
+            result
+        });
+        assert_eq!(polled, result);
+    }
+
     fn request(&mut self, route: &'static str) -> Rc<Request> {
         let number = self.worker.route_number(Route {
             method: "GET",
@@ -264,32 +381,4 @@ impl Loop {
         let open = || Rc::new(Request::open(&self.worker, number, |_| (route, None)));
         Rc::clone(self.requests.entry(route).or_insert_with(open))
     }
-}
-
-/// The log lines about worker 0 that the calling thread writes while `act` runs.
-pub(super) fn logged(act: impl FnOnce()) -> Vec<String> {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            log.write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    // With one subscriber only, tracing asks the subscriber of the first thread that reaches a log line
-    // whether the line is enabled. That thread may belong to another test, without a subscriber. A second
-    // subscriber prevents this.
-    let _another = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let written = Written::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, act);
-    let written = written.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let lines = String::from_utf8_lossy(&written);
-    let of_holds = lines.lines().filter(|line| line.contains(" worker 0"));
-    of_holds.map(str::to_owned).collect()
 }

@@ -1,18 +1,10 @@
-//! Runs the worker's cell under loom, in every order of its loads and stores that the memory model allows.
-//! The tests assert that a reader never gets a mix of two states.
+//! A reader of the worker's cell never gets a mix of two states.
 
-#[allow(dead_code, reason = "only what the test needs of it")]
-#[path = "../src/cell.rs"]
-mod cell;
-
-/// The types that the cell is made of, replaced by loom's.
-mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
-}
-
-use cell::{Cell, Snapshot};
 use loom::sync::Arc;
 use loom::thread;
+
+use crate::cell::{Cell, Snapshot};
+use crate::{model, sync};
 
 /// The states that the cell goes through below: idle, a poll of request 1, and a poll of request 2.
 const STATES: [(u64, u64, u64, u64, u64); 3] =
@@ -27,16 +19,6 @@ fn state(snapshot: Snapshot) -> (u64, u64, u64, u64, u64) {
         pending_end,
     } = snapshot;
     (work, request, since, pending_start, pending_end)
-}
-
-/// How often loom interrupts threads at most. Two are enough for the tests to fail if any of the cell's rules
-/// is broken; with three, the tests take half a minute.
-const INTERRUPTIONS: usize = 2;
-
-fn model(run: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(INTERRUPTIONS);
-    builder.check(run);
 }
 
 #[test]

@@ -49,10 +49,9 @@ pub(super) struct Spending {
 impl From<Spent> for Spending {
     fn from(spent: Spent) -> Self {
         let [running, waiting] = [spent.running, spent.waiting].map(HumanDuration);
-        let mut sentence = format!("ran for {running}, waited for {waiting}");
-        if spent.held_up >= SHORTEST_LOSS {
-            sentence.push_str(&format!(", {spent}"));
-        }
+        let lost = (spent.held_up >= SHORTEST_LOSS).then(|| format!(", {spent}"));
+        let lost = lost.unwrap_or_default();
+        let sentence = format!("ran for {running}, waited for {waiting}{lost}");
         Self { spent, sentence }
     }
 }
@@ -152,11 +151,11 @@ mod tests {
         let held_up = spent(500);
         assert_eq!(
             held_up["spent"],
-            "ran for 3.00 ms, waited for 2.10 s, held up for 500 ms by GET /blocking"
+            "ran for 3.0 ms, waited for 2.10 s, held up for 500 ms by GET /blocking"
         );
         assert_eq!(held_up["held_up_by"][0]["by"], "GET /blocking");
         let hardly = spent(9);
-        assert_eq!(hardly["spent"], "ran for 3.00 ms, waited for 2.10 s");
+        assert_eq!(hardly["spent"], "ran for 3.0 ms, waited for 2.10 s");
         assert_eq!(hardly["held_up_ms"], 9.0);
     }
 }

@@ -49,10 +49,9 @@ pub(super) struct Spending {
 impl From<Spent> for Spending {
     fn from(spent: Spent) -> Self {
         let [running, waiting] = [spent.running, spent.waiting].map(HumanDuration);
-        let mut sentence = format!("ran for {running}, waited for {waiting}");
-        if spent.held_up >= SHORTEST_LOSS {
-            sentence.push_str(&format!(", {spent}"));
-        }
+        let lost = (spent.held_up >= SHORTEST_LOSS).then(|| format!(", {spent}"));
+        let lost = lost.unwrap_or_default();
+        let sentence = format!("ran for {running}, waited for {waiting}{lost}");
         Self { spent, sentence }
     }
 }
@@ -113,4 +112,50 @@ pub(super) enum Change<'a> {
     Withdrawn { hold: HoldView },
     /// All connections that wait to be read.
     Waiting { waiting: Vec<Waiting> },
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_model::{Blame, RouteName};
+    use holdup_watch::HoldKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_holds_lines_are_told_in_words_too() {
+        let ms = Duration::from_millis;
+        let mut hold = Hold::new(HoldKind::Blocked, 0, ms(100), ms(200));
+        let mut line = Line::new("app::render");
+        (line.file, line.line) = (Some("src/main.rs".to_owned()), Some(4));
+        let mut calls = line.clone();
+        calls.called = Some("std::thread::sleep".to_owned());
+        hold.lines = vec![calls, line];
+        let view = serde_json::to_value(HoldView::from(hold)).expect("JSON");
+        let places = json!([
+            "at app::render (src/main.rs:4), in std::thread::sleep",
+            "at app::render (src/main.rs:4)",
+        ]);
+        assert_eq!(view["places"], places);
+        assert_eq!(view["lines"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn what_a_request_spent_is_told_in_words_too() {
+        let ms = Duration::from_millis;
+        let spent = |lost| {
+            let by = Blame::new(Some(RouteName::new("GET", "/blocking")), ms(lost));
+            let spending = Spending::from(Spent::new(ms(3), ms(2100), vec![by]));
+            serde_json::to_value(spending).expect("JSON")
+        };
+        let held_up = spent(500);
+        assert_eq!(
+            held_up["spent"],
+            "ran for 3.0 ms, waited for 2.10 s, held up for 500 ms by GET /blocking"
+        );
+        assert_eq!(held_up["held_up_by"][0]["by"], "GET /blocking");
+        let hardly = spent(9);
+        assert_eq!(hardly["spent"], "ran for 3.0 ms, waited for 2.10 s");
+        assert_eq!(hardly["held_up_ms"], 9.0);
+    }
 }

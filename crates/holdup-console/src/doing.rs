@@ -24,7 +24,7 @@ const PAIRS: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Doing {
     /// Where requests have waited for at least a hold's threshold: where most wait comes first.
-    waits: Vec<Place>,
+    waits: Vec<ListedPlace>,
     /// How many places are not listed.
     more: usize,
     /// Every open request that has a lane.
@@ -35,7 +35,7 @@ pub(super) struct Doing {
 
 /// A place in the code, and the requests that wait there.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct Place {
+struct ListedPlace {
     /// `app::report (src/report.rs:12), in tokio::sync::Mutex::lock`.
     place: String,
     requests: usize,
@@ -106,7 +106,7 @@ impl Doing {
     }
 }
 
-fn place(wait: &Wait, survey: &Survey, by_number: &HashMap<u64, &OpenRequest>) -> Place {
+fn place(wait: &Wait, survey: &Survey, by_number: &HashMap<u64, &OpenRequest>) -> ListedPlace {
     let waiter = |number| {
         let request: &OpenRequest = by_number.get(number)?;
         let lane = request.lane.map(|lane| format!(" #{lane}"));
@@ -123,7 +123,7 @@ fn place(wait: &Wait, survey: &Survey, by_number: &HashMap<u64, &OpenRequest>) -
         None => "a place that is not known".to_owned(),
     };
     let stack = point.map(|point| point.stack.iter().take(FRAMES).cloned().collect());
-    Place {
+    ListedPlace {
         place: point.map_or_else(unknown, ToString::to_string),
         requests: wait.requests,
         they: Lasting {
@@ -212,11 +212,11 @@ fn points(request: &OpenRequest) -> &[AwaitPoint] {
 
 fn in_words(points: &[AwaitPoint]) -> String {
     let listed = points.iter().take(OTHERS).map(ToString::to_string);
-    let mut words = listed.collect::<Vec<_>>().join(" and ");
-    if points.len() > OTHERS {
-        words.push_str(&format!(" and {} more", points.len() - OTHERS));
+    let listed = listed.collect::<Vec<_>>().join(" and ");
+    match points.len().saturating_sub(OTHERS) {
+        0 => listed,
+        n => format!("{listed} and {n} more"),
     }
-    words
 }
 
 /// Whether the request waits at this place, for however short a time.

@@ -42,6 +42,19 @@
 //!   `Builder::beside`, for another route that is asked meanwhile, and the path `/probe`. It brings the prober
 //!   (`holdup-probe`) with its HTTP client and TLS.
 //!
+//! # Where requests wait
+//!
+//! A request that waits for a lock, a connection of a pool or another server holds no worker. The page lists
+//! the lines of code at which requests have waited for at least the watch's threshold, with how many wait
+//! there. If fewer requests of the same route are elsewhere, it says what they do: one of them may have the lock
+//! that the others wait for. Below the lanes, a table shows which routes made others wait, and for how long.
+//!
+//! `/requests` and `/waits` answer the same for programs, from all open requests. `min_age_ms` leaves out
+//! requests that are not that old, or places where none has waited that long. `most` sets how many requests
+//! `/requests` lists: 1000 by default, and 10,000 at most.
+//!
+//! The lines are known if the app enables the feature `stacks` of `holdup-watch`.
+//!
 //! # More on the page
 //!
 //! A [`Section`] adds HTML and a script of the app's own to the page. [`Builder::intro`] sets what the page
@@ -88,6 +101,12 @@
 //! client reads the events. The newest hundred lanes are kept and sent; the others are counted. All
 //! readers get the same bytes, so the cost does not grow with the number of readers. A reader that
 //! stops reading costs the buffers of its connection for half a minute; then it is disconnected.
+//!
+//! While somebody reads the events, open requests are asked about once a second where they wait
+//! ([`Watch::requests`](holdup_watch::Watch::requests)): each that waits is woken for it, at most 256 in a
+//! second. Answers to `/requests` and `/waits` share these looks, so that they may come up to a second later.
+//! While nobody looks, no request is woken. All of this happens on a thread of its own, and the console answers
+//! meanwhile.
 //!
 //! On Linux, during a hold, the console reads the kernel's table of connections to find requests that the
 //! blocked worker has not read yet. This takes at most a fifth of one core, on a thread of its own.

@@ -27,7 +27,7 @@ pub(super) struct Survey {
 }
 
 #[derive(Debug, Serialize)]
-struct Requests<'a> {
+struct RequestsDocument<'a> {
     schema: u32,
     now_ms: Millis,
     requests: Vec<&'a OpenRequest>,
@@ -36,7 +36,7 @@ struct Requests<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Waits<'a> {
+struct WaitsDocument<'a> {
     schema: u32,
     now_ms: Millis,
     waits: Vec<WaitView<'a>>,
@@ -93,7 +93,7 @@ impl Survey {
         let mut requests: Vec<_> = self.requests.iter().filter(old).collect();
         let more = requests.len().saturating_sub(most);
         requests.truncate(most);
-        json(&Requests {
+        json(&RequestsDocument {
             schema: SCHEMA,
             now_ms: Millis(self.at),
             requests,
@@ -125,7 +125,7 @@ impl Survey {
                 point,
             }
         };
-        json(&Waits {
+        json(&WaitsDocument {
             schema: SCHEMA,
             now_ms: Millis(self.at),
             waits: places.iter().take(PLACES).map(view).collect(),

@@ -43,11 +43,10 @@ impl<T: Send + 'static> Surveys<T> {
     ) {
         // An asker may have left.
         self.next.retain(|asker| !asker.is_closed());
-        let is_free = |began: Duration| now.saturating_sub(began) >= APART;
-        if self.running.is_some()
-            || !(is_watched || !self.next.is_empty())
-            || !self.began.is_none_or(is_free)
-        {
+        let is_apart = |began: Duration| now.saturating_sub(began) >= APART;
+        let is_wished = is_watched || !self.next.is_empty();
+        let is_free = self.running.is_none() && self.began.is_none_or(is_apart);
+        if !is_wished || !is_free {
             return;
         }
         self.began = Some(now);

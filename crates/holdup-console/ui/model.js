@@ -1,7 +1,7 @@
 // @ts-check
 // Messages of `/events` in, what the page shows out. No DOM and no clock.
 import { humanDuration } from './duration.js';
-import { culprit } from './hold.js';
+import { TICK, culprit } from './hold.js';
 
 /** How many holds that are over are listed. */
 const LISTED = 8;
@@ -36,7 +36,7 @@ export const wordOf = (bar) => {
 /** Since when it waits; between chunks not at once. @type {T.WaitsSince} */
 export const waitsSince = ({ waits_ms: since, answered_ms, chunks_ms, ended_ms }, now) => {
   const came = chunks_ms.at(-1) ?? answered_ms;
-  const is = since && (came === null || (came <= since && now - since > 1500));
+  const is = since && (came === null || (came < since + TICK && now - since > 1500));
   return is && ended_ms === null ? since : null;
 };
 

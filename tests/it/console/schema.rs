@@ -31,6 +31,9 @@ fn every_message_of_live_traffic_follows_its_schema() {
     let mut left = get(lab, "/coroutine?from=600&period=50ms&x=left");
     left.tick().expect("it has begun");
     until("its chunks", &|m| is(m, "chunks"));
+    until("what it does", &|m| {
+        is(m, "doing") && count(&m["lanes"]) == Some(1)
+    });
     drop(left);
     until("the client has left", &|m| {
         is(m, "ended") && m["finished_ms"].is_null()

@@ -87,6 +87,13 @@ test('a worker that is only kept from its sockets may go on with another lane', 
   assert.deepEqual(times(lane(1, { chunks_ms: [3015] }), blocked), [[3000, 5000]]);
 });
 
+test('a lane that is over and lost nothing was not held up', () => {
+  const holds = [hold(3000, 2000)];
+  const over = (held_up_ms) => lane(1, { ended_ms: 6000, held_up_ms });
+  assert.deepEqual(times(over(9.9), holds), []);
+  assert.deepEqual(times(over(1500), holds), [[3000, 5000]]);
+});
+
 test('the picture of an earlier time knows no later holds', () => {
   const holds = [hold(3000, 2000), hold(6000, 500, { ongoing: true })];
   assert.deepEqual(times(lane(1), holds, 4000), [[3000, 4000]]);

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { apply, blank, colorOf, heldWorkers, makeModel, stateOf, wordOf } from '../model.js';
-import { culprit, hold, lane, opened, snapshot, totals } from './sample.js';
+import {
+  apply,
+  blank,
+  colorOf,
+  heldWorkers,
+  makeModel,
+  stateOf,
+  waitsSince,
+  wordOf,
+} from '../model.js';
+import { culprit, doing, hold, lane, opened, snapshot, totals, wait } from './sample.js';
 
 /** A model that has taken in a snapshot with this in it. */
 function begun(more = {}) {
@@ -261,4 +270,44 @@ test('a hold without culprits is nobody’s', () => {
   const two = [culprit('/a'), culprit('/b'), culprit('/c')];
   apply(model, { event: 'held', hold: hold(1000, 200, { culprits: two, ongoing: true }) });
   assert.equal(model.unsaid.at(-1), 'Worker 0 is held by GET /a (body) and 2 others.');
+});
+
+test('a lane waits since it was seen to, and says where', () => {
+  const model = makeModel();
+  const places = [{ lane: 1, place: 'app::report' }, { lane: 2, state: 'running' }, { lane: 9 }];
+  const lanes = [lane(1), lane(2)];
+  const { event, ...known } = doing(places, { waits: [wait('app::report', 1)] });
+  apply(model, snapshot({ lanes, doing: known }));
+  const [one, two] = model.lanes.values();
+  assert.equal(waitsSince(one, 5000), 3000);
+  assert.equal(one.place, 'app::report');
+  assert.equal(waitsSince(two, 5000), null);
+  assert.equal(model.lanes.size, 2);
+  assert.equal(model.doing.waits[0].requests, 1);
+  apply(model, doing([{ lane: 1, state: 'woken', since_ms: 5100 }]));
+  assert.equal(waitsSince(one, 5200), null);
+  assert.equal(one.place, null);
+  assert.deepEqual(model.doing.waits, []);
+});
+
+test('what came of a lane since ends its wait', () => {
+  const model = makeModel();
+  apply(model, snapshot({ lanes: [lane(1), lane(2)] }));
+  apply(model, doing([{ lane: 1 }, { lane: 2 }]));
+  const [one, two] = model.lanes.values();
+  apply(model, { event: 'answered', lane: 1, answered_ms: 3500, status: 200 });
+  assert.equal(waitsSince(one, 9000), null);
+  apply(model, { event: 'ended', lane: 2, ended_ms: 3600, finished_ms: 3600, spent: 'ran' });
+  assert.equal(waitsSince(two, 9000), null);
+  assert.equal(two.spent, 'ran');
+});
+
+test('between chunks a lane does not wait at once', () => {
+  const bar = { ...blank, answered_ms: 1000, chunks_ms: [1000, 2000], waits_ms: 2000 };
+  assert.equal(waitsSince(bar, 3500), null);
+  assert.equal(waitsSince(bar, 3501), 2000);
+  // The wait's time is that of the system's last tick.
+  assert.equal(waitsSince({ ...bar, chunks_ms: [1000, 2009] }, 9000), 2000);
+  assert.equal(waitsSince({ ...bar, chunks_ms: [1000, 2010] }, 9000), null);
+  assert.equal(waitsSince({ ...blank, waits_ms: 2000 }, 2001), 2000);
 });

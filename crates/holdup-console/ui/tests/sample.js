@@ -48,6 +48,28 @@ export const hold = (started_ms, duration_ms, more = {}) => ({
   ...more,
 });
 
+/** A place at which requests wait. */
+export const wait = (place, requests, more = {}) => ({
+  place,
+  requests,
+  what: 'GET /report',
+  since_ms: 3000,
+  waiting: [],
+  others: [],
+  stack: [],
+  ...more,
+});
+
+/** What the open lanes do. */
+export const doing = (lanes, more = {}) => ({
+  event: 'doing',
+  waits: [],
+  more: 0,
+  lanes: lanes.map((its) => ({ state: 'waiting', since_ms: 3000, place: null, ...its })),
+  held_up: [],
+  ...more,
+});
+
 export const totals = {
   open: 0,
   finished: 0,
@@ -73,6 +95,7 @@ export const snapshot = (more = {}) => ({
   waiting: [],
   holds: [],
   totals,
+  doing: null,
   probe: null,
   ...more,
 });

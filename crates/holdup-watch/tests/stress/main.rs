@@ -13,6 +13,9 @@ use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::testing::look;
 use holdup_watch::{OpenRequest, RequestState, ThreadHealth, Watch};
 
+/// A run of this many looks shows whether they leak.
+const LONG_RUN: u64 = 50_000;
+
 /// How many requests have to answer where they wait. A long run has `HOLDUP_LOOKS=100000`, in a release build.
 fn looks() -> u64 {
     let given = std::env::var("HOLDUP_LOOKS").ok();
@@ -110,7 +113,10 @@ fn looks_lose_no_request_and_no_memory() {
         "{:?}",
         watch.health()
     );
-    // A hundred bytes a look would be 7.5 MB in a long run.
-    assert!(late < early + 6 * 1024, "{early} KiB, and then {late} KiB");
+    // The line tables take up 30 MB at some time in a debug build, so a short run says nothing of memory. A hundred
+    // bytes a look would be 7.5 MB in a long one.
+    if all >= LONG_RUN {
+        assert!(late < early + 6 * 1024, "{early} KiB, and then {late} KiB");
+    }
     drop(served);
 }

@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Measure how many requests a server runs at the same time
     #[command(after_help = PROBE_EXIT_CODES)]
     Probe(Probe),
+    /// List the requests that are open in an app, with where each of them waits
+    #[command(after_help = PS_EXAMPLE)]
+    Ps(Ps),
 }
 
 const PROBE_EXIT_CODES: &str = "\
@@ -49,6 +52,22 @@ told: the measurement is inconclusive, or redirects led to another page, such as
 Each request gets a label of its own, so that no cache answers it. Write {} where the label belongs: in the
 URL's path or query, in the value of a header, or in the body. Without {}, the label is added to the query.
 Write {{}} for a plain {}. In a JSON body, a {} outside of a string is an empty object and stays one.";
+
+const PS_EXAMPLE: &str = "\
+Example:
+
+  $ holdup ps localhost:8081
+  AGE     STATE    WORKER  ROUTE          WHERE
+  3.10 s  running  0       GET /blocking
+  2.95 s  ready    0       GET /quick     held up by GET /blocking
+  1.20 s  waiting  1       GET /report    app::report (src/report.rs:12), in tokio::sync::Mutex::lock
+
+The state is running (its worker runs it), ready (it could run, but its worker has not come to it), waiting, or
+sending (its client reads slowly). The lines are known if the app is built with the feature `stacks` of
+holdup-watch.
+
+The exit code is 0, also if no request is open or Ctrl-C ends --watch. It is 2 for wrong usage, and if no console
+can be read at the URL.";
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -141,6 +160,38 @@ pub(crate) struct Probe {
     /// Read the events of the app's console meanwhile: which route held the workers, and at which line?
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) console: Option<String>,
+
+    /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// The URL of the app's console; http:// is assumed if it has no scheme
+    pub(crate) url: String,
+
+    /// List the places at which requests wait, instead of the requests: how many wait there, and of which routes;
+    /// and whose requests held up whose
+    #[arg(long)]
+    pub(crate) group: bool,
+
+    /// Print the console's JSON document, instead of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Ask again and again, every second or every SECONDS, until Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
+    #[arg(value_parser = seconds)]
+    pub(crate) watch: Option<Duration>,
+
+    /// Longest time for an answer of the console [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = timeout)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Accept any certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
 
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -278,6 +329,22 @@ fn timeout(value: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("it is zero, but has to be at least 1ms".to_owned()),
         timeout => Ok(timeout),
     }
+}
+
+/// A number of seconds, or a duration with its unit.
+fn seconds(value: &str) -> Result<Duration, String> {
+    let allowed =
+        "use a number of seconds from 0.1 to 86400, such as 2, and write the URL before --watch";
+    let number = value.parse().ok().map(Duration::try_from_secs_f64);
+    let duration = match number {
+        Some(duration) => duration.map_err(|error| error.to_string()),
+        None => humantime::parse_duration(value).map_err(|error| error.to_string()),
+    };
+    let duration = duration.map_err(|error| format!("{error}; {allowed}"))?;
+    if !(Duration::from_millis(100)..=DURATION_MAX).contains(&duration) {
+        return Err(allowed.to_owned());
+    }
+    Ok(duration)
 }
 
 /// A duration of more than a day is probably a mistake, and clocks cannot count one of centuries.

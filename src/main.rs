@@ -20,6 +20,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Probe(options) => commands::probe::run(&options),
+        Command::Ps(options) => commands::ps::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
     }
 }

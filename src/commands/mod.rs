@@ -2,18 +2,26 @@
 
 mod open_files;
 pub(crate) mod probe;
+pub(crate) mod ps;
 pub(crate) mod serve;
+mod terminal;
 
 use std::io::{self, Write};
 
 /// Prints to stdout. It is not an error when the reader has closed the pipe.
 fn print(text: &str) -> io::Result<()> {
+    is_read(text).map(|_| ())
+}
+
+/// Prints to stdout, and returns whether the reader of the pipe is still there.
+fn is_read(text: &str) -> io::Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }

@@ -20,7 +20,7 @@ use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target,
 use holdup_verdict::Kind;
 use tokio::runtime;
 
-use super::open_files;
+use super::{open_files, terminal};
 use crate::cli::{Expectation, Probe};
 use expect::{Facts, Held};
 
@@ -166,7 +166,7 @@ fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     if options.json {
         return Ok(serde_json::to_string_pretty(&report.document())? + "\n");
     }
-    let style = show::style(&io::stdout(), options.color);
+    let style = terminal::style(&io::stdout(), options.color);
     Ok(show::text(report, &style))
 }
 

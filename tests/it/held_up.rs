@@ -74,15 +74,18 @@ fn measure(period: Duration) -> Measured {
         let ms = period.as_millis();
         format!("/{handler}?from=5&period={ms}ms&x={handler}")
     };
-    let sent = Instant::now();
+    let begun = Instant::now();
     let mut coroutine = get(lab.address, &path("coroutine"));
     let first = coroutine.tick().expect("a first tick").at;
     let (address, blocking) = (lab.address, path("blocking"));
     let blocking = thread::spawn(move || get(address, &blocking).ticks());
     let rest: Vec<_> = coroutine.ticks().iter().map(|tick| tick.at).collect();
-    let client = sent.elapsed();
+    let client = begun.elapsed();
     let times = [&[first], &rest[..]].concat();
-    let gap = times.windows(2).map(|two| two[1] - two[0]).max();
+    let gap = times
+        .windows(2)
+        .map(|two| two[1].duration_since(two[0]))
+        .max();
     assert_eq!(blocking.join().expect("read to the end").len(), 6);
 
     let deadline = Instant::now() + PATIENCE;
@@ -109,7 +112,7 @@ fn measure(period: Duration) -> Measured {
         spent: spent.expect("it has ended"),
         hold: hold.expect("it is over"),
         client,
-        connected: first - sent,
+        connected: first.duration_since(begun),
         gap: gap.expect("several ticks"),
     }
 }

@@ -10,6 +10,7 @@ mod holds;
 mod lab;
 mod live;
 mod malformed;
+mod ps;
 #[path = "../support/server.rs"]
 mod server;
 mod source;

@@ -12,9 +12,9 @@ use holdup_testkit::client::get;
 use holdup_testkit::console::state;
 use holdup_testkit::{PATIENCE, pause};
 use holdup_watch::Watch;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{expect, json, probe};
+use super::{REPEATS, expect, json, probe};
 use crate::server::Server;
 
 const TIME: Duration = Duration::from_millis(250);
@@ -26,15 +26,17 @@ struct Watched {
     _console: Console,
 }
 
-/// `/report` and `/other` block their worker; `/locked` waits for a lock without blocking it.
+/// `/report` and `/other` block their worker; `/locked` and `/pooled` wait for a lock and for a place of two,
+/// without blocking it. `/quick` answers at once.
 fn watched(workers: usize) -> Watched {
     let watch = Watch::new();
     let console = Console::builder(&watch, "127.0.0.1:0")
         .start()
         .expect("it starts");
     let lock = Arc::new(tokio::sync::Mutex::new(()));
+    let pool = Arc::new(tokio::sync::Semaphore::new(2));
     let app = serve_on(workers, move || {
-        let lock = Arc::clone(&lock);
+        let (lock, pool) = (Arc::clone(&lock), Arc::clone(&pool));
         let block = || async {
             pause(TIME);
             HttpResponse::Ok().body("done")
@@ -47,8 +49,18 @@ fn watched(workers: usize) -> Watched {
                 HttpResponse::Ok().body("done")
             }
         };
+        let pooled = move || {
+            let pool = Arc::clone(&pool);
+            async move {
+                let _place = pool.acquire().await.expect("it is never closed");
+                tokio::time::sleep(2 * TIME).await;
+                HttpResponse::Ok().body("done")
+            }
+        };
         App::new()
             .wrap(watch.clone())
+            .route("/quick", web::get().to(HttpResponse::Ok))
+            .route("/pooled", web::get().to(pooled))
             .route("/report/{name}", web::get().to(block))
             .route("/other", web::get().to(block))
             .route("/locked", web::get().to(locked))
@@ -188,6 +200,75 @@ fn a_route_that_blocks_all_the_time_is_not_blamed_for_a_lock() {
     assert!(
         text.contains("but no route explains most of the time"),
         "{text}"
+    );
+}
+
+/// The line in this file that has this text, as a culprit's line names it.
+fn line_of(text: &str) -> String {
+    let source = include_str!("inside.rs");
+    let line = source.lines().position(|line| line.contains(text));
+    format!("tests/probe/inside.rs:{}", line.expect("it is here") + 1)
+}
+
+/// Probes until the cause is known and the app has named a culprit. Where requests wait is asked once a second, so a
+/// busy machine may show too little of it. A wrong cause fails at once.
+fn named(arguments: &[&str], kind: &str) -> Value {
+    let mut document = Value::Null;
+    for _ in 0..5 * REPEATS {
+        document = json(arguments);
+        let cause = &document["cause"];
+        let is_named = cause["culprit"] != Value::Null || !cfg!(feature = "stacks");
+        if cause["kind"] == kind && is_named {
+            break;
+        }
+        let is_known = cause["kind"] != "unknown";
+        assert!(!is_known || cause["kind"] == kind, "{document:#}");
+    }
+    document
+}
+
+#[test]
+fn the_line_of_a_lock_that_is_kept_across_an_await_is_in_the_cause() {
+    let watched = watched(2);
+    let (url, console) = (
+        watched.url("/locked"),
+        format!("--console={}", watched.console),
+    );
+    let beside = format!("--beside={}", watched.url("/quick"));
+    let document = named(&[&url, &beside, &console, "-n8"], "own_queue");
+    let cause = &document["cause"];
+    assert_eq!(cause["kind"], "own_queue", "{document:#}");
+    if cfg!(feature = "stacks") {
+        let line = line_of("lock.lock().await");
+        assert_eq!(
+            cause["culprit"],
+            json!({ "method": "GET", "route": "/locked", "line": line }),
+            "{document:#}"
+        );
+        let evidence = cause["evidence"].to_string();
+        assert!(
+            evidence.contains(&format!("GET /locked waits at {line}, in tokio::sync::")),
+            "{evidence}"
+        );
+    } else {
+        assert_eq!(cause["culprit"], Value::Null, "{document:#}");
+    }
+}
+
+#[test]
+fn the_line_of_a_pool_is_named_without_another_route_too() {
+    let watched = watched(1);
+    let (url, console) = (
+        watched.url("/pooled"),
+        format!("--console={}", watched.console),
+    );
+    let document = named(&[&url, &console, "-n8"], "unknown");
+    assert_eq!(document["cause"]["kind"], "unknown", "{document:#}");
+    let line = cfg!(feature = "stacks").then(|| line_of("pool.acquire().await"));
+    assert_eq!(
+        document["cause"]["culprit"]["line"].as_str(),
+        line.as_deref(),
+        "{document:#}"
     );
 }
 

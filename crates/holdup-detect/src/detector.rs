@@ -177,7 +177,6 @@ impl Detector {
         while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
             nap();
         }
-        self.0.forget_ended();
         let mut names = Names::new(&self.0);
         while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
             nap();
@@ -200,7 +199,6 @@ impl Detector {
                 break;
             }
         }
-        self.0.forget_ended();
         let mut names = Names::new(&self.0);
         while names.are_missing() && names.started.elapsed() < CATCH_UP {
             tokio::task::yield_now().await;

@@ -43,12 +43,14 @@
 //! The modules, each of which uses only those above it:
 //!
 //! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
-//! - `cell`, `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a
-//!   worker records. `slot`, `slots`: what it records of each request. `recent`, `lost`: what requests lose.
+//! - `version`, `cell`, `open_state`, `wake_up`: what one thread writes and others read at any time.
+//! - `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a worker records.
+//! - `slot`, `slots`, `seat`: the open requests of a worker, and how they are woken. `recent`, `lost`: what they
+//!   lose.
 //! - `record`, `samples`, `lasting`, `memory`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `starving`, `seat`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
-//!   `collector`: what runs outside.
+//! - `worker`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`, `collector`: what
+//!   runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 //! - `captured`, `trace`: where a future waits that a test polls.
 

@@ -62,7 +62,10 @@ impl Shared {
         let slots = self.slots();
         let now = self.clock.now();
         let mut stuck = Stuck::new(own, now);
+        let open = slots.iter().map(|(_, state)| state.request.number);
+        let open: HashSet<u64> = open.collect();
         let mut known = self.looks.known();
+        known.retain(|number| open.contains(&number));
         let (mut asked, mut chosen) = (Vec::new(), Vec::new());
         for (slot, state) in slots {
             let Some(activity) = state.request.activity else {
@@ -73,12 +76,11 @@ impl Shared {
             }
             let number = state.request.number;
             match known.of(number, activity.polls) {
-                Knows::Place => {}
                 // Somebody else has asked it a moment ago.
                 Knows::Asked(at) if now.saturating_sub(at) < ANSWERS_WITHIN => {
                     asked.push(Asked { number, slot });
                 }
-                Knows::Asked(_) => {}
+                Knows::Place | Knows::Asked(_) => {}
                 Knows::Nothing => chosen.push(Waiting {
                     slot,
                     number,
@@ -128,16 +130,6 @@ impl Shared {
     /// The stacks of open requests whose names are not known.
     pub(crate) fn unnamed(&self) -> Vec<Arc<StackSample>> {
         self.looks.known().unnamed()
-    }
-
-    /// Forgets the answers of requests that are over.
-    pub(crate) fn forget_ended(&self) {
-        let slots = self.slots();
-        let open: HashSet<u64> = slots
-            .iter()
-            .map(|(_, state)| state.request.number)
-            .collect();
-        self.looks.known().retain(|number| open.contains(&number));
     }
 
     /// All open requests, the oldest first.

@@ -4,7 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::sync::{AtomicU64, Ordering, yield_now};
+use crate::sync::{AtomicU64, Ordering, fence, yield_now};
 use crate::version::Version;
 
 /// How often a reader tries before it lets other threads run, and how often it tries in all. A worker may have lost
@@ -47,6 +47,10 @@ pub(crate) struct Activity {
     /// How many calls and polls of the request have begun.
     pub(crate) polls: u64,
 }
+
+/// The state was changed while it was read.
+#[derive(Debug)]
+pub(crate) struct Changed;
 
 /// The state of one request after another. All times are nanoseconds of one clock.
 #[derive(Debug)]
@@ -134,7 +138,7 @@ impl OpenState {
     /// The state; `None` if there is no request.
     pub(crate) fn read(&self) -> Option<Snapshot> {
         for n in 0..MOST_TRIES {
-            if let Some(read) = self.try_read() {
+            if let Ok(read) = self.try_read() {
                 return read;
             }
             if n >= TRIES {
@@ -145,8 +149,8 @@ impl OpenState {
     }
 
     /// Tries once to read the whole state.
-    pub(crate) fn try_read(&self) -> Option<Option<Snapshot>> {
-        self.version.read(|| {
+    pub(crate) fn try_read(&self) -> Result<Option<Snapshot>, Changed> {
+        let read = self.version.read(|| {
             let code = self.doing.load(Ordering::Relaxed);
             let activity = Activity {
                 doing: doing(code),
@@ -154,7 +158,8 @@ impl OpenState {
                 polls: code >> 2,
             };
             self.identity(Some(activity))
-        })
+        });
+        read.ok_or(Changed)
     }
 
     /// What does not change while a request is open, with what it does; `None` if there is no request, or another one
@@ -171,7 +176,7 @@ impl OpenState {
         };
         // A new value was written after the version's fence, and that after the number of the request before was
         // removed. So with this fence, whoever read a new value does not read the number of the request before.
-        crate::sync::fence(Ordering::Acquire);
+        fence(Ordering::Acquire);
         (number > 0 && number == self.number()).then_some(snapshot)
     }
 }

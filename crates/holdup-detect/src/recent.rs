@@ -4,19 +4,54 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
-/// The most periods that are kept.
+/// The most periods that are kept. If a worker is always busy, that is ten seconds or more.
 const PERIODS: usize = 1024;
+
+/// Short polls are summed up to periods of this length, nanoseconds.
+const LONG: u64 = 10_000_000;
+
+/// A pause between two polls that ends a period, nanoseconds.
+const PAUSE: u64 = 1_000_000;
 
 /// A rest of the time this short has no cause of its own: the beginning of a poll is known only to a tick of the
 /// clock. Nanoseconds.
 const NO_CAUSE: u64 = 10_000_000;
 
-/// A time in which a worker ran a request of this route. All times are nanoseconds of one clock.
-#[derive(Debug, Clone, Copy)]
+/// A time in which a worker ran requests. All times are nanoseconds of one clock.
+#[derive(Debug)]
 struct Period {
     start: u64,
     end: u64,
-    route: NonZeroU32,
+    /// How long it ran those of each route.
+    routes: Vec<(NonZeroU32, u64)>,
+}
+
+impl Period {
+    /// Whether a poll that follows belongs to this period.
+    fn takes(&self, route: NonZeroU32, start: u64, end: u64) -> bool {
+        let is_of_one = matches!(self.routes[..], [(only, _)] if only == route);
+        (start == self.end && is_of_one)
+            || (start - self.end < PAUSE && end.saturating_sub(self.start) <= LONG)
+    }
+
+    fn add(&mut self, route: NonZeroU32, start: u64, end: u64) {
+        self.end = self.end.max(end);
+        let busy = end.saturating_sub(start);
+        match self.routes.iter_mut().find(|(known, _)| *known == route) {
+            Some((_, time)) => *time += busy,
+            None => self.routes.push((route, busy)),
+        }
+    }
+
+    /// How much of `busy`, which is spread over the period, is in a part of this length.
+    fn share(&self, busy: u64, part: u64) -> u64 {
+        let length = self.end - self.start;
+        if part >= length {
+            return busy;
+        }
+        let share = u128::from(busy) * u128::from(part) / u128::from(length);
+        u64::try_from(share).unwrap_or(busy)
+    }
 }
 
 /// The latest slow polls of one worker, the oldest first.
@@ -26,23 +61,24 @@ pub(crate) struct Recent(VecDeque<Period>);
 impl Recent {
     /// Adds a poll that has just ended.
     pub(crate) fn add(&mut self, route: NonZeroU32, start: u64, end: u64) {
-        if let Some(last) = self.0.back_mut() {
-            // The beginning of a period may be rounded.
-            let start = start.max(last.end);
-            if last.route == route && start == last.end {
-                last.end = last.end.max(end);
-                return;
-            }
+        // The beginning of a poll may be rounded.
+        let start = start.max(self.0.back().map_or(0, |last| last.end));
+        if let Some(last) = self.0.back_mut()
+            && last.takes(route, start, end)
+        {
+            last.add(route, start, end);
+            return;
         }
-        if self.0.len() == PERIODS {
-            self.0.pop_front();
-        }
-        let last = self.0.back().map_or(0, |last| last.end);
-        self.0.push_back(Period {
-            start: start.max(last),
-            end: end.max(last),
-            route,
-        });
+        let oldest = if self.0.len() == PERIODS {
+            self.0.pop_front()
+        } else {
+            None
+        };
+        let mut routes = oldest.map_or_else(Vec::new, |oldest| oldest.routes);
+        routes.clear();
+        routes.push((route, end.saturating_sub(start)));
+        let end = end.max(start);
+        self.0.push_back(Period { start, end, routes });
     }
 
     /// Splits the time from `from` to `to` by the routes that the worker was busy with, and calls `lost` with each.
@@ -54,15 +90,17 @@ impl Recent {
             if period.end <= from {
                 break;
             }
-            let within = period.end.min(to).saturating_sub(period.start.max(from));
-            let within = within.min(rest);
-            if within == 0 {
-                continue;
-            }
-            rest -= within;
-            lost(Some(period.route), within);
-            if longest.is_none_or(|(_, most)| most < within) {
-                longest = Some((period.route, within));
+            let part = period.end.min(to).saturating_sub(period.start.max(from));
+            for &(route, busy) in &period.routes {
+                let within = period.share(busy, part).min(rest);
+                if within == 0 {
+                    continue;
+                }
+                rest -= within;
+                lost(Some(route), within);
+                if longest.is_none_or(|(_, most)| most < within) {
+                    longest = Some((route, within));
+                }
             }
         }
         if rest > 0 {
@@ -78,6 +116,10 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
+    fn route(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).expect("not zero")
+    }
+
     fn split(recent: &Recent, from: u64, to: u64) -> Vec<(Option<u32>, u64)> {
         let mut parts = Vec::new();
         recent.split(from * MS, to * MS, |route, lost| {
@@ -86,9 +128,18 @@ mod tests {
         parts
     }
 
+    /// The sums of the parts by route, which is 0 for something else.
+    fn sums(recent: &Recent, from: u64, to: u64) -> [u64; 8] {
+        let mut sums = [0; 8];
+        recent.split(from * MS, to * MS, |route, lost| {
+            sums[route.map_or(0, NonZeroU32::get) as usize] += lost;
+        });
+        assert_eq!(sums.iter().sum::<u64>(), (to - from) * MS);
+        sums.map(|lost| lost / MS)
+    }
+
     #[test]
     fn lost_time_is_split_by_what_the_worker_did() {
-        let route = |number| NonZeroU32::new(number).expect("not zero");
         let mut recent = Recent::default();
         recent.add(route(1), 100 * MS, 200 * MS);
         recent.add(route(1), 200 * MS, 300 * MS);
@@ -105,14 +156,40 @@ mod tests {
     }
 
     #[test]
+    fn short_polls_are_summed_up_and_a_hold_before_them_is_remembered() {
+        let mut recent = Recent::default();
+        recent.add(route(7), 0, 5_000 * MS);
+        for number in 0..10_000_u64 {
+            let start = 5_000 * MS + number * MS / 5;
+            let route = route(1 + u32::from(number % 4 == 0));
+            recent.add(route, start, start + MS / 5);
+        }
+        assert!(recent.0.len() < 250, "{}", recent.0.len());
+        let sums_of = |from, to| sums(&recent, from, to);
+        assert_eq!(sums_of(0, 7_000), [0, 1_500, 500, 0, 0, 0, 0, 5_000]);
+        assert_eq!(sums_of(4_900, 5_200), [0, 150, 50, 0, 0, 0, 0, 100]);
+        // A part of a period has its share.
+        let part = sums_of(6_000, 6_005);
+        assert!((3..=5).contains(&part[1]) && part[2] <= 2, "{part:?}");
+
+        // What lies between short polls is something else.
+        let mut recent = Recent::default();
+        for number in 0..100 {
+            let start = (100 + 5 * number) * MS;
+            recent.add(route(1), start, start + 2 * MS);
+        }
+        assert_eq!(sums(&recent, 100, 600), [300, 200, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
     fn the_oldest_are_forgotten() {
         let mut recent = Recent::default();
         for number in 0..3000_u32 {
             let start = u64::from(number) * 10 * MS;
-            let route = NonZeroU32::MIN.saturating_add(number % 2);
-            recent.add(route, start, start + 10 * MS);
+            recent.add(route(1 + number % 2), start, start + 10 * MS);
         }
-        let lost: u64 = split(&recent, 0, 30_000).iter().map(|(_, lost)| lost).sum();
-        assert_eq!((recent.0.len(), lost), (PERIODS, 30_000));
+        assert_eq!(recent.0.len(), PERIODS);
+        let forgotten = sums(&recent, 0, 30_000)[0];
+        assert_eq!(forgotten, (3000 - PERIODS as u64) * 10);
     }
 }

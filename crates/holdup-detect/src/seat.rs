@@ -154,17 +154,17 @@ impl Seats {
         if self.left.len() > LEFT
             && let Some(seat) = self.left.pop_front()
         {
-            self.free(seat);
+            self.vacate(&seat);
         }
         if self.free.len() > KEPT
             && let Some(seat) = self.free.pop()
         {
-            self.free(seat);
+            self.vacate(&seat);
         }
     }
 
-    /// Frees a seat. Its slot remains for as long as somebody has a waker.
-    fn free(&mut self, seat: Box<Seat>) {
+    /// Gives up the place of a seat that is dropped. Its slot remains for as long as somebody has a waker.
+    fn vacate(&mut self, seat: &Seat) {
         seat.slot.worker().slots.clear(seat.place);
         self.vacant.push_back(seat.place);
     }
@@ -208,8 +208,8 @@ impl Seat {
             self.slot.leave(Doing::Waiting, self.waits_since.get());
             return;
         }
-        // A tick of the clock may be earlier than the exact time that was read before it.
-        self.idle.set(self.idle.get().max(end));
+        // A tick of the clock may be earlier than the exact time at which an earlier poll ended.
+        self.idle.set(self.ran_until.get());
         self.own.borrow_mut().clear();
         if waits {
             self.waits_since.set(end);
@@ -230,7 +230,7 @@ impl Seat {
         let mut own = self.own.borrow_mut();
         if own.len() == POLLS {
             own.clear();
-            self.idle.set(end);
+            self.idle.set(self.ran_until.get());
         } else {
             own.push((since, end));
         }
@@ -238,6 +238,7 @@ impl Seat {
 }
 
 #[cfg(test)]
+#[expect(clippy::vec_box, reason = "a request keeps the box")]
 mod tests {
     use super::*;
 
@@ -322,5 +323,34 @@ mod tests {
         assert!(weak.upgrade().is_some());
         stray.wake();
         assert!(weak.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_tick_that_comes_late_counts_no_time_twice() {
+        let worker = WorkerState::new(0, &Clock::default());
+        let seat = Seats::default().take(&worker);
+        let leave = |still_waits, since, end| {
+            seat.waits.set(true);
+            seat.still_waits.set(still_waits);
+            seat.leave(Part::Future, since, end);
+            (
+                seat.idle.get(),
+                seat.running.get(),
+                seat.own.borrow().clone(),
+            )
+        };
+        seat.open(1, 0, NonZeroU32::MIN, 100);
+        // The tick is older than the request.
+        assert_eq!(leave(false, Some(98), 110), (110, 10, vec![]));
+        assert_eq!(leave(true, Some(120), 130), (110, 20, vec![(120, 130)]));
+        // A short poll within a tick that is older than the end of the poll before.
+        assert_eq!(leave(false, None, 115), (130, 20, vec![]));
+        assert_eq!(leave(true, Some(128), 140), (130, 30, vec![(130, 140)]));
+        for poll in 0..POLLS as u64 {
+            leave(true, Some(200 + 10 * poll), 205 + 10 * poll);
+        }
+        let (idle, running, own) = leave(true, Some(2000), 2010);
+        assert_eq!((running, own.len()), (30 + 5 * POLLS as u64 + 10, 1));
+        assert_eq!(idle, 205 + 10 * (POLLS as u64 - 1));
     }
 }

@@ -61,7 +61,17 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
             if !is_alive.await {
                 return;
             }
-            // tokio wakes a task that has yielded right after it has looked at its sockets and timers.
+            // tokio wakes a task that has yielded right after it has looked at its sockets and timers. Tasks of the
+            // runtime itself, such as those of an HTTP client, run after those of the local set. This is one of them.
+            if let Some(worker) = worker.upgrade()
+                && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            {
+                let state = Arc::clone(&worker.state);
+                runtime.spawn(async move {
+                    tokio::task::yield_now().await;
+                    state.on_found_polled();
+                });
+            }
             let mut looks = pin!(tokio::task::yield_now());
             poll_fn(|cx| {
                 let Some(worker) = worker.upgrade() else {

@@ -35,6 +35,8 @@ pub(crate) struct WorkerState {
     /// When the hold began that the latest look at the sockets and timers ended, until the next look; 0 if there
     /// was none.
     found_from: AtomicU64,
+    /// Whether what that look has found may not have run yet.
+    is_found: AtomicBool,
     /// The busy period that the next loop iteration will end, as of its latest poll or an earlier one.
     pending: Mutex<BusyPeriod>,
     /// When the heartbeat was requested; 0 if it was answered, [`NO_BEAT`] if nothing can answer.
@@ -73,6 +75,7 @@ impl WorkerState {
             slots: Slots::default(),
             held_from: AtomicU64::new(0),
             found_from: AtomicU64::new(0),
+            is_found: AtomicBool::new(false),
             pending: Mutex::new(BusyPeriod::default()),
             beat_asked: AtomicU64::new(0),
             beat_sent: AtomicU64::new(0),
@@ -127,6 +130,12 @@ impl WorkerState {
     pub(crate) fn on_look(&self) {
         let start = self.held_from.swap(0, Ordering::Relaxed);
         self.found_from.store(start, Ordering::Relaxed);
+        self.is_found.store(start > 0, Ordering::Relaxed);
+    }
+
+    /// Records that all that the latest look has found was polled once.
+    pub(crate) fn on_found_polled(&self) {
+        self.is_found.store(false, Ordering::Relaxed);
     }
 
     /// Forgets holds, because the loop has ended.
@@ -150,10 +159,11 @@ impl WorkerState {
     }
 
     /// Since when something may have been ready that the loop finds now. The latest look has not found it, so only
-    /// a hold after that look counts. Where there was none, this may be something that the look has found.
+    /// a hold after that look counts. What the look has found may wake others, and those could have been ready as
+    /// early.
     fn found_since(&self) -> Option<u64> {
         let (found, held) = self.holds();
-        held.or(found)
+        held.or_else(|| found.filter(|_| self.is_found.load(Ordering::Relaxed)))
     }
 
     /// When the hold began that the latest look at the sockets and timers ended, and the hold after that look.

@@ -9,7 +9,7 @@
 //! one HTTP/2 connection ([`http2`](Settings::http2)), requests without cookies and credentials
 //! ([`cookie_contrast`](Settings::cookie_contrast)), and a second URL ([`versus`](Settings::versus)). From all of
 //! them follows the [cause](holdup_verdict::cause()): what the requests wait for. [`Inside`] adds what the console
-//! of an app saw.
+//! of an app saw. [`ConsoleReader`] asks a console which requests are open, without a probe.
 //!
 //! Each request's URL gets a query of its own. If the URL, a header or the body contains `{}`, each request
 //! gets a label of its own there instead. An [`End`] says when to count an answer as ended that has no end.
@@ -64,7 +64,10 @@ mod tls;
 mod way;
 
 pub use event::{Event, Observer};
-pub use inside::{Asked, BadConsole, Culprit, Inside, InsideHold, InsideWait, Watching};
+pub use inside::{
+    Asked, BadConsole, ConsoleReader, Culprit, Inside, InsideHold, InsideWait, OpenRequests,
+    OpenWait, OpenWaits, Queue, Watching,
+};
 pub use json::{Document, Summary};
 pub use report::Report;
 pub use request::{BadRequest, Request};

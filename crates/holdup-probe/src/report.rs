@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::elsewhere;
-use super::inside::{Asked, Culprit, Inside};
+use super::inside::{Asked, Culprit, Inside, Queue};
 use super::name::name;
 use super::settings::Settings;
 use super::target::Target;
@@ -12,7 +12,7 @@ use super::tls;
 use holdup_model::{Failure, Lane};
 use holdup_verdict::experiment::Findings;
 use holdup_verdict::{
-    self as verdict, CauseKind, Names, Platform, Reason, VersusNames, cause, cause_advice,
+    self as verdict, CauseKind, Kind, Names, Platform, Reason, VersusNames, cause, cause_advice,
     one_answer,
 };
 
@@ -88,13 +88,13 @@ impl Report {
         self.found.verdict.evidence.push(line.to_owned());
     }
 
-    /// Adds what the app itself saw meanwhile, as [`Watching::finish`](super::Watching::finish) returns it. If
-    /// the cause is one that holds of workers explain, or unknown, the app's culprit becomes that of the cause.
+    /// Adds what the app itself saw meanwhile, as [`Watching::finish`](super::Watching::finish) returns it. What
+    /// explains the cause becomes its culprit: the route that held workers, or the place at which the requests wait
+    /// for each other.
     #[must_use]
     pub fn with_inside(mut self, inside: Inside) -> Self {
         self.inside = Some(inside);
-        let cause = &self.found.cause;
-        let explained = match cause.kind {
+        let held = match self.found.cause.kind {
             CauseKind::BlockedLoop
             | CauseKind::Workers
             | CauseKind::OneWorkerOfSeveral
@@ -102,10 +102,19 @@ impl Report {
             | CauseKind::Unknown => self.culprit(),
             _ => None,
         };
-        self.found.cause.culprit = explained.map(|culprit| verdict::Culprit {
-            method: culprit.method,
-            route: culprit.route,
-            line: culprit.line,
+        let queue = self.queue();
+        if let Some(queue) = &queue {
+            self.found.cause.evidence.push(format!(
+                "inside the app: {queue}, up to {} at a time",
+                queue.most
+            ));
+        }
+        let held = held.map(|culprit| (culprit.method, culprit.route, culprit.line));
+        let culprit = held.or(queue.map(|queue| (queue.method, queue.route, queue.line)));
+        self.found.cause.culprit = culprit.map(|(method, route, line)| verdict::Culprit {
+            method,
+            route,
+            line,
         });
         self
     }
@@ -118,11 +127,54 @@ impl Report {
     /// The route that held the app's workers while the requests ran, as far as [`inside`](Self::inside) shows
     /// it.
     pub fn culprit(&self) -> Option<Culprit> {
-        self.inside.as_ref()?.culprit(&Asked {
+        self.inside.as_ref()?.culprit(&self.asked())
+    }
+
+    /// The place in the app at which the requests wait for each other without holding a worker, as far as
+    /// [`inside`](Self::inside) shows it. `None` if they do not run in turns, and if the cause or the holds say that
+    /// they wait for a worker.
+    pub fn queue(&self) -> Option<Queue> {
+        let (inside, asked) = (self.inside.as_ref()?, self.asked());
+        let may_be = match self.found.cause.kind {
+            CauseKind::OwnQueue | CauseKind::BySession => true,
+            CauseKind::Workers | CauseKind::Unknown => {
+                inside.is_hardly_held(&asked) && self.culprit().is_none()
+            }
+            _ => false,
+        };
+        let at_a_time = self.at_a_time().filter(|_| may_be)?;
+        inside.queue(&asked, at_a_time)
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
             method: &self.method,
             path: &self.path,
             rounds: &self.rounds,
-        })
+        }
+    }
+
+    /// How many requests run at a time at most, as far as any round shows it. `None` if they do not wait for each
+    /// other, and if they run all together and slow each other down.
+    fn at_a_time(&self) -> Option<usize> {
+        let verdict = &self.found.verdict;
+        let in_turns = matches!(verdict.kind, Kind::Serialized | Kind::Limited);
+        if verdict.reason == Some(Reason::Shared) {
+            return None;
+        }
+        let limit = self.found.limit.as_ref().filter(|limit| limit.confirmed);
+        let limit = limit.and_then(|limit| limit.at_a_time);
+        let began = self.found.began.as_ref().and_then(|began| began.at_a_time);
+        let verdict = verdict.at_a_time.filter(|_| in_turns);
+        [
+            verdict,
+            limit,
+            began,
+            self.found.beside_ran.filter(|_| in_turns),
+        ]
+        .into_iter()
+        .flatten()
+        .max()
     }
 
     /// The names of the other routes, as sentences have them: a path, if it is on the same server.

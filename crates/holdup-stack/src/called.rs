@@ -14,7 +14,7 @@ enum Kind {
     Nothing,
     /// It passes a poll on to what is inside of it.
     Combinator(String),
-    /// It keeps wakers: the end of what the app waits for.
+    /// It keeps wakers, or wakes. What a combinator has inside of it ends there.
     Waker,
     Function(String),
 }
@@ -28,9 +28,9 @@ pub(super) fn called(inside: &[Frame], apps: &Apps<'_>, krate: Option<&str>) -> 
             continue;
         }
         match kind(inside, index, krate) {
-            Kind::Nothing => {}
             Kind::Combinator(function) => combinator = Some(function),
-            Kind::Waker => break,
+            Kind::Waker if combinator.is_some() => break,
+            Kind::Nothing | Kind::Waker => {}
             Kind::Function(function) => {
                 let limits = combinator.and_then(|outer| module_of(&outer, TIMEOUTS));
                 return Some(match limits {
@@ -132,6 +132,7 @@ mod tests {
             name: Some(name.to_owned()),
             file,
             line: Some(7),
+            in_source: None,
         }
     }
 

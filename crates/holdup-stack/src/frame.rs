@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::function::{clean, crate_of, modules_of, nameless, path};
 use super::known::{CALLED, DOWNLOADED, MOUNTED, NOT_THE_APPS_FILES, SERVERS, WATCH, WATCH_FILES};
-use super::source::Function;
 
 /// One function on a stack, as the symbols and line tables describe it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +12,8 @@ pub(crate) struct Frame {
     pub(super) name: Option<String>,
     pub(super) file: Option<String>,
     pub(super) line: Option<u32>,
+    /// For one of the app's futures without a name: the function in whose source it is, without the modules.
+    pub(super) in_source: Option<String>,
 }
 
 impl Frame {
@@ -29,37 +30,6 @@ impl Frame {
             .as_ref()
             .and_then(|file| Path::new(file).extension());
         extension.is_some_and(|extension| extension == "rs")
-    }
-
-    /// The source file that has the rest of the frame's name, if that is a downloaded library's and the name has no
-    /// path: line tables alone have none for what was inlined.
-    pub(crate) fn file_to_complete(&self) -> Option<&str> {
-        let file = self.file.as_deref()?;
-        let name = self.name.as_deref()?;
-        let has_a_path = name
-            .split('<')
-            .next()
-            .is_some_and(|name| name.contains("::"));
-        let is_downloaded = DOWNLOADED.iter().any(|folder| file.contains(folder));
-        (is_downloaded && !has_a_path && modules_of(file).is_some()).then_some(file)
-    }
-
-    /// Completes the name by the function of its line. Does nothing if they contradict each other.
-    pub(crate) fn complete(&mut self, function: &Function) {
-        let (Some(name), Some(modules)) = (&self.name, self.file.as_deref().and_then(modules_of))
-        else {
-            return;
-        };
-        let mut path = vec![modules];
-        path.extend(function.owners.iter().cloned());
-        // Closures and futures stand within the function.
-        if name.starts_with('{') {
-            path.push(function.name.clone());
-        } else if name.split('<').next() != Some(&function.name) {
-            return;
-        }
-        path.push(name.clone());
-        self.name = Some(path.join("::"));
     }
 
     pub(super) fn may_be_the_apps(&self) -> bool {

@@ -51,7 +51,6 @@ mod known;
 mod naming;
 mod public;
 mod reading;
-mod source;
 mod sys;
 mod system;
 mod taken;

@@ -20,6 +20,9 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
     if let Some(whole) = whole_name(frames, apps, index) {
         return whole;
     }
+    if let Some(function) = &frame.in_source {
+        return with_modules(frames, apps, index, function);
+    }
     let function = frame.function();
     if !frame.is_named() {
         let around = (index + 1..frames.len()).find(|&around| apps.has(&frames[around]));
@@ -29,9 +32,14 @@ pub(super) fn name(frames: &[Frame], apps: &Apps<'_>, index: usize) -> String {
             _ => function,
         };
     }
-    match modules(frames, apps, index).filter(|_| apps.has(frame)) {
+    with_modules(frames, apps, index, &function)
+}
+
+/// One of the app's functions by its path, if that is known; one of a library's as it is.
+fn with_modules(frames: &[Frame], apps: &Apps<'_>, index: usize, function: &str) -> String {
+    match modules(frames, apps, index).filter(|_| apps.has(&frames[index])) {
         Some(modules) => format!("{modules}::{function}"),
-        None => function,
+        None => function.to_owned(),
     }
 }
 
@@ -70,11 +78,8 @@ pub(super) fn of_the_future(frames: &[Frame], index: usize, modules: &str) -> Op
     ];
     let names = frames.iter().filter_map(|frame| frame.name.as_deref());
     let paths = names.flat_map(|name| types.iter().flat_map(move |of| paths_to(of, name)));
-    let is_in = |path: &String| {
-        let function = path.strip_prefix(modules)?.strip_prefix("::")?;
-        (!function.contains("::")).then_some(())
-    };
-    let mut paths: Vec<_> = paths.filter(|path| is_in(path).is_some()).collect();
+    let is_there = |path: &String| path.rsplit_once("::").is_some_and(|(of, _)| of == modules);
+    let mut paths: Vec<_> = paths.filter(is_there).collect();
     paths.dedup();
     match paths.as_slice() {
         [path] => Some(path.clone()),
@@ -172,6 +177,7 @@ mod tests {
             name: Some(name.to_owned()),
             file: Some(file.to_owned()),
             line: Some(7),
+            in_source: None,
         }
     }
 
@@ -217,6 +223,19 @@ mod tests {
         let mut elsewhere = call("");
         elsewhere.file = Some(format!("{ACTIX}/middleware/from_fn.rs"));
         assert_eq!(names(&[handler, elsewhere]), ["async fn"]);
+    }
+
+    #[test]
+    fn a_future_that_no_frame_names_has_the_name_of_its_source() {
+        let cart = format!("{APP}/cart.rs");
+        let mut inlined = frame("{async_fn#0}", &cart);
+        inlined.in_source = Some("Cart::total".to_owned());
+        let around = frame("shop::cart::show::{{closure}}", &cart);
+        assert_eq!(
+            names(&[inlined.clone(), around]),
+            ["shop::cart::Cart::total", "shop::cart::show"]
+        );
+        assert_eq!(names(&[inlined]), ["Cart::total"]);
     }
 
     #[test]

@@ -146,6 +146,7 @@ mod tests {
             name: (!name.is_empty()).then(|| name.to_owned()),
             file: (!file.is_empty()).then(|| file.to_owned()),
             line: (line > 0).then_some(line),
+            in_source: None,
         }
     }
 

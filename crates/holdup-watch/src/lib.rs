@@ -250,11 +250,11 @@
 //! # What it costs
 //!
 //! Each poll costs two readings of the clock, and each request a few numbers that other threads can read: what it
-//! does, since when, and when it was woken. They are kept in a place that the next request uses again. A thread outside of the workers and each worker wake up four
-//! times per threshold, which is forty times a second. A worker that is busy at such a time is sent one byte
-//! through a pair of sockets of its own; each worker has three file descriptors for that. A worker never
-//! waits for a lock and never writes a log line. It allocates once for each streamed body, and once for a
-//! path that is not in its cache.
+//! does, since when, and when it was woken. They are kept in a place that the next request uses again. A thread
+//! outside of the workers and each worker wake up four times per threshold, which is forty times a second. A
+//! worker that is busy at such a time is sent one byte through a pair of sockets of its own; each worker has
+//! three file descriptors for that. A worker never waits for a lock and never writes a log line. It allocates
+//! once for each streamed body, and once for a path that is not in its cache.
 //!
 //! A watch has up to five threads. One samples the workers. One each writes the log, records the figures of
 //! the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up the names of functions (with the

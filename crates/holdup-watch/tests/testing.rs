@@ -168,34 +168,38 @@ async fn a_certain_verdict_is_not_measured_again() {
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod waited {
+    use actix_http::Request;
+    use actix_web::body::MessageBody;
     use actix_web::dev::{Service, ServiceResponse};
     use holdup_watch::Watch;
-    use holdup_watch::testing::Waited;
     use tokio::sync::Mutex;
 
     use super::*;
+
+    /// The right moment to look must not be missed on a busy machine.
+    const LONG: Duration = Duration::from_millis(400);
 
     const LOCK: u32 = line!() + 3;
     const LOCKED: u32 = line!() + 4;
     async fn keeps_a_lock(lock: Data<Mutex<u32>>) -> String {
         let mut count = lock.lock().await;
         *count += 1;
-        time::sleep(WORK).await;
+        time::sleep(LONG).await;
         count.to_string()
     }
 
     const ACQUIRE: u32 = line!() + 2;
     async fn needs_a_connection(pool: Data<Semaphore>) -> &'static str {
         let _connection = pool.acquire().await;
-        time::sleep(WORK).await;
+        time::sleep(LONG).await;
         "done"
     }
 
     const SECOND: u32 = line!() + 3;
     async fn locks_after_its_work(lock: Data<Mutex<()>>) -> &'static str {
-        time::sleep(WORK).await;
+        time::sleep(LONG).await;
         let _locked = lock.lock().await;
-        time::sleep(WORK).await;
+        time::sleep(LONG).await;
         "done"
     }
 
@@ -206,32 +210,36 @@ mod waited {
             time::sleep(Duration::ZERO).await;
             // The lock is kept until the chunk is there.
             let locked = lock.lock().await;
-            time::sleep(WORK).await;
+            time::sleep(LONG).await;
             drop(locked);
             Some((Ok::<_, Error>(Bytes::from("done")), None))
         }))
     }
 
-    async fn measured<S, B>(app: S) -> (Option<Waited>, String)
-    where
-        S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
-        B: actix_web::body::MessageBody,
-    {
-        let measured = measure(&app, get("/"), 4).await;
-        assert_ne!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
-        let message = panic_of(assert_concurrent(&app, get("/"), 4)).await;
-        (measured.waited, message)
+    /// What the assertion says of the app, and where the requests waited.
+    async fn failure<B: MessageBody>(
+        app: impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    ) -> String {
+        panic_of(assert_concurrent(&app, get("/"), 4)).await
     }
 
-    /// The lines at which they waited, with the last part of the function's name, and how many.
-    fn places(waited: &Waited) -> Vec<(u32, &str, usize)> {
-        let waits = waited.waits.iter();
-        let places = waits.map(|wait| {
+    /// The lines at which they waited, with the last part of the function's name, and how many of those that were
+    /// asked waited elsewhere.
+    async fn places<B: MessageBody>(
+        app: impl Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    ) -> Vec<(u32, String, usize)> {
+        let measured = measure(&app, get("/"), 4).await;
+        assert_ne!(measured.verdict.kind, Kind::Concurrent, "{measured:#?}");
+        let Some(waited) = &measured.waited else {
+            panic!("{measured:#?}");
+        };
+        let places = waited.waits.iter().map(|wait| {
             let point = wait.point.as_ref().expect("a place");
             let line = point.line.as_ref().and_then(|line| line.line);
             let within = point.within.as_deref().unwrap_or_default();
             let (_, function) = within.rsplit_once("::").unwrap_or_default();
-            (line.unwrap_or_default(), function, wait.requests)
+            let elsewhere = waited.asked - wait.requests;
+            (line.unwrap_or_default(), function.to_owned(), elsewhere)
         });
         places.collect()
     }
@@ -239,74 +247,59 @@ mod waited {
     #[actix_web::test]
     async fn a_lock_that_is_kept_across_an_await_is_named_and_so_is_what_its_holder_waits_for() {
         let lock = Data::new(Mutex::new(0_u32));
-        let app = App::new()
-            .app_data(lock)
-            .route("/", web::get().to(keeps_a_lock));
-        let (waited, message) = measured(init_service(app).await).await;
-        let places = waited.as_ref().map(places).unwrap_or_default();
-        assert_eq!(places[0], (LOCK, "lock", 3), "{message}");
-        assert_eq!((places[1].0, places[1].2), (LOCKED, 1), "{message}");
+        let app = App::new().app_data(lock);
+        let app = init_service(app.route("/", web::get().to(keeps_a_lock))).await;
+        let message = failure(app).await;
         let told = format!(
-            " after they were sent, 3 of 4 waited at testing::waited::keeps_a_lock \
-             (tests/testing.rs:{LOCK}), in tokio::sync::"
+            " waited at testing::waited::keeps_a_lock (tests/testing.rs:{LOCK}), in tokio::sync::"
         );
         assert!(message.contains(&told), "{message}");
         let told = format!(
-            ".\nThe other one waited at testing::waited::keeps_a_lock (tests/testing.rs:{LOCKED}), in \
-             tokio::time::"
+            ".\nThe other one waited at testing::waited::keeps_a_lock (tests/testing.rs:{LOCKED}), \
+             in tokio::time::"
         );
         assert!(message.contains(&told), "{message}");
-        assert!(
-            message.contains("drop its guard before the next .await"),
-            "{message}"
-        );
+        let remedy = "- If they waited for a lock: drop its guard before the next .await.\n";
+        assert!(message.ends_with(remedy), "{message}");
     }
 
     #[actix_web::test]
     async fn it_is_found_behind_a_watch_too() {
         let (lock, watch) = (Data::new(Mutex::new(0_u32)), Watch::new());
-        let app = App::new()
-            .app_data(lock)
-            .route("/", web::get().to(keeps_a_lock));
-        let (waited, message) = measured(init_service(app.wrap(watch.clone())).await).await;
-        let places = waited.as_ref().map(places).unwrap_or_default();
-        assert_eq!(places[0], (LOCK, "lock", 3), "{message}");
-        assert_eq!((places[1].0, places[1].2), (LOCKED, 1), "{message}");
+        let app = App::new().app_data(lock).wrap(watch.clone());
+        let app = init_service(app.route("/", web::get().to(keeps_a_lock))).await;
+        let places = places(app).await;
+        assert_eq!(places[0], (LOCK, "lock".to_owned(), 1));
+        assert_eq!(places[1].0, LOCKED);
         watch.assert_no_holds();
     }
 
     #[actix_web::test]
     async fn a_pool_of_two_leaves_two_waiting() {
         let pool = Data::new(Semaphore::new(2));
-        let app = App::new()
-            .app_data(pool)
-            .route("/", web::get().to(needs_a_connection));
-        let (waited, message) = measured(init_service(app).await).await;
-        let places = waited.as_ref().map(places).unwrap_or_default();
-        assert_eq!(places[0], (ACQUIRE, "acquire", 2), "{message}");
-        assert_eq!((places[1].0, places[1].2), (ACQUIRE + 1, 2), "{message}");
+        let app = App::new().app_data(pool);
+        let app = init_service(app.route("/", web::get().to(needs_a_connection))).await;
+        let places = places(app).await;
+        assert_eq!(places[0], (ACQUIRE, "acquire".to_owned(), 2));
+        assert_eq!((places[1].0, places[1].2), (ACQUIRE + 1, 2));
     }
 
     #[actix_web::test]
     async fn a_lock_after_other_work_is_found_by_a_later_look() {
         let lock = Data::new(Mutex::new(()));
-        let app = App::new()
-            .app_data(lock)
-            .route("/", web::get().to(locks_after_its_work));
-        let (waited, message) = measured(init_service(app).await).await;
-        let places = waited.as_ref().map(places).unwrap_or_default();
-        assert_eq!(places[0], (SECOND, "lock", 3), "{message}");
+        let app = App::new().app_data(lock);
+        let app = init_service(app.route("/", web::get().to(locks_after_its_work))).await;
+        let places = places(app).await;
+        assert_eq!(places[0], (SECOND, "lock".to_owned(), 1));
     }
 
     #[actix_web::test]
     async fn a_body_that_waits_is_found() {
         let lock = Data::new(Mutex::new(()));
-        let app = App::new()
-            .app_data(lock)
-            .route("/", web::get().to(locks_in_its_body));
-        let (waited, message) = measured(init_service(app).await).await;
-        let places = waited.as_ref().map(places).unwrap_or_default();
-        assert_eq!(places[0], (BODY, "lock", 3), "{message}");
+        let app = App::new().app_data(lock);
+        let app = init_service(app.route("/", web::get().to(locks_in_its_body))).await;
+        let places = places(app).await;
+        assert_eq!(places[0], (BODY, "lock".to_owned(), 1));
     }
 
     #[actix_web::test]
@@ -314,12 +307,11 @@ mod waited {
         #[expect(clippy::disallowed_methods, reason = "blocking is what is tested")]
         async fn blocking() -> &'static str {
             time::sleep(Duration::from_millis(1)).await;
-            thread::sleep(WORK);
+            thread::sleep(LONG);
             "done"
         }
-        let app = App::new().route("/", web::get().to(blocking));
-        let (waited, message) = measured(init_service(app).await).await;
-        assert!(waited.is_none(), "{waited:#?}");
+        let app = init_service(App::new().route("/", web::get().to(blocking))).await;
+        let message = failure(app).await;
         assert!(!message.contains("after they were sent"), "{message}");
         assert!(message.contains("web::block"), "{message}");
     }
@@ -327,7 +319,7 @@ mod waited {
     #[actix_web::test]
     async fn of_handlers_that_run_at_the_same_time_nothing_is_said() {
         async fn sleeps() -> &'static str {
-            time::sleep(WORK).await;
+            time::sleep(LONG).await;
             "done"
         }
         let app = App::new().route("/", web::get().to(sleeps));

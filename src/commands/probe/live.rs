@@ -14,8 +14,8 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::screen::Screen;
-use super::show;
 use crate::cli::Color;
+use crate::commands::terminal;
 
 /// Rows that are not lanes: the heading, the axis, up to two for the legend, and the cursor's.
 const OTHER_LINES: usize = 5;
@@ -53,7 +53,7 @@ impl Live {
         bar.set_message("warming up: one request");
         Self(Some(View {
             bar,
-            style: show::style(&stderr, color),
+            style: terminal::style(&stderr, color),
             lanes: lanes.max(1),
             heading: String::new(),
             bystanders,

@@ -1,41 +1,12 @@
 //! The cause, the picture, the verdict, the evidence, the advice.
 
-use std::env;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
-use std::os::fd::AsFd;
 
 use holdup_probe::Report;
 use holdup_render::{Picture, Style};
 use holdup_verdict::{CauseKind, IdenticalKind, Kind};
-use rustix::termios::tcgetwinsize;
 
 use super::{inside, picture};
-use crate::cli::Color;
-
-/// The width of a picture that is not written to a terminal.
-const WIDTH: usize = 80;
-
-/// How to render on `output`.
-pub(super) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
-    let terminal = output.is_terminal();
-    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let width = match tcgetwinsize(output) {
-        Ok(size) if terminal && size.ws_col > 0 => usize::from(size.ws_col),
-        _ => WIDTH,
-    };
-    Style {
-        width,
-        color: match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && !dumb && !set("NO_COLOR"),
-        },
-        ascii: terminal && dumb,
-        now: None,
-    }
-}
 
 /// The whole report, for people.
 pub(super) fn text(report: &Report, style: &Style) -> String {
@@ -47,7 +18,7 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         // What the app itself named says the same in its own terms.
         let named = inside
             .as_ref()
-            .filter(|inside| report.culprit().is_some() && *inside != sentence);
+            .filter(|inside| inside::is_named(report) && *inside != sentence);
         paragraph(&mut text, named.map(String::as_str), style);
         text.push('\n');
     }
@@ -56,7 +27,7 @@ pub(super) fn text(report: &Report, style: &Style) -> String {
         text.push('\n');
     }
     verdict(&mut text, report, lead.is_none(), style);
-    if lead.is_none() || report.culprit().is_none() {
+    if lead.is_none() || !inside::is_named(report) {
         paragraph(&mut text, inside.as_deref(), style);
     }
     if report.found.unique.is_some() {

@@ -4,6 +4,7 @@ mod held_up;
 mod logged;
 mod scene;
 mod sums;
+mod told;
 
 use holdup_model::{Hold, HoldKind, Part};
 

@@ -53,7 +53,7 @@ fn a_reader_gets_whole_states() {
             let state = Arc::clone(&state);
             thread::spawn(move || serve(&state))
         };
-        if let Some(Some(snapshot)) = state.try_read() {
+        if let Ok(Some(snapshot)) = state.try_read() {
             place(&snapshot);
         }
         worker.join().expect("it ends");

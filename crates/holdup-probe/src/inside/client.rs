@@ -78,24 +78,74 @@ impl Console {
         &self.given
     }
 
-    /// Asks for `/events`. A URL with a path may be that of a console behind a proxy, or that of one of the
-    /// console's pages: if nothing is found below the path, the console is looked for at the root.
+    /// Asks for `/events`.
     pub(super) async fn events(&mut self) -> Result<Answer, BadConsole> {
-        let mut answer = self.get("events").await;
-        let is_missing = |answer: &Answer| answer.response.status() == StatusCode::NOT_FOUND;
-        if self.base.path() != "/" && answer.as_ref().is_ok_and(is_missing) {
-            self.base.set_path("/");
-            answer = self.get("events").await;
-        }
-        let answer = answer.map_err(|why| self.unreachable(why))?;
+        let answer = self.page("events").await?;
         if let Some(bad) = refusal(answer.response.status()) {
-            return Err(bad.of(answer, self).await);
+            return Err(bad.of(answer, "events", self).await);
         }
         match answer.content_type() {
             Some(kind) if kind.starts_with("text/event-stream") => Ok(answer),
             Some(kind) => Err(self.no_console(format!("/events is of the type {kind}"))),
             None => Err(self.no_console("/events has no type".to_owned())),
         }
+    }
+
+    /// Asks for a document of the console, of at most so many bytes.
+    pub(super) async fn document(
+        &mut self,
+        path: &str,
+        most: usize,
+    ) -> Result<Vec<u8>, BadConsole> {
+        let mut answer = self.page(path).await?;
+        if answer.response.status() == StatusCode::NOT_FOUND && self.has_state().await {
+            return Err(BadConsole::Older {
+                url: self.given.clone(),
+                path: format!("/{path}"),
+            });
+        }
+        if let Some(bad) = refusal(answer.response.status()) {
+            return Err(bad.of(answer, path, self).await);
+        }
+        match answer.content_type() {
+            Some(kind) if kind.starts_with("application/json") => {}
+            Some(kind) => return Err(self.no_console(format!("/{path} is of the type {kind}"))),
+            None => return Err(self.no_console(format!("/{path} has no type"))),
+        }
+        let mut document = Vec::new();
+        while let Some(part) = answer.part().await {
+            document.extend_from_slice(&part.map_err(|why| self.unreachable(why))?);
+            if document.len() > most {
+                return Err(self.no_console(format!("/{path} has more than {most} bytes")));
+            }
+        }
+        Ok(document)
+    }
+
+    /// Asks for a page of the console. A URL with a path may be that of a console behind a proxy, or that of one
+    /// of the console's pages: if nothing is found below the path, the console is looked for at the root.
+    async fn page(&mut self, path: &str) -> Result<Answer, BadConsole> {
+        let mut answer = self.get(path).await;
+        let is_missing = |answer: &Answer| answer.response.status() == StatusCode::NOT_FOUND;
+        if self.base.path() != "/" && answer.as_ref().is_ok_and(is_missing) {
+            let mut root = self.base.clone();
+            root.set_path("/");
+            let below = std::mem::replace(&mut self.base, root);
+            answer = self.get(path).await;
+            if !answer.as_ref().is_ok_and(|answer| !is_missing(answer)) {
+                self.base = below;
+            }
+        }
+        answer.map_err(|why| self.unreachable(why))
+    }
+
+    /// Whether there is a page that every console has, below the URL or at the root.
+    async fn has_state(&mut self) -> bool {
+        let is_json = |answer: &Answer| {
+            let kind = answer.content_type().unwrap_or_default();
+            answer.response.status() == StatusCode::OK && kind.starts_with("application/json")
+        };
+        self.page("state").await.as_ref().is_ok_and(is_json)
     }
 
     /// The body of the answer for a path of the console: `Ok(None)` if it is not there. It is cut after `most`
@@ -160,7 +210,7 @@ enum Refusal {
 
 impl Refusal {
     /// The error for this answer.
-    async fn of(self, mut answer: Answer, console: &Console) -> BadConsole {
+    async fn of(self, mut answer: Answer, path: &str, console: &Console) -> BadConsole {
         let (url, status) = (console.given.clone(), answer.response.status());
         let to = answer.response.headers().get(LOCATION);
         let to = to.map(|to| clean(&String::from_utf8_lossy(to.as_bytes())));
@@ -173,7 +223,7 @@ impl Refusal {
                 status: status.as_u16(),
                 to,
             },
-            _ => console.no_console(format!("/events is answered with the status {status}")),
+            _ => console.no_console(format!("/{path} is answered with the status {status}")),
         }
     }
 }
@@ -243,6 +293,7 @@ fn base(url: &Url) -> Url {
     let pages = [
         "/events",
         "/state",
+        "/requests",
         "/waits",
         "/metrics",
         "/healthz",

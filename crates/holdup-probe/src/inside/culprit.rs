@@ -17,7 +17,7 @@ const MOST_OF_IT: f64 = 0.5;
 
 /// How much of the whole time the probed route took at least, whatever others left to it. With less, its
 /// holds explain little of what was measured.
-const SOME_OF_IT: f64 = 0.1;
+pub(super) const SOME_OF_IT: f64 = 0.1;
 
 /// How much more of the time another route held a worker while the requests ran than it did otherwise. A route
 /// that holds workers all the time does so because of its own clients.
@@ -231,7 +231,7 @@ fn part(hold: &InsideHold, (method, route): Route<'_>) -> f64 {
 }
 
 /// How much of the hold fell into that time, in seconds.
-fn overlap(hold: &InsideHold, time: &Range<Instant>) -> f64 {
+pub(super) fn overlap(hold: &InsideHold, time: &Range<Instant>) -> f64 {
     let end = hold.began.checked_add(hold.held).unwrap_or(time.end);
     let from = hold.began.max(time.start);
     end.min(time.end)
@@ -240,7 +240,7 @@ fn overlap(hold: &InsideHold, time: &Range<Instant>) -> f64 {
 }
 
 /// The parts of the rounds that were watched, in order. Rounds that overlap are one.
-fn within(watched: &Range<Instant>, rounds: &[Range<Instant>]) -> Vec<Range<Instant>> {
+pub(super) fn within(watched: &Range<Instant>, rounds: &[Range<Instant>]) -> Vec<Range<Instant>> {
     let mut rounds: Vec<_> = rounds
         .iter()
         .map(|round| round.start.max(watched.start)..round.end.min(watched.end))

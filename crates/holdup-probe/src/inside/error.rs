@@ -66,6 +66,17 @@ pub enum BadConsole {
         /// Where it redirects to.
         to: String,
     },
+    /// It is a console, but of a version of holdup that does not have this page yet.
+    #[error(
+        "the console at {url} has no {path}, because its app uses an older version of holdup; update \
+         holdup-watch and holdup-console in the app"
+    )]
+    Older {
+        /// The console's URL.
+        url: String,
+        /// The page that it does not have, such as `/requests`.
+        path: String,
+    },
     /// The console belongs to a version of holdup whose messages cannot be read.
     #[error(
         "the console at {url} sends messages of version {found}, but only version {known} can be read; use \

@@ -24,6 +24,9 @@ pub struct Inside {
     /// Why the console could not be read to the end of the probe, in a sentence without a period.
     #[serde(skip)]
     pub cut_off: Option<String>,
+    /// Who waited where at which time, in order.
+    #[serde(skip)]
+    pub(super) looks: Vec<Look>,
 }
 
 /// A period in which a worker could do nothing else.
@@ -67,9 +70,9 @@ pub(super) struct Share {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct InsideWait {
-    /// The pattern of the route of these requests.
+    /// The route of these requests, such as `GET /report`; of several, the one of which most requests wait.
     pub route: String,
-    /// The line of code that waits.
+    /// The line of code that waits, such as `src/report.rs:12`. `None` if it is not known.
     pub line: Option<String>,
     /// What it waits in, such as `tokio::sync::Mutex::lock`.
     #[serde(rename = "in")]
@@ -79,6 +82,32 @@ pub struct InsideWait {
     /// The longest that one of them was seen to wait.
     #[serde(rename = "longest_ms", serialize_with = "millis::serialize")]
     pub longest: Duration,
+}
+
+/// Who waited where at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Look {
+    /// When it was, on the clock of this process.
+    pub(super) at: Instant,
+    pub(super) waiting: Vec<Waiting>,
+}
+
+/// The requests of one route that waited at one place.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Waiting {
+    /// The route, such as `GET /report`.
+    pub(super) route: String,
+    pub(super) place: Place,
+    pub(super) requests: usize,
+    /// The numbers of all requests that waited at this place, of any route.
+    pub(super) numbers: Vec<u64>,
+}
+
+/// A place in the code, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) line: Option<String>,
+    pub(super) within: Option<String>,
 }
 
 #[cfg(test)]
@@ -100,7 +129,7 @@ mod tests {
                 shares: Vec::new(),
             }],
             waits: vec![InsideWait {
-                route: "/report".to_owned(),
+                route: "GET /report".to_owned(),
                 line: Some("src/report.rs:12".to_owned()),
                 within: None,
                 requests: 3,
@@ -108,6 +137,7 @@ mod tests {
             }],
             watched: now..now,
             cut_off: Some("it went away".to_owned()),
+            looks: Vec::new(),
         };
         let json = serde_json::to_value(&inside).expect("JSON");
         let expected = serde_json::json!({
@@ -115,7 +145,7 @@ mod tests {
                 "method": "GET", "route": "/report", "line": null, "ms": 301.25, "worker": 2,
             }],
             "waits": [{
-                "route": "/report", "line": "src/report.rs:12", "in": null, "requests": 3,
+                "route": "GET /report", "line": "src/report.rs:12", "in": null, "requests": 3,
                 "longest_ms": 900.0,
             }],
         });

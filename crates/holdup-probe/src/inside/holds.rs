@@ -126,9 +126,16 @@ impl Holds {
         open.any(|known| known.told.started < ended && known.told.end() <= ended)
     }
 
-    fn watch_time(&self, of: Instant) -> WatchTime {
+    /// The watch's time at this time of this process's clock.
+    pub(super) fn watch_time(&self, of: Instant) -> WatchTime {
         let since = micros(of.saturating_duration_since(self.origin));
         self.at_origin.unwrap_or_default().saturating_add(since)
+    }
+
+    /// The time of this process's clock at which the watch's clock was at `time`.
+    pub(super) fn instant(&self, time: WatchTime) -> Instant {
+        let at_origin = self.at_origin.unwrap_or_default();
+        instant(self.origin, time.saturating_sub(at_origin))
     }
 
     /// The holds that fell into the time from the probe's beginning to `ended`, the earliest first. A hold

@@ -1,5 +1,7 @@
 //! Text that comes from a console, before it is kept or printed.
 
+use std::fmt::Write as _;
+
 /// The longest text of a console that is kept, in characters. Routes and lines of code are shorter.
 const MOST: usize = 300;
 
@@ -17,6 +19,20 @@ pub(super) fn clean(text: &str) -> String {
         clean.push('…');
     }
     clean
+}
+
+/// A JSON document with its control characters escaped. JSON allows some of them within texts, and white space
+/// between its parts stays.
+pub(super) fn harmless(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\r' | '\t') {
+            let _ = write!(harmless, "\\u{:04x}", u32::from(c));
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
 }
 
 #[cfg(test)]

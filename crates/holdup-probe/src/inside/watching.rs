@@ -2,19 +2,21 @@
 
 use std::future::{Future, pending};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{self, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{self, sleep, sleep_until, timeout};
 
 use super::client::{Answer, Console};
 use super::error::BadConsole;
-use super::found::Inside;
+use super::found::{Inside, Look};
 use super::holds::Holds;
+use super::looking::Looking;
 use super::messages::{self, BadSnapshot, News, VERSION};
 use super::sse::{self, Messages, Received};
-use super::waits::{self, Waits};
+use super::waits::Waits;
 use crate::target::Target;
 use holdup_model::{Failure, HumanDuration};
 
@@ -27,9 +29,6 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 /// How long the console is followed after the probe for a hold whose end it has not told. An app that takes
 /// stacks tells of it up to two seconds later, because it looks up their names first.
 const RELEASED_WITHIN: Duration = Duration::from_millis(2500);
-
-/// How often the console is asked where requests wait. It need not answer more often than once a second.
-const WAITS_EVERY: Duration = Duration::from_secs(1);
 
 /// The most bytes of events that are read in [`PACE`]. A console sends twenty times a second, and a few
 /// kilobytes each time. More than this would take the time that the measurement needs.
@@ -102,6 +101,7 @@ impl Watching {
         followed.unwrap_or_else(|error| Inside {
             holds: Vec::new(),
             waits: Vec::new(),
+            looks: Vec::new(),
             watched: ended..ended,
             cut_off: Some(format!("the console could not be followed: {error}")),
         })
@@ -116,7 +116,7 @@ impl Drop for Watching {
 
 /// Reads a console's events, one message after the other.
 struct Follower {
-    console: Console,
+    console: Arc<Console>,
     origin: Instant,
     /// The events, until they end.
     events: Option<Answer>,
@@ -125,8 +125,8 @@ struct Follower {
     has_begun: bool,
     first: Option<Result<(), BadSnapshot>>,
     holds: Holds,
-    waits: Waits,
-    asks_for_waits: bool,
+    /// Asks where requests wait, once the first message has come.
+    looking: Option<Looking>,
     /// How the events ended, and when.
     gone: Option<(String, Instant)>,
     pace: Pace,
@@ -138,21 +138,19 @@ impl Follower {
         let events = console.events().await?;
         let origin = Instant::now();
         let mut follower = Self {
-            console,
+            console: Arc::new(console),
             origin,
             events: Some(events),
             messages: Messages::default(),
             has_begun: false,
             first: None,
             holds: Holds::new(origin),
-            waits: Waits::default(),
-            asks_for_waits: false,
+            looking: None,
             gone: None,
             pace: Pace::default(),
         };
         follower.first().await?;
-        follower.asks_for_waits = true;
-        follower.ask_for_waits().await;
+        follower.looking = Some(Looking::start(Arc::clone(&follower.console)).await);
         Ok(follower)
     }
 
@@ -186,6 +184,10 @@ impl Follower {
         let mut ended = None;
         self.follow(async { ended = stop.await.ok() }).await;
         let ended = ended.unwrap_or_else(Instant::now);
+        let waits = match self.looking.take() {
+            Some(looking) => looking.finish().await,
+            None => Waits::default(),
+        };
         if self.gone.is_none() {
             self.follow(sleep(self.holds.told_within())).await;
         }
@@ -203,9 +205,15 @@ impl Follower {
             .as_ref()
             .map_or(ended, |(_, when)| ended.min(*when));
         let cut_off = self.gone.filter(|(_, when)| *when < ended);
+        let (waits, looks) = waits.all(self.holds.watch_time(self.origin));
+        let look = |(at, waiting)| Look {
+            at: self.holds.instant(at),
+            waiting,
+        };
         Inside {
+            looks: looks.into_iter().map(look).collect(),
+            waits,
             holds: self.holds.until(until, cut_off.is_none()),
-            waits: self.waits.all(),
             watched: self.origin..until,
             cut_off: cut_off.map(|(why, when)| {
                 format!(
@@ -219,9 +227,6 @@ impl Follower {
 
     async fn follow(&mut self, until: impl Future<Output = ()>) {
         let mut until = pin!(until);
-        let mut looks = interval(WAITS_EVERY);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        looks.reset();
         loop {
             let pause = self.pace.pause();
             let events = &mut self.events;
@@ -237,7 +242,6 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = &mut until => return,
-                _ = looks.tick(), if self.asks_for_waits => self.ask_for_waits().await,
                 part = next => match part {
                     Some(Ok(part)) => self.read(&part),
                     Some(Err(failure)) => self.ends(failure.to_string()),
@@ -279,16 +283,6 @@ impl Follower {
     fn ends(&mut self, why: String) {
         self.events = None;
         self.gone = Some((why, Instant::now()));
-    }
-
-    /// Adds where requests wait now. A console without `/waits` is not asked again.
-    async fn ask_for_waits(&mut self) {
-        let answer = self.console.text("waits", waits::MOST_BYTES);
-        let answer = timeout(ANSWERED_WITHIN, answer).await;
-        self.asks_for_waits = match answer {
-            Ok(Ok(Some(text))) => self.waits.add(&text),
-            _ => false,
-        };
     }
 
     /// Adds the console's state. It has everything that was on the way as events.

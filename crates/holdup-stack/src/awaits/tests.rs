@@ -38,11 +38,16 @@ impl Wake for Task {
     }
 }
 
+/// Whether both wake the same task. Under Miri, the tables of two clones are not the same, so `will_wake` is no measure.
+fn is_same(one: &Waker, other: &Waker) -> bool {
+    one.data() == other.data()
+}
+
 #[test]
 fn what_a_future_keeps_is_a_clone_of_the_waker_behind_and_outlives_all() {
     let (task, waker) = Task::with_waker();
     let (kept, stacks) = trace(&waker, |context| context.waker().clone());
-    assert!(kept.will_wake(&waker));
+    assert!(is_same(&kept, &waker));
     assert!(
         stacks.iter().all(|stack| HAS_STACKS != stack.is_empty()),
         "{stacks:?}"
@@ -60,12 +65,12 @@ fn what_a_future_keeps_is_a_clone_of_the_waker_behind_and_outlives_all() {
 fn a_future_replaces_the_waker_that_it_has() {
     let (_task, waker) = Task::with_waker();
     let kept = waker.clone();
-    let (is_same, _) = trace(&waker, |context| context.waker().will_wake(&kept));
-    assert!(!is_same);
-    let (_, stacks) = trace(&waker, |context| {
+    let (is_kept, _) = trace(&waker, |context| is_same(context.waker(), &kept));
+    assert!(!is_kept);
+    let ((), stacks) = trace(&waker, |context| {
         let mut kept = kept;
         kept.clone_from(context.waker());
-        assert!(kept.will_wake(&waker));
+        assert!(is_same(&kept, &waker));
     });
     assert_eq!(stacks.len(), 1);
 }
@@ -99,7 +104,7 @@ fn the_waker_may_be_lent_to_other_threads() {
             threads.map(|thread| thread.join().expect("it ends"))
         })
     });
-    assert!(kept.iter().all(|kept| kept.will_wake(&waker)));
+    assert!(kept.iter().all(|kept| is_same(kept, &waker)));
     // Only the stack of the thread that polls leads to the poll.
     assert_eq!((task.wake_ups(), stacks.len()), (4, 1));
     drop((kept, waker));
@@ -129,7 +134,7 @@ fn a_trace_within_a_trace_takes_the_stacks_of_both() {
         trace(context.waker(), |context| context.waker().clone())
     });
     // The clone of the inner one's waker is a clone of the outer one's.
-    assert!(kept.will_wake(&waker));
+    assert!(is_same(&kept, &waker));
     assert_eq!((inner.len(), outer.len()), (1, 1));
     if HAS_STACKS {
         assert!(outer[0].len() > inner[0].len(), "{outer:?} {inner:?}");

@@ -7,16 +7,15 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceResponse};
 
 use holdup_render::Style;
-use holdup_verdict::Kind;
+use holdup_verdict::{Kind, Reason};
 
 use super::measured::{Measured, measure};
-use super::waited::Waited;
 
 /// The picture in a message: a panic is read in terminals and logs of at least so many columns.
 const PICTURE: Style = Style::plain(80);
 
 /// What requests wait for without blocking, by words in the name of the function they wait in, and the remedy.
-const REMEDIES: [(&[&str], &str); 5] = [
+const REMEDIES: [(&[&str], &str); 4] = [
     (
         &["Mutex", "RwLock"],
         "If they waited for a lock: drop its guard before the next .await.",
@@ -33,24 +32,21 @@ const REMEDIES: [(&[&str], &str); 5] = [
         &["JoinHandle"],
         "If they waited for a task that they spawned: it may block the thread, which Watch::assert_no_holds shows.",
     ),
-    (
-        &[],
-        "If they waited for another service: it serves only so many requests at a time.",
-    ),
 ];
 
-/// The remedies for requests that waited for each other: those that fit, or all of them.
-fn remedies(waited: &Waited) -> Vec<&'static str> {
-    let within = waited.waits.first().and_then(|wait| wait.point.as_ref());
-    let within = within.and_then(|point| point.within.as_deref());
+/// The remedies that fit what the requests waited for; none if that is something else. If they only contended for
+/// cores, no place in the code is at fault.
+fn remedies(measured: &Measured) -> Vec<&'static str> {
+    if measured.verdict.reason == Some(Reason::Shared) {
+        return Vec::new();
+    }
+    let waits = measured.waited.as_ref().map(|waited| &waited.waits);
+    let point = waits.and_then(|waits| waits.first()?.point.as_ref());
+    let within = point.and_then(|point| point.within.as_deref());
     let within = within.unwrap_or_default();
     let fits = |words: &[&str]| words.iter().any(|word| within.contains(word));
     let fitting = REMEDIES.iter().filter(|(words, _)| fits(words));
-    let fitting: Vec<_> = fitting.map(|(_, remedy)| *remedy).collect();
-    if fitting.is_empty() {
-        return REMEDIES.map(|(_, remedy)| remedy).to_vec();
-    }
-    fitting
+    fitting.map(|(_, remedy)| *remedy).collect()
 }
 
 /// Asserts that `app` runs `n` requests at the same time.
@@ -104,12 +100,11 @@ fn message(measured: &Measured, caller: &Location<'_>) -> String {
         },
         picture = holdup_render::text(&measured.at_once, &PICTURE),
     );
-    let remedies = measured.waited.as_ref().map(remedies);
-    // What the verdict advises is for those who do not know where the requests waited.
-    let is_known = remedies.is_some() && verdict.kind != Kind::Inconclusive;
+    let remedies = remedies(measured);
+    // What the verdict advises is for those who do not know what the requests waited for.
+    let is_known = !remedies.is_empty() && verdict.kind != Kind::Inconclusive;
     let advice = verdict.advice.iter().filter(|_| !is_known);
-    let remedies = remedies.into_iter().flatten();
-    let remedies = remedies.chain(advice.map(String::as_str));
+    let remedies = remedies.into_iter().chain(advice.map(String::as_str));
     let evidence = verdict.evidence.iter().map(String::as_str);
     for line in evidence.chain(remedies) {
         let _ = writeln!(message, "- {line}");

@@ -82,7 +82,7 @@ where
 {
     let mut requests = (0..).map(request);
     let mut experiment = Experiment::new(Policy::in_process(n));
-    let mut alone = None;
+    let mut alone: Option<Duration> = None;
     let mut races = Vec::new();
     loop {
         let round = match experiment.next() {
@@ -103,14 +103,16 @@ where
         }
         let looks: Vec<_> = match alone {
             Some(alone) if holdup_detect::TRACES && round.kind == RoundKind::Unique => {
-                LOOKS.map(|part| Duration::mul_f64(alone, part)).into()
+                LOOKS.map(|part| alone.mul_f64(part)).into()
             }
             _ => Vec::new(),
         };
         let asked = requests.by_ref().take(round.asks.len());
         let race = race_within(app, asked, round.timeout, &looks).await;
         if round.kind == RoundKind::Solo {
-            alone = race.timeline.lanes.first().and_then(Lane::duration);
+            // The shorter one, because noise only adds time.
+            let took = race.timeline.lanes.first().and_then(Lane::duration);
+            alone = alone.into_iter().chain(took).min();
         }
         experiment.feed(race.timeline.lanes.clone());
         if !looks.is_empty() {

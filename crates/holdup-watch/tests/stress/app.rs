@@ -45,7 +45,7 @@ impl Drop for Live {
 
 /// Waits until another thread says so. The waker is kept behind, and called a second and third time.
 struct Told {
-    told: Arc<Shared>,
+    shared: Arc<Shared>,
     threads: Threads,
     is_sent: bool,
 }
@@ -85,7 +85,7 @@ impl Threads {
 
     fn told(&self) -> Told {
         Told {
-            told: Arc::default(),
+            shared: Arc::default(),
             threads: self.clone(),
             is_sent: false,
         }
@@ -96,14 +96,14 @@ impl Future for Told {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        *self.told.waker.lock().expect("nobody panics with it") = Some(context.waker().clone());
-        if self.told.is_told.load(Ordering::Acquire) {
+        *self.shared.waker.lock().expect("nobody panics with it") = Some(context.waker().clone());
+        if self.shared.is_told.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         if !std::mem::replace(&mut self.is_sent, true) {
             self.threads
                 .0
-                .send(Arc::clone(&self.told))
+                .send(Arc::clone(&self.shared))
                 .expect("the thread runs");
         }
         Poll::Pending
@@ -134,7 +134,7 @@ async fn joined(counts: Data<Counts>, threads: Data<Threads>) -> HttpResponse {
         }
     };
     tokio::join!(waits(), waits(), waits());
-    let result = web::block(|| thread::yield_now()).await;
+    let result = web::block(thread::yield_now).await;
     result
         .map_or_else(
             |_| HttpResponse::InternalServerError(),

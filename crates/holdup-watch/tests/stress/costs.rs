@@ -25,7 +25,6 @@ async fn thread() -> String {
     rustix::thread::gettid().as_raw_nonzero().to_string()
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 async fn holds(gate: Data<Gate>) -> HttpResponse {
     drop(gate.lock());
     HttpResponse::Ok().body("held")
@@ -40,15 +39,16 @@ fn serve_waiting(
 ) -> (Served, Vec<TcpStream>) {
     // Both ends of each connection are in this process.
     let needed = 2 * requests as u64 + 200;
-    let maximum = getrlimit(Resource::Nofile)
-        .maximum
-        .map(|most| most.max(needed));
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    assert!(
+        maximum.is_none_or(|most| most >= needed),
+        "the test needs {needed} open files, and the limit is {maximum:?}"
+    );
     let raised = Rlimit {
         current: maximum,
         maximum,
     };
-    setrlimit(Resource::Nofile, raised)
-        .unwrap_or_else(|error| panic!("the test needs {needed} open files: {error}"));
+    setrlimit(Resource::Nofile, raised).expect("up to the maximum is allowed");
     let (own, gate) = (watch.clone(), Data::new(Arc::clone(gate)));
     let notify = Data::new(tokio::sync::Notify::new());
     let served = serve_on(workers, move || {
@@ -135,18 +135,20 @@ fn all_open_requests_are_listed_while_every_worker_is_held() {
 
 #[test]
 #[ignore = "a figure: on a machine with nothing else to do, in a release build"]
-fn ten_thousand_requests_are_listed_within_50_ms_while_every_worker_is_held() {
-    let mut took = list_while_held(10_000);
+fn nine_thousand_requests_are_listed_within_50_ms_while_every_worker_is_held() {
+    let mut took = list_while_held(9_000);
     took.sort_unstable();
     println!(
-        "10,000 open, both workers held: median {:.1?}, longest {:.1?}",
+        "9,000 open, both workers held: median {:.1?}, longest {:.1?}",
         took[10], took[19]
     );
     assert!(took[19] < Duration::from_millis(50), "{took:?}");
 }
 
-/// The CPU time of a thread of this process.
+/// The CPU time of a thread of this process that has nothing more to do.
 fn cpu(thread: &str) -> Duration {
+    // The system counts the time of a thread that runs only from tick to tick.
+    pause(Duration::from_millis(50));
     let path = format!("/proc/self/task/{thread}/schedstat");
     let stat = std::fs::read_to_string(path).expect("the thread is there");
     let time = stat.split(' ').next().and_then(|time| time.parse().ok());

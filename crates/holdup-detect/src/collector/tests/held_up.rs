@@ -209,6 +209,24 @@ fn a_hold_that_ended_before_the_latest_look_does_not_count() {
     let expected = (0, 50, vec![("/a", 300), ("/b", 200)]);
     assert_spent(&mut scene, &worker, &expected);
 
+    // Found only by the second look, which follows at once: it was not ready before.
+    let (mut scene, worker) = waiting();
+    blocks(&mut scene, &worker, "/a", 300);
+    worker.looked();
+    worker.found_ran();
+    scene.pass(25);
+    worker.wakes("/r");
+    worker.looked();
+    assert_spent(&mut scene, &worker, &(0, 375, vec![]));
+
+    // Woken by a task that the look has found, such as that of a connection.
+    let (mut scene, worker) = waiting();
+    blocks(&mut scene, &worker, "/a", 300);
+    worker.looked();
+    worker.wakes("/r");
+    worker.found_ran();
+    assert_spent(&mut scene, &worker, &(0, 50, vec![("/a", 300)]));
+
     // Two looks later, no hold counts.
     let (mut scene, worker) = waiting();
     blocks(&mut scene, &worker, "/a", 300);

@@ -266,6 +266,11 @@ impl Remote {
         self.act(|worker| worker.worker.state.on_look());
     }
 
+    /// What the loop has found has run.
+    pub(super) fn found_ran(&self) {
+        self.act(|worker| worker.worker.state.on_found_polled());
+    }
+
     /// The collector has sent a byte that the loop does not find from now on.
     pub(super) fn is_not_looking(&self) {
         self.act(|worker| {

@@ -56,6 +56,7 @@ impl Scene {
             waits: Vec::new(),
             watched: self.at(0)..self.at(10_000),
             cut_off: None,
+            looks: Vec::new(),
         };
         let rounds = [self.at(3000)..self.at(7000), self.at(1000)..self.at(2000)];
         let rounds = &rounds;
@@ -239,6 +240,7 @@ fn what_was_not_watched_does_not_count() {
         waits: Vec::new(),
         watched,
         cut_off: None,
+        looks: Vec::new(),
     };
     let rounds = [
         scene.at(1000)..scene.at(2000),

@@ -11,6 +11,7 @@ mod awaits;
     reason = "a running thread's stack is copied; the block says why it is sound"
 )]
 mod copy;
+mod inlined;
 mod names;
 mod processor;
 #[expect(
@@ -23,6 +24,7 @@ mod room;
     reason = "a signal's handler; each block says why it is sound"
 )]
 mod signal;
+mod source;
 mod symbols;
 #[expect(
     unsafe_code,

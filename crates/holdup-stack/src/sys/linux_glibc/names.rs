@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use backtrace::SymbolName;
 
-use super::symbols;
+use super::{inlined, symbols};
 use crate::frame::Frame;
-use crate::source;
 use crate::system;
 
 /// The most addresses that are cached. The stacks of one program share most of their addresses.
@@ -20,9 +19,6 @@ const REMEMBERED: usize = 8192;
 /// megabytes. They are not released sooner: holds often come in quick succession, and reading the tables
 /// again takes as long as the first time.
 const KEPT: u64 = 10_000_000_000;
-
-/// A source file that is larger is not read.
-const LONGEST_SOURCE: u64 = 1 << 20;
 
 /// When the line tables were last used; 0 while they are not in memory.
 static NEEDED: AtomicU64 = AtomicU64::new(0);
@@ -66,6 +62,7 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
             name: symbol.name().map(|name| format!("{name:#}")),
             file: symbol.filename().map(|file| file.display().to_string()),
             line: symbol.lineno(),
+            in_source: None,
         });
     });
     NEEDED.store(system::now(), Ordering::Relaxed);
@@ -81,28 +78,12 @@ pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
         frame.name = Some(format!("{:#}", SymbolName::new(symbol.as_bytes())));
     }
     for frame in &mut frames {
-        from_source(frame);
+        inlined::complete(frame);
     }
     if frames.is_empty() {
         frames.push(Frame::default());
     }
     frames.into()
-}
-
-/// Completes the name of a library's function that was inlined, from the library's source, if that is on this
-/// machine. What cargo downloaded does not change afterwards, so the line is still where the compiler saw it.
-fn from_source(frame: &mut Frame) {
-    let Some(file) = frame.file_to_complete() else {
-        return;
-    };
-    let is_short = std::fs::metadata(file).is_ok_and(|file| file.len() <= LONGEST_SOURCE);
-    let source = is_short
-        .then(|| std::fs::read_to_string(file).ok())
-        .flatten();
-    let function = source.and_then(|source| source::function_at(&source, frame.line?));
-    if let Some(function) = function {
-        frame.complete(&function);
-    }
 }
 
 /// Releases the line tables if they were not used for a while before `now`.

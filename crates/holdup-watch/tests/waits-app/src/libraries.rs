@@ -42,6 +42,7 @@ async fn deadpool() -> &'static str {
 mod heavy {
     use sqlx::sqlite::SqlitePoolOptions;
 
+    use crate::arrivals::arrive;
     use crate::primitives::LONG;
     use crate::upstream;
 
@@ -57,6 +58,7 @@ mod heavy {
             .acquire_timeout(LONG);
         let pool = pool.connect("sqlite::memory:").await.expect("a database");
         let _first = pool.acquire().await.expect("the first is free");
+        arrive();
         let _second = pool.acquire().await; // sqlx
         "done"
     }
@@ -68,6 +70,7 @@ mod heavy {
         let pool = pool.connect("sqlite::memory:").await.expect("a database");
         let _first = pool.acquire().await.expect("the first is free");
         let query = sqlx::query("SELECT 1");
+        arrive();
         query.execute(&pool).await.ok(); // sqlx_query
         "done"
     }

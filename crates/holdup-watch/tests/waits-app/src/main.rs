@@ -3,6 +3,7 @@
 //! time with new requests. Run by `tests/waits.rs`, which finds the right lines by their marks.
 
 mod around;
+mod arrivals;
 mod libraries;
 mod parts;
 mod primitives;
@@ -72,8 +73,7 @@ fn reset(connection: TcpStream) {
     set_socket_linger(&connection, Some(Duration::ZERO)).expect("a socket");
 }
 
-/// The requests once all of them wait and have waited at the same places for a moment, so that none is on its way
-/// to where it waits.
+/// The requests once all of them wait, and have waited at as many places for a moment.
 fn settled(watch: &Watch, routes: &[String]) -> Vec<OpenRequest> {
     let deadline = Instant::now() + PATIENCE;
     let mut before = Vec::new();
@@ -87,7 +87,7 @@ fn settled(watch: &Watch, routes: &[String]) -> Vec<OpenRequest> {
         });
         let places: Vec<_> = places.collect();
         let all_wait = places.len() == routes.len() && places.iter().all(Option::is_some);
-        if all_wait && places == before {
+        if all_wait && arrivals::are_complete(routes) && places == before {
             return requests;
         }
         before = places;
@@ -107,6 +107,7 @@ fn main() {
     for _ in 0..rounds {
         let connections: Vec<_> = routes.iter().map(|route| ask(address, route)).collect();
         let requests = settled(&watch, &routes);
+        arrivals::forget();
         let line =
             serde_json::json!({ "requests": requests, "why_no_lines": watch.why_no_lines() });
         println!("{line}");

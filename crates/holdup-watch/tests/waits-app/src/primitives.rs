@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Barrier, Mutex, Notify, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+use crate::arrivals::arrive;
 use crate::upstream;
 
 pub const LONG: Duration = Duration::from_secs(3600);
@@ -112,6 +113,7 @@ async fn socket() -> &'static str {
         .await
         .expect("it listens");
     let mut bytes = [0; 16];
+    arrive();
     socket.read(&mut bytes).await.ok(); // socket
     "done"
 }

@@ -4,15 +4,15 @@
 
 /// A function in a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Function {
+pub(super) struct Function {
     /// The modules within the file and the type or trait that it is a method of, if any: `Mutex`.
-    pub(crate) owners: Vec<String>,
+    pub(super) owners: Vec<String>,
     /// Its name: `lock`.
-    pub(crate) name: String,
+    pub(super) name: String,
 }
 
 /// The innermost function that includes this line, counted from 1; `None` if there is none, as in a macro.
-pub(crate) fn function_at(source: &str, line: u32) -> Option<Function> {
+pub(super) fn function_at(source: &str, line: u32) -> Option<Function> {
     let mut scan = Scan {
         rest: source,
         line: 1,

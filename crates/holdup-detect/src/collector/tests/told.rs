@@ -1,0 +1,39 @@
+//! How many requests that were held up are told of.
+
+use std::num::NonZeroU32;
+
+use tracing::{Span, info_span};
+
+use super::*;
+use crate::losses::Loss;
+use crate::lost::{Counts, Lost};
+use crate::recent::Recent;
+
+/// Requests that were held up for 200 ms each, all in this span, that end at the same time.
+fn end(scene: &Scene, requests: usize, span: Option<&Span>) {
+    let state = WorkerState::new(0, &scene.shared.clock);
+    for _ in 0..requests {
+        let mut lost = Lost::default();
+        let time = (1_000 * MS, 1_200 * MS);
+        lost.add(time, &[], &Recent::default(), Counts::All);
+        let ended = Loss::new(Arc::clone(&state), NonZeroU32::MIN, lost, span.cloned());
+        scene.shared.losses.add(Arc::new(ended));
+    }
+}
+
+#[test]
+fn of_thousands_that_were_held_up_the_log_tells_of_a_few_and_counts_the_others() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::sink)
+        .finish();
+    let span = tracing::subscriber::with_default(subscriber, || info_span!("request"));
+    assert!(!span.is_disabled());
+    for (requests, span, told) in [(3, None, 0), (3, Some(&span), 3), (2000, Some(&span), 257)] {
+        let mut scene = Scene::new(|_| ());
+        end(&scene, requests, span);
+        scene.look();
+        assert_eq!(scene.log_entries(), told);
+        let victims = scene.shared.losses.victims();
+        assert_eq!(victims[0].requests, requests as u64);
+    }
+}

@@ -1,0 +1,185 @@
+//! The places at which open requests wait as a table, and below it who holds up whom.
+
+use std::time::Duration;
+
+use holdup_model::{HumanDuration, Victim};
+use holdup_probe::OpenWait;
+
+use super::table::{Cell, Look, Tint};
+use super::unknown;
+
+/// The most routes of a place that are named.
+const NAMED: usize = 3;
+
+/// How much of a terminal's width the routes may take.
+const ROUTES: usize = 3;
+
+/// What the requests of a route lost to another one is shown if it is this much a request. Every request loses a
+/// few milliseconds on a busy machine: its worker serves others, too.
+const LEAST: Duration = Duration::from_millis(10);
+
+/// Both tables. `why_no_lines` is why the app does not know where its requests wait, if its console gave a reason.
+pub(super) fn text(
+    waits: &[OpenWait],
+    held_up: &[Victim],
+    why_no_lines: Option<&str>,
+    look: Look,
+) -> String {
+    let mut text = if waits.is_empty() {
+        look.line("no request waits")
+    } else {
+        let headings = ["REQUESTS", "LONGEST", "ROUTES", "WHERE"];
+        look.table(headings, waits.iter().map(|wait| row(wait, look)).collect())
+    };
+    let (known, unknown): (Vec<_>, Vec<_>) = waits
+        .iter()
+        .partition(|wait| wait.line.is_some() || wait.within.is_some());
+    let unknown = unknown.iter().map(|wait| wait.requests).sum();
+    if let Some(sentence) = unknown::sentence(unknown, why_no_lines, !known.is_empty()) {
+        text += "\n";
+        text += &look.paragraph(&sentence);
+    }
+    let is_shown = |victim: &&Victim| {
+        let requests = u32::try_from(victim.requests).unwrap_or(u32::MAX);
+        victim.held_up >= LEAST.saturating_mul(requests)
+    };
+    let held_up: Vec<_> = held_up.iter().filter(is_shown).map(victim).collect();
+    if !held_up.is_empty() {
+        text += "\n";
+        text += &look.line("Who held up whom, of the requests that are over:");
+        let headings = ["HELD UP", "BY", "REQUESTS", "TIME"];
+        text += &look.table(headings, held_up);
+    }
+    text
+}
+
+fn row(wait: &OpenWait, look: Look) -> [Cell; 4] {
+    let routes = routes(&wait.routes);
+    let routes = match look.width {
+        Some(width) => look.cut(&routes, width / ROUTES),
+        None => routes,
+    };
+    [
+        wait.requests.to_string().into(),
+        HumanDuration(wait.longest).to_string().into(),
+        routes.into(),
+        Cell::from(wait.to_string()).or_short(short(wait)),
+    ]
+}
+
+/// The place without its function: `src/report.rs:12, in tokio::sync::Mutex::lock`.
+fn short(wait: &OpenWait) -> Option<String> {
+    let (_, line) = wait.line.as_ref()?.rsplit_once(" (")?;
+    let line = line.strip_suffix(')').filter(|line| line.contains(':'))?;
+    Some(match &wait.within {
+        Some(within) => format!("{line}, in {within}"),
+        None => line.to_owned(),
+    })
+}
+
+/// `GET /a`, or `GET /a 3, GET /b 1 and 2 more` with how many requests of each route wait.
+fn routes(routes: &[(String, usize)]) -> String {
+    if let [(route, _)] = routes {
+        return route.clone();
+    }
+    let named = routes.iter().take(NAMED);
+    let named: Vec<_> = named
+        .map(|(route, requests)| format!("{route} {requests}"))
+        .collect();
+    match routes.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn victim(victim: &Victim) -> [Cell; 4] {
+    let by = victim.by.as_ref().map_or_else(
+        || "something outside the watched requests".to_owned(),
+        ToString::to_string,
+    );
+    [
+        victim.route.to_string().into(),
+        Cell::new(by, Tint::Bad),
+        victim.requests.to_string().into(),
+        HumanDuration(victim.held_up).to_string().into(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_model::RouteName;
+
+    use super::*;
+
+    const LOOK: Look = Look {
+        width: None,
+        color: false,
+        ascii: false,
+    };
+
+    fn wait(line: Option<&str>, within: Option<&str>, routes: &[(&str, usize)]) -> OpenWait {
+        let place = (line.map(str::to_owned), within.map(str::to_owned));
+        let requests = routes.iter().map(|(_, requests)| requests).sum();
+        let routes = routes
+            .iter()
+            .map(|(route, n)| ((*route).to_owned(), *n))
+            .collect();
+        OpenWait::new(place, requests, Duration::from_millis(1250), routes)
+    }
+
+    #[test]
+    fn each_place_is_a_line_with_how_many_wait_there_and_their_routes() {
+        let many = [("GET /a", 4), ("GET /b", 2), ("GET /c", 1), ("GET /d", 1)];
+        let line = Some("app::report (src/report.rs:12)");
+        let waits = [
+            wait(line, Some("tokio::sync::Mutex::lock"), &many),
+            wait(line, None, &[("GET /a", 3)]),
+            wait(None, None, &[("GET /a", 1)]),
+        ];
+        let victims = [
+            Victim::new(
+                RouteName::new("GET", "/quick"),
+                Some(RouteName::new("GET", "/blocking")),
+                12,
+                Duration::from_secs(6),
+            ),
+            Victim::new(
+                RouteName::new("GET", "/"),
+                None,
+                1,
+                Duration::from_millis(120),
+            ),
+            // No more than any request loses.
+            Victim::new(
+                RouteName::new("GET", "/busy"),
+                Some(RouteName::new("GET", "/quick")),
+                1000,
+                Duration::from_secs(9),
+            ),
+        ];
+        let lines = [
+            "REQUESTS  LONGEST  ROUTES                                   WHERE",
+            "8         1.25 s   GET /a 4, GET /b 2, GET /c 1 and 1 more  app::report (src/report.rs:12), in \
+             tokio::sync::Mutex::lock",
+            "3         1.25 s   GET /a                                   app::report (src/report.rs:12)",
+            "1         1.25 s   GET /a                                   at an unknown place",
+            "",
+            "It is not known where 1 request waits: the program is stripped.",
+            "",
+            "Who held up whom, of the requests that are over:",
+            "HELD UP     BY                                      REQUESTS  TIME",
+            "GET /quick  GET /blocking                           12        6.00 s",
+            "GET /       something outside the watched requests  1         120 ms",
+        ];
+        let table = text(&waits, &victims, Some("the program is stripped"), LOOK);
+        assert_eq!(table.lines().collect::<Vec<_>>(), lines);
+        let narrow = Look {
+            width: Some(80),
+            ..LOOK
+        };
+        let short = text(&waits[..2], &[], None, narrow);
+        let place = |text: &str| text.lines().any(|row| row.contains(text));
+        assert!(place("…  src/report.rs:12, in tokio::sync::"), "{short}");
+        assert_eq!(text(&[], &[], None, LOOK), "no request waits\n");
+    }
+}

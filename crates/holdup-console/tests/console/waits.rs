@@ -93,6 +93,15 @@ fn until(console: SocketAddr, path: &str, wanted: impl Fn(&Value) -> bool) -> Va
     }
 }
 
+/// Asks where requests wait until so many wait at each place, and all lines are known.
+fn until_known(console: SocketAddr, counts: &[usize]) -> Value {
+    until(console, "/waits", |document| {
+        let waits = document["waits"].as_array().expect("a list");
+        let found = waits.iter().map(|wait| &wait["requests"]);
+        found.eq(counts) && waits.iter().all(|wait| wait["line"].is_string())
+    })
+}
+
 #[test]
 fn the_lock_and_who_has_it_are_told_while_all_of_them_wait() {
     let (watch, shared) = (Watch::new(), Shared::new());
@@ -101,9 +110,7 @@ fn the_lock_and_who_has_it_are_told_while_all_of_them_wait() {
     let console = console.start().expect("a console");
     let address = console.address();
     let clients = ask(served.address, 4);
-    let waits = until(address, "/waits", |document| {
-        document["waits"][0]["requests"] == 3 && document["waits"][1]["requests"] == 1
-    });
+    let waits = until_known(address, &[3, 1]);
     let [lock, holder] = [&waits["waits"][0], &waits["waits"][1]];
     assert_eq!(lock["line"], line_of("the lock"));
     assert!(is_in(&lock["in"], "Mutex::lock"), "{lock}");
@@ -192,9 +199,7 @@ fn a_held_worker_delays_no_answer_of_the_console() {
     // Somebody looks, so that there are surveys all the time.
     let mut events = Events::read(address);
     let waiting = ask(served.address, 2);
-    until(address, "/waits", |document| {
-        document["waits"].as_array().map(Vec::len) == Some(2)
-    });
+    until_known(address, &[1, 1]);
     let app = served.address;
     let held = thread::spawn(move || get(app, "/block/4000").status);
     events.until("the worker is held", |m| is(m, "held"));
@@ -242,9 +247,7 @@ fn who_lost_time_to_whom_is_counted_and_told() {
     let address = console.address();
     let mut events = Events::read(address);
     let reports = ask(served.address, 2);
-    until(address, "/waits", |document| {
-        document["waits"].as_array().map(Vec::len) == Some(2)
-    });
+    until_known(address, &[1, 1]);
     let app = served.address;
     let held = thread::spawn(move || get(app, "/block/2500").status);
     events.until("the worker is held", |m| is(m, "held"));

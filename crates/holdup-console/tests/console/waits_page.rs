@@ -59,7 +59,8 @@ async fn the_lock_that_requests_wait_for_is_shown_with_who_has_it() {
     assert_eq!(browser.text("#where").await, "", "there is nothing to show");
     let clients = ask(served.address, 4);
     let both = "document.querySelectorAll('#waits button').length === 2
-        && document.querySelector('#waits b').textContent === '3'";
+        && document.querySelector('#waits b').textContent === '3'
+        && [...document.querySelectorAll('#waits code')].every((place) => /:[0-9]+[)]/.test(place.textContent))";
     browser.wait_until(both).await;
     let text = browser.text(ROWS).await;
     let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();

@@ -36,7 +36,8 @@ async fn report(shared: &Shared) {
     shared.go_on.acquire().await.ok(); // the holder
 }
 
-/// An app whose `/report` keeps a lock while it waits, and whose `/block` blocks its worker for `ms`.
+/// An app whose `/report` keeps a lock while it waits, and whose `/block` blocks its worker for `ms`, and
+/// `/hold` until `go_on` is closed.
 pub(crate) fn locks(watch: &Watch, shared: &Arc<Shared>) -> Served {
     let (watch, shared) = (watch.clone(), Arc::clone(shared));
     serve(move || {
@@ -48,12 +49,18 @@ pub(crate) fn locks(watch: &Watch, shared: &Arc<Shared>) -> Served {
             pause(Duration::from_millis(*ms));
             HttpResponse::Ok().finish()
         };
-        let upload = async |body: String| HttpResponse::Ok().body(body);
+        let hold = async |shared: Data<Shared>| {
+            let deadline = Instant::now() + PATIENCE;
+            while !shared.go_on.is_closed() && Instant::now() < deadline {
+                pause(Duration::from_millis(10));
+            }
+            HttpResponse::Ok().finish()
+        };
         App::new()
             .app_data(Data::from(Arc::clone(&shared)))
             .route("/report/{name:<b>|[0-9]+}", web::get().to(handler))
             .route("/block/{ms}", web::get().to(block))
-            .route("/upload", web::post().to(upload))
+            .route("/hold", web::get().to(hold))
             .wrap(watch.clone())
     })
 }
@@ -201,7 +208,7 @@ fn a_held_worker_delays_no_answer_of_the_console() {
     let waiting = ask(served.address, 2);
     until_known(address, &[1, 1]);
     let app = served.address;
-    let held = thread::spawn(move || get(app, "/block/4000").status);
+    let held = thread::spawn(move || get(app, "/hold").status);
     events.until("the worker is held", |m| is(m, "held"));
     let mut took: Vec<_> = (0..40)
         .map(|_| {
@@ -221,7 +228,7 @@ fn a_held_worker_delays_no_answer_of_the_console() {
         (&"running".into(), &Value::Null)
     );
     for request in [one, two] {
-        assert_eq!(request["behind"], "GET /block/{ms}", "{request}");
+        assert_eq!(request["behind"], "GET /hold", "{request}");
         assert_eq!(request["state"], "waiting", "{request}");
         // They waited before, so it is known where.
         assert!(request["at"][0]["in"].is_string(), "{request}");
@@ -231,8 +238,8 @@ fn a_held_worker_delays_no_answer_of_the_console() {
     // The limit is wider than the 50 ms of an idle machine.
     assert!(took[30] < Duration::from_millis(500), "{took:?}");
 
-    assert_eq!(held.join().expect("an answer"), 200);
     shared.go_on.close();
+    assert_eq!(held.join().expect("an answer"), 200);
     for client in waiting {
         assert_eq!(client.join().expect("an answer"), 200);
     }

@@ -137,17 +137,26 @@ impl Shared {
         let now = self.clock.now();
         let holders = self.holders(now);
         let slots = self.slots();
+        // Whoever looks needs what is known, so it is not locked while stacks are copied.
         let known = self.looks.known();
+        let stacks = slots.iter().map(|(_, state)| {
+            let activity = state.request.activity?;
+            let stacks = known.stacks(state.request.number, activity.polls);
+            Some(stacks.to_vec())
+        });
+        let stacks: Vec<Option<Vec<Arc<StackSample>>>> = stacks.collect();
+        drop(known);
         let mut requests: Vec<_> = slots
             .iter()
-            .map(|(slot, state)| {
+            .zip(stacks)
+            .map(|((slot, state), stacks)| {
                 let (worker, of) = (slot.worker(), &state.request);
                 let route = worker.routes.get(of.route);
                 let route = RouteName::new(route.method, route.pattern);
                 let doing = match of.activity {
                     None => RequestState::Unknown,
                     Some(activity) => self.state(activity, state.woken, || {
-                        points(known.stacks(of.number, activity.polls), &route)
+                        points(&stacks.unwrap_or_default(), &route)
                     }),
                 };
                 let opened = self.since_origin(of.opened);
@@ -161,7 +170,6 @@ impl Shared {
                 request
             })
             .collect();
-        drop(known);
         requests.sort_by(|one, other| {
             let oldest_first = other.age.cmp(&one.age);
             oldest_first.then_with(|| one.number.cmp(&other.number))

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,8 +26,6 @@ pub(crate) struct Loss {
     state: Arc<WorkerState>,
     route: NonZeroU32,
     lost: Lost,
-    /// The span of the request, if it lost as much as the threshold.
-    span: Option<Span>,
     /// Worked out once, so that all who read it get the same.
     blamed: OnceLock<Blamed>,
 }
@@ -55,23 +54,13 @@ impl Blamed {
 }
 
 impl Loss {
-    pub(crate) fn new(
-        state: Arc<WorkerState>,
-        route: NonZeroU32,
-        lost: Lost,
-        span: Option<Span>,
-    ) -> Self {
+    pub(crate) fn new(state: Arc<WorkerState>, route: NonZeroU32, lost: Lost) -> Self {
         Self {
             state,
             route,
             lost,
-            span,
             blamed: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn span(&self) -> Option<&Span> {
-        self.span.as_ref()
     }
 
     /// The loss with its names. `machine` says of a time for how long the process may have been stopped in it, and
@@ -119,7 +108,12 @@ impl Loss {
 /// Takes losses from the workers, which never wait for it, and keeps the sums.
 #[derive(Debug)]
 pub(crate) struct Losses {
-    queue: ArrayQueue<Arc<Loss>>,
+    /// Each with the span of the request, if it lost as much as the threshold.
+    queue: ArrayQueue<(Arc<Loss>, Option<Span>)>,
+    /// How many found no room in the queue.
+    dropped: AtomicU64,
+    /// Whether the log has room to say in requests' spans what they lost.
+    wants_spans: AtomicBool,
     sums: Mutex<Sums>,
 }
 
@@ -146,39 +140,60 @@ impl Losses {
     pub(crate) fn new() -> Self {
         Self {
             queue: ArrayQueue::new(REQUESTS),
+            dropped: AtomicU64::new(0),
+            wants_spans: AtomicBool::new(false),
             sums: Mutex::default(),
         }
     }
 
-    /// Takes what a request lost, without waiting. If the queue is full, because thousands were not drained, the
-    /// oldest is lost.
-    pub(crate) fn add(&self, loss: Arc<Loss>) {
-        self.queue.force_push(loss);
+    /// Takes what a request lost, without waiting, and the span of the request. If the queue is full, because
+    /// thousands were not drained, the oldest is lost and counted.
+    pub(crate) fn add(&self, loss: Arc<Loss>, span: Option<Span>) {
+        if self.queue.force_push((loss, span)).is_some() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
-    /// Adds the losses to the sums, and calls `each` with every one. `blame` gives a loss its names.
+    /// How many losses were lost since the last call.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    /// Whether a request that loses time is to keep its span.
+    pub(crate) fn wants_spans(&self) -> bool {
+        self.wants_spans.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether requests that lose time keep their spans.
+    pub(crate) fn want_spans(&self, want: bool) {
+        self.wants_spans.store(want, Ordering::Relaxed);
+    }
+
+    /// Adds the losses to the sums, and calls `each` with every one that has a span. `blame` gives a loss its names.
     pub(crate) fn drain(
         &self,
         blame: impl Fn(&Loss) -> &Blamed,
-        mut each: impl FnMut(&Loss, &Blamed),
+        mut each: impl FnMut(Span, &Blamed),
     ) {
         // The lock is kept until the sums contain everything that was taken from the queue. No worker takes it.
         let mut sums = self.lock();
         let mut drained = Vec::new();
         for _ in 0..self.queue.len() {
-            let Some(loss) = self.queue.pop() else { break };
+            let Some((loss, span)) = self.queue.pop() else {
+                break;
+            };
             sums.add(blame(&loss));
-            drained.push(loss);
+            drained.extend(span.map(|span| (loss, span)));
         }
         drop(sums);
-        for loss in drained {
-            each(&loss, blame(&loss));
+        for (loss, span) in drained {
+            each(span, blame(&loss));
         }
     }
 
     /// Hands over what was added to the sums since the last call. It is handed over again if `count` returns false.
     pub(crate) fn count(&self, count: impl FnOnce(Vec<(RouteName, Blame)>) -> bool) {
-        let mut uncounted = std::mem::take(&mut self.lock().uncounted);
+        let uncounted = std::mem::take(&mut self.lock().uncounted);
         if uncounted.is_empty() {
             return;
         }
@@ -187,8 +202,10 @@ impl Losses {
             (route.clone(), blame)
         });
         if !count(lost.collect()) {
-            // Only the collector drains and counts, so nothing was added meanwhile.
-            std::mem::swap(&mut self.lock().uncounted, &mut uncounted);
+            let mut sums = self.lock();
+            for (pair, lost) in uncounted {
+                *sums.uncounted.entry(pair).or_default() += lost;
+            }
         }
     }
 
@@ -233,7 +250,7 @@ impl Sums {
         for blame in &blamed.by {
             let mut pair = (blamed.route.clone(), blame.by.clone());
             if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&pair) {
-                pair = (other(), Some(other()));
+                pair = (other(), blame.by.as_ref().map(|_| other()));
             }
             *self.uncounted.entry(pair.clone()).or_default() += blame.held_up;
             let sum = self.pairs.entry(pair).or_default();
@@ -304,7 +321,7 @@ mod tests {
     fn no_route_is_blamed_for_a_time_in_which_the_process_was_stopped() {
         let (state, routes) = worker(3);
         let polls = [(routes[0], 100, 200), (routes[1], 200, 900)];
-        let loss = Loss::new(state, routes[2], lost(&polls, 950), None);
+        let loss = Loss::new(state, routes[2], lost(&polls, 950));
         let blamed = loss.blamed(|from, to| {
             assert_eq!((from, to), (100 * MS, 950 * MS));
             (550 * MS, 650 * MS)
@@ -330,7 +347,7 @@ mod tests {
             for &by in &routes {
                 let lost = lost(&[(by, 100, 107)], 107);
                 sum += Duration::from_nanos(lost.total());
-                losses.add(Arc::new(Loss::new(Arc::clone(&state), route, lost, None)));
+                losses.add(Arc::new(Loss::new(Arc::clone(&state), route, lost)), None);
             }
         }
         assert!(!losses.are_drained());
@@ -365,12 +382,10 @@ mod tests {
         let losses = Losses::new();
         for (by, to) in [(routes[0], 150), (routes[1], 400), (routes[0], 200)] {
             let lost = lost(&[(by, 100, to)], to);
-            losses.add(Arc::new(Loss::new(
-                Arc::clone(&state),
-                routes[2],
-                lost,
+            losses.add(
+                Arc::new(Loss::new(Arc::clone(&state), routes[2], lost)),
                 None,
-            )));
+            );
         }
         losses.drain(|loss| loss.blamed(|_, _| (0, 40 * MS)), |_, _| ());
         let (certain, by) = losses.longest(&RouteName::new("GET", "/2")).expect("some");

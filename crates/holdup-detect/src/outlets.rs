@@ -2,8 +2,11 @@
 //! them. Items that find no room are dropped and counted.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvError, RecvTimeoutError, SyncSender, TrySendError, sync_channel,
+};
+use std::time::Duration;
 
 use holdup_model::{Blame, Hold, RouteName, Spent};
 use tracing::Span;
@@ -38,8 +41,10 @@ pub(crate) enum LogEntry {
         route: RouteName,
         spent: Spent,
     },
-    /// So many more requests lost time to others.
-    MoreHeldUp { requests: usize },
+    /// So many more requests lost time to others. Their spans are dropped.
+    MoreHeldUp { requests: usize, spans: Vec<Span> },
+    /// So many requests lost time that is counted nowhere.
+    Uncounted { requests: u64 },
     /// Whether stacks are taken, or why not.
     Stacks(Result<(), &'static str>),
     /// The program has installed its own handler for the signal with which stacks are taken.
@@ -89,16 +94,50 @@ pub(crate) struct Outlets {
 pub(crate) struct Outlet<T> {
     sender: Option<SyncSender<T>>,
     lost: Arc<AtomicU64>,
+    /// How many items wait.
+    queued: Arc<AtomicUsize>,
 }
 
 /// A receiving end.
 #[derive(Debug)]
 pub(crate) struct Inlet<T> {
-    pub(crate) receiver: Receiver<T>,
+    receiver: Receiver<T>,
     lost: Arc<AtomicU64>,
+    queued: Arc<AtomicUsize>,
 }
 
 impl<T> Inlet<T> {
+    /// The next item.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the watch is gone.
+    pub(crate) fn recv(&self) -> Result<T, RecvError> {
+        let item = self.receiver.recv()?;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        Ok(item)
+    }
+
+    /// The next item, if there is one within `pause`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when there is none, or when the watch is gone.
+    pub(crate) fn recv_timeout(&self, pause: Duration) -> Result<T, RecvTimeoutError> {
+        let item = self.receiver.recv_timeout(pause)?;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        Ok(item)
+    }
+
+    /// The items that are there.
+    #[cfg(test)]
+    pub(crate) fn try_iter(&self) -> impl Iterator<Item = T> {
+        let items = self.receiver.try_iter();
+        items.inspect(|_| {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+        })
+    }
+
     /// How many items were dropped since the last call, because the channel was full.
     pub(crate) fn take_lost(&self) -> u64 {
         self.lost.swap(0, Ordering::Relaxed)
@@ -112,6 +151,7 @@ impl<T> Outlet<T> {
         Inlet {
             receiver,
             lost: Arc::clone(&self.lost),
+            queued: Arc::clone(&self.queued),
         }
     }
 
@@ -119,16 +159,40 @@ impl<T> Outlet<T> {
         self.sender.is_some()
     }
 
+    /// Whether at least half of the room is free.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) < ROOM / 2
+    }
+
     /// Sends the item if there is room, and returns whether there was.
     pub(crate) fn send(&self, value: T) -> bool {
-        let Some(sender) = &self.sender else {
+        if self.sender.is_none() {
             return false;
-        };
-        let is_sent = sender.try_send(value).is_ok();
+        }
+        let is_sent = self.offer(value).is_ok();
         if !is_sent {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         is_sent
+    }
+
+    /// Sends the item, or gives it back if there is no room.
+    ///
+    /// # Errors
+    ///
+    /// Returns the item if it is not sent.
+    pub(crate) fn offer(&self, value: T) -> Result<(), T> {
+        let Some(sender) = &self.sender else {
+            return Err(value);
+        };
+        // Counted before it is sent, because it may be received at once.
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        sender.try_send(value).map_err(|error| {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(value) | TrySendError::Disconnected(value) => value,
+            }
+        })
     }
 }
 
@@ -137,6 +201,7 @@ impl<T> Clone for Outlet<T> {
         Self {
             sender: self.sender.clone(),
             lost: Arc::clone(&self.lost),
+            queued: Arc::clone(&self.queued),
         }
     }
 }
@@ -146,6 +211,7 @@ impl<T> Default for Outlet<T> {
         Self {
             sender: None,
             lost: Arc::default(),
+            queued: Arc::default(),
         }
     }
 }

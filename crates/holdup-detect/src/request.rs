@@ -220,9 +220,8 @@ impl Request {
         if seat.lost.borrow().is_empty() {
             return None;
         }
-        let (lost, span) = (seat.lost.take(), seat.span.take());
         let state = Arc::clone(&self.worker.state);
-        Some(Arc::new(Loss::new(state, self.route, lost, span)))
+        Some(Arc::new(Loss::new(state, self.route, seat.lost.take())))
     }
 }
 
@@ -257,7 +256,7 @@ impl Drop for Request {
             worker.lanes().add(self.lane, now, ended);
         }
         if let Some(loss) = loss {
-            worker.hand_over(loss);
+            worker.hand_over(loss, seat.span.take());
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();

@@ -53,7 +53,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
     let holds = (!settings.callbacks.is_empty()).then(|| outlets.callbacks.open());
     let stacks = cfg!(feature = "stacks").then(|| outlets.symbols.open());
     let log = outlets.log.clone();
-    shared.symbols.get_or_init(|| outlets.symbols.clone());
+    let symbols = outlets.symbols.clone();
 
     let (weak, to_log) = (Arc::downgrade(shared), log.clone());
     let collector = threads.start(COLLECTOR, move |again| {
@@ -64,6 +64,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
     });
     let collector = note(COLLECTOR, collector)?;
     shared.collector.get_or_init(|| collector);
+    shared.symbols.get_or_init(|| symbols);
 
     if let Some((level, entries)) = log_entries {
         let mut log = Log::new(level);

@@ -3,9 +3,11 @@
 //! sends through a socket.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::worker::Worker;
@@ -72,20 +74,36 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
                     state.on_found_polled();
                 });
             }
-            let mut looks = pin!(tokio::task::yield_now());
-            poll_fn(|cx| {
-                let Some(worker) = worker.upgrade() else {
-                    return Poll::Ready(());
-                };
-                let waker = Waker::from(Arc::new(Looked {
-                    state: Arc::clone(&worker.state),
-                    task: cx.waker().clone(),
-                }));
-                looks.as_mut().poll(&mut Context::from_waker(&waker))
-            })
-            .await;
+            has_looked(&worker).await;
         }
     })
+}
+
+/// Waits until the loop looks at its sockets and timers.
+async fn has_looked(worker: &Weak<Worker>) {
+    let looked = Arc::new(AtomicBool::new(false));
+    let mut looks = pin!(tokio::task::yield_now());
+    let mut is_deferred = false;
+    poll_fn(|cx| {
+        let Some(worker) = worker.upgrade() else {
+            return Poll::Ready(());
+        };
+        if looked.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        // Another hold may wake this task before the loop looks. `yield_now` would end at its second poll.
+        if !mem::replace(&mut is_deferred, true) {
+            let waker = Waker::from(Arc::new(Looked {
+                state: Arc::clone(&worker.state),
+                task: cx.waker().clone(),
+                looked: Arc::clone(&looked),
+            }));
+            let deferred = looks.as_mut().poll(&mut Context::from_waker(&waker));
+            debug_assert!(deferred.is_pending(), "it ends at its second poll");
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The waker that is woken when the loop has looked at its sockets and timers. It records that at once, because the
@@ -93,6 +111,7 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
 struct Looked {
     state: Arc<WorkerState>,
     task: Waker,
+    looked: Arc<AtomicBool>,
 }
 
 impl Wake for Looked {
@@ -102,6 +121,7 @@ impl Wake for Looked {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.state.on_look();
+        self.looked.store(true, Ordering::Relaxed);
         self.task.wake_by_ref();
     }
 }
@@ -219,5 +239,43 @@ mod take_bytes {
             sockets.look();
             sockets.task.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::places;
+    use crate::shared::Shared;
+    use crate::threads::{self, Threads};
+
+    #[test]
+    fn a_task_that_is_woken_again_still_waits_until_the_loop_looks() {
+        let runtime = Builder::new_current_thread().enable_io().build();
+        let runtime = runtime.expect("a runtime");
+        LocalSet::new().block_on(&runtime, async {
+            let shared = Shared::new(Clock::default(), Threads::new(threads::system()));
+            let worker = places::current(&Arc::new(shared));
+            let weak = Rc::downgrade(&worker);
+            let mut looks = Box::pin(has_looked(&weak));
+            worker.state.set_held_from(1);
+            poll_fn(|cx| {
+                for _ in 0..3 {
+                    assert!(looks.as_mut().poll(cx).is_pending());
+                }
+                Poll::Ready(())
+            })
+            .await;
+            assert!(worker.state.polled_since().is_some());
+            looks.await;
+            // The look that ended the hold has found what is polled now.
+            assert_eq!(worker.state.polled_since(), Some(1));
+            worker.state.on_look();
+            assert_eq!(worker.state.polled_since(), None);
+        });
     }
 }

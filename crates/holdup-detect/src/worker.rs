@@ -220,7 +220,8 @@ impl Worker {
         let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
         seat.slot.add_held_up(added);
         let threshold = self.shared.threshold();
-        if before < threshold && before + added >= threshold {
+        let crosses = before < threshold && before + added >= threshold;
+        if crosses && self.shared.losses.wants_spans() {
             let span = Span::current();
             *seat.span.borrow_mut() = Some(span).filter(|span| !span.is_disabled());
         }
@@ -256,8 +257,8 @@ impl Worker {
     }
 
     /// Hands over what a request lost that is over.
-    pub(crate) fn hand_over(&self, loss: Arc<Loss>) {
-        self.shared.losses.add(loss);
+    pub(crate) fn hand_over(&self, loss: Arc<Loss>, span: Option<Span>) {
+        self.shared.losses.add(loss, span);
     }
 
     /// Continues the busy period with a poll that begins now. Returns the time.

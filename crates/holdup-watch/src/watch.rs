@@ -200,7 +200,7 @@ impl Watch {
     ///     call_service(&app, request("/coroutine")),
     ///     call_service(&app, request("/blocking")),
     /// );
-    /// // The sums are complete a few milliseconds later.
+    /// // The sums are complete a moment later: the collector comes every 25 ms.
     /// while watch.victims().is_empty() {
     ///     time::sleep(Duration::from_millis(5)).await;
     /// }

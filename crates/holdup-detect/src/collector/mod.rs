@@ -9,6 +9,7 @@ mod publish;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::HashMap;
 use std::mem;
@@ -21,6 +22,7 @@ use holdup_model::{Event, Hold};
 use self::figures::Figures;
 use self::publish::{losses, released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
+use self::told::Told;
 use crate::outlets::{LogEntry, Outlets};
 use crate::oversleep::Lateness;
 use crate::record::HoldId;
@@ -70,6 +72,7 @@ pub(crate) struct Collector {
     /// round, because waiting for it would take too long.
     has_missed: bool,
     figures: Figures,
+    told: Told,
 }
 
 impl Collector {
@@ -83,6 +86,7 @@ impl Collector {
             lateness: Lateness::new(shared.clock.clone()),
             has_missed: false,
             figures: Figures::default(),
+            told: Told::default(),
         }
     }
 
@@ -122,9 +126,11 @@ impl Collector {
         if let Some(figure) = self.figures.update(polls, held, states.len(), now) {
             outlets.metrics.send(figure);
         }
-        // The time in which the process was stopped is known up to now.
+        // The time in which the process was stopped is known up to now. What follows may take long after a hold with
+        // thousands of victims.
         self.lateness.note(&shared.oversleeps);
-        losses(shared, outlets);
+        self.lateness.ignore(&shared.oversleeps);
+        losses(shared, outlets, &mut self.told);
         shared.lanes.drain(
             |at| shared.since_origin(at),
             |loss| shared.blamed(loss).by.clone(),

@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use holdup_model::{Culprit, Event, Hold, Spent};
 
+use super::told::Told;
 use crate::outlets::{Figure, LogEntry, Outlets};
 use crate::record::HoldId;
 use crate::shared::Shared;
 use crate::worker_state::WorkerState;
-
-/// The most requests of which the log says at a time that they were held up, each in its own span. One hold may have
-/// thousands of victims, and must not push other lines out of the log.
-const SPANS: usize = 256;
 
 /// Publishes a hold that is over and complete.
 pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
@@ -30,23 +27,20 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
 }
 
 /// Publishes what requests lost that are over.
-pub(super) fn losses(shared: &Shared, outlets: &Outlets) {
-    let mut in_spans = 0;
+pub(super) fn losses(shared: &Shared, outlets: &Outlets, told: &mut Told) {
+    let log = &outlets.log;
+    told.pass(log, shared.elapsed());
     shared.losses.drain(
         |loss| shared.blamed(loss),
-        |loss, blamed| {
-            let Some(span) = loss.span() else { return };
-            in_spans += 1;
-            if in_spans <= SPANS {
-                let (span, route) = (span.clone(), blamed.route.clone());
-                let spent = Spent::new(Duration::ZERO, Duration::ZERO, blamed.by.clone());
-                outlets.log.send(LogEntry::HeldUp { span, route, spent });
-            }
+        |span, blamed| {
+            let spent = Spent::new(Duration::ZERO, Duration::ZERO, blamed.by.clone());
+            told.tell(log, span, blamed.route.clone(), spent);
         },
     );
-    if in_spans > SPANS {
-        let requests = in_spans - SPANS;
-        outlets.log.send(LogEntry::MoreHeldUp { requests });
+    shared.losses.want_spans(told.wants_spans(log));
+    match shared.losses.take_dropped() {
+        0 => {}
+        requests => drop(log.send(LogEntry::Uncounted { requests })),
     }
     let send = |lost| outlets.metrics.send(Figure::HeldUp(lost));
     shared.losses.count(send);

@@ -8,7 +8,7 @@ use crate::settings::Callback;
 /// Calls all callbacks with each hold, until the watch is gone. If one panics, the thread is restarted and
 /// continues with the next hold.
 pub(crate) fn run(holds: &Inlet<Hold>, callbacks: &[Callback]) {
-    while let Ok(hold) = holds.receiver.recv() {
+    while let Ok(hold) = holds.recv() {
         for callback in callbacks {
             callback(&hold);
         }

@@ -18,11 +18,11 @@ pub(crate) fn run(entries: &Inlet<LogEntry>, log: &mut Log, elapsed: impl Fn() -
     loop {
         let next = log.limit.next_summary(elapsed());
         let entry = match next {
-            None => match entries.receiver.recv() {
+            None => match entries.recv() {
                 Ok(entry) => Some(entry),
                 Err(_) => return,
             },
-            Some(pause) => match entries.receiver.recv_timeout(pause) {
+            Some(pause) => match entries.recv_timeout(pause) {
                 Ok(entry) => Some(entry),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -98,7 +98,7 @@ impl Log {
                 }
             }
             LogEntry::HeldUp { span, route, spent } => held_up(&span, &route, &spent),
-            LogEntry::MoreHeldUp { requests } => {
+            LogEntry::MoreHeldUp { requests, spans: _ } => {
                 let more = if requests == 1 {
                     "request was"
                 } else {
@@ -106,6 +106,10 @@ impl Log {
                 };
                 info!(target: "holdup", "…and {requests} more {more} held up");
             }
+            LogEntry::Uncounted { requests } => warn!(
+                target: "holdup",
+                "what {requests} requests were held up for is in no figure, because too many ended at the same time"
+            ),
             LogEntry::Withdrawn { id } => self.limit.withdraw(id),
             LogEntry::Stacks(Ok(())) => info!(target: "holdup", "lines: on"),
             LogEntry::Stacks(Err(why)) => info!(target: "holdup", "lines: off: {why}"),

@@ -55,7 +55,7 @@ impl Default for Figures {
 
 /// Updates the figures until the watch is gone.
 pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
-    while let Ok(figure) = inlet.receiver.recv() {
+    while let Ok(figure) = inlet.recv() {
         match figure {
             Figure::Workers {
                 polls,
@@ -69,6 +69,15 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
                 }
             }
         }
+    }
+}
+
+/// The label for a route. Routes beyond the most that are told apart have one for all.
+fn label(route: &RouteName) -> String {
+    if route.route == OTHER {
+        OTHER.to_owned()
+    } else {
+        route.to_string()
     }
 }
 
@@ -87,8 +96,8 @@ impl Figures {
     pub fn held_up(&mut self, route: &RouteName, blames: &[Blame]) {
         for blame in blames {
             let by = blame.by.as_ref();
-            let by = by.map_or_else(|| UNATTRIBUTED.to_owned(), ToString::to_string);
-            let mut labels = (route.to_string(), by);
+            let by = by.map_or_else(|| UNATTRIBUTED.to_owned(), label);
+            let mut labels = (label(route), by);
             if self.held_up.len() >= PAIRS && !self.held_up.contains_key(&labels) {
                 labels = (OTHER.to_owned(), OTHER.to_owned());
             }

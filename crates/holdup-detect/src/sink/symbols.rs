@@ -16,11 +16,11 @@ pub(crate) fn run(stacks: &Inlet<Arc<StackSample>>, log: &Outlet<LogEntry>) {
     if let Some(started) = stack::start() {
         log.send(LogEntry::Stacks(started));
     }
-    while let Ok(stack) = stacks.receiver.recv() {
+    while let Ok(stack) = stacks.recv() {
         stack.look_up();
         // The line tables are loaded now, and freed when no stack arrives for a while.
         loop {
-            match stacks.receiver.recv_timeout(REST) {
+            match stacks.recv_timeout(REST) {
                 Ok(stack) => stack.look_up(),
                 Err(RecvTimeoutError::Timeout) => break stack::rest(system::now()),
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -156,11 +156,11 @@ impl Scene {
 
     /// How many log entries were sent since the last call.
     pub(super) fn log_entries(&self) -> usize {
-        self.log.receiver.try_iter().count()
+        self.log.try_iter().count()
     }
 
     pub(super) fn write_log(&self, log: &mut Log) {
-        for entry in self.log.receiver.try_iter() {
+        for entry in self.log.try_iter() {
             log.write(entry, self.shared.elapsed());
         }
         assert_eq!(self.log.take_lost(), 0);

@@ -16,8 +16,8 @@ fn end(scene: &Scene, requests: usize, span: Option<&Span>) {
         let mut lost = Lost::default();
         let time = (1_000 * MS, 1_200 * MS);
         lost.add(time, &[], &Recent::default(), Counts::All);
-        let ended = Loss::new(Arc::clone(&state), NonZeroU32::MIN, lost, span.cloned());
-        scene.shared.losses.add(Arc::new(ended));
+        let ended = Loss::new(Arc::clone(&state), NonZeroU32::MIN, lost);
+        scene.shared.losses.add(Arc::new(ended), span.cloned());
     }
 }
 
@@ -28,11 +28,14 @@ fn of_thousands_that_were_held_up_the_log_tells_of_a_few_and_counts_the_others()
         .finish();
     let span = tracing::subscriber::with_default(subscriber, || info_span!("request"));
     assert!(!span.is_disabled());
-    for (requests, span, told) in [(3, None, 0), (3, Some(&span), 3), (2000, Some(&span), 257)] {
+    for (requests, span, told) in [(3, None, 0), (3, Some(&span), 3), (2000, Some(&span), 256)] {
         let mut scene = Scene::new(|_| ());
         end(&scene, requests, span);
         scene.look();
         assert_eq!(scene.log_entries(), told);
+        // The others are counted a second later.
+        scene.pass(1000);
+        assert_eq!(scene.log_entries(), usize::from(requests > 256));
         let victims = scene.shared.losses.victims();
         assert_eq!(victims[0].requests, requests as u64);
     }

@@ -25,7 +25,8 @@ pub(crate) fn between(inner: usize, outer: usize) -> Vec<usize> {
     // file is compiled only for Linux, where it calls `_Unwind_Backtrace`. That function walks the calling
     // thread's own stack, writes to it alone, and may run on several threads at a time; a panic uses the same
     // tables in the same way. It does not need the lock that `backtrace::trace` takes, for which a worker would
-    // have to wait while another thread reads line tables.
+    // have to wait while another thread reads line tables. Before glibc 2.35, it waits while another thread loads a
+    // library.
     unsafe {
         backtrace::trace_unsynchronized(each);
     }

@@ -254,7 +254,8 @@
 //! outside of the workers and each worker wake up four times per threshold, which is forty times a second. A
 //! worker that is busy at such a time is sent one byte through a pair of sockets of its own; each worker has
 //! three file descriptors for that. A worker never waits for a lock and never writes a log line. It allocates
-//! once for each streamed body, and once for a path that is not in its cache.
+//! once for each streamed body, once for a path that is not in its cache, and a little when a request loses time and
+//! when more requests are open than before.
 //!
 //! A watch has up to five threads. One samples the workers. One each writes the log, records the figures of
 //! the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up the names of functions (with the

@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 /// How much of a terminal's width the routes may take.
 const ROUTES: usize = 3;
 
-/// What the requests of a route lost to another one is shown if it is this much a request. Every request loses a
+/// What the requests of a route lost to another one is shown if one of them lost this much. Every request loses a
 /// few milliseconds on a busy machine: its worker serves others, too.
 const LEAST: Duration = Duration::from_millis(10);
 
@@ -39,15 +39,12 @@ pub(super) fn text(
         text += "\n";
         text += &look.paragraph(&sentence);
     }
-    let is_shown = |victim: &&Victim| {
-        let requests = u32::try_from(victim.requests).unwrap_or(u32::MAX);
-        victim.held_up >= LEAST.saturating_mul(requests)
-    };
+    let is_shown = |victim: &&Victim| victim.longest >= LEAST;
     let held_up: Vec<_> = held_up.iter().filter(is_shown).map(victim).collect();
     if !held_up.is_empty() {
         text += "\n";
         text += &look.line("Who held up whom, of the requests that are over:");
-        let headings = ["HELD UP", "BY", "REQUESTS", "TIME"];
+        let headings = ["HELD UP", "BY", "REQUESTS", "LONGEST", "TIME"];
         text += &look.table(headings, held_up);
     }
     text
@@ -92,7 +89,7 @@ fn routes(routes: &[(String, usize)]) -> String {
     }
 }
 
-fn victim(victim: &Victim) -> [Cell; 4] {
+fn victim(victim: &Victim) -> [Cell; 5] {
     let by = victim.by.as_ref().map_or_else(
         || "something outside the watched requests".to_owned(),
         ToString::to_string,
@@ -101,6 +98,7 @@ fn victim(victim: &Victim) -> [Cell; 4] {
         victim.route.to_string().into(),
         Cell::new(by, Tint::Bad),
         victim.requests.to_string().into(),
+        HumanDuration(victim.longest).to_string().into(),
         HumanDuration(victim.held_up).to_string().into(),
     ]
 }
@@ -127,6 +125,15 @@ mod tests {
         OpenWait::new(place, requests, Duration::from_millis(1250), routes)
     }
 
+    /// So many requests of a route that lost time to another one: the longest time, and all of it.
+    fn victim(route: &str, by: Option<&str>, requests: u64, (longest, all): (u64, u64)) -> Victim {
+        let name = |route: &str| RouteName::new("GET", route);
+        let all = Duration::from_millis(all);
+        let mut victim = Victim::new(name(route), by.map(name), requests, all);
+        victim.longest = Duration::from_millis(longest);
+        victim
+    }
+
     #[test]
     fn each_place_is_a_line_with_how_many_wait_there_and_their_routes() {
         let many = [("GET /a", 4), ("GET /b", 2), ("GET /c", 1), ("GET /d", 1)];
@@ -137,25 +144,12 @@ mod tests {
             wait(None, None, &[("GET /a", 1)]),
         ];
         let victims = [
-            Victim::new(
-                RouteName::new("GET", "/quick"),
-                Some(RouteName::new("GET", "/blocking")),
-                12,
-                Duration::from_secs(6),
-            ),
-            Victim::new(
-                RouteName::new("GET", "/"),
-                None,
-                1,
-                Duration::from_millis(120),
-            ),
-            // No more than any request loses.
-            Victim::new(
-                RouteName::new("GET", "/busy"),
-                Some(RouteName::new("GET", "/quick")),
-                1000,
-                Duration::from_secs(9),
-            ),
+            victim("/quick", Some("/blocking"), 12, (2500, 6000)),
+            victim("/", None, 1, (120, 120)),
+            // No request of them lost more than any request does.
+            victim("/busy", Some("/quick"), 1000, (9, 9000)),
+            // Most of them lost next to nothing, and one waited for seconds.
+            victim("/hello", Some("/blocking"), 1000, (3000, 4000)),
         ];
         let lines = [
             "REQUESTS  LONGEST  ROUTES                                   WHERE",
@@ -167,9 +161,10 @@ mod tests {
             "It is not known where 1 request waits: the program is stripped.",
             "",
             "Who held up whom, of the requests that are over:",
-            "HELD UP     BY                                      REQUESTS  TIME",
-            "GET /quick  GET /blocking                           12        6.00 s",
-            "GET /       something outside the watched requests  1         120 ms",
+            "HELD UP     BY                                      REQUESTS  LONGEST  TIME",
+            "GET /quick  GET /blocking                           12        2.50 s   6.00 s",
+            "GET /       something outside the watched requests  1         120 ms   120 ms",
+            "GET /hello  GET /blocking                           1000      3.00 s   4.00 s",
         ];
         let table = text(&waits, &victims, Some("the program is stripped"), LOOK);
         assert_eq!(table.lines().collect::<Vec<_>>(), lines);

@@ -170,6 +170,8 @@ struct VictimEntry {
     by: Option<String>,
     requests: u64,
     held_up_ms: f64,
+    #[serde(default)]
+    longest_ms: f64,
 }
 
 /// Reads the document of `/requests`.
@@ -257,12 +259,13 @@ fn wait(entry: WaitEntry) -> OpenWait {
 }
 
 fn victim(entry: &VictimEntry) -> Victim {
-    Victim::new(
+    let (route, by) = (
         route_name(&entry.route),
         entry.by.as_deref().map(route_name),
-        entry.requests,
-        time(entry.held_up_ms),
-    )
+    );
+    let mut victim = Victim::new(route, by, entry.requests, time(entry.held_up_ms));
+    victim.longest = time(entry.longest_ms);
+    victim
 }
 
 /// Reads `GET /report`.
@@ -329,12 +332,9 @@ mod tests {
 
     #[test]
     fn waits_are_read_with_their_routes_and_with_who_holds_up_whom() {
-        let victim = Victim::new(
-            RouteName::new("GET", "/quick"),
-            None,
-            3,
-            Duration::from_millis(1500),
-        );
+        let route = RouteName::new("GET", "/quick");
+        let mut victim = Victim::new(route, None, 3, Duration::from_millis(1500));
+        victim.longest = Duration::from_millis(1200);
         let document = json!({
             "schema": 1, "now_ms": 1.5,
             "waits": [{

@@ -180,7 +180,8 @@ pub(crate) struct Ps {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Ask again and again, every second or every SECONDS, until Ctrl-C
+    /// Ask again and again, every second or every SECONDS, until Ctrl-C. A console looks at most once
+    /// a second
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     #[arg(value_parser = seconds)]
     pub(crate) watch: Option<Duration>,

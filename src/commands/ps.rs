@@ -143,18 +143,8 @@ async fn ask(options: &Ps, console: &mut ConsoleReader) -> Result<String, BadCon
     if options.json {
         return Ok(line(&open.text));
     }
-    let mut why = None;
-    if requests::is_place_missing(&open.requests) {
-        // The table is of use without the reason, too.
-        let waits = console.waits().await.ok();
-        why = waits.and_then(|waits| waits.why_no_lines);
-    }
-    Ok(requests::text(
-        &open.requests,
-        open.more,
-        why.as_deref(),
-        look,
-    ))
+    let why = open.why_no_lines.as_deref();
+    Ok(requests::text(&open.requests, open.more, why, look))
 }
 
 /// The document, and a line break after it.

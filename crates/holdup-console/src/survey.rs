@@ -33,6 +33,7 @@ struct RequestsDocument<'a> {
     requests: Vec<&'a OpenRequest>,
     /// How many more there are.
     more: usize,
+    why_no_lines: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +99,7 @@ impl Survey {
             now_ms: Millis(self.at),
             requests,
             more,
+            why_no_lines: self.why_no_lines.as_deref(),
         })
     }
 

@@ -34,11 +34,6 @@ pub(super) fn text(
     text
 }
 
-/// Whether the reason is needed for which no lines are known.
-pub(super) fn is_place_missing(requests: &[OpenRequest]) -> bool {
-    requests.iter().any(waits_somewhere)
-}
-
 /// Whether it waits, and nothing says where.
 fn waits_somewhere(request: &OpenRequest) -> bool {
     let waits = matches!(&request.state, RequestState::Waiting { at, .. } if at.is_empty());

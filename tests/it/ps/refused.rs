@@ -20,7 +20,7 @@ fn error(arguments: &[&str]) -> String {
     error.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-fn answer(document: &Value) -> String {
+pub(super) fn answer(document: &Value) -> String {
     let body = document.to_string();
     let length = body.len();
     format!(

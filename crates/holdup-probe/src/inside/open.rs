@@ -23,6 +23,8 @@ pub struct OpenRequests {
     pub requests: Vec<OpenRequest>,
     /// How many more are open that the console does not list.
     pub more: usize,
+    /// Why the app does not know at which lines its requests wait; `None` if it does.
+    pub why_no_lines: Option<String>,
     /// The document as the console sent it. Control characters, which JSON allows within a text, are escaped.
     pub text: String,
 }
@@ -101,6 +103,8 @@ struct RequestsDocument {
     requests: Vec<RequestEntry>,
     #[serde(default)]
     more: usize,
+    #[serde(default)]
+    why_no_lines: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +148,7 @@ struct WaitsDocument {
     waits: Vec<WaitEntry>,
     #[serde(default)]
     held_up: Vec<VictimEntry>,
+    #[serde(default)]
     why_no_lines: Option<String>,
 }
 
@@ -180,6 +185,7 @@ pub(super) fn requests(document: &[u8]) -> Result<OpenRequests, BadDocument> {
     Ok(OpenRequests {
         requests: read.requests.into_iter().map(request).collect(),
         more: read.more,
+        why_no_lines: read.why_no_lines.as_deref().map(clean),
         text,
     })
 }
@@ -324,10 +330,18 @@ mod tests {
         requests[1].behind = Some(RouteName::new("POST", "/blocking"));
         requests[1].held_up = ms(250);
         requests[1].lane = Some(17);
-        let document = sent(&requests);
+        let mut document = sent(&requests);
         let read = super::requests(&bytes(&document)).expect("a document");
         assert_eq!(read.requests, requests);
         assert_eq!((read.more, read.text), (7, document.to_string()));
+        assert_eq!(read.why_no_lines, None);
+        document["why_no_lines"] = json!("\u{1b}stripped");
+        let read = super::requests(&bytes(&document)).expect("a document");
+        let why = read.why_no_lines.expect("a reason");
+        assert!(
+            why.ends_with("stripped") && !why.contains('\u{1b}'),
+            "{why:?}"
+        );
     }
 
     #[test]

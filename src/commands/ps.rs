@@ -1,5 +1,6 @@
 //! `holdup ps`: which requests are open in an app, and where they wait, as its console tells it.
 
+mod place;
 mod requests;
 mod screen;
 mod table;

@@ -6,13 +6,16 @@ use holdup_model::{HumanDuration, Victim};
 use holdup_probe::OpenWait;
 
 use super::table::{Cell, Look, Tint};
-use super::unknown;
+use super::{place, unknown};
 
 /// The most routes of a place that are named.
 const NAMED: usize = 3;
 
 /// How much of a terminal's width the routes may take.
 const ROUTES: usize = 3;
+
+/// How many columns the figures of who held up whom take up, with the gaps.
+const FIGURES: usize = 32;
 
 /// What the requests of a route lost to another one is shown if one of them lost this much. Every request loses a
 /// few milliseconds on a busy machine: its worker serves others, too.
@@ -40,7 +43,11 @@ pub(super) fn text(
         text += &look.paragraph(&sentence);
     }
     let is_shown = |victim: &&Victim| victim.longest >= LEAST;
-    let held_up: Vec<_> = held_up.iter().filter(is_shown).map(victim).collect();
+    let held_up: Vec<_> = held_up
+        .iter()
+        .filter(is_shown)
+        .map(|pair| victim(pair, look))
+        .collect();
     if !held_up.is_empty() {
         text += "\n";
         text += &look.line("Who held up whom, of the requests that are over:");
@@ -60,18 +67,14 @@ fn row(wait: &OpenWait, look: Look) -> [Cell; 4] {
         wait.requests.to_string().into(),
         HumanDuration(wait.longest).to_string().into(),
         routes.into(),
-        Cell::from(wait.to_string()).or_short(short(wait)),
+        place::cell(wait.to_string(), file(wait), wait.within.as_deref()),
     ]
 }
 
-/// The place without its function: `src/report.rs:12, in tokio::sync::Mutex::lock`.
-fn short(wait: &OpenWait) -> Option<String> {
+/// The line without its function: `src/report.rs:12`.
+fn file(wait: &OpenWait) -> Option<&str> {
     let (_, line) = wait.line.as_ref()?.rsplit_once(" (")?;
-    let line = line.strip_suffix(')').filter(|line| line.contains(':'))?;
-    Some(match &wait.within {
-        Some(within) => format!("{line}, in {within}"),
-        None => line.to_owned(),
-    })
+    line.strip_suffix(')').filter(|line| line.contains(':'))
 }
 
 /// `GET /a`, or `GET /a 3, GET /b 1 and 2 more` with how many requests of each route wait.
@@ -89,14 +92,17 @@ fn routes(routes: &[(String, usize)]) -> String {
     }
 }
 
-fn victim(victim: &Victim) -> [Cell; 5] {
-    let by = victim.by.as_ref().map_or_else(
-        || "something outside the watched requests".to_owned(),
-        ToString::to_string,
-    );
+/// A row of who held up whom. On a terminal, the routes are cut so that the figures have room.
+fn victim(victim: &Victim, look: Look) -> [Cell; 5] {
+    let by = victim.by.as_ref();
+    let by = by.map_or_else(|| "(something else)".to_owned(), ToString::to_string);
+    let cut = |route: String| match look.width {
+        Some(width) => look.cut(&route, width.saturating_sub(FIGURES) / 2),
+        None => route,
+    };
     [
-        victim.route.to_string().into(),
-        Cell::new(by, Tint::Bad),
+        cut(victim.route.to_string()).into(),
+        Cell::new(cut(by), Tint::Bad),
         victim.requests.to_string().into(),
         HumanDuration(victim.longest).to_string().into(),
         HumanDuration(victim.held_up).to_string().into(),
@@ -161,10 +167,10 @@ mod tests {
             "It is not known where 1 request waits: the program is stripped.",
             "",
             "Who held up whom, of the requests that are over:",
-            "HELD UP     BY                                      REQUESTS  LONGEST  TIME",
-            "GET /quick  GET /blocking                           12        2.50 s   6.00 s",
-            "GET /       something outside the watched requests  1         120 ms   120 ms",
-            "GET /hello  GET /blocking                           1000      3.00 s   4.00 s",
+            "HELD UP     BY                REQUESTS  LONGEST  TIME",
+            "GET /quick  GET /blocking     12        2.50 s   6.00 s",
+            "GET /       (something else)  1         120 ms   120 ms",
+            "GET /hello  GET /blocking     1000      3.00 s   4.00 s",
         ];
         let table = text(&waits, &victims, Some("the program is stripped"), LOOK);
         assert_eq!(table.lines().collect::<Vec<_>>(), lines);
@@ -174,7 +180,30 @@ mod tests {
         };
         let short = text(&waits[..2], &[], None, narrow);
         let place = |text: &str| text.lines().any(|row| row.contains(text));
-        assert!(place("…  src/report.rs:12, in tokio::sync::"), "{short}");
+        assert!(place("…  report.rs:12, in tokio::sync::"), "{short}");
         assert_eq!(text(&[], &[], None, LOOK), "no request waits\n");
+    }
+
+    #[test]
+    fn long_routes_leave_room_for_the_figures_on_a_terminal() {
+        let long = "/long".repeat(30);
+        let pairs = [
+            victim(&long, Some(&long), 12_345_678, (999_000, 86_400_000)),
+            victim("/", None, 1, (120, 120)),
+        ];
+        let look = Look {
+            width: Some(80),
+            ..LOOK
+        };
+        let cut = text(&[], &pairs, None, look);
+        let lines = [
+            "HELD UP                   BY                        REQUESTS  LONGEST  TIME",
+            "GET /long/long/long/lon…  GET /long/long/long/lon…  12345678  999 s    86400 s",
+            "GET /                     (something else)          1         120 ms   120 ms",
+        ];
+        let table: Vec<_> = cut.lines().skip(3).collect();
+        assert_eq!(table, lines);
+        let whole = text(&[], &pairs, None, LOOK);
+        assert_eq!(whole.matches(&long).count(), 2, "{whole}");
     }
 }

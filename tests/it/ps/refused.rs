@@ -89,6 +89,24 @@ fn a_console_of_an_older_version_is_named_as_such() {
             )
         );
     }
+    // Behind a path of an app that answers every other path with a page.
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\n.";
+    let app = serve_paths(move |stream, path| {
+        let state = answer(&json!({ "event": "snapshot", "schema": 1 }));
+        let answer = match path.strip_prefix("/console/") {
+            Some("state") => &state,
+            Some(_) => MISSING,
+            None => page,
+        };
+        write(&stream, answer);
+    });
+    let below = error(&[&format!("{app}/console/")]);
+    assert!(
+        below.starts_with(&format!(
+            "the console at http://{app}/console/ has no /requests, because "
+        )),
+        "{below}"
+    );
     let later = serve_paths(|stream, _| _ = write(&stream, answer(&json!({ "schema": 2 }))));
     let later = error(&[&later.to_string()]);
     assert!(

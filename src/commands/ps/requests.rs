@@ -26,8 +26,7 @@ pub(super) fn text(
         text += &look.line(&format!("and {more} more"));
     }
     let unknown = requests.iter().filter(|request| waits_somewhere(request));
-    let is_known = requests.iter().any(waits_at_a_place);
-    if let Some(sentence) = unknown::sentence(unknown.count(), why_no_lines, is_known) {
+    if let Some(sentence) = unknown::sentence(unknown.count(), why_no_lines) {
         text += "\n";
         text += &look.paragraph(&sentence);
     }
@@ -38,10 +37,6 @@ pub(super) fn text(
 fn waits_somewhere(request: &OpenRequest) -> bool {
     let waits = matches!(&request.state, RequestState::Waiting { at, .. } if at.is_empty());
     waits && request.behind.is_none()
-}
-
-fn waits_at_a_place(request: &OpenRequest) -> bool {
-    matches!(&request.state, RequestState::Waiting { at, .. } if !at.is_empty())
 }
 
 /// A line for each place at which the request waits, and at least one.

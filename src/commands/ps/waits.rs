@@ -34,11 +34,10 @@ pub(super) fn text(
         let headings = ["REQUESTS", "LONGEST", "ROUTES", "WHERE"];
         look.table(headings, waits.iter().map(|wait| row(wait, look)).collect())
     };
-    let (known, unknown): (Vec<_>, Vec<_>) = waits
-        .iter()
-        .partition(|wait| wait.line.is_some() || wait.within.is_some());
-    let unknown = unknown.iter().map(|wait| wait.requests).sum();
-    if let Some(sentence) = unknown::sentence(unknown, why_no_lines, !known.is_empty()) {
+    let is_unknown = |wait: &&OpenWait| wait.line.is_none() && wait.within.is_none();
+    let unknown = waits.iter().filter(is_unknown);
+    let unknown = unknown.map(|wait| wait.requests).sum();
+    if let Some(sentence) = unknown::sentence(unknown, why_no_lines) {
         text += "\n";
         text += &look.paragraph(&sentence);
     }

@@ -12,6 +12,9 @@ use holdup_model::{AwaitPoint, Line, OpenRequest, RequestState, RouteName, Victi
 /// The version of the documents that can be read.
 pub(super) const VERSION: u64 = 1;
 
+/// The largest document that is read. A console lists at most a thousand requests, each with a few stacks.
+pub(super) const MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// The longest time that is believed, in milliseconds: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600e3;
 

@@ -7,12 +7,9 @@ use tokio::time::timeout;
 
 use super::client::Console;
 use super::error::BadConsole;
-use super::open::{self, BadDocument, OpenRequests, OpenWaits, VERSION};
+use super::open::{self, BadDocument, MOST_BYTES, OpenRequests, OpenWaits, VERSION};
 use crate::target::Target;
 use holdup_model::Failure;
-
-/// The largest document that is read. A console lists at most a thousand requests, each with a few stacks.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// Asks a console which requests are open in its app, and where they wait.
 ///

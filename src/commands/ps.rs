@@ -108,7 +108,7 @@ async fn watch(options: &Ps, console: &Target, every: Duration) -> Result<(), Bo
 
 /// Whether each answer is drawn in the place of the one before.
 fn is_redrawn(options: &Ps) -> bool {
-    !options.json && io::stdout().is_terminal()
+    !options.json && io::stdout().is_terminal() && !terminal::is_dumb()
 }
 
 /// Ends the line on which the terminal has shown `^C`.

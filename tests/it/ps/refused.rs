@@ -163,7 +163,9 @@ fn the_help_has_an_example_and_the_exit_codes() {
         "held up by GET /blocking",
         "--group",
         "--watch [<SECONDS>]",
+        "or unknown (it changed too fast to be read)",
         "The exit code is 0",
+        "It is 1 if something else fails",
     ] {
         assert!(help.contains(part), "{part}: {help}");
     }

@@ -52,7 +52,8 @@ impl ConsoleReader {
     }
 
     /// Asks which requests are open. The app asks those that wait where they do, which takes it up to half a
-    /// second, and two seconds more until its line tables are read for the first time.
+    /// second, and two seconds more until its line tables are read for the first time. Its looks
+    /// are a second apart, so an answer may come up to a second later.
     ///
     /// # Errors
     ///

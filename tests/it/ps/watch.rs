@@ -150,6 +150,7 @@ fn it_ends_with_an_error_when_the_console_goes_away() {
     let stderr = child.stderr.take().expect("piped");
     for _ in lines {}
     BufReader::new(stderr).read_line(&mut error).expect("text");
-    assert!(error.contains("cannot be read: "), "{error}");
+    // Either nothing answers any more, or the console has just said that it stops.
+    assert!(error.contains("cannot be read"), "{error}");
     assert_eq!(code(child), Some(2));
 }

@@ -62,12 +62,12 @@ Example:
   2.95 s  ready    0       GET /quick     held up by GET /blocking
   1.20 s  waiting  1       GET /report    app::report (src/report.rs:12), in tokio::sync::Mutex::lock
 
-The state is running (its worker runs it), ready (it could run, but its worker has not come to it), waiting, or
-sending (its client reads slowly). The lines are known if the app is built with the feature `stacks` of
-holdup-watch.
+The state is running (its worker runs it), ready (it could run, but its worker has not come to it), waiting,
+sending (its client reads slowly), or unknown (it changed too fast to be read). The lines are known if the app is
+built with the feature `stacks` of holdup-watch.
 
 The exit code is 0, also if no request is open or Ctrl-C ends --watch. It is 2 for wrong usage, and if no console
-can be read at the URL.";
+can be read at the URL. It is 1 if something else fails, such as writing the output to a full disk.";
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -180,7 +180,8 @@ pub(crate) struct Ps {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Ask again and again, every second or every SECONDS, until Ctrl-C
+    /// Ask again and again, every second or every SECONDS, until Ctrl-C. A console looks at most once
+    /// a second
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1")]
     #[arg(value_parser = seconds)]
     pub(crate) watch: Option<Duration>,

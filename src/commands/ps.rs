@@ -1,5 +1,6 @@
 //! `holdup ps`: which requests are open in an app, and where they wait, as its console tells it.
 
+mod place;
 mod requests;
 mod screen;
 mod table;
@@ -107,7 +108,7 @@ async fn watch(options: &Ps, console: &Target, every: Duration) -> Result<(), Bo
 
 /// Whether each answer is drawn in the place of the one before.
 fn is_redrawn(options: &Ps) -> bool {
-    !options.json && io::stdout().is_terminal()
+    !options.json && io::stdout().is_terminal() && !terminal::is_dumb()
 }
 
 /// Ends the line on which the terminal has shown `^C`.
@@ -143,18 +144,8 @@ async fn ask(options: &Ps, console: &mut ConsoleReader) -> Result<String, BadCon
     if options.json {
         return Ok(line(&open.text));
     }
-    let mut why = None;
-    if requests::is_place_missing(&open.requests) {
-        // The table is of use without the reason, too.
-        let waits = console.waits().await.ok();
-        why = waits.and_then(|waits| waits.why_no_lines);
-    }
-    Ok(requests::text(
-        &open.requests,
-        open.more,
-        why.as_deref(),
-        look,
-    ))
+    let why = open.why_no_lines.as_deref();
+    Ok(requests::text(&open.requests, open.more, why, look))
 }
 
 /// The document, and a line break after it.

@@ -16,7 +16,7 @@ const WIDTH: usize = 80;
 pub(crate) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
     let terminal = output.is_terminal();
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let dumb = is_dumb();
     let width = match tcgetwinsize(output) {
         Ok(size) if terminal && size.ws_col > 0 => usize::from(size.ws_col),
         _ => WIDTH,
@@ -31,4 +31,9 @@ pub(crate) fn style(output: &(impl AsFd + IsTerminal), color: Color) -> Style {
         ascii: terminal && dumb,
         now: None,
     }
+}
+
+/// Whether terminals take no control sequences: the cursor stays where the text has left it.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
 }

@@ -29,7 +29,7 @@ pub(super) struct Doing {
     more: usize,
     /// Every open request that has a lane.
     pub(super) lanes: Vec<LaneDoing>,
-    /// Who lost how much time to whom, the most first.
+    /// Who lost how much time to whom, the most first; only where one request lost a time that somebody notices.
     held_up: Vec<Victim>,
 }
 
@@ -90,7 +90,7 @@ impl Doing {
             .map(|request| (request.number, request))
             .collect();
         let place = |wait| place(wait, survey, &by_number);
-        let is_worth_it = |victim: &&Victim| victim.held_up >= SHORTEST_LOSS;
+        let is_worth_it = |victim: &&Victim| victim.longest >= SHORTEST_LOSS;
         Self {
             waits: listed.iter().map(place).collect(),
             more: all.len() - listed.len(),
@@ -353,11 +353,21 @@ mod tests {
     #[test]
     fn a_loss_that_nobody_notices_is_not_listed() {
         let route = |path: &str| RouteName::new("GET", path);
-        let victim = |path, lost| Victim::new(route(path), None, 1, ms(lost));
+        let victim = |path, requests, longest, all| {
+            let mut victim = Victim::new(route(path), None, requests, ms(all));
+            victim.longest = ms(longest);
+            victim
+        };
         let survey = Survey {
             at: ms(1000),
             requests: Vec::new(),
-            victims: vec![victim("/a", 300), victim("/b", 10), victim("/c", 9)],
+            victims: vec![
+                // However many lose what any request does.
+                victim("/many", 1000, 9, 9000),
+                victim("/a", 2, 299, 300),
+                victim("/b", 1, 10, 10),
+                victim("/c", 1, 9, 9),
+            ],
             why_no_lines: None,
         };
         let doing = Doing::new(&survey, ms(100));

@@ -50,8 +50,8 @@
 //! that the others wait for. Below the lanes, a table shows which routes made others wait, and for how long.
 //!
 //! `/requests` and `/waits` answer the same for programs, from all open requests. `min_age_ms` leaves out
-//! requests that are not that old, or places where none has waited that long. `most` sets how many requests
-//! `/requests` lists: 1000 by default, and 10,000 at most.
+//! requests that are not that old; in `/waits`, those that have not waited that long. `most` sets how many
+//! requests `/requests` lists: 1000 by default, and 10,000 at most.
 //!
 //! The lines are known if the app enables the feature `stacks` of `holdup-watch`.
 //!

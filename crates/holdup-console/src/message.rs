@@ -32,7 +32,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) waiting: Vec<Waiting>,
     pub(super) holds: Vec<HoldView>,
     pub(super) totals: Totals,
-    /// What open requests do. `None` before the first survey.
+    /// What open requests do. `None` while nobody reads `/events`, and before the first look.
     pub(super) doing: Option<&'a Doing>,
     pub(super) probe: Option<&'a ProbeRun>,
 }

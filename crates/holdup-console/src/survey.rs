@@ -33,6 +33,7 @@ struct RequestsDocument<'a> {
     requests: Vec<&'a OpenRequest>,
     /// How many more there are.
     more: usize,
+    why_no_lines: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,7 +51,7 @@ struct WaitsDocument<'a> {
 #[derive(Debug, Serialize)]
 struct WaitView<'a> {
     /// The route of most of them.
-    route: Option<&'a RouteName>,
+    route: &'a RouteName,
     line: Option<String>,
     #[serde(rename = "in")]
     within: Option<&'a str>,
@@ -98,6 +99,7 @@ impl Survey {
             now_ms: Millis(self.at),
             requests,
             more,
+            why_no_lines: self.why_no_lines.as_deref(),
         })
     }
 
@@ -114,8 +116,10 @@ impl Survey {
                 ..
             }: &Wait = wait;
             let point = point.as_ref();
-            WaitView {
-                route: routes.first().map(|(route, _)| route),
+            // Somebody waits at each place, so each has a route.
+            let (route, _) = routes.first()?;
+            Some(WaitView {
+                route,
                 line: line_of(point),
                 within: point.and_then(|point| point.within.as_deref()),
                 requests: *requests,
@@ -123,12 +127,12 @@ impl Survey {
                 routes: counts(routes),
                 numbers,
                 point,
-            }
+            })
         };
         json(&WaitsDocument {
             schema: SCHEMA,
             now_ms: Millis(self.at),
-            waits: places.iter().take(PLACES).map(view).collect(),
+            waits: places.iter().take(PLACES).filter_map(view).collect(),
             more: places.len().saturating_sub(PLACES),
             held_up: &self.victims,
             why_no_lines: self.why_no_lines.as_deref(),

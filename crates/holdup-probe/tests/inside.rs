@@ -350,7 +350,7 @@ async fn waits_are_read_from_a_console_that_has_them() {
         }
         "/waits" => {
             let look = count.fetch_add(1, Ordering::Relaxed);
-            let body = json!({ "waits": [{ "route": "/report", "line": "src/report.rs:12",
+            let body = json!({ "schema": 1, "waits": [{ "route": "/report", "line": "src/report.rs:12",
                 "in": "tokio::sync::Mutex::lock", "requests": 3, "longest_ms": 100 * look }] });
             let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned();
             write(&stream, head + &body.to_string());
@@ -375,6 +375,41 @@ async fn waits_are_read_from_a_console_that_has_them() {
         (3, Some("tokio::sync::Mutex::lock"))
     );
     assert!(wait.longest >= Duration::from_millis(100), "{wait:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_does_not_end_the_looks() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let address = serve_paths(move |stream, path| match path {
+        "/events" => {
+            write(&stream, EVENTS.to_owned() + &event(&snapshot(0)));
+            stay(&stream);
+        }
+        "/waits" => {
+            let body = json!({ "schema": 1, "waits": [{ "route": "/report", "line": "src/report.rs:12",
+                "in": null, "requests": 3, "longest_ms": 100 }] });
+            let mut answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                body.to_string().len()
+            );
+            if count.fetch_add(1, Ordering::Relaxed) == 0 {
+                answer.truncate(answer.len() - 20);
+            }
+            write(&stream, answer);
+        }
+        _ => _ = write(&stream, MISSING),
+    });
+    let watching = connect(address).await.expect("a console");
+    let begun = Instant::now();
+    // What was asked for second is read before the third question.
+    while asked.load(Ordering::Relaxed) < 3 {
+        assert!(begun.elapsed() < PATIENCE, "it was asked once");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let inside = watching.finish().await;
+    let wait = &inside.waits[0];
+    assert_eq!((wait.route.as_str(), wait.requests), ("/report", 3));
 }
 
 #[tokio::test]

@@ -215,19 +215,24 @@ impl Watch {
         self.0.victims()
     }
 
-    /// Why the code's lines and functions are not known, although the feature `stacks` is enabled: for one, because
-    /// the program is stripped of its symbols. `None` if they are, before the first worker has started, and without
-    /// the feature.
+    /// Why the code's lines and functions are not known: for one, because the program is stripped of its symbols, or
+    /// built without the feature `stacks`. `None` if they are, and before the first worker has started.
     ///
     /// If the program has a handler of its own for the signal SIGURG, only holds have no lines: where requests wait
     /// is found out without a signal.
     ///
     /// ```
     /// let watch = holdup_watch::Watch::new();
-    /// assert_eq!(watch.why_no_lines(), None);
+    /// if let Some(why) = watch.why_no_lines() {
+    ///     eprintln!("The lines are not known: {why}.");
+    /// }
     /// ```
     pub fn why_no_lines(&self) -> Option<&'static str> {
-        self.0.why_no_lines()
+        if cfg!(feature = "stacks") {
+            self.0.why_no_lines()
+        } else {
+            Some("the app is built without the feature `stacks` of holdup-watch")
+        }
     }
 
     /// All live workers, ordered by number.
@@ -336,7 +341,8 @@ impl Watch {
                  while a request waited.\n",
             );
         }
-        if let Some(why) = self.why_no_lines() {
+        // Whoever has not enabled the feature `stacks` expects no lines.
+        if let Some(why) = self.0.why_no_lines() {
             writeln!(message, "  The lines are not known: {why}.").ok();
         }
         message.push_str(

@@ -3,7 +3,7 @@
 use holdup_model::{AwaitPoint, HumanDuration, OpenRequest, RequestState};
 
 use super::table::{Cell, Look, Tint};
-use super::unknown;
+use super::{place, unknown};
 
 /// How much of a terminal's width the routes may take.
 const ROUTES: usize = 3;
@@ -26,27 +26,17 @@ pub(super) fn text(
         text += &look.line(&format!("and {more} more"));
     }
     let unknown = requests.iter().filter(|request| waits_somewhere(request));
-    let is_known = requests.iter().any(waits_at_a_place);
-    if let Some(sentence) = unknown::sentence(unknown.count(), why_no_lines, is_known) {
+    if let Some(sentence) = unknown::sentence(unknown.count(), why_no_lines) {
         text += "\n";
         text += &look.paragraph(&sentence);
     }
     text
 }
 
-/// Whether the reason is needed for which no lines are known.
-pub(super) fn is_place_missing(requests: &[OpenRequest]) -> bool {
-    requests.iter().any(waits_somewhere)
-}
-
 /// Whether it waits, and nothing says where.
 fn waits_somewhere(request: &OpenRequest) -> bool {
     let waits = matches!(&request.state, RequestState::Waiting { at, .. } if at.is_empty());
     waits && request.behind.is_none()
-}
-
-fn waits_at_a_place(request: &OpenRequest) -> bool {
-    matches!(&request.state, RequestState::Waiting { at, .. } if !at.is_empty())
 }
 
 /// A line for each place at which the request waits, and at least one.
@@ -99,15 +89,10 @@ fn places(request: &OpenRequest) -> Vec<Cell> {
     places
 }
 
-/// `app::report (src/report.rs:12), in tokio::sync::Mutex::lock`, and without the function where there is no room.
 fn place(point: &AwaitPoint) -> Cell {
     let line = point.line.as_ref();
-    let line = line.and_then(|line| Some((line.file.as_ref()?, line.line?)));
-    let short = line.map(|(file, line)| match &point.within {
-        Some(within) => format!("{file}:{line}, in {within}"),
-        None => format!("{file}:{line}"),
-    });
-    Cell::from(point.to_string()).or_short(short)
+    let line = line.and_then(|line| Some(format!("{}:{}", line.file.as_ref()?, line.line?)));
+    place::cell(point.to_string(), line.as_deref(), point.within.as_deref())
 }
 
 #[cfg(test)]
@@ -220,7 +205,8 @@ mod tests {
             ..LOOK
         };
         let cut = text(&requests, 0, None, look);
-        assert!(cut.contains("…  src/report.rs:12, in t"), "{cut}");
+        // The file's folders are left out, and the line's number is not.
+        assert!(cut.contains("…  report.rs:12, in tokio::"), "{cut}");
         let whole = text(&requests, 0, None, LOOK);
         assert!(whole.contains(&"/long".repeat(30)), "{whole}");
     }

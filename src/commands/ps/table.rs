@@ -30,8 +30,8 @@ pub(super) enum Tint {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cell {
     text: String,
-    /// The same in fewer words.
-    short: Option<String>,
+    /// The same in fewer words, the longest first.
+    shorter: Vec<String>,
     tint: Tint,
 }
 
@@ -39,14 +39,25 @@ impl Cell {
     pub(super) fn new(text: impl Into<String>, tint: Tint) -> Self {
         Self {
             text: text.into(),
-            short: None,
+            shorter: Vec::new(),
             tint,
         }
     }
 
-    /// In the last column: what it says if the whole text of one of the column's cells does not fit.
-    pub(super) fn or_short(self, short: Option<String>) -> Self {
-        Self { short, ..self }
+    /// In the last column: what it says if the whole text of one of the column's cells does not fit, and if what
+    /// they say then does not fit either. The longest text comes first.
+    pub(super) fn or_shorter(self, texts: impl IntoIterator<Item = String>) -> Self {
+        let shorter = texts.into_iter().collect();
+        Self { shorter, ..self }
+    }
+
+    /// The whole text, or the one after so many longer ones. The last one is the shortest.
+    fn form(&self, number: usize) -> &str {
+        let form = number.checked_sub(1).and_then(|last| {
+            let form = self.shorter.get(last);
+            form.or(self.shorter.last())
+        });
+        form.unwrap_or(&self.text)
     }
 }
 
@@ -103,14 +114,19 @@ impl Look {
             cells.max().unwrap_or_default()
         });
         let before: usize = widths.iter().take(N - 1).map(|width| width + GAP).sum();
-        let room = self.width.map(|width| width.saturating_sub(before));
-        if room.is_some_and(|room| room < widths[N - 1]) {
+        if let Some(room) = self.width.map(|width| width.saturating_sub(before)) {
+            let last = rows.iter().map(|row| &row[N - 1]);
+            let shortest = last.clone().map(|cell| cell.shorter.len()).max();
+            let shortest = shortest.unwrap_or_default();
+            let fits = |number| {
+                let mut texts = last.clone().map(|cell| cell.form(number));
+                texts.all(|text| text.chars().count() <= room)
+            };
+            let form = (0..shortest).find(|number| fits(*number));
             for row in &mut rows {
-                let last = &mut row[N - 1];
-                last.text = last
-                    .short
-                    .take()
-                    .unwrap_or_else(|| std::mem::take(&mut last.text));
+                let cell = &mut row[N - 1];
+                let text = cell.form(form.unwrap_or(shortest)).to_owned();
+                cell.text = text;
             }
         }
         rows.iter().map(|row| self.row(row, &widths)).collect()
@@ -221,16 +237,17 @@ mod tests {
 
     #[test]
     fn the_last_column_gets_shorter_before_it_is_cut() {
-        let place = |text: &str, short: Option<&str>| {
-            [
-                Cell::from("a"),
-                Cell::from(text).or_short(short.map(str::to_owned)),
-            ]
+        let place = |text: &str, shorter: &[&str]| {
+            let shorter = shorter.iter().map(|text| (*text).to_owned());
+            [Cell::from("a"), Cell::from(text).or_shorter(shorter)]
         };
         let rows = || {
             vec![
-                place("app::report (src/report.rs:12)", Some("src/report.rs:12")),
-                place("in a", None),
+                place(
+                    "app::report (src/report.rs:12)",
+                    &["src/report.rs:12", "report.rs:12"],
+                ),
+                place("in a", &[]),
             ]
         };
         let table = |width| {
@@ -242,7 +259,9 @@ mod tests {
             "A  WHERE\na  app::report (src/report.rs:12)\na  in a\n"
         );
         assert_eq!(table(32), "A  WHERE\na  src/report.rs:12\na  in a\n");
-        assert_eq!(table(10), "A  WHERE\na  src/re…\na  in a\n");
+        assert_eq!(table(19), "A  WHERE\na  src/report.rs:12\na  in a\n");
+        assert_eq!(table(18), "A  WHERE\na  report.rs:12\na  in a\n");
+        assert_eq!(table(10), "A  WHERE\na  report…\na  in a\n");
     }
 
     #[test]

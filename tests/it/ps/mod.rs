@@ -5,10 +5,13 @@ mod refused;
 mod watch;
 
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use holdup_testkit::odd::{serve_paths, write};
 use holdup_testkit::{PATIENCE, pause};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use app::{App, answered, line_of};
 
@@ -120,6 +123,31 @@ fn the_documents_of_the_console_are_passed_on() {
     assert_eq!((&open["schema"], &open["more"]), (&1.into(), &0.into()));
     let waits = document(&[&app.console, "--json", "--group"]);
     assert_eq!(waits["waits"][0]["requests"], 1, "{waits:#}");
+}
+
+#[test]
+fn the_reason_for_which_a_place_is_not_known_takes_no_second_question() {
+    let request = json!({
+        "number": 1, "lane": null, "worker": 0, "method": "GET", "route": "/", "age_ms": 1500, "held_up_ms": 0,
+        "behind": null, "state": "waiting", "since_ms": 0, "at": [],
+    });
+    let document = json!({
+        "schema": 1, "now_ms": 0, "more": 0, "requests": [request], "why_no_lines": "the program is stripped",
+    });
+    let body = refused::answer(&document);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let address = serve_paths(move |stream, path| {
+        assert_eq!(path, "/requests");
+        count.fetch_add(1, Ordering::Relaxed);
+        write(&stream, &body);
+    });
+    let text = shown(&[&address.to_string()]);
+    assert!(
+        text.ends_with("\nIt is not known where 1 request waits: the program is stripped.\n"),
+        "{text}"
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[test]

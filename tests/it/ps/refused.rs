@@ -20,7 +20,7 @@ fn error(arguments: &[&str]) -> String {
     error.unwrap_or_else(|| panic!("{text}")).to_owned()
 }
 
-fn answer(document: &Value) -> String {
+pub(super) fn answer(document: &Value) -> String {
     let body = document.to_string();
     let length = body.len();
     format!(
@@ -89,6 +89,24 @@ fn a_console_of_an_older_version_is_named_as_such() {
             )
         );
     }
+    // Behind a path of an app that answers every other path with a page.
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\n.";
+    let app = serve_paths(move |stream, path| {
+        let state = answer(&json!({ "event": "snapshot", "schema": 1 }));
+        let answer = match path.strip_prefix("/console/") {
+            Some("state") => &state,
+            Some(_) => MISSING,
+            None => page,
+        };
+        write(&stream, answer);
+    });
+    let below = error(&[&format!("{app}/console/")]);
+    assert!(
+        below.starts_with(&format!(
+            "the console at http://{app}/console/ has no /requests, because "
+        )),
+        "{below}"
+    );
     let later = serve_paths(|stream, _| _ = write(&stream, answer(&json!({ "schema": 2 }))));
     let later = error(&[&later.to_string()]);
     assert!(
@@ -145,7 +163,9 @@ fn the_help_has_an_example_and_the_exit_codes() {
         "held up by GET /blocking",
         "--group",
         "--watch [<SECONDS>]",
+        "or unknown (it changed too fast to be read)",
         "The exit code is 0",
+        "It is 1 if something else fails",
     ] {
         assert!(help.contains(part), "{part}: {help}");
     }

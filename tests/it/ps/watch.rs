@@ -2,21 +2,29 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use holdup_testkit::odd::{serve_paths, write};
 use holdup_testkit::{PATIENCE, pause};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::app::App;
+use super::refused;
 
 /// Runs it on a terminal of 80 columns, where Ctrl-C is typed once `interrupt` has been shown.
 fn on_terminal(arguments: &[&str], interrupt: &str) -> Output {
+    on_terminal_of("xterm-256color", arguments, interrupt)
+}
+
+/// The same on a terminal of this kind.
+fn on_terminal_of(kind: &str, arguments: &[&str], interrupt: &str) -> Output {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/probe/terminal.py");
     Command::new("python3")
         .args([script, interrupt, env!("CARGO_BIN_EXE_holdup"), "ps"])
         .args(arguments)
-        .env("TERM", "xterm-256color")
+        .env("TERM", kind)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())
         .output()
@@ -85,6 +93,24 @@ fn a_terminal_gets_colours_unless_they_are_not_wanted() {
 }
 
 #[test]
+fn a_terminal_without_control_sequences_gets_one_table_below_the_other() {
+    let document =
+        json!({ "schema": 1, "now_ms": 0, "more": 0, "requests": [], "why_no_lines": null });
+    let (empty, asked) = (refused::answer(&document), AtomicUsize::new(0));
+    // It ends with the third answer.
+    let address = serve_paths(move |stream, _| {
+        let is_over = asked.fetch_add(1, Ordering::Relaxed) >= 2;
+        write(&stream, if is_over { "" } else { &empty });
+    });
+    let output = on_terminal_of("dumb", &[&address.to_string(), "--watch=0.1"], "");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let tables = "no request is open\r\n\r\nno request is open\r\nholdup: the console at ";
+    assert!(text.starts_with(tables), "{text:?}");
+    assert!(!text.contains('\x1b'), "{text:?}");
+}
+
+#[test]
 fn a_pipe_gets_one_document_a_line_until_the_signal_of_ctrl_c() {
     let app = App::start();
     let mut child = in_pipe(&[&app.console, "--watch=0.1", "--json"]);
@@ -124,6 +150,7 @@ fn it_ends_with_an_error_when_the_console_goes_away() {
     let stderr = child.stderr.take().expect("piped");
     for _ in lines {}
     BufReader::new(stderr).read_line(&mut error).expect("text");
-    assert!(error.contains("cannot be read: "), "{error}");
+    // Either nothing answers any more, or the console has just said that it stops.
+    assert!(error.contains("cannot be read"), "{error}");
     assert_eq!(code(child), Some(2));
 }

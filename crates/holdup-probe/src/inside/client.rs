@@ -123,11 +123,13 @@ impl Console {
     }
 
     /// Asks for a page of the console. A URL with a path may be that of a console behind a proxy, or that of one
-    /// of the console's pages: if nothing is found below the path, the console is looked for at the root.
+    /// of the console's pages: if nothing is found below the path, the console is looked for at the root. A console
+    /// of an older version lacks some pages, so it is not left for the root, where the app itself may answer.
     async fn page(&mut self, path: &str) -> Result<Answer, BadConsole> {
         let mut answer = self.get(path).await;
         let is_missing = |answer: &Answer| answer.response.status() == StatusCode::NOT_FOUND;
-        if self.base.path() != "/" && answer.as_ref().is_ok_and(is_missing) {
+        let is_below = self.base.path() != "/" && answer.as_ref().is_ok_and(is_missing);
+        if is_below && !self.get("state").await.as_ref().is_ok_and(Answer::is_state) {
             let mut root = self.base.clone();
             root.set_path("/");
             let below = std::mem::replace(&mut self.base, root);
@@ -141,11 +143,8 @@ impl Console {
 
     /// Whether there is a page that every console has, below the URL or at the root.
     async fn has_state(&mut self) -> bool {
-        let is_json = |answer: &Answer| {
-            let kind = answer.content_type().unwrap_or_default();
-            answer.response.status() == StatusCode::OK && kind.starts_with("application/json")
-        };
-        self.page("state").await.as_ref().is_ok_and(is_json)
+        let answer = self.page("state").await;
+        answer.as_ref().is_ok_and(Answer::is_state)
     }
 
     /// The body of the answer for a path of the console: `Ok(None)` if it is not there. It is cut after `most`
@@ -252,6 +251,12 @@ impl Answer {
             }
         }
         text
+    }
+
+    /// Whether it may be a console's answer for `/state`.
+    fn is_state(&self) -> bool {
+        let kind = self.content_type().unwrap_or_default();
+        self.response.status() == StatusCode::OK && kind.starts_with("application/json")
     }
 
     fn content_type(&self) -> Option<String> {

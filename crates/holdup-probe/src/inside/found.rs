@@ -70,7 +70,7 @@ pub(super) struct Share {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct InsideWait {
-    /// The route of these requests, such as `GET /report`; of several, the one of which most requests wait.
+    /// The route of these requests, such as `GET /report`; if they have several routes, the most frequent one.
     pub route: String,
     /// The line of code that waits, such as `src/report.rs:12`. `None` if it is not known.
     pub line: Option<String>,

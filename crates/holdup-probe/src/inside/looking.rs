@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::client::Console;
-use super::waits::{self, Waits};
+use super::open::MOST_BYTES;
+use super::waits::Waits;
 
 /// How long the console may take to answer before the probe begins.
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
@@ -48,7 +49,7 @@ impl Looking {
 
     /// Ends it, and returns what the console has answered.
     pub(super) async fn finish(self) -> Waits {
-        // The task may have ended already, with a console that has no `/waits`.
+        // The task may have ended already, with a console whose `/waits` cannot be used.
         self.stop.send(()).ok();
         self.task.await.unwrap_or_default()
     }
@@ -63,9 +64,10 @@ async fn go_on(console: &Console, waits: &mut Waits) {
     }
 }
 
-/// Adds where requests wait now. Returns whether to ask again: a console without `/waits` is not.
+/// Adds where requests wait now. Returns whether to ask again: not a console without `/waits`, or with one of another
+/// version.
 async fn ask(console: &Console, waits: &mut Waits, within: Duration) -> bool {
-    match timeout(within, console.text("waits", waits::MOST_BYTES)).await {
+    match timeout(within, console.text("waits", MOST_BYTES)).await {
         Ok(Ok(Some(text))) => waits.add(&text),
         Ok(Ok(None)) => false,
         // It may answer later.

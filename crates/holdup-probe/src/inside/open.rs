@@ -12,6 +12,9 @@ use holdup_model::{AwaitPoint, Line, OpenRequest, RequestState, RouteName, Victi
 /// The version of the documents that can be read.
 pub(super) const VERSION: u64 = 1;
 
+/// The largest document that is read. A console lists at most a thousand requests, each with a few stacks.
+pub(super) const MOST_BYTES: usize = 32 * 1024 * 1024;
+
 /// The longest time that is believed, in milliseconds: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600e3;
 
@@ -23,6 +26,8 @@ pub struct OpenRequests {
     pub requests: Vec<OpenRequest>,
     /// How many more are open that the console does not list.
     pub more: usize,
+    /// Why the app does not know at which lines its requests wait; `None` if it does.
+    pub why_no_lines: Option<String>,
     /// The document as the console sent it. Control characters, which JSON allows within a text, are escaped.
     pub text: String,
 }
@@ -101,6 +106,8 @@ struct RequestsDocument {
     requests: Vec<RequestEntry>,
     #[serde(default)]
     more: usize,
+    #[serde(default)]
+    why_no_lines: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +151,7 @@ struct WaitsDocument {
     waits: Vec<WaitEntry>,
     #[serde(default)]
     held_up: Vec<VictimEntry>,
+    #[serde(default)]
     why_no_lines: Option<String>,
 }
 
@@ -170,6 +178,8 @@ struct VictimEntry {
     by: Option<String>,
     requests: u64,
     held_up_ms: f64,
+    #[serde(default)]
+    longest_ms: f64,
 }
 
 /// Reads the document of `/requests`.
@@ -178,6 +188,7 @@ pub(super) fn requests(document: &[u8]) -> Result<OpenRequests, BadDocument> {
     Ok(OpenRequests {
         requests: read.requests.into_iter().map(request).collect(),
         more: read.more,
+        why_no_lines: read.why_no_lines.as_deref().map(clean),
         text,
     })
 }
@@ -257,12 +268,13 @@ fn wait(entry: WaitEntry) -> OpenWait {
 }
 
 fn victim(entry: &VictimEntry) -> Victim {
-    Victim::new(
+    let (route, by) = (
         route_name(&entry.route),
         entry.by.as_deref().map(route_name),
-        entry.requests,
-        time(entry.held_up_ms),
-    )
+    );
+    let mut victim = Victim::new(route, by, entry.requests, time(entry.held_up_ms));
+    victim.longest = time(entry.longest_ms);
+    victim
 }
 
 /// Reads `GET /report`.
@@ -321,20 +333,25 @@ mod tests {
         requests[1].behind = Some(RouteName::new("POST", "/blocking"));
         requests[1].held_up = ms(250);
         requests[1].lane = Some(17);
-        let document = sent(&requests);
+        let mut document = sent(&requests);
         let read = super::requests(&bytes(&document)).expect("a document");
         assert_eq!(read.requests, requests);
         assert_eq!((read.more, read.text), (7, document.to_string()));
+        assert_eq!(read.why_no_lines, None);
+        document["why_no_lines"] = json!("\u{1b}stripped");
+        let read = super::requests(&bytes(&document)).expect("a document");
+        let why = read.why_no_lines.expect("a reason");
+        assert!(
+            why.ends_with("stripped") && !why.contains('\u{1b}'),
+            "{why:?}"
+        );
     }
 
     #[test]
     fn waits_are_read_with_their_routes_and_with_who_holds_up_whom() {
-        let victim = Victim::new(
-            RouteName::new("GET", "/quick"),
-            None,
-            3,
-            Duration::from_millis(1500),
-        );
+        let route = RouteName::new("GET", "/quick");
+        let mut victim = Victim::new(route, None, 3, Duration::from_millis(1500));
+        victim.longest = Duration::from_millis(1200);
         let document = json!({
             "schema": 1, "now_ms": 1.5,
             "waits": [{

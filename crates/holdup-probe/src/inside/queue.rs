@@ -4,8 +4,11 @@
 //! If `n` requests run at a time, and more are open, the others are in the queue. So it is the place at which most of
 //! those are that are too many. A request also waits at other places while it is served, for a database perhaps.
 //! There are two signs that a place is no such place: more than `n` requests waited there at a time, or nobody
-//! waited there whenever at most `n` requests waited.
+//! waited there whenever at most `n` requests waited. A request may wait at several places at a time: what is around
+//! its whole handler, such as a time-out, and the lock within. The queue is then where the fewest of those wait that
+//! are served. If two places are alike in that, neither is named.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -193,6 +196,7 @@ fn place<'a>(
         .flat_map(|seen| seen.places.iter().map(|(place, _)| *place))
         .collect();
     let candidates = places.into_iter().filter_map(|place| {
+        let at: usize = crowded.iter().map(|seen| seen.at(place)).sum();
         let its = crowded
             .iter()
             .map(|seen| seen.at(place).min(seen.waiting - at_a_time));
@@ -202,10 +206,19 @@ fn place<'a>(
         let is_no_service =
             most > at_a_time || !is_seen_calm && calm.iter().any(|seen| seen.waiting > 0);
         let is_most = its * MOST_OF_THEM.1 >= queued * MOST_OF_THEM.0;
-        (is_no_service && is_most).then_some((its, !is_timer(place), place, most))
+        // What is around the whole handler, such as a time-out, is where the requests that are served wait as well.
+        let served = at - its;
+        let fit = (!is_timer(place), Reverse(served), its);
+        (is_no_service && is_most).then_some((fit, place, most))
     });
-    let best = candidates.max()?;
-    Some((best.2, best.3))
+    let mut candidates: Vec<_> = candidates.collect();
+    candidates.sort_by_key(|(fit, ..)| Reverse(*fit));
+    match candidates.as_slice() {
+        // Nothing tells which of the two is the queue.
+        [(best, ..), (next, ..), ..] if best == next => None,
+        [(_, place, most), ..] => Some((*place, *most)),
+        [] => None,
+    }
 }
 
 /// Whether it is a timer: a time-out beside what a request waits for, and no queue by itself.

@@ -7,12 +7,9 @@ use tokio::time::timeout;
 
 use super::client::Console;
 use super::error::BadConsole;
-use super::open::{self, BadDocument, OpenRequests, OpenWaits, VERSION};
+use super::open::{self, BadDocument, MOST_BYTES, OpenRequests, OpenWaits, VERSION};
 use crate::target::Target;
 use holdup_model::Failure;
-
-/// The largest document that is read. A console lists at most a thousand requests, each with a few stacks.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 /// Asks a console which requests are open in its app, and where they wait.
 ///
@@ -55,7 +52,8 @@ impl ConsoleReader {
     }
 
     /// Asks which requests are open. The app asks those that wait where they do, which takes it up to half a
-    /// second, and two seconds more until its line tables are read for the first time.
+    /// second, and two seconds more until its line tables are read for the first time. Its looks
+    /// are a second apart, so an answer may come up to a second later.
     ///
     /// # Errors
     ///

@@ -6,13 +6,11 @@ use serde::Deserialize;
 
 use super::found::{InsideWait, Place, Waiting};
 use super::messages::WatchTime;
+use super::open::VERSION;
 use super::text::clean;
 
 /// The most places that are kept.
 const MOST: usize = 256;
-
-/// The largest answer that is read.
-pub(super) const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The longest wait that is believed, in milliseconds: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600e3;
@@ -32,6 +30,11 @@ pub(super) struct Waits {
     /// With when each of them was seen last.
     places: Vec<(InsideWait, WatchTime)>,
     looks: Vec<(WatchTime, Vec<Waiting>)>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    schema: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -73,10 +76,15 @@ struct SourceLine {
 }
 
 impl Waits {
-    /// Adds an answer of `/waits`. Returns whether it is one.
+    /// Adds an answer of `/waits`. Returns whether the next one may be of use: not if this one is of another version.
+    /// One that cannot be read may have broken off.
     pub(super) fn add(&mut self, answer: &[u8]) -> bool {
-        let Ok(Answer { now_ms, mut waits }) = serde_json::from_slice(answer) else {
+        let version = serde_json::from_slice(answer).map(|Versioned { schema }| schema);
+        if version.is_ok_and(|version| version != VERSION) {
             return false;
+        }
+        let Ok(Answer { now_ms, mut waits }) = serde_json::from_slice(answer) else {
+            return true;
         };
         waits.retain(|wait| (0.0..=LONGEST).contains(&wait.longest_ms));
         let now = now_ms.filter(|now| (0.0..=LONGEST).contains(now));
@@ -213,8 +221,18 @@ mod tests {
     #[test]
     fn what_is_no_answer_is_not_used_and_the_longest_are_kept() {
         let mut waits = Waits::default();
-        for bad in ["", "[]", "{}", "<html>", "{\"waits\":[{}]}"] {
-            assert!(!waits.add(bad.as_bytes()), "{bad}");
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            "<html>",
+            "{\"waits\":[{}]}",
+            "{\"schema\":1,",
+        ] {
+            assert!(waits.add(bad.as_bytes()), "the next one may be good: {bad}");
+        }
+        for other in ["{\"schema\":2,\"waits\":[]}", "{\"schema\":\"a\"}"] {
+            assert!(!waits.add(other.as_bytes()), "{other}");
         }
         assert!(waits.add(&answer("/a", 1, -1.0)));
         assert!(waits.add(&answer("/a", 1, 1e300)));

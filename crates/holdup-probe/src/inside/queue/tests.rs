@@ -6,6 +6,7 @@ use crate::inside::found::InsideHold;
 const LOCK: (&str, &str) = ("src/report.rs:12", "tokio::sync::Mutex::lock");
 const QUERY: (&str, &str) = ("src/report.rs:13", "sqlx::Query::fetch");
 const TIMEOUT: (&str, &str) = ("src/report.rs:12", "tokio::time::timeout");
+const OUTER_TIMEOUT: (&str, &str) = ("src/app.rs:3", "tokio::time::timeout");
 const BEFORE: (&str, &str) = ("src/report.rs:10", "reqwest::Client::send");
 
 /// Ten seconds are watched. GET /report is asked from 1 s to 9 s.
@@ -57,6 +58,16 @@ impl Scene {
 
     fn report(self, ms: u64, places: &[((&str, &str), u64)]) -> Self {
         self.look(ms, "GET /report", places)
+    }
+
+    /// Each request of GET /report waits at one of these places, and all of them at `around` as well.
+    fn within(self, ms: u64, around: (&str, &str), places: &[((&str, &str), u64)]) -> Self {
+        let all = places.iter().map(|(_, requests)| requests).sum();
+        let mut scene = self.report(ms, &[places, &[(around, all)]].concat());
+        let look = scene.inside.looks.last_mut().expect("a look");
+        let around = look.waiting.last_mut().expect("the last place");
+        around.numbers = (0..all).collect();
+        scene
     }
 
     fn asked<T>(&self, work: impl FnOnce(&Asked<'_>) -> T) -> T {
@@ -149,6 +160,44 @@ fn a_time_out_around_a_lock_is_not_the_queue() {
         look.waiting[1].numbers = look.waiting[0].numbers.clone();
     }
     assert_eq!(scene.queue(1).as_deref(), Some(AT_LOCK));
+}
+
+#[test]
+fn what_is_around_the_whole_handler_is_not_the_queue() {
+    let cancels = [
+        (
+            "src/app.rs:3",
+            "tokio_util::sync::CancellationToken::cancelled",
+        ),
+        (
+            "src/zoo.rs:3",
+            "tokio_util::sync::CancellationToken::cancelled",
+        ),
+    ];
+    for around in cancels.into_iter().chain([OUTER_TIMEOUT]) {
+        let two = |first: &[((&str, &str), u64)]| {
+            Scene::new()
+                .within(2500, around, first)
+                .within(3500, around, &[(LOCK, 7), (QUERY, 1)])
+        };
+        let scene = two(&[(LOCK, 7), (QUERY, 1)]);
+        assert_eq!(scene.queue(1).as_deref(), Some(AT_LOCK), "{around:?}");
+        // One of them has not come to the lock yet.
+        let scene = two(&[(LOCK, 6), (BEFORE, 1), (QUERY, 1)]);
+        assert_eq!(scene.queue(1).as_deref(), Some(AT_LOCK), "{around:?}");
+    }
+}
+
+#[test]
+fn of_two_places_at_which_the_same_requests_wait_none_is_named() {
+    let other = ("src/report.rs:12", "tokio::sync::Notify::notified");
+    let mut scene = Scene::new();
+    for ms in [2500, 3500] {
+        scene = scene.report(ms, &[(other, 7), (LOCK, 7), (QUERY, 1)]);
+        let look = scene.inside.looks.last_mut().expect("a look");
+        look.waiting[1].numbers = look.waiting[0].numbers.clone();
+    }
+    assert_eq!(scene.queue(1), None);
 }
 
 #[test]

@@ -66,6 +66,17 @@ struct Measured {
     gap: Duration,
 }
 
+impl Measured {
+    fn is_what_the_client_saw(&self) -> bool {
+        let spent = &self.spent;
+        let all = spent.running + spent.waiting + spent.held_up;
+        let least = self.client.saturating_sub(self.connected + EXACT);
+        (least..=self.client + EXACT).contains(&all)
+            && spent.held_up <= self.gap + EXACT
+            && self.gap <= spent.held_up + spent.waiting + EXACT
+    }
+}
+
 /// Runs `/blocking?from=5` beside a coroutine that was sent its first tick.
 fn measure(period: Duration) -> Measured {
     let lab = Running::start();
@@ -123,24 +134,23 @@ fn a_coroutine_is_held_up_by_the_blocking_countdown_for_as_long_as_that_holds_th
     loop {
         let measured = measure(Duration::from_millis(300));
         let (spent, hold) = (&measured.spent, &measured.hold);
-        assert!(
-            spent.held_up.abs_diff(hold.duration) <= EXACT,
-            "{measured:?}"
-        );
         let first = &spent.by[0];
         let blocking = RouteName::new("GET", "/blocking");
         assert_eq!(first.by, Some(blocking), "{measured:?}");
         let busy = hold.culprits[0].busy;
         assert!(first.held_up.abs_diff(busy) <= EXACT, "{measured:?}");
-        let all = spent.running + spent.waiting + spent.held_up;
-        assert!(all <= measured.client + EXACT, "{measured:?}");
-        assert!(spent.held_up <= measured.gap + EXACT, "{measured:?}");
-        // On a busy machine, the client may read late.
-        let is_late = measured.client > all + measured.connected + EXACT
-            || measured.gap > spent.held_up + spent.waiting + EXACT;
-        if !is_late {
-            return;
+        let nobody = spent.by.iter().filter(|blame| blame.by.is_none());
+        let nobody: Duration = nobody.map(|blame| blame.held_up).sum();
+        if nobody <= EXACT {
+            assert!(
+                spent.held_up.abs_diff(hold.duration) <= EXACT,
+                "{measured:?}"
+            );
+            if measured.is_what_the_client_saw() {
+                return;
+            }
         }
+        // On a busy machine, the worker may get no core, and the client may read late.
         assert!(Instant::now() < deadline, "{measured:?}");
     }
 }

@@ -224,17 +224,25 @@ impl Detector {
         let open = || {
             let requests = self.0.open_requests().into_iter();
             let same = requests.filter(|request| request.route_name() == *route);
-            same.max_by_key(|request| request.held_up)
+            let judged = same.map(|request| (self.0.certain(&request), request));
+            judged.max_by_key(|(certain, _)| *certain)
         };
+        let is_too_long = |(certain, _): &(Duration, OpenRequest)| *certain > at_most;
         let deadline = Instant::now() + ENDS;
-        let is_waited_for = |request: OpenRequest| {
-            request.held_up > at_most && own != Some(request.worker) && Instant::now() < deadline
+        let is_waited_for = |most: (Duration, OpenRequest)| {
+            is_too_long(&most) && own != Some(most.1.worker) && Instant::now() < deadline
         };
         while open().is_some_and(is_waited_for) {
             nap();
         }
-        let open = open().map(|request| MostHeldUp {
-            certain: request.held_up,
+        let mut most = open();
+        if most.as_ref().is_some_and(is_too_long) {
+            let now = self.0.clock.now();
+            self.catch_up(|| self.0.oversleeps.are_known(now));
+            most = open();
+        }
+        let open = most.map(|(certain, request)| MostHeldUp {
+            certain,
             held_up: request.held_up,
             by: None,
         });
@@ -317,7 +325,9 @@ impl Detector {
         };
         let mut holds = failing();
         if !holds.is_empty() {
-            self.catch_up();
+            let now = self.0.clock.now();
+            let is_complete = || self.0.oversleeps.are_known(now) && self.0.memory.is_complete();
+            self.catch_up(is_complete);
             holds = failing();
         }
         Failing { holds, own_worker }
@@ -329,12 +339,9 @@ impl Detector {
         stack::why_off()
     }
 
-    /// Waits until the collector has recorded its lateness up to now and all names are known, up to
-    /// [`CATCH_UP`].
-    fn catch_up(&self) {
-        let now = self.0.clock.now();
+    /// Waits until the collector has done something, up to [`CATCH_UP`].
+    fn catch_up(&self, is_done: impl Fn() -> bool) {
         let deadline = Instant::now() + CATCH_UP;
-        let is_done = || self.0.oversleeps.are_known(now) && self.0.memory.is_complete();
         while self.0.collector.get().is_some() && !is_done() && Instant::now() < deadline {
             self.0.wake_collector();
             nap();
@@ -417,3 +424,6 @@ impl Default for Detector {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

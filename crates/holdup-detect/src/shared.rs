@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
+use holdup_model::OpenRequest;
+
 use crate::clock::Clock;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
@@ -146,6 +148,15 @@ impl Shared {
             let stopped = self.oversleeps.long_stops(from, to, self.threshold());
             (stopped, self.oversleeps.missed(from, to))
         })
+    }
+
+    /// How much of the time that an open request was held up the app has caused for certain. It is not known when in
+    /// its life the request was held up, so the machine may have caused as much of it as it missed in all that time.
+    pub(crate) fn certain(&self, open: &OpenRequest) -> Duration {
+        let now = self.clock.now();
+        let opened = now.saturating_sub(nanoseconds(open.age));
+        let missed = self.oversleeps.missed(opened, now);
+        open.held_up.saturating_sub(Duration::from_nanos(missed))
     }
 
     /// Whether the worker is still in the hold.

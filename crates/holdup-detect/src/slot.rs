@@ -89,6 +89,17 @@ impl Slot {
         self.wake_up.take_look()
     }
 
+    /// Begins a trace: a poll in it takes the stacks at which the request waits. Returns false if another trace has
+    /// begun before and not ended.
+    pub(crate) fn begin_trace(&self) -> bool {
+        self.wake_up.begin_trace()
+    }
+
+    /// Ends the trace.
+    pub(crate) fn end_trace(&self) {
+        self.wake_up.end_trace();
+    }
+
     /// Keeps the task's waker after a poll that returned `Pending`. If the request was woken during the poll,
     /// wakes the task.
     #[inline]
@@ -106,11 +117,6 @@ impl Slot {
     /// Wishes for a look at where the request waits, and wakes its task for it.
     pub(crate) fn wish_look(&self) {
         self.wake_up.wish_look();
-    }
-
-    /// Wishes for a look at where the request waits after its next poll.
-    pub(crate) fn look_at_next_poll(&self) {
-        self.wake_up.look_at_next_poll();
     }
 
     /// The number of the request that has the slot; 0 if there is none.

@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 
 use holdup_model::{AwaitPoint, RouteName};
 
+use crate::slot::Slot;
 use crate::stack::StackSample;
 use crate::{captured, look, places, stack};
 
@@ -39,14 +40,32 @@ pub struct Traced(Vec<Arc<StackSample>>);
 /// }
 /// ```
 pub fn trace<R>(waker: &Waker, poll: impl FnOnce(&mut Context<'_>) -> R) -> (R, Traced) {
-    places::each_worker(|worker| {
-        for slot in worker.state.slots.iter() {
-            slot.look_at_next_poll();
-        }
-    });
+    let _marked = Marked::begin();
     let ((polled, outer), inner) = captured::during(|| stack::trace_awaits(waker, poll));
     let stacks = if inner.is_empty() { outer } else { inner };
     (polled, Traced(stacks.into_iter().map(Arc::new).collect()))
+}
+
+/// The slots of this thread's workers, of which each takes its stacks if it is polled. Those that were not polled are
+/// as before after this, also after a panic.
+struct Marked(Vec<Arc<Slot>>);
+
+impl Marked {
+    fn begin() -> Self {
+        let mut marked = Vec::new();
+        places::each_worker(|worker| {
+            marked.extend(worker.state.slots.iter().filter(|slot| slot.begin_trace()));
+        });
+        Self(marked)
+    }
+}
+
+impl Drop for Marked {
+    fn drop(&mut self) {
+        for slot in &self.0 {
+            slot.end_trace();
+        }
+    }
 }
 
 impl Traced {
@@ -65,5 +84,66 @@ impl PartialEq for Traced {
     fn eq(&self, other: &Self) -> bool {
         let stacks = self.0.iter().map(|stack| stack.addresses());
         stacks.eq(other.0.iter().map(|stack| stack.addresses()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::task::Poll;
+
+    use holdup_model::Part;
+
+    use crate::clock::Clock;
+    use crate::request::Request;
+    use crate::routes::Route;
+    use crate::shared::Shared;
+    use crate::threads::{self, Threads};
+    use crate::worker::Worker;
+
+    use super::*;
+
+    fn open(worker: &Rc<Worker>) -> Request {
+        let (method, pattern) = ("GET", "/".to_owned());
+        let route = worker.route_number(Route { method, pattern });
+        Request::open(worker, route, |_| ("/", None))
+    }
+
+    /// For each slot whether its next poll would take stacks, which it does not any more after this.
+    fn taken(worker: &Worker) -> Vec<bool> {
+        let slots = worker.state.slots.iter();
+        slots.map(|slot| slot.take_look()).collect()
+    }
+
+    #[test]
+    fn only_what_is_polled_in_a_trace_takes_its_stacks() {
+        let shared = Arc::new(Shared::new(
+            Clock::default(),
+            Threads::new(threads::system()),
+        ));
+        let worker = places::current(&shared);
+        let requests = [open(&worker), open(&worker), open(&worker)];
+        let poll = |request: &Request, context: &mut Context<'_>| {
+            request.poll(Part::Future, context, |_| Poll::<()>::Pending)
+        };
+        let (polled, _) = trace(Waker::noop(), |context| {
+            // One within this one leaves what it has marked.
+            let (polled, _) = trace(Waker::noop(), |context| poll(&requests[0], context));
+            assert!(polled.is_pending());
+            assert_eq!(taken(&worker), [false, true, true]);
+            poll(&requests[1], context)
+        });
+        assert!(polled.is_pending());
+        assert_eq!(taken(&worker), [false; 3]);
+
+        let (polled, _) = trace(Waker::noop(), |context| poll(&requests[1], context));
+        assert!(polled.is_pending());
+        assert_eq!(taken(&worker), [false; 3]);
+
+        // What another thread has asked for in the trace is not taken back.
+        trace(Waker::noop(), |_| {
+            worker.state.slots.iter().for_each(|slot| slot.wish_look());
+        });
+        assert_eq!(taken(&worker), [true; 3]);
     }
 }

@@ -14,14 +14,21 @@
 
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, AtomicU64, AtomicWaker, Ordering};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, AtomicWaker, Ordering};
+
+/// Somebody has wished for a look.
+const WISHED: u8 = 1;
+
+/// A trace is in progress on the worker's own thread.
+const TRACED: u8 = 2;
 
 #[derive(Debug)]
 pub(crate) struct WakeUp {
     /// When the request was woken, nanoseconds; 0 if it was not since its latest poll began.
     woken: AtomicU64,
-    /// Whether the next poll is to take the stacks at which the request waits.
-    look: AtomicBool,
+    /// Why the next poll is to take the stacks at which the request waits: [`WISHED`], [`TRACED`], both, or 0 if it
+    /// is not to.
+    look: AtomicU8,
     /// The waker of the task that the request is part of.
     task: AtomicWaker,
     /// Whether a waker was registered for this request. Only the worker uses it.
@@ -32,7 +39,7 @@ impl WakeUp {
     pub(crate) fn new() -> Self {
         Self {
             woken: AtomicU64::new(0),
-            look: AtomicBool::new(false),
+            look: AtomicU8::new(0),
             task: AtomicWaker::new(),
             is_registered: AtomicBool::new(false),
         }
@@ -44,7 +51,7 @@ impl WakeUp {
     #[inline]
     pub(crate) fn open(&self) {
         self.woken.store(0, Ordering::Relaxed);
-        self.look.store(false, Ordering::Relaxed);
+        self.look.store(0, Ordering::Relaxed);
     }
 
     /// Ends with the request: its task is not woken any more.
@@ -69,7 +76,18 @@ impl WakeUp {
     /// Whether the poll that begins now is to take the stacks at which the request waits.
     #[inline]
     pub(crate) fn take_look(&self) -> bool {
-        self.look.load(Ordering::Relaxed) && self.look.swap(false, Ordering::Acquire)
+        self.look.load(Ordering::Relaxed) > 0 && self.look.swap(0, Ordering::Acquire) > 0
+    }
+
+    /// Begins a trace: a poll in it takes the stacks at which the request waits. Returns false if another trace has
+    /// begun before and not ended.
+    pub(crate) fn begin_trace(&self) -> bool {
+        self.look.fetch_or(TRACED, Ordering::Relaxed) & TRACED == 0
+    }
+
+    /// Ends the trace. What others have wished for remains.
+    pub(crate) fn end_trace(&self) {
+        self.look.fetch_and(!TRACED, Ordering::Relaxed);
     }
 
     /// Keeps the task's waker after a poll that left the request waiting. If the request was woken or asked for a
@@ -79,7 +97,8 @@ impl WakeUp {
         self.is_registered.store(true, Ordering::Relaxed);
         self.task.register(task);
         // Whoever did not find the waker before it was registered has written these before.
-        if self.woken.load(Ordering::Relaxed) > 0 || self.look.load(Ordering::Relaxed) {
+        if self.woken.load(Ordering::Relaxed) > 0 || self.look.load(Ordering::Relaxed) & WISHED > 0
+        {
             task.wake_by_ref();
         }
     }
@@ -111,12 +130,7 @@ impl WakeUp {
 
     /// Wishes for a look at where the request waits, and wakes its task for it.
     pub(crate) fn wish_look(&self) {
-        self.look_at_next_poll();
+        self.look.fetch_or(WISHED, Ordering::Release);
         self.task.wake();
-    }
-
-    /// Wishes for a look at where the request waits after its next poll.
-    pub(crate) fn look_at_next_poll(&self) {
-        self.look.store(true, Ordering::Release);
     }
 }

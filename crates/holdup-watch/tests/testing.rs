@@ -264,6 +264,34 @@ mod waited {
     }
 
     #[actix_web::test]
+    async fn a_timeout_around_it_is_where_only_the_holder_waits_elsewhere() {
+        let lock = Data::new(Mutex::new(0_u32));
+        let in_time = async |lock| {
+            let answer = time::timeout(LONG * 100, keeps_a_lock(lock)).await;
+            answer.expect("in time")
+        };
+        let app = App::new().app_data(lock);
+        let app = init_service(app.route("/", web::get().to(in_time))).await;
+        let message = failure(app).await;
+        let told =
+            format!(" waited at testing::waited::keeps_a_lock (tests/testing.rs:{LOCK}), in ");
+        assert!(message.contains(&told), "{message}");
+        let others: Vec<_> = message
+            .lines()
+            .filter(|line| line.contains("other"))
+            .collect();
+        let [other] = others[..] else {
+            panic!("{message}")
+        };
+        assert!(other.starts_with("The other one waited at "), "{message}");
+        assert!(other.contains(" and at "), "{message}");
+        assert!(
+            other.contains(&format!("tests/testing.rs:{LOCKED}")),
+            "{message}"
+        );
+    }
+
+    #[actix_web::test]
     async fn it_is_found_behind_a_watch_too() {
         let (lock, watch) = (Data::new(Mutex::new(0_u32)), Watch::new());
         let app = App::new().app_data(lock).wrap(watch.clone());

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 pub(crate) use loom::thread::yield_now;
 
 /// Does what the one in `futures-util` does, with a lock. There, a call that meets another one does not wait: a wake-up

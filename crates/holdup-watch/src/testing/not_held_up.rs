@@ -16,7 +16,9 @@ use crate::watch::Watch;
 /// delays, and says nothing about slow requests that keep nobody waiting.
 ///
 /// Requests that are over count, and those that are open with what they have lost so far. The longest time that the
-/// machine may have kept the worker from running is taken off first, so that a busy machine fails no test.
+/// machine may have kept the worker from running is taken off first, so that a busy machine fails no test. Only delays
+/// of 10 ms or more are known for this. Shorter ones add up over the polls of a request, so for one that is polled
+/// often, set `at_most` well above what they may come to.
 ///
 /// ```
 /// use std::time::Duration;

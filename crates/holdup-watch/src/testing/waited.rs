@@ -146,20 +146,42 @@ impl fmt::Display for Waited {
             write!(f, "{} {}", if index > 0 { " and" } else { "" }, place(wait))?;
         }
         f.write_str(".")?;
-        let is_first = |number: &u64| first.numbers.contains(number);
-        let others = self.waits.iter();
-        let others = others.filter(|wait| !wait.numbers.iter().all(is_first));
-        let others: Vec<_> = others.take(NAMED).collect();
         let all = asked - waited;
-        for other in others {
-            let place = place(other);
-            match (other.requests, other.requests == all) {
-                (1, true) => write!(f, "\nThe other one waited {place}.")?,
-                (n, true) => write!(f, "\nThe other {n} waited {place}.")?,
-                (n, false) => write!(f, "\n{n} of the other {all} waited {place}.")?,
+        for (rest, places) in self.elsewhere(first) {
+            let places = places.join(" and ");
+            match (rest, rest == all) {
+                (1, true) => write!(f, "\nThe other one waited {places}.")?,
+                (rest, true) => write!(f, "\nThe other {rest} waited {places}.")?,
+                (rest, false) => write!(f, "\n{rest} of the other {all} waited {places}.")?,
             }
         }
         Ok(())
+    }
+}
+
+impl Waited {
+    /// How many requests waited elsewhere that did not wait at the first place, and at which places the same ones
+    /// waited.
+    fn elsewhere(&self, first: &Wait) -> Vec<(usize, Vec<String>)> {
+        let mut elsewhere: Vec<(Vec<u64>, Vec<String>)> = Vec::new();
+        let mut named = 0;
+        for wait in &self.waits {
+            // Some of those that waited there may have waited at the first place, too.
+            let rest = wait.numbers.iter().copied();
+            let rest: Vec<_> = rest
+                .filter(|number| !first.numbers.contains(number))
+                .collect();
+            if rest.is_empty() || named == NAMED {
+                continue;
+            }
+            named += 1;
+            match elsewhere.iter_mut().find(|(known, _)| *known == rest) {
+                Some((_, places)) => places.push(place(wait)),
+                None => elsewhere.push((rest, vec![place(wait)])),
+            }
+        }
+        let counted = elsewhere.into_iter();
+        counted.map(|(rest, places)| (rest.len(), places)).collect()
     }
 }
 
@@ -242,6 +264,16 @@ mod tests {
             told(&[&[14], &[15], &[12, 13], &[12, 13]], 4, &[3, 4]),
             "75 ms after they were sent, 2 of 4 waited (12) and (13).\n\
              1 of the other 2 waited (14).\n1 of the other 2 waited (15)."
+        );
+        // All of them also wait for a `timeout` around the handler's body.
+        assert_eq!(
+            told(&[&[9, 14], &[9, 12], &[9, 12], &[9, 12]], 4, &[2, 3, 4]),
+            "75 ms after they were sent, 3 of 4 waited (12).\nThe other one waited (9) and (14)."
+        );
+        assert_eq!(
+            told(&[&[9, 14], &[9, 15], &[9, 12], &[9, 12]], 4, &[3, 4]),
+            "75 ms after they were sent, 2 of 4 waited (12).\n\
+             The other 2 waited (9).\n1 of the other 2 waited (14).\n1 of the other 2 waited (15)."
         );
         assert_eq!(
             told(&[&[14], &[]], 2, &[1, 2]),

@@ -83,8 +83,17 @@ fn looks_lose_no_request_and_no_memory() {
         .expect("a runtime");
     let (mut seen, mut waiting, mut early) = (Seen::default(), Waiting::new(), None);
     let started = Instant::now();
+    let (mut answers, mut grew) = (0, started);
     while seen.answers < all {
         waiting = seen.add(&runtime.block_on(look(&watch)), &waiting);
+        if seen.answers > answers {
+            (answers, grew) = (seen.answers, Instant::now());
+        }
+        assert!(
+            grew.elapsed() < PATIENCE,
+            "no answer comes any more: {seen:?}, {counts:?}: {:#?}",
+            watch.requests()
+        );
         if seen.answers >= all / 4 && early.is_none() {
             early = Some(memory());
         }

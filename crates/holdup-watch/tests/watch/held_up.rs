@@ -112,6 +112,33 @@ fn open(served: &Served, request: &str) -> std::net::TcpStream {
     open
 }
 
+/// Sends a request, and holds its worker until what it waits for has happened. Returns what its time was spent on, and
+/// the watch and the server; `None` if the machine was so busy that the hold began too late.
+fn held(path: &str, request: &str) -> Option<(Watch, Served, Spent)> {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = waiting_app(&watch, &gate, &Arc::default());
+    let mut events = watch.subscribe();
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let begun = Instant::now();
+    let mut open = open(&served, request);
+    let address = served.address;
+    let client = thread::spawn(move || get(address, "/gate").status);
+    entered.recv().expect("the worker enters");
+    let is_in_time = begun.elapsed() <= SLEEP / 2;
+    if is_in_time {
+        pause(LONG);
+        if path == "/upload" {
+            open.write_all(b"data").expect("sent");
+        }
+        // What it waits for happens in the hold.
+        pause((SLEEP + LONG).saturating_sub(begun.elapsed()));
+    }
+    drop(closed);
+    assert_eq!(client.join().expect("an answer"), 200);
+    is_in_time.then(|| (watch, served, ended(&mut events, path)))
+}
+
 #[test]
 fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
     let head = " HTTP/1.1\r\nHost: x\r\n";
@@ -120,25 +147,16 @@ fn whatever_a_request_waits_for_it_is_held_up_while_its_worker_is_held() {
         ("/body", "\r\n"),
         ("/upload", "Content-Length: 4\r\n\r\n"),
     ] {
-        let watch = Watch::new();
-        let (gate, entered) = Gate::new();
-        let served = waiting_app(&watch, &gate, &Arc::default());
-        let mut events = watch.subscribe();
-        let closed = gate.lock.lock().expect("nobody panics with it");
-        let begun = Instant::now();
-        let mut open = open(&served, &format!("GET {path}{head}{rest}"));
-        let address = served.address;
-        let client = thread::spawn(move || get(address, "/gate").status);
-        entered.recv().expect("the worker enters");
-        pause(LONG);
-        if path == "/upload" {
-            open.write_all(b"data").expect("sent");
-        }
-        // What it waits for happens in the hold.
-        pause((SLEEP + LONG).saturating_sub(begun.elapsed()));
-        drop(closed);
-        assert_eq!(client.join().expect("an answer"), 200);
-        let spent = ended(&mut events, path);
+        let deadline = Instant::now() + PATIENCE;
+        let (watch, _served, spent) = loop {
+            if let Some(held) = held(path, &format!("GET {path}{head}{rest}")) {
+                break held;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{path}: the hold begins too late"
+            );
+        };
         let busy = busy(&watch);
         let by = spent.by.first().expect("it was held up");
         assert_eq!(by.by, Some(route("/gate")), "{path}: {spent:?}");
@@ -192,15 +210,19 @@ fn woken(in_the_hold: bool) -> (Spent, Duration) {
 fn what_another_thread_wakes_in_a_hold_is_held_up_from_then_on() {
     let (spent, busy) = woken(true);
     assert!(spent.waiting + EXACT >= LONG, "{spent:?}");
-    assert!(spent.held_up + EXACT >= LONG, "{spent:?}, {busy:?}");
-    assert!(spent.held_up + LONG <= busy + EXACT, "{spent:?}, {busy:?}");
-    assert_eq!(spent.by[0].by, Some(route("/gate")), "{spent:?}");
+    let by = spent.by.first().expect("it was held up");
+    assert_eq!(by.by, Some(route("/gate")), "{spent:?}");
+    assert!(by.held_up + EXACT >= LONG, "{spent:?}, {busy:?}");
+    assert!(by.held_up + LONG <= busy + EXACT, "{spent:?}, {busy:?}");
 }
 
 #[test]
 fn what_is_not_ready_after_a_hold_was_not_held_up() {
     let (spent, _) = woken(false);
-    assert!(spent.held_up <= EXACT, "{spent:?}");
+    // On a busy machine, the worker may get no core for a while.
+    let by_requests = spent.by.iter().filter(|blame| blame.by.is_some());
+    let held_up: Duration = by_requests.map(|blame| blame.held_up).sum();
+    assert!(held_up <= EXACT, "{spent:?}");
     assert!(spent.waiting + EXACT >= LONG * 3, "{spent:?}");
 }
 
@@ -243,12 +265,12 @@ fn each_of_two_nested_watches_says_the_same() {
     }
 }
 
-/// The victims that lost more than a busy machine explains, once there are so many.
+/// The victims that lost more to another request than a busy machine explains, once there are so many.
 fn victims(watch: &Watch, count: usize) -> Vec<Victim> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut victims = watch.victims();
-        victims.retain(|victim| victim.held_up >= NOTHING);
+        victims.retain(|victim| victim.by.is_some() && victim.held_up >= NOTHING);
         if victims.len() >= count || Instant::now() > deadline {
             return victims;
         }

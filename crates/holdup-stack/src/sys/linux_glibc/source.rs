@@ -80,8 +80,9 @@ impl Scan<'_> {
                     self.header.push(letter);
                 }
             }
-            // Nothing that begins later includes the line.
-            let is_past = self.open.iter().all(|(_, begins, _)| *begins > line);
+            // Nothing that begins later includes the line. What has begun may be a signature of several lines.
+            let is_past = (self.header.is_empty() || self.begins > line)
+                && self.open.iter().all(|(_, begins, _)| *begins > line);
             if is_past && self.line > line {
                 return;
             }
@@ -340,6 +341,17 @@ macro_rules! join {
     } };
 }
 
+use std::{ //= nothing
+    mem,
+};
+
+pub async fn wide( //= wide
+    first: [u8; 3],
+) -> u8 //= wide
+{
+    first[0] //= wide
+}
+
 pub async fn last() { x().await } //= last
 "###;
 
@@ -356,7 +368,7 @@ pub async fn last() { x().await } //= last
             assert_eq!(found, expected, "line {line}");
             marked += 1;
         }
-        assert_eq!(marked, 20);
+        assert_eq!(marked, 24);
         assert_eq!([0, 99].map(|line| function_at(SOURCE, line)), [None, None]);
     }
 

@@ -47,5 +47,5 @@ export const syncWaits = () => {
   const [at] = all('section:hover, section:focus-within');
   const before = at?.offsetTop;
   sync();
-  if (at) scrollBy(0, at.offsetTop - before);
+  if (at?.checkVisibility()) scrollBy(0, at.offsetTop - before);
 };

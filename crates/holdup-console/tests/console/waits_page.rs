@@ -203,3 +203,36 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     browser.screenshot("console-whom-360-dark").await;
     browser.finish().await;
 }
+
+#[tokio::test]
+async fn the_page_stays_where_it_is_when_the_section_under_the_pointer_goes() {
+    let (watch, shared) = (Watch::new(), Shared::new());
+    let served = locks(&watch, &shared);
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
+    let console = console.start().expect("a console");
+    let browser = open(&console).await;
+    let clients = ask(served.address, 2);
+    browser.wait_for("#waits button").await;
+    // So low that there is something to scroll to with and without the section.
+    browser.resize(1280, 240).await;
+    browser
+        .execute("document.querySelector('#where').scrollIntoView()", vec![])
+        .await;
+    browser.click("#where h2").await;
+    let hovered =
+        "document.querySelector('#where:hover') && !document.querySelector('#waits:hover')";
+    browser.wait_until(hovered).await;
+    let below = "document.querySelector('#where + section').getBoundingClientRect().top";
+    let before = browser.eval(below).await.as_f64().expect("a number");
+    shared.go_on.close();
+    for client in clients {
+        assert_eq!(client.join().expect("an answer"), 200);
+    }
+    let hidden = "!document.querySelector('#where').checkVisibility()";
+    browser.wait_until(hidden).await;
+    // It stays, or comes up to where the section was. At the page's top it would be further down.
+    let after = browser.eval(below).await.as_f64().expect("a number");
+    assert!(after < before + 40.0, "{before} and {after}");
+    assert!(browser.eval("scrollY").await.as_f64() > Some(40.0));
+    browser.finish().await;
+}

@@ -1,4 +1,3 @@
-// @ts-check
 // What the page says of a hold, and whom a hold holds up.
 import { count, humanDuration } from './duration.js';
 

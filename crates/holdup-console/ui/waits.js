@@ -1,4 +1,3 @@
-// @ts-check
 // Where open requests wait, and who lost time to whom.
 import { $, all, el, setLength, setText } from './dom.js';
 import { humanDuration } from './duration.js';

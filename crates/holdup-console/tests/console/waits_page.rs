@@ -1,12 +1,9 @@
 //! The page's section about where open requests wait, in a real browser.
 
-use std::thread;
-
 use holdup_testkit::browser::{Browser, Key, Kind};
 use holdup_watch::Watch;
 
-use super::waits::{ROUTE, Shared, ask, line_of, locks};
-use super::*;
+use super::waits::{ROUTE, Shared, ask, ask_for, go_on_late, line_of, locks};
 
 const ROWS: &str = "#waits button";
 
@@ -140,7 +137,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
     let console = console
         .app(format!("http://{}", served.address))
-        .button("/block/1")
+        .button("/other")
         .start()
         .expect("a console");
     let browser = open(&console).await;
@@ -153,14 +150,12 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let app = served.address;
     let reports = ask(app, 2);
     browser.wait_for("#waits button").await;
-    let held = thread::spawn(move || get(app, "/block/2000").status);
-    browser.wait_for("[data-worker='0'][data-held=true]").await;
-    // Both go on when their worker is free.
-    shared.go_on.close();
+    let held = ask_for(app, "/hold".to_owned());
     browser
         .wait_for("li.lane[data-lane='1'][data-held-up=true]")
         .await;
     browser.screenshot("console-waits-held-up").await;
+    go_on_late(&shared);
     assert_eq!(held.join().expect("an answer"), 200);
     for client in reports {
         assert_eq!(client.join().expect("an answer"), 200);
@@ -171,7 +166,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let row = browser.eval(row).await;
     assert_eq!(
         (&row[0], &row[1]),
-        (&ROUTE.into(), &"GET /block/{ms}".into()),
+        (&ROUTE.into(), &"GET /hold".into()),
         "{row}"
     );
     assert!(
@@ -182,7 +177,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let title = browser.eval(title).await;
     let told = title
         .as_str()
-        .is_some_and(|title| title.contains("by GET /block/{ms}"));
+        .is_some_and(|title| title.contains("by GET /hold"));
     assert!(told, "{title}");
     let after = browser.eval(&top).await.as_f64().expect("a number");
     let sections = "document.querySelector('#where').offsetHeight + document.querySelector('#whom').offsetHeight";

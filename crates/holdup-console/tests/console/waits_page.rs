@@ -231,3 +231,47 @@ async fn the_page_stays_where_it_is_when_the_section_under_the_pointer_goes() {
     assert!(browser.eval("scrollY").await.as_f64() > Some(40.0));
     browser.finish().await;
 }
+
+#[tokio::test]
+async fn a_row_stands_for_the_same_place_while_its_stack_is_shown() {
+    let (watch, shared) = (Watch::new(), Shared::new());
+    let served = locks(&watch, &shared);
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
+    let console = console.start().expect("a console");
+    let browser = open(&console).await;
+    let mut clients = ask(served.address, 2);
+    let both = "document.querySelectorAll('#waits button').length === 2
+        && [...document.querySelectorAll('#waits code')].every((place) => /:[0-9]+[)]/.test(place.textContent))";
+    browser.wait_until(both).await;
+    browser.click(ROWS).await;
+    browser.wait_for("#stack[open]").await;
+    let place = browser.text("#stack-of").await;
+    assert_eq!(browser.text("#stack-lines").await.lines().count(), 1);
+
+    // Another place comes, at which most requests wait: it would be the first.
+    clients.extend([0; 3].map(|_| ask_for(served.address, "/other".to_owned())));
+    let come = "[...document.querySelectorAll('#waits b')].some((n) => n.textContent === '3')";
+    browser.wait_until(come).await;
+    browser.screenshot("console-waits-under-stack").await;
+    browser.press(Key::Escape).await;
+    browser
+        .wait_until("!document.querySelector('#stack').open")
+        .await;
+    let at = "document.activeElement.querySelector('code')?.textContent";
+    assert_eq!(browser.eval(at).await, place);
+
+    // Nobody waits there any more: its stack is kept, its requests are not.
+    shared.go_on.close();
+    for client in clients {
+        assert_eq!(client.join().expect("an answer"), 200);
+    }
+    let gone = "document.activeElement.textContent.endsWith('none now')";
+    browser.wait_until(gone).await;
+    assert_eq!(browser.eval(at).await, place);
+    browser.press(Key::Enter).await;
+    browser.wait_for("#stack[open]").await;
+    assert_eq!(browser.text("#stack-of").await, place);
+    assert_eq!(browser.text("#stack-lines").await, "");
+    assert_ne!(browser.text("#stack-frames").await, "");
+    browser.finish().await;
+}

@@ -1,6 +1,6 @@
 // Where open requests wait, and who lost time to whom.
 import { $, all, el, setLength, setText } from './dom.js';
-import { humanDuration } from './duration.js';
+import { count, humanDuration } from './duration.js';
 import { model, serverNow } from './live.js';
 import { arrange } from './places.js';
 import { showStack } from './workers.js';
@@ -16,7 +16,7 @@ const fill = ({ children }, ...texts) => texts.forEach((text, i) => setText(chil
 const makeRow = () =>
   el('li', {}, el('button', {}, ...['b', 'code', 'span', 'i'].map((kind) => el(kind))));
 const sync = () => {
-  const { waits = [], held_up = [] } = model.doing ?? {};
+  const { waits = [], more = 0, held_up = [] } = model.doing ?? {};
   const list = $('waits');
   // When its stack is closed, a row has the keyboard's place again.
   const { open } = $('stack');
@@ -33,6 +33,8 @@ const sync = () => {
       showStack(button, w.place, [...w.waiting, ...w.others].map(lasts), w.stack);
   });
   $('where').hidden = !rows.length;
+  setText($('more'), count(more, 'more place'));
+  $('unlisted').hidden = !more;
 
   const table = $('victims');
   setLength(table, held_up.length, () => el('tr', {}, ...[1, 2, 3, 4].map(() => el('td'))));

@@ -273,5 +273,18 @@ async fn a_row_stands_for_the_same_place_while_its_stack_is_shown() {
     assert_eq!(browser.text("#stack-of").await, place);
     assert_eq!(browser.text("#stack-lines").await, "");
     assert_ne!(browser.text("#stack-frames").await, "");
+    browser.press(Key::Escape).await;
+
+    // As if there were more places than are listed.
+    assert_eq!(browser.text("#unlisted").await, "");
+    let more = "return import('/ui/live.js').then(({ model }) => {
+        const doing = { ...model.doing, more: 3 };
+        Object.defineProperty(model, 'doing', { get: () => doing, set() {} });
+    })";
+    browser.execute(more, vec![]).await;
+    browser.wait_for("#unlisted").await;
+    assert_eq!(browser.text("#unlisted").await, "and 3 more places: /waits");
+    assert_fits(&browser).await;
+    browser.screenshot("console-waits-unlisted").await;
     browser.finish().await;
 }

@@ -1,6 +1,7 @@
 // Where open requests wait, and who lost time to whom.
 import { $, all, el, setLength, setText } from './dom.js';
 import { count, humanDuration } from './duration.js';
+import { outside } from './hold.js';
 import { model, serverNow } from './live.js';
 import { arrange } from './places.js';
 import { showStack } from './workers.js';
@@ -13,8 +14,10 @@ const at = ':hover, :focus-within';
 const lasts = ({ what, since_ms }) => `${what} for ${humanDuration(serverNow() - since_ms)}`;
 /** @type {T.Fill} */
 const fill = ({ children }, ...texts) => texts.forEach((text, i) => setText(children[i], text));
-const makeRow = () =>
-  el('li', {}, el('button', {}, ...['b', 'code', 'span', 'i'].map((kind) => el(kind))));
+const makeRow = () => {
+  const parts = ['b', 'code', 'span', 'i'].map((kind) => el(kind));
+  return el('li', {}, el('button', { 'aria-haspopup': 'dialog' }, ...parts));
+};
 const sync = () => {
   const { waits = [], more = 0, held_up = [] } = model.doing ?? {};
   const list = $('waits');
@@ -39,7 +42,7 @@ const sync = () => {
   const table = $('victims');
   setLength(table, held_up.length, () => el('tr', {}, ...[1, 2, 3, 4].map(() => el('td'))));
   held_up.forEach(({ route, by, requests, held_up_ms }, i) =>
-    fill(table.children[i], route, by ?? 'something else', `${requests}`, humanDuration(held_up_ms)),
+    fill(table.children[i], route, by ?? outside, `${requests}`, humanDuration(held_up_ms)),
   );
   $('whom').hidden = !held_up.length;
 };

@@ -243,6 +243,8 @@ async fn a_row_stands_for_the_same_place_while_its_stack_is_shown() {
     let both = "document.querySelectorAll('#waits button').length === 2
         && [...document.querySelectorAll('#waits code')].every((place) => /:[0-9]+[)]/.test(place.textContent))";
     browser.wait_until(both).await;
+    let told = "document.querySelector('#waits button').ariaHasPopup";
+    assert_eq!(browser.eval(told).await, "dialog");
     browser.click(ROWS).await;
     browser.wait_for("#stack[open]").await;
     let place = browser.text("#stack-of").await;

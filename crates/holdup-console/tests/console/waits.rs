@@ -272,7 +272,7 @@ fn who_lost_time_to_whom_is_counted_and_told() {
     until_known(address, &[1, 1]);
     let held = ask_for(served.address, "/hold".to_owned());
     events.until("the worker is held", |m| is(m, "held"));
-    // Both are ready before the worker is, one after the other.
+    // The one that has the lock is ready at once, but its worker is not.
     go_on_late(&shared);
     let ended = events.until("a report has ended", |m| {
         is(m, "ended") && m["held_up_by"][0]["by"] == "GET /hold"

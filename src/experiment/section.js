@@ -1,4 +1,3 @@
-// @ts-check
 // "Is it the browser?": the page asks the lab several times at once, and the console's events show
 // when the server read each request.
 import {

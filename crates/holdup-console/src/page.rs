@@ -34,6 +34,7 @@ const MODULES: &[(&str, &str)] = modules![
     "live.js",
     "main.js",
     "model.js",
+    "places.js",
     "probe.js",
     "rows.js",
     "section.js",
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn the_pages_own_files_are_small() {
         let size: usize = assets(&[]).iter().map(|asset| asset.body.len()).sum();
-        // 60,000 were enough until the cards showed the cause and the route that is asked meanwhile.
-        assert!(size < 64_000, "{size} bytes");
+        // 64,000 were enough until no row moved in the list of places while somebody is at it.
+        assert!(size < 65_000, "{size} bytes");
     }
 }

@@ -1,4 +1,3 @@
-// @ts-check
 // A request as a bar. Its shape shows the state: dotted, hollow, filled, hatched, a cap.
 import { box, fit, label, lines, theme } from './canvas.js';
 import { all, el } from './dom.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // The requests against time: the picture beside the rows.
 import { drawBar, labelHeldUp } from './bar.js';
 import { box, fit, label, measure, theme } from './canvas.js';

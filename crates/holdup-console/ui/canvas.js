@@ -1,4 +1,3 @@
-// @ts-check
 // Drawing on a canvas, in the page's colours.
 
 /** @type {Record<string, string>} */

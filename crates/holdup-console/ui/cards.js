@@ -1,4 +1,3 @@
-// @ts-check
 // Cards: a button that starts a measurement, its chart, and what came of it.
 import { makeChart, setChart } from './charts.js';
 import { $, all, el, setData, setText } from './dom.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // Small charts: rows of text, a canvas behind them, and time from zero.
 import { drawBar } from './bar.js';
 import { box, fit, label, measure, theme } from './canvas.js';

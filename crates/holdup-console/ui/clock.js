@@ -1,5 +1,3 @@
-// @ts-check
-
 /** Of two such windows the older is thrown away: clocks drift. */
 const WINDOW = 15_000;
 

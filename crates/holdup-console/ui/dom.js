@@ -1,4 +1,3 @@
-// @ts-check
 // Elements. All that comes from outside becomes text: nothing here parses HTML.
 
 /** @type {T.ById} */

@@ -1,4 +1,3 @@
-// @ts-check
 // Durations and counts, as people read them.
 
 /** Microseconds below, unit, decimals. @type {[number, string, number][]} */

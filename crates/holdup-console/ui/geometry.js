@@ -1,4 +1,3 @@
-// @ts-check
 // Where things are drawn: times and rows to pixels. No DOM.
 import { TICK, holdEnd } from './hold.js';
 

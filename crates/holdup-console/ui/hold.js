@@ -1,4 +1,3 @@
-// @ts-check
 // What the page says of a hold, and whom a hold holds up.
 import { count, humanDuration } from './duration.js';
 
@@ -8,9 +7,9 @@ export const TICK = 10;
 /** @type {T.HoldEnd} */
 export const holdEnd = (hold, now) =>
   hold.ongoing ? now : Math.min(now, hold.started_ms + hold.duration_ms);
+export const outside = 'something outside the watched requests';
 /** @type {T.OfHold} */
-const routeOf = ({ culprits: [c] }) =>
-  c ? `${c.method} ${c.route}` : 'something outside the requests';
+const routeOf = ({ culprits: [c] }) => (c ? `${c.method} ${c.route}` : outside);
 /** @type {T.AndMore} */
 const andMore = ({ length }) => (length > 1 ? ` and ${count(length - 1, 'other')}` : '');
 /** @type {T.OfHold} */

@@ -1,4 +1,3 @@
-// @ts-check
 // The model and the server's clock, kept up to date by `/events`.
 import { makeClock } from './clock.js';
 import { $, setData, setText } from './dom.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // The frame loop: ten times a second at most it writes what changed to the DOM, and draws the bars.
 import { drawLegend } from './bar.js';
 import { board, drawBoard, isMoving, startBoard, summarise, syncBoard } from './board.js';

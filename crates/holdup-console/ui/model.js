@@ -1,4 +1,3 @@
-// @ts-check
 // Messages of `/events` in, what the page shows out. No DOM and no clock.
 import { humanDuration } from './duration.js';
 import { TICK, culprit } from './hold.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // "Run two": a card for each button, which probes a route of the app, and fields for the parameters.
 import { clearCard, judge, makeCard, running, setRunning } from './cards.js';
 import { charts, setChart } from './charts.js';

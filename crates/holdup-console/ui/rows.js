@@ -1,4 +1,3 @@
-// @ts-check
 // The names of the requests, one row each.
 import { $, el, setData, setText } from './dom.js';
 import { humanDuration } from './duration.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // What the script of a section may use. It imports nothing else of the page.
 export { clearCard, judge, makeCard, running, setRunning } from './cards.js';
 export { setChart } from './charts.js';

@@ -1,4 +1,3 @@
-// @ts-check
 // What the page shows of a probe. No DOM.
 import { humanDuration } from './duration.js';
 import { blank, isError, wordOf } from './model.js';
@@ -33,12 +32,13 @@ export const barsOf = (probe, color) =>
     const start = begun(probe);
     /** @type {T.After} */
     const after = (t) => (t === null ? null : t - start);
+    const first = after(lane.first_byte_ms);
     const over = lane.ended_ms ?? (probe.state === 'running' ? null : probe.now_ms);
     const bar = {
       ...blank,
       asked_ms: after(lane.requested_ms),
-      opened_ms: after(lane.first_byte_ms),
-      answered_ms: after(lane.first_byte_ms),
+      opened_ms: first,
+      answered_ms: first,
       status: lane.status,
       chunks_ms: lane.chunks_ms.map((t) => t - start),
       finished_ms: after(lane.finished_ms),

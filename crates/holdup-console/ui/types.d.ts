@@ -23,6 +23,8 @@ declare namespace T {
   /** What open requests do. */
   interface Doing {
     waits: Wait[];
+    /** How many places are not listed. */
+    more: number;
     lanes: { lane: number; state: string; since_ms: number | null; place: string | null }[];
     held_up: { route: string; by: string | null; requests: number; held_up_ms: number }[];
   }
@@ -458,7 +460,13 @@ declare namespace T {
     lines: string[],
     stack: string[],
   ) => void;
-  // waits
+  // places, waits
+  /** What a row stands for, and when somebody was last known to wait there. */
+  type Row = Wait & { seen: number };
+  /** Whether somebody is at that row: with the pointer, the keyboard, or its stack open. */
+  type IsAt = (row: number) => boolean;
+  /** The rows after `waits` came; `isAt` is null while nobody is at the list. */
+  type Arrange = (rows: Row[], waits: Wait[], now: number, isAt: IsAt | null) => Row[];
   type Lasts = (lasting: Lasting) => string;
   type Fill = (parent: { children: HTMLCollection }, ...texts: string[]) => void;
   // rows, board

@@ -1,31 +1,33 @@
-// @ts-check
 // Where open requests wait, and who lost time to whom.
 import { $, all, el, setLength, setText } from './dom.js';
-import { humanDuration } from './duration.js';
+import { count, humanDuration } from './duration.js';
+import { outside } from './hold.js';
 import { model, serverNow } from './live.js';
+import { arrange } from './places.js';
 import { showStack } from './workers.js';
 
-/** What the rows stand for. @type {Map<string, T.Wait & { seen: number }>} */
-const places = new Map();
+/** What the rows stand for. @type {T.Row[]} */
+let rows = [];
+const at = ':hover, :focus-within';
 
 /** @type {T.Lasts} */
 const lasts = ({ what, since_ms }) => `${what} for ${humanDuration(serverNow() - since_ms)}`;
 /** @type {T.Fill} */
 const fill = ({ children }, ...texts) => texts.forEach((text, i) => setText(children[i], text));
-const makeRow = () =>
-  el('li', {}, el('button', {}, ...['b', 'code', 'span', 'i'].map((kind) => el(kind))));
+const makeRow = () => {
+  const parts = ['b', 'code', 'span', 'i'].map((kind) => el(kind));
+  return el('li', {}, el('button', { 'aria-haspopup': 'dialog' }, ...parts));
+};
 const sync = () => {
-  const { waits = [], held_up = [] } = model.doing ?? {};
+  const { waits = [], more = 0, held_up = [] } = model.doing ?? {};
   const list = $('waits');
-  // No row moves while somebody is at one, and none goes at once.
-  const [busy, now, old] = [list.matches(':hover, :focus-within'), serverNow(), [...places]];
-  if (!busy) places.clear();
-  for (const w of waits) places.set(w.place, { ...w, seen: now });
-  for (const [place, w] of old)
-    if (places.get(place)?.seen !== now && (busy || now - w.seen < 5000))
-      places.set(place, { ...w, requests: 0 });
-  setLength(list, places.size, makeRow);
-  [...places.values()].forEach((w, i) => {
+  // When its stack is closed, a row has the keyboard's place again.
+  const { open } = $('stack');
+  /** @type {T.IsAt} */
+  const isAt = (i) => open || list.children[i].matches(at);
+  rows = arrange(rows, waits, serverNow(), open || list.matches(at) ? isAt : null);
+  setLength(list, rows.length, makeRow);
+  rows.forEach((w, i) => {
     const button = /** @type {any} */ (list.children[i].firstChild);
     const lines = w.requests ? [w, ...w.others].map(lasts) : ['none now'];
     fill(button, `${w.requests}`, w.place, lines.join('\n'));
@@ -33,19 +35,21 @@ const sync = () => {
     button.onclick = () =>
       showStack(button, w.place, [...w.waiting, ...w.others].map(lasts), w.stack);
   });
-  $('where').hidden = !places.size;
+  $('where').hidden = !rows.length;
+  setText($('more'), count(more, 'more place'));
+  $('unlisted').hidden = !more;
 
   const table = $('victims');
   setLength(table, held_up.length, () => el('tr', {}, ...[1, 2, 3, 4].map(() => el('td'))));
   held_up.forEach(({ route, by, requests, held_up_ms }, i) =>
-    fill(table.children[i], route, by ?? 'something else', `${requests}`, humanDuration(held_up_ms)),
+    fill(table.children[i], route, by ?? outside, `${requests}`, humanDuration(held_up_ms)),
   );
   $('whom').hidden = !held_up.length;
 };
 /** What is under the pointer does not jump. */
 export const syncWaits = () => {
-  const [at] = all('section:hover, section:focus-within');
-  const before = at?.offsetTop;
+  const [section] = all('section:hover, section:focus-within');
+  const before = section?.offsetTop;
   sync();
-  if (at) scrollBy(0, at.offsetTop - before);
+  if (section?.checkVisibility()) scrollBy(0, section.offsetTop - before);
 };

@@ -1,4 +1,3 @@
-// @ts-check
 // Counts, a strip for each worker, the last holds and their stacks.
 import { $, all, bullets, el, setData, setLength, setText } from './dom.js';
 import { count, humanDuration } from './duration.js';

@@ -19,6 +19,8 @@ use super::*;
 pub(crate) struct Shared {
     lock: Mutex<()>,
     pub(crate) go_on: Semaphore,
+    /// The worker of `/hold` is free again when this is closed.
+    pub(crate) let_go: Semaphore,
 }
 
 impl Shared {
@@ -26,6 +28,7 @@ impl Shared {
         Arc::new(Self {
             lock: Mutex::new(()),
             go_on: Semaphore::new(0),
+            let_go: Semaphore::new(0),
         })
     }
 }
@@ -36,8 +39,8 @@ async fn report(shared: &Shared) {
     shared.go_on.acquire().await.ok(); // the holder
 }
 
-/// An app whose `/report` keeps a lock while it waits, and whose `/block` blocks its worker for `ms`, and
-/// `/hold` until `go_on` is closed.
+/// An app whose `/report` keeps a lock while it waits, whose `/other` waits elsewhere, and whose `/hold` blocks its
+/// worker until `let_go` is closed.
 pub(crate) fn locks(watch: &Watch, shared: &Arc<Shared>) -> Served {
     let (watch, shared) = (watch.clone(), Arc::clone(shared));
     serve(move || {
@@ -45,13 +48,13 @@ pub(crate) fn locks(watch: &Watch, shared: &Arc<Shared>) -> Served {
             report(&shared).await;
             HttpResponse::Ok().finish()
         };
-        let block = async |ms: web::Path<u64>| {
-            pause(Duration::from_millis(*ms));
+        let other = async |shared: Data<Shared>| {
+            shared.go_on.acquire().await.ok();
             HttpResponse::Ok().finish()
         };
         let hold = async |shared: Data<Shared>| {
             let deadline = Instant::now() + PATIENCE;
-            while !shared.go_on.is_closed() && Instant::now() < deadline {
+            while !shared.let_go.is_closed() && Instant::now() < deadline {
                 pause(Duration::from_millis(10));
             }
             HttpResponse::Ok().finish()
@@ -59,7 +62,7 @@ pub(crate) fn locks(watch: &Watch, shared: &Arc<Shared>) -> Served {
         App::new()
             .app_data(Data::from(Arc::clone(&shared)))
             .route("/report/{name:<b>|[0-9]+}", web::get().to(handler))
-            .route("/block/{ms}", web::get().to(block))
+            .route("/other", web::get().to(other))
             .route("/hold", web::get().to(hold))
             .wrap(watch.clone())
     })
@@ -84,8 +87,20 @@ pub(crate) const ROUTE: &str = "GET /report/{name:<b>|[0-9]+}";
 
 /// Requests the report so many times, each on a thread.
 pub(crate) fn ask(address: SocketAddr, times: usize) -> Vec<JoinHandle<u16>> {
-    let ask = |n| thread::spawn(move || get(address, &format!("/report/{n}")).status);
+    let ask = |n| ask_for(address, format!("/report/{n}"));
     (0..times).map(ask).collect()
+}
+
+/// Requests this path on a thread, which returns the status.
+pub(crate) fn ask_for(address: SocketAddr, path: String) -> JoinHandle<u16> {
+    thread::spawn(move || get(address, &path).status)
+}
+
+/// Lets the requests of `/report` go on, but their worker is free for them only after more than a second.
+pub(crate) fn go_on_late(shared: &Shared) {
+    shared.go_on.close();
+    pause(Duration::from_millis(1500));
+    shared.let_go.close();
 }
 
 /// Asks for a document until it is as `wanted`.
@@ -207,8 +222,7 @@ fn a_held_worker_delays_no_answer_of_the_console() {
     let mut events = Events::read(address);
     let waiting = ask(served.address, 2);
     until_known(address, &[1, 1]);
-    let app = served.address;
-    let held = thread::spawn(move || get(app, "/hold").status);
+    let held = ask_for(served.address, "/hold".to_owned());
     events.until("the worker is held", |m| is(m, "held"));
     let mut took: Vec<_> = (0..40)
         .map(|_| {
@@ -238,8 +252,9 @@ fn a_held_worker_delays_no_answer_of_the_console() {
     // The limit is wider than the 50 ms of an idle machine.
     assert!(took[30] < Duration::from_millis(500), "{took:?}");
 
-    shared.go_on.close();
+    shared.let_go.close();
     assert_eq!(held.join().expect("an answer"), 200);
+    shared.go_on.close();
     for client in waiting {
         assert_eq!(client.join().expect("an answer"), 200);
     }
@@ -255,13 +270,12 @@ fn who_lost_time_to_whom_is_counted_and_told() {
     let mut events = Events::read(address);
     let reports = ask(served.address, 2);
     until_known(address, &[1, 1]);
-    let app = served.address;
-    let held = thread::spawn(move || get(app, "/block/2500").status);
+    let held = ask_for(served.address, "/hold".to_owned());
     events.until("the worker is held", |m| is(m, "held"));
-    // Both are ready from now on, one after the other.
-    shared.go_on.close();
+    // The one that has the lock is ready at once, but its worker is not.
+    go_on_late(&shared);
     let ended = events.until("a report has ended", |m| {
-        is(m, "ended") && m["held_up_by"][0]["by"] == "GET /block/{ms}"
+        is(m, "ended") && m["held_up_by"][0]["by"] == "GET /hold"
     });
     let lost = ended["held_up_ms"].as_f64().expect("a number");
     assert!(lost > 1000.0, "{ended}");
@@ -269,20 +283,11 @@ fn who_lost_time_to_whom_is_counted_and_told() {
     for client in reports {
         assert_eq!(client.join().expect("an answer"), 200);
     }
-    let told = until(address, "/waits", |document| {
-        document["held_up"][0]["requests"].is_u64()
-    });
-    let pair = &told["held_up"][0];
-    assert_eq!(
-        (&pair["route"], &pair["by"]),
-        (&ROUTE.into(), &"GET /block/{ms}".into())
-    );
     let doing = events.until("the page is told", |m| {
-        is(m, "doing") && m["held_up"][0]["by"] == "GET /block/{ms}"
+        is(m, "doing") && m["held_up"][0]["by"] == "GET /hold"
     });
     assert_eq!(doing["held_up"][0]["route"], ROUTE);
-    let counter =
-        format!("holdup_held_up_seconds_total{{route=\"{ROUTE}\",by=\"GET /block/{{ms}}\"}} ");
+    let counter = format!("holdup_held_up_seconds_total{{route=\"{ROUTE}\",by=\"GET /hold\"}} ");
     let deadline = Instant::now() + PATIENCE;
     let seconds = loop {
         let metrics = get(address, "/metrics").rest();
@@ -292,6 +297,15 @@ fn who_lost_time_to_whom_is_counted_and_told() {
         assert!(Instant::now() < deadline, "{counter} {metrics}");
         pause(Duration::from_millis(100));
     };
+    // Of a later moment, so that it is no less.
+    let told = until(address, "/waits", |document| {
+        document["held_up"][0]["requests"].is_u64()
+    });
+    let pair = &told["held_up"][0];
+    assert_eq!(
+        (&pair["route"], &pair["by"]),
+        (&ROUTE.into(), &"GET /hold".into())
+    );
     let total = pair["held_up_ms"].as_f64().expect("a number") / 1e3;
     let seconds: f64 = seconds.parse().expect("a number");
     assert!(seconds >= 1.0 && seconds <= total, "{seconds} of {total}");

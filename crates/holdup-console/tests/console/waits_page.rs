@@ -1,12 +1,9 @@
 //! The page's section about where open requests wait, in a real browser.
 
-use std::thread;
-
 use holdup_testkit::browser::{Browser, Key, Kind};
 use holdup_watch::Watch;
 
-use super::waits::{ROUTE, Shared, ask, line_of, locks};
-use super::*;
+use super::waits::{ROUTE, Shared, ask, ask_for, go_on_late, line_of, locks};
 
 const ROWS: &str = "#waits button";
 
@@ -140,7 +137,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
     let console = console
         .app(format!("http://{}", served.address))
-        .button("/block/1")
+        .button("/other")
         .start()
         .expect("a console");
     let browser = open(&console).await;
@@ -153,14 +150,12 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let app = served.address;
     let reports = ask(app, 2);
     browser.wait_for("#waits button").await;
-    let held = thread::spawn(move || get(app, "/block/2000").status);
-    browser.wait_for("[data-worker='0'][data-held=true]").await;
-    // Both go on when their worker is free.
-    shared.go_on.close();
+    let held = ask_for(app, "/hold".to_owned());
     browser
         .wait_for("li.lane[data-lane='1'][data-held-up=true]")
         .await;
     browser.screenshot("console-waits-held-up").await;
+    go_on_late(&shared);
     assert_eq!(held.join().expect("an answer"), 200);
     for client in reports {
         assert_eq!(client.join().expect("an answer"), 200);
@@ -171,7 +166,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let row = browser.eval(row).await;
     assert_eq!(
         (&row[0], &row[1]),
-        (&ROUTE.into(), &"GET /block/{ms}".into()),
+        (&ROUTE.into(), &"GET /hold".into()),
         "{row}"
     );
     assert!(
@@ -182,7 +177,7 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let title = browser.eval(title).await;
     let told = title
         .as_str()
-        .is_some_and(|title| title.contains("by GET /block/{ms}"));
+        .is_some_and(|title| title.contains("by GET /hold"));
     assert!(told, "{title}");
     let after = browser.eval(&top).await.as_f64().expect("a number");
     let sections = "document.querySelector('#where').offsetHeight + document.querySelector('#whom').offsetHeight";
@@ -201,5 +196,97 @@ async fn who_holds_up_whom_is_a_table_and_nothing_jumps_under_the_pointer() {
     let show = "document.querySelector('#whom').scrollIntoView()";
     browser.execute(show, vec![]).await;
     browser.screenshot("console-whom-360-dark").await;
+    browser.finish().await;
+}
+
+#[tokio::test]
+async fn the_page_stays_where_it_is_when_the_section_under_the_pointer_goes() {
+    let (watch, shared) = (Watch::new(), Shared::new());
+    let served = locks(&watch, &shared);
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
+    let console = console.start().expect("a console");
+    let browser = open(&console).await;
+    let clients = ask(served.address, 2);
+    browser.wait_for("#waits button").await;
+    // So low that there is something to scroll to with and without the section.
+    browser.resize(1280, 240).await;
+    browser
+        .execute("document.querySelector('#where').scrollIntoView()", vec![])
+        .await;
+    browser.click("#where h2").await;
+    let hovered =
+        "document.querySelector('#where:hover') && !document.querySelector('#waits:hover')";
+    browser.wait_until(hovered).await;
+    let below = "document.querySelector('#where + section').getBoundingClientRect().top";
+    let before = browser.eval(below).await.as_f64().expect("a number");
+    shared.go_on.close();
+    for client in clients {
+        assert_eq!(client.join().expect("an answer"), 200);
+    }
+    let hidden = "!document.querySelector('#where').checkVisibility()";
+    browser.wait_until(hidden).await;
+    // It stays, or comes up to where the section was. At the page's top it would be further down.
+    let after = browser.eval(below).await.as_f64().expect("a number");
+    assert!(after < before + 40.0, "{before} and {after}");
+    assert!(browser.eval("scrollY").await.as_f64() > Some(40.0));
+    browser.finish().await;
+}
+
+#[tokio::test]
+async fn a_row_stands_for_the_same_place_while_its_stack_is_shown() {
+    let (watch, shared) = (Watch::new(), Shared::new());
+    let served = locks(&watch, &shared);
+    let console = holdup_console::Console::builder(&watch, "127.0.0.1:0");
+    let console = console.start().expect("a console");
+    let browser = open(&console).await;
+    let mut clients = ask(served.address, 2);
+    let both = "document.querySelectorAll('#waits button').length === 2
+        && [...document.querySelectorAll('#waits code')].every((place) => /:[0-9]+[)]/.test(place.textContent))";
+    browser.wait_until(both).await;
+    let told = "document.querySelector('#waits button').ariaHasPopup";
+    assert_eq!(browser.eval(told).await, "dialog");
+    browser.click(ROWS).await;
+    browser.wait_for("#stack[open]").await;
+    let place = browser.text("#stack-of").await;
+    assert_eq!(browser.text("#stack-lines").await.lines().count(), 1);
+
+    // Another place comes, at which most requests wait: it would be the first.
+    clients.extend([0; 3].map(|_| ask_for(served.address, "/other".to_owned())));
+    let come = "[...document.querySelectorAll('#waits b')].some((n) => n.textContent === '3')";
+    browser.wait_until(come).await;
+    browser.screenshot("console-waits-under-stack").await;
+    browser.press(Key::Escape).await;
+    browser
+        .wait_until("!document.querySelector('#stack').open")
+        .await;
+    let at = "document.activeElement.querySelector('code')?.textContent";
+    assert_eq!(browser.eval(at).await, place);
+
+    // Nobody waits there any more: its stack is kept, its requests are not.
+    shared.go_on.close();
+    for client in clients {
+        assert_eq!(client.join().expect("an answer"), 200);
+    }
+    let gone = "document.activeElement.textContent.endsWith('none now')";
+    browser.wait_until(gone).await;
+    assert_eq!(browser.eval(at).await, place);
+    browser.press(Key::Enter).await;
+    browser.wait_for("#stack[open]").await;
+    assert_eq!(browser.text("#stack-of").await, place);
+    assert_eq!(browser.text("#stack-lines").await, "");
+    assert_ne!(browser.text("#stack-frames").await, "");
+    browser.press(Key::Escape).await;
+
+    // As if there were more places than are listed.
+    assert_eq!(browser.text("#unlisted").await, "");
+    let more = "return import('/ui/live.js').then(({ model }) => {
+        const doing = { ...model.doing, more: 3 };
+        Object.defineProperty(model, 'doing', { get: () => doing, set() {} });
+    })";
+    browser.execute(more, vec![]).await;
+    browser.wait_for("#unlisted").await;
+    assert_eq!(browser.text("#unlisted").await, "and 3 more places: /waits");
+    assert_fits(&browser).await;
+    browser.screenshot("console-waits-unlisted").await;
     browser.finish().await;
 }

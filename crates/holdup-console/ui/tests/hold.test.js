@@ -110,7 +110,7 @@ test('it is said how long and by whom', () => {
   const two = pieces(hold(2000, 300, by('/a')), hold(4000, 300, by('/b')));
   assert.equal(heldUpBy(two), 'by GET /a and 1 other');
   const outside = pieces(hold(2000, 300, { culprits: [] }));
-  assert.equal(heldUpBy(outside), 'by something outside the requests');
+  assert.equal(heldUpBy(outside), 'by something outside the watched requests');
 });
 
 test('a hold ends after its duration, or goes on', () => {

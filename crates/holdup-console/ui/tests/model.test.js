@@ -266,7 +266,7 @@ test('a route keeps its colour, and there are seven before they come again', () 
 test('a hold without culprits is nobody’s', () => {
   const model = begun();
   apply(model, { event: 'held', hold: hold(1, 200, { culprits: [], ongoing: true }) });
-  assert.deepEqual(model.unsaid, ['Worker 0 is held by something outside the requests.']);
+  assert.deepEqual(model.unsaid, ['Worker 0 is held by something outside the watched requests.']);
   const two = [culprit('/a'), culprit('/b'), culprit('/c')];
   apply(model, { event: 'held', hold: hold(1000, 200, { culprits: two, ongoing: true }) });
   assert.equal(model.unsaid.at(-1), 'Worker 0 is held by GET /a (body) and 2 others.');

@@ -96,7 +96,7 @@ async fn has_looked(worker: &Weak<Worker>) {
             let waker = Waker::from(Arc::new(Looked {
                 state: Arc::clone(&worker.state),
                 task: cx.waker().clone(),
-                looked: Arc::clone(&looked),
+                is_over: Arc::clone(&looked),
             }));
             let deferred = looks.as_mut().poll(&mut Context::from_waker(&waker));
             debug_assert!(deferred.is_pending(), "it ends at its second poll");
@@ -111,7 +111,7 @@ async fn has_looked(worker: &Weak<Worker>) {
 struct Looked {
     state: Arc<WorkerState>,
     task: Waker,
-    looked: Arc<AtomicBool>,
+    is_over: Arc<AtomicBool>,
 }
 
 impl Wake for Looked {
@@ -121,7 +121,7 @@ impl Wake for Looked {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.state.on_look();
-        self.looked.store(true, Ordering::Relaxed);
+        self.is_over.store(true, Ordering::Relaxed);
         self.task.wake_by_ref();
     }
 }

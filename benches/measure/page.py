@@ -23,7 +23,8 @@ hour, so compare the ratios.
 ## Against the targets
 
 A ratio is taken within a round, of figures that were measured one after the other. The table shows the median
-of the rounds, and the smallest and the largest. The sections below say how each is measured.
+of the rounds, and the smallest and the largest, or the 95 % interval of the median where there are many rounds.
+The sections below say how each is measured.
 
 {bars}
 

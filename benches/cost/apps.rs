@@ -7,10 +7,11 @@ use holdup_console::Console;
 use holdup_watch::Watch;
 use tokio_metrics::TaskMonitor;
 
+use crate::client::BODY;
 use crate::plan::Kind;
 
 async fn trivial() -> impl Responder {
-    "done"
+    BODY
 }
 
 /// Serves until the process is ended. The first line of output is the app's address, and the second

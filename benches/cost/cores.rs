@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The cores of the server, and those of `wrk` and of what reads the console.
+/// The cores of the server, and those of the load and of what reads the console.
 #[derive(Debug, Clone)]
 pub(crate) struct Cores {
     server: Vec<usize>,

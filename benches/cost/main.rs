@@ -1,17 +1,19 @@
-//! The cost of `Watch` for a handler that does nothing: throughput under `wrk`, and the server's CPU
-//! time per request, beside those of the same app without it.
+//! The cost of `Watch` for a handler that does nothing: throughput, and the server's CPU time per
+//! request, beside those of the same app without it.
 //!
 //! ```console
-//! cargo bench --bench cost -- [--rounds N] [--seconds S] [--json FILE]
+//! cargo bench --bench cost -- [--rounds N] [--slice MS] [--json FILE]
 //! ```
 //!
-//! All servers stay up, and each round loads every one of them once, for a short time. A ratio is
-//! taken within its round, so that it does not depend on how fast the machine is from one minute to
-//! the next. The bare app is served twice: how far the second differs from the first is the noise.
+//! All servers stay up, and each round loads every one of them once, for a tenth of a second. A ratio
+//! is taken within its round: from one second to the next, a core can be a quarter slower, because
+//! another machine on the same hardware has work for it too. The bare app is served twice: how far
+//! the second differs from the first is the noise.
 //!
 //! `cost serve KIND ADDRESS` serves one of the apps, for a profiler.
 
 mod apps;
+mod client;
 mod cores;
 mod figures;
 mod plan;
@@ -19,11 +21,11 @@ mod reader;
 mod report;
 mod rounds;
 mod server;
-mod wrk;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use actix_web::rt;
 use clap::{Parser, Subcommand};
@@ -35,14 +37,14 @@ use crate::report::Report;
 #[derive(Debug, Parser)]
 struct Options {
     /// How often every server is loaded
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 300)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 
-    /// How long each time; wrk takes whole seconds
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=60))]
-    seconds: u16,
+    /// How long each time, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=4000))]
+    slice: u16,
 
     /// Only the first mode, or only the second [default: both]
     #[arg(long, value_name = "NAME", value_enum)]
@@ -94,19 +96,18 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
-    wrk::is_there()?;
     let chosen: Vec<&Mode> = MODES
         .iter()
         .filter(|mode| options.mode.is_none_or(|name| name == mode.name))
         .collect();
-    let mut modes = Vec::new();
+    let (mut modes, slice) = (Vec::new(), Duration::from_millis(options.slice.into()));
     for mode in chosen {
-        let blocks = rounds::measure(mode, options.rounds, options.seconds)?;
+        let blocks = rounds::measure(mode, options.rounds, slice)?;
         modes.push(report::of_mode(mode, &blocks));
     }
     let report = Report {
         rounds: options.rounds,
-        seconds: options.seconds,
+        slice_ms: options.slice,
         modes,
     };
     print!("{report}");

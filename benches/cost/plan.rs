@@ -51,7 +51,7 @@ impl Kind {
 pub(crate) enum Name {
     /// One worker, which has a core to itself if the machine has two
     OneWorker,
-    /// Two workers, and 16 connections: on a machine with two cores they share them with wrk
+    /// Two workers, and 16 connections: on a machine with two cores the load shares them
     TwoWorkers,
 }
 

@@ -13,7 +13,7 @@ use crate::server::Block;
 pub(crate) struct Report {
     pub(crate) rounds: u16,
     /// How long each server was loaded in each round.
-    pub(crate) seconds: u16,
+    pub(crate) slice_ms: u16,
     pub(crate) modes: Vec<OfMode>,
 }
 
@@ -72,11 +72,11 @@ fn ratio(these: &[Block], bare: &[Block], figure: impl Fn(&Block) -> f64) -> Mid
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            rounds, seconds, ..
+            rounds, slice_ms, ..
         } = self;
         writeln!(
             f,
-            "{rounds} rounds, {seconds} s for each app in each; medians, ± half of the 95 % interval"
+            "{rounds} rounds, {slice_ms} ms for each app in each; medians, ± half of the 95 % interval"
         )?;
         for mode in &self.modes {
             write!(f, "\n{mode}")?;
@@ -97,9 +97,9 @@ impl fmt::Display for OfMode {
             more => format!("{more} workers"),
         };
         let cores = if self.apart {
-            "wrk has a core of its own"
+            "the load has a core of its own"
         } else {
-            "wrk shares the cores"
+            "the load shares the cores"
         };
         writeln!(f, "{workers}, {connections} connections; {cores}")?;
         writeln!(

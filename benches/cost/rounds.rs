@@ -1,11 +1,15 @@
 //! The rounds of one mode: all servers stay up, and each round loads every one of them once.
 
 use std::error::Error;
+use std::time::Duration;
 
 use crate::cores::Cores;
 use crate::plan::{Kind, Mode};
 use crate::reader::Reader;
 use crate::server::{Block, Server};
+
+/// How long each server is loaded before it counts.
+const WARM_UP: Duration = Duration::from_millis(500);
 
 /// The figures of all rounds in one mode.
 #[derive(Debug)]
@@ -24,8 +28,8 @@ pub(crate) struct Blocks {
 ///
 /// # Errors
 ///
-/// If a server or `wrk` fails.
-pub(crate) fn measure(mode: &Mode, rounds: u16, seconds: u16) -> Result<Blocks, Box<dyn Error>> {
+/// If a server or a request fails.
+pub(crate) fn measure(mode: &Mode, rounds: u16, slice: Duration) -> Result<Blocks, Box<dyn Error>> {
     let cores = Cores::for_workers(mode.workers)?;
     cores.start_server()?;
     let mut servers = Vec::new();
@@ -39,13 +43,13 @@ pub(crate) fn measure(mode: &Mode, rounds: u16, seconds: u16) -> Result<Blocks, 
             reader = Some(Reader::start(server.line()?.trim().parse()?));
         }
         // The first requests pay for what is set up once.
-        server.load(1)?;
+        server.load(WARM_UP)?;
     }
 
     let mut of_kind: Vec<Vec<Block>> = vec![Vec::new(); servers.len()];
     for round in 0..usize::from(rounds) {
         for index in order(round, servers.len()) {
-            of_kind[index].push(servers[index].load(seconds)?);
+            of_kind[index].push(servers[index].load(slice)?);
         }
     }
     let (read_bytes, times_connected) = reader.map_or((0, 0), |reader| reader.seen());

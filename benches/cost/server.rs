@@ -4,11 +4,13 @@ use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::client::{Answered, Client};
 use crate::plan::{Kind, Mode};
-use crate::wrk;
 
 /// What one server did under one load.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -18,13 +20,15 @@ pub(crate) struct Block {
     pub(crate) cpu_us: f64,
 }
 
+/// Long enough for the server's threads to come to rest after the last answer.
+const SETTLE: Duration = Duration::from_millis(1);
+
 /// A server that runs until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,
-    url: String,
-    connections: usize,
+    client: Client,
 }
 
 impl Server {
@@ -41,14 +45,13 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = child.stdout.take().ok_or("the server has no output")?;
-        let mut server = Self {
+        let mut output = BufReader::new(stdout).lines();
+        let address = line(&mut output)?.parse()?;
+        Ok(Self {
             child,
-            output: BufReader::new(stdout).lines(),
-            url: String::new(),
-            connections: mode.connections,
-        };
-        server.url = format!("http://{}/", server.line()?);
-        Ok(server)
+            output,
+            client: Client::connect(address, mode.connections)?,
+        })
     }
 
     /// The next line that it prints.
@@ -57,22 +60,23 @@ impl Server {
     ///
     /// If it ended instead.
     pub(crate) fn line(&mut self) -> Result<String, Box<dyn Error>> {
-        let line = self.output.next();
-        Ok(line.ok_or("a server ended before it listened")??)
+        line(&mut self.output)
     }
 
     /// Loads it, and says what came of it.
     ///
     /// # Errors
     ///
-    /// If `wrk` fails, or the server ends.
-    pub(crate) fn load(&self, seconds: u16) -> Result<Block, Box<dyn Error>> {
+    /// If a request fails, or the server ends.
+    pub(crate) fn load(&mut self, slice: Duration) -> Result<Block, Box<dyn Error>> {
         let before = self.cpu_ns()?;
-        let sent = wrk::load(&self.url, self.connections, seconds)?;
+        let Answered { requests, took } = self.client.load(slice)?;
+        // The kernel counts a thread's time when the thread stops to run.
+        thread::sleep(SETTLE);
         let used = self.cpu_ns()?.saturating_sub(before);
         Ok(Block {
-            per_second: sent.per_second,
-            cpu_us: used as f64 / 1e3 / sent.requests,
+            per_second: f64::from(requests) / took.as_secs_f64(),
+            cpu_us: used as f64 / 1e3 / f64::from(requests),
         })
     }
 
@@ -91,6 +95,11 @@ impl Server {
         }
         Ok(sum)
     }
+}
+
+fn line(output: &mut Lines<BufReader<ChildStdout>>) -> Result<String, Box<dyn Error>> {
+    let line = output.next();
+    Ok(line.ok_or("a server ended before it listened")??)
 }
 
 impl Drop for Server {

@@ -1,12 +1,11 @@
 """What `Watch` costs a handler that does nothing: `benches/cost`."""
 
 import json
-import shutil
 import subprocess
 import tempfile
 
 import markdown
-from bench import Bar, LeftOut
+from bench import Bar
 from run import Failed
 
 TITLE = "What `Watch` costs a handler that does nothing"
@@ -14,7 +13,7 @@ TITLE = "What `Watch` costs a handler that does nothing"
 LEAST_THROUGHPUT = 0.99
 MOST_NOISE_PERCENT = 0.5
 
-ROUNDS = 60
+ROUNDS = 300
 TIMEOUT = 1200
 
 NAMES = {
@@ -27,12 +26,13 @@ NAMES = {
 MODES = {"one-worker": "one worker", "two-workers": "two workers"}
 
 PAGE = """\
-`wrk` asks for a page that consists of one word. The apps are the same except for what is named. Each ratio has half
-the width of its 95 % interval behind it: the noise.
+A client asks for a page that consists of one word, on connections that stay open. The apps are the same except for
+what is named. Behind each ratio stands half the width of its 95 % interval: the noise.
 
 {modes}
-- All servers stay up. In each of {rounds} rounds, `wrk` loads each of them for {seconds} s, in another order each
-  time ([`benches/cost`](benches/cost)). A ratio is taken within its round, and the table shows the medians.
+- All servers stay up. In each of {rounds} rounds, each of them is loaded for {slice} ms, in another order each time
+  ([`benches/cost`](benches/cost)). A ratio is taken within its round, and the table shows the medians. Over longer
+  times, what else the hardware does changes a core's speed by a quarter.
 - The interval is from one of the ratios to another, such that the true median lies in it in 95 of 100 measurements.
   It assumes nothing about how they are distributed.
 - *Bare, again* is the same app in another process. Its ratios would be 1 without noise.
@@ -52,13 +52,10 @@ MODE = """\
 
 
 def measure(bench):
-    command = bench.program("cost")
-    if not shutil.which("wrk"):
-        raise LeftOut("`wrk` is missing. To have it, on Debian as root: `apt-get install wrk`.")
-    rounds = 2 if bench.quick else ROUNDS
+    rounds = 10 if bench.quick else ROUNDS
     with tempfile.NamedTemporaryFile() as file:
         run = subprocess.run(
-            [*command, "--rounds", str(rounds), "--json", file.name],
+            [*bench.program("cost"), "--rounds", str(rounds), "--json", file.name],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
         )
         if run.returncode != 0:
@@ -71,7 +68,7 @@ def report(data):
     return PAGE.format(
         modes="\n".join(mode(one) for one in data["modes"]),
         rounds=data["rounds"],
-        seconds=data["seconds"],
+        slice=data["slice_ms"],
     )
 
 
@@ -90,10 +87,10 @@ def mode(one):
         title=MODES[one["name"]].capitalize(),
         connections=one["connections"],
         table=markdown.table(head, rows),
-        cores="Each worker has a core to itself, and `wrk` another."
+        cores="Each worker has a core to itself, and the client another."
         if one["apart"]
-        else "Workers and `wrk` share the cores: what one of them gets more of, the others lack. So the throughput is "
-        "also that of `wrk` and of the kernel's choice who runs where, and its noise is larger.",
+        else "Workers and client share the cores: what one of them gets more of, the others lack. So the throughput also "
+        "depends on where the kernel lets each of them run.",
     )
 
 

@@ -9,8 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+# With what stands on the command line if it is left out.
 OPTIONS = {"streams": 10_000, "rounds": 3, "countdown": 18, "ramp": 8, "only": None, "sections": None,
-           "first_build": False, "quick": False}
+           "first_build": False}
 
 
 def of(programs, options):
@@ -37,14 +38,16 @@ def of(programs, options):
             "Tornado": said(sys.executable, "-c", "import tornado; print(tornado.version)"),
             "Python": platform.python_version(),
         },
-        "flags": [flag(name, value, getattr(options, name)) for name, value in OPTIONS.items()
-                  if getattr(options, name) != value],
+        "flags": flags(options),
     }
 
 
-def flag(name, default, value):
-    name = "--" + name.replace("_", "-")
-    return name if default is False else f"{name} {value}"
+def flags(options):
+    if options.quick:
+        return ["--quick"]
+    given = {name: getattr(options, name) for name in OPTIONS}
+    given = {"--" + name.replace("_", "-"): value for name, value in given.items() if value != OPTIONS[name]}
+    return [name if value is True else f"{name} {value}" for name, value in given.items()]
 
 
 def said(*command):

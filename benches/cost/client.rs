@@ -23,7 +23,6 @@ const MOST_BYTES: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The connections to one server. They stay open.
-#[derive(Debug)]
 pub(crate) struct Client {
     poll: OwnedFd,
     connections: Vec<Connection>,

@@ -24,7 +24,6 @@ pub(crate) struct Block {
 const SETTLE: Duration = Duration::from_millis(1);
 
 /// A server that runs until this is dropped.
-#[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     output: Lines<BufReader<ChildStdout>>,

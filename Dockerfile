@@ -25,22 +25,22 @@ ENV CFLAGS=-g0
 # removed. Otherwise cargo could take it for up to date, because COPY keeps the dates of the sources, which may
 # be older.
 COPY --from=manifests /holdup ./
-RUN cargo build --locked --release --bin holdup \
-    && cargo clean --locked --release --workspace
+RUN cargo build --locked --profile dist --features jemalloc --bin holdup \
+    && cargo clean --locked --profile dist --workspace
 
 # The crates alone, for the same reason: a change of the program itself compiles none of them.
 COPY crates crates
-RUN cargo build --locked --release --bin holdup \
-    && cargo clean --locked --release -p holdup
+RUN cargo build --locked --profile dist --features jemalloc --bin holdup \
+    && cargo clean --locked --profile dist -p holdup
 
 COPY src src
-RUN cargo build --locked --release --bin holdup
+RUN cargo build --locked --profile dist --features jemalloc --bin holdup
 
 
 FROM debian:bookworm-slim
 
 # Not stripped: the line tables are what makes a backtrace readable.
-COPY --from=build /holdup/target/release/holdup /usr/local/bin/
+COPY --from=build /holdup/target/dist/holdup /usr/local/bin/
 
 # The certificates that `holdup probe` trusts.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -105,9 +105,8 @@ impl State {
                 self.full = Some(context.waker().clone());
                 return Poll::Pending;
             }
-            if self.next == self.buffer.len() {
-                self.buffer.clear();
-                self.next = 0;
+            if self.next == self.buffer.len() || self.next >= MOST {
+                self.drop_handed_over();
             }
             self.buffer.reserve(self.at_once);
             let mut room = (&mut self.stream).take(self.at_once as u64);
@@ -131,6 +130,15 @@ impl State {
         Poll::Ready(())
     }
 
+    /// Makes room: what was handed over is needed no more.
+    fn drop_handed_over(&mut self) {
+        self.buffer.drain(..self.next);
+        for (end, _) in &mut self.parts {
+            *end -= self.next;
+        }
+        self.next = 0;
+    }
+
     /// Hands over what is left of the first part, as far as there is room for it.
     fn hand_over(&mut self, room: &mut ReadBuf<'_>) -> bool {
         let Some((end, read_at)) = self.parts.front().copied() else {
@@ -143,10 +151,6 @@ impl State {
         if self.next == end {
             self.parts.pop_front();
             self.handed_over = true;
-            if self.parts.is_empty() {
-                self.buffer.clear();
-                self.next = 0;
-            }
         }
         if self.buffer.len() - self.next < MOST
             && let Some(full) = self.full.take()

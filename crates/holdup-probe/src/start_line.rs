@@ -17,7 +17,7 @@ const FEWEST: usize = 17;
 
 /// If no further connection is established within this time, the others are not waited for. A server may accept
 /// them only after it has answered the first requests.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Where the requests of a round start.
 #[derive(Debug)]
@@ -118,12 +118,13 @@ impl StartLine {
 
 /// The lane of a request that is sent only now, `connecting` at most after it was asked for.
 fn begin_anew(lane: &mut Lane, asked: Duration, connecting: Option<Duration>) {
-    let connected = match (connecting, lane.connecting()) {
-        (Some(most), took) => asked + took.unwrap_or_default().min(most),
-        (None, _) => lane.connected_at().unwrap_or(asked).max(asked),
+    let took = lane.connecting().unwrap_or_default();
+    let (connected, took) = match connecting {
+        Some(most) => (asked + took.min(most), took.min(most)),
+        None => (lane.connected_at().unwrap_or(asked).max(asked), took),
     };
     *lane = Lane::start(lane.label(), asked);
-    lane.record_connect(connected);
+    lane.record_connect_that_took(connected, took);
 }
 
 #[cfg(test)]
@@ -156,11 +157,13 @@ mod tests {
         let mut lane = connected(1003);
         begin_anew(&mut lane, ms(1100), None);
         assert_eq!(lane.requested_at(), ms(1100));
-        assert_eq!(lane.connecting(), Some(ms(903)));
+        assert_eq!(lane.connected_at(), Some(ms(2003)));
+        assert_eq!(lane.connecting(), Some(ms(1003)));
         // TLS may take longer than the others waited.
         let mut lane = connected(2);
         begin_anew(&mut lane, ms(1100), None);
-        assert_eq!(lane.connecting(), Some(ms(0)));
+        assert_eq!(lane.connected_at(), Some(ms(1100)));
+        assert_eq!(lane.connecting(), Some(ms(2)));
     }
 
     #[test]

@@ -96,8 +96,8 @@ fn earlier(lane: &Lane, by: Duration) -> Lane {
         return lane.clone();
     };
     let mut earlier = Lane::start("", lane.requested_at());
-    if let Some(at) = lane.connected_at() {
-        earlier.record_connect(at);
+    if let Some((at, took)) = lane.connected_at().zip(lane.connecting()) {
+        earlier.record_connect_that_took(at, took);
     }
     if let (Some(at), Some(status)) = (lane.first_byte_at(), lane.status()) {
         earlier.record_head(at, status);

@@ -1,7 +1,7 @@
 //! The bytes of a connection, with the time at which each of them was read.
 //!
 //! With many connections, it takes the prober longer to work on what has arrived than to read it. So all sockets are
-//! read first, by [`Inlets`](super::inlets::Inlets), and each part that was read keeps its time. Whoever works on it
+//! read first, each by a [`Reader`], and each part that was read keeps its time. Whoever works on it
 //! later finds that time in [`Arrivals`].
 
 use std::collections::VecDeque;

@@ -156,7 +156,9 @@ fn measure(server: &Server, options: &Options) -> Result<Run, Box<dyn Error>> {
     let probed: Probed = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("{} printed no report: {error}", options.program))?;
     let unique = probed.phases.iter().find(|phase| phase.name == "unique");
-    let lanes = unique.map(|phase| phase.lanes.as_slice()).unwrap_or_default();
+    let lanes = unique
+        .map(|phase| phase.lanes.as_slice())
+        .unwrap_or_default();
     if lanes.len() != options.requests as usize || probed.verdict != "concurrent" {
         return Err(format!(
             "{} of {} requests were reported, and the verdict is {}",

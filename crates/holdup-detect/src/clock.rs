@@ -33,7 +33,8 @@ pub trait Time: Debug + Send + Sync {
         None
     }
 
-    /// The CPU time of a thread of this process; `None` where it is not known.
+    /// The CPU time of a thread of this process; `None` where it is not known. The collector asks for it in each look
+    /// at a worker, just before it asks for [`run_delay`](Self::run_delay).
     fn cpu_of(&self, thread: Option<u32>) -> Option<u64> {
         let _ = thread;
         None

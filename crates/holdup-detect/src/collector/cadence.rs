@@ -10,7 +10,7 @@ const AWAKE: u64 = 200 * MS;
 const SETTLES: u64 = 20 * MS;
 
 /// A worker that is asked although nothing happens is asked this seldom.
-const TURN: u64 = 1_000 * MS;
+const TURN: u64 = 750 * MS;
 
 /// What a look has found, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +75,7 @@ impl Cadence {
 }
 
 /// Which of the workers, each with the time at which it was asked last, is to be asked in a look at `now`: the one
-/// that was asked the longest ago. `None` if all were asked in the last second.
+/// that was asked the longest ago. `None` if all were asked a moment ago.
 pub(super) fn whose_turn(workers: impl Iterator<Item = (usize, u64)>, now: u64) -> Option<usize> {
     let due = workers.filter(|(_, asked)| now.saturating_sub(*asked) >= TURN);
     due.min_by_key(|&(worker, asked)| (asked, worker))
@@ -136,12 +136,12 @@ mod tests {
         assert!(Found::Active > Found::Doubt && Found::Doubt > Found::Quiet);
     }
 
-    /// How often each of the workers is asked in ten seconds with four looks a second.
+    /// How often each of the workers is asked in ten seconds, with five looks in two of them.
     fn turns(workers: usize) -> Vec<usize> {
         let mut asked: BTreeMap<usize, u64> = (0..workers).map(|worker| (worker, 0)).collect();
         let mut times = vec![0; workers];
-        for look in 0..40 {
-            let now = (10_000 + 250 * look) * MS;
+        for look in 0..25 {
+            let now = (10_000 + 400 * look) * MS;
             let all = asked.iter().map(|(&worker, &at)| (worker, at));
             if let Some(worker) = whose_turn(all, now) {
                 asked.insert(worker, now);
@@ -152,10 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn few_workers_are_asked_once_a_second_each_and_many_in_turn() {
-        assert_eq!(turns(0), []);
-        assert_eq!(turns(1), [10]);
-        assert_eq!(turns(4), [10; 4]);
-        assert_eq!(turns(20), [2; 20]);
+    fn two_workers_are_asked_about_once_a_second_each_and_more_of_them_in_turn() {
+        assert!(turns(0).is_empty());
+        assert_eq!(turns(1), [13]);
+        assert_eq!(turns(2), [13, 12]);
+        assert_eq!(turns(5), [5; 5]);
+        assert_eq!(turns(25), [1; 25]);
     }
 }

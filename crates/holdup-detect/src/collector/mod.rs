@@ -43,10 +43,10 @@ const LOOKS: u64 = 4;
 /// The shortest and the longest pause between two samples. The longest is short enough for a live page.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
 
-/// The pauses between two samples while the collector dozes: if all workers can be seen from outside, and if some have
-/// to be woken. Eight wake-ups a second in both cases, at most.
-const DOZE: Duration = Duration::from_millis(125);
-const DOZE_AND_WAKE: Duration = Duration::from_millis(250);
+/// The pauses between two samples while the collector dozes: if all workers can be seen from outside, and if one of
+/// them is woken each time. In both cases, that makes five wake-ups a second.
+const DOZE: Duration = Duration::from_millis(200);
+const DOZE_AND_WAKE: Duration = Duration::from_millis(400);
 
 /// The longest that the end of a hold waits for the names of its stacks.
 const NAMES: Duration = Duration::from_secs(2);

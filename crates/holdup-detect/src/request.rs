@@ -56,6 +56,7 @@ impl Request {
         let (mut number, mut lane, mut seat) = (0, 0, None);
         if worker.depth.get() == 0 {
             worker.state.set_open(worker.state.open() + 1);
+            worker.shared.end_doze();
             let mut opened = worker.last_tick();
             if worker.lanes().is_listening() {
                 opened = worker.now();

@@ -7,12 +7,12 @@
 use std::thread;
 use std::time::Duration;
 
-use actix_rt::time;
 use actix_web::{HttpResponse, web};
 use async_stream::stream;
 use tokio::sync::oneshot;
 
 use crate::countdown::Countdown;
+use crate::time;
 
 /// The bug: a blocking call does not give control back to the event loop until it returns.
 ///

@@ -11,6 +11,7 @@
 //! | [`countdown`] | what the four handlers share: the query, the schedule of ticks, the formats |
 //! | [`routes`] | each path, and what answers it |
 //! | [`serve`] | the server: bind, run, stop |
+//! | [`time`] | how the handlers wait without blocking: `sleep`, more exact than the runtime's |
 //! | [`streams`] | counts, bounds and logs the streams that are open |
 //! | [`limits`] | how many streams and connections the limit on open files allows |
 //! | [`problem`] | errors that a client can read |
@@ -32,3 +33,4 @@ pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod streams;
+pub mod time;

@@ -18,6 +18,7 @@ use crate::experiment;
 use crate::limits::{self, Limits};
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
+use crate::time;
 use holdup_console::Console;
 use holdup_watch::Watch;
 
@@ -144,6 +145,7 @@ impl Lab {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
             let console_port = console_port.clone();
             move || {
+                time::install();
                 let context = Context {
                     worker: watch.worker(),
                     max_duration,

@@ -11,7 +11,6 @@
 //! | [`countdown`] | what the four handlers share: the query, the schedule of ticks, the formats |
 //! | [`routes`] | each path, and what answers it |
 //! | [`serve`] | the server: bind, run, stop |
-//! | [`time`] | how the handlers wait without blocking: `sleep`, more exact than the runtime's |
 //! | [`streams`] | counts, bounds and logs the streams that are open |
 //! | [`limits`] | how many streams and connections the limit on open files allows |
 //! | [`problem`] | errors that a client can read |
@@ -19,8 +18,8 @@
 //! | [`experiment`] | what the lab adds to its console: its buttons, and "Is it the browser?" |
 //!
 //! The command line is in the program's own modules: `main`, `cli`, `commands` and `logs`. The crates in
-//! `crates/` do the rest: `holdup-watch` watches the workers, `holdup-console` serves the live page, and
-//! `holdup-probe` probes other servers.
+//! `crates/` do the rest: `holdup-watch` watches the workers, `holdup-console` serves the live page,
+//! `holdup-probe` probes other servers, and `holdup-timer` times the ticks.
 
 #![forbid(unsafe_code)]
 
@@ -33,4 +32,3 @@ pub mod problem;
 pub mod routes;
 pub mod serve;
 pub mod streams;
-pub mod time;

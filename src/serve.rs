@@ -18,7 +18,6 @@ use crate::experiment;
 use crate::limits::{self, Limits};
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
-use crate::time;
 use holdup_console::Console;
 use holdup_watch::Watch;
 
@@ -145,7 +144,9 @@ impl Lab {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
             let console_port = console_port.clone();
             move || {
-                time::install();
+                if let Err(error) = holdup_timer::install() {
+                    warn!(%error, "no timer for this worker: ticks are a millisecond later");
+                }
                 let context = Context {
                     worker: watch.worker(),
                     max_duration,

@@ -1,4 +1,4 @@
-//! A worker's own timer: one for all that wait on its thread, by one `timerfd`.
+//! A thread's timer: one `timerfd` for everything that waits there.
 //!
 //! tokio's timers go by whole milliseconds, which are rounded up twice: when the timer is set, and
 //! when the loop goes to sleep. This one fires at the exact time of a place on its grid, so that a
@@ -22,7 +22,7 @@ use rustix::time::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::wheel::{Key, Wheel};
+use crate::wheel::{Key, Wheel};
 
 /// The distance between two places on the grid, nanoseconds. With a smaller one, waits end sooner
 /// after they were due, and the loop turns more often for each of them.
@@ -38,7 +38,7 @@ thread_local! {
     static TIMER: RefCell<Option<Rc<Timer>>> = const { RefCell::new(None) };
 }
 
-/// The timer of one worker.
+/// The timer of one thread.
 #[derive(Debug)]
 pub(super) struct Timer {
     fd: AsyncFd<OwnedFd>,
@@ -50,7 +50,7 @@ pub(super) struct Timer {
     waker: Waker,
 }
 
-/// A wait at a worker's timer.
+/// A wait at a thread's timer.
 #[derive(Debug)]
 pub(super) struct Wait {
     timer: Rc<Timer>,
@@ -81,7 +81,7 @@ impl Wake for Fire {
 ///
 /// # Panics
 ///
-/// Panics when no actix runtime is running.
+/// Panics outside of a `LocalSet`.
 pub(super) fn install() -> io::Result<()> {
     if installed().is_some() {
         return Ok(());
@@ -89,7 +89,7 @@ pub(super) fn install() -> io::Result<()> {
     let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
     let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
     let timer = Rc::new(Timer {
-        fd: AsyncFd::with_interest(fd, Interest::READABLE)?,
+        fd: AsyncFd::register_with_interest(fd, Interest::READABLE)?,
         wheel: RefCell::new(Wheel::new(now() / GRID)),
         set: Cell::new(NEVER),
         due: RefCell::default(),
@@ -98,7 +98,7 @@ pub(super) fn install() -> io::Result<()> {
     timer.listen();
     TIMER.set(Some(timer));
     let until_the_end = UntilTheEnd;
-    actix_rt::spawn(async move {
+    tokio::task::spawn_local(async move {
         let _until_the_end = until_the_end;
         future::pending::<()>().await;
     });
@@ -141,11 +141,7 @@ impl Timer {
         self.listen();
         self.set.set(NEVER);
         let mut due = self.due.take();
-        let next = {
-            let mut wheel = self.wheel.borrow_mut();
-            wheel.take_due(now() / GRID, &mut due);
-            wheel.next()
-        };
+        let next = self.wheel.borrow_mut().take_due(now() / GRID, &mut due);
         if let Some(next) = next {
             self.set_to(next);
         }
@@ -227,8 +223,10 @@ fn now() -> u64 {
 mod tests {
     use std::time::Instant;
 
-    use actix_rt::time::timeout;
     use futures_util::future::{join_all, poll_immediate};
+    use tokio::runtime;
+    use tokio::task::LocalSet;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -238,12 +236,15 @@ mod tests {
     /// Runs `test` on a thread that has a timer.
     fn with_timer<F: Future<Output = ()>>(test: impl FnOnce(Rc<Timer>) -> F + Send + 'static) {
         let thread = std::thread::spawn(|| {
-            actix_rt::System::new().block_on(async {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let (runtime, tasks) = (runtime.expect("a runtime"), LocalSet::new());
+            tasks.block_on(&runtime, async {
                 install().expect("a timer");
                 let timer = installed().expect("the timer of this thread");
                 let ended = timeout(PATIENCE, test(timer)).await;
                 ended.expect("the waits end");
             });
+            drop((tasks, runtime));
             assert!(installed().is_none(), "the timer outlives the runtime");
         });
         if let Err(panic) = thread.join() {
@@ -296,9 +297,7 @@ mod tests {
         with_timer(async |timer| {
             let waits = (0..10_000).map(|n| wait(&timer, ms(n % 97)));
             join_all(waits).await;
-            let (mut due, mut wheel) = (Vec::new(), timer.wheel.borrow_mut());
-            wheel.take_due(u64::MAX, &mut due);
-            assert!(due.is_empty());
+            assert_eq!(timer.wheel.borrow().next(), None);
         });
     }
 
@@ -319,7 +318,7 @@ mod tests {
             let mut wait = timer.wait(ms(50));
             let first = poll_immediate(future::poll_fn(|context| wait.poll(context)));
             assert!(first.await.is_none());
-            let moved = actix_rt::spawn(async move {
+            let moved = tokio::task::spawn_local(async move {
                 future::poll_fn(|context| wait.poll(context)).await;
             });
             moved.await.expect("no panic");

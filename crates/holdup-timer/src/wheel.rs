@@ -1,30 +1,43 @@
 //! What is due when, on a grid of time. This code reads no clock.
 
-/// How many slots of the grid the wheel has: a power of two. An entry that is due further ahead is in
-/// its slot all the same, and is passed over until its turn comes.
+/// How many slots the wheel has: a power of two. Places this far apart share a slot, so an entry that
+/// is due further ahead is passed over until its turn comes.
 const SLOTS: usize = 2048;
-
-const WORDS: usize = SLOTS / 64;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
 
 /// Values that become due, each at a place on the grid: a number of steps since the clock's zero.
 ///
-/// Adding, changing and removing an entry takes a constant time. Only a larger number of entries
-/// than ever before allocates memory.
+/// Adding, changing and removing an entry takes a constant time. It allocates memory only if there are
+/// more entries than ever before.
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
-    /// The first entry of each slot. The entries of a slot form a circle, in the order in which they
-    /// were added.
-    first: Box<[u32; SLOTS]>,
+    slots: Box<[Slot; SLOTS]>,
     /// One bit for each slot: whether it has entries.
-    occupied: [u64; WORDS],
+    occupied: [u64; SLOTS / 64],
     entries: Vec<Entry<T>>,
     /// The first of the entries that are not in use, which form a chain.
     unused: u32,
+    /// How many entries are in slots.
+    waiting: usize,
     /// Everything that is due up to this place has been taken.
     passed: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// The first entry. The entries of a slot form a circle, in the order in which they were added.
+    first: u32,
+    /// No entry of the slot is due earlier.
+    soonest: u64,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        first: NONE,
+        soonest: u64::MAX,
+    };
 }
 
 #[derive(Debug)]
@@ -44,10 +57,11 @@ impl<T> Wheel<T> {
     /// Creates an empty wheel. Nothing before `now` will be added.
     pub(super) fn new(now: u64) -> Self {
         Self {
-            first: Box::new([NONE; SLOTS]),
-            occupied: [0; WORDS],
+            slots: Box::new([Slot::EMPTY; SLOTS]),
+            occupied: [0; SLOTS / 64],
             entries: Vec::new(),
             unused: NONE,
+            waiting: 0,
             passed: now,
         }
     }
@@ -94,52 +108,76 @@ impl<T> Wheel<T> {
         value
     }
 
-    /// The next place at which something may be due. It is not later than the first entry's, and
-    /// earlier only if that is further ahead than the wheel has slots.
+    /// The next place at which something may be due. It is not later than the first entry's. It is
+    /// earlier if that one is further ahead than the wheel has slots, or if an entry was removed.
     pub(super) fn next(&self) -> Option<u64> {
-        let begin = slot(self.passed + 1);
-        // The first word is looked at twice: from the slot on, and at the end up to it.
-        (0..=WORDS).find_map(|turn| {
-            let word = (begin / 64 + turn) % WORDS;
-            let mask = u64::MAX << (begin % 64);
-            let bits = match turn {
-                0 => self.occupied[word] & mask,
-                WORDS => self.occupied[word] & !mask,
-                _ => self.occupied[word],
-            };
-            let found = (bits > 0).then(|| word * 64 + bits.trailing_zeros() as usize)?;
-            let ahead = (found + SLOTS - begin) % SLOTS;
-            Some(self.passed + 1 + ahead as u64)
-        })
+        let begin = self.passed + 1;
+        let end = begin + SLOTS as u64;
+        let mut place = begin;
+        while self.waiting > 0 && place < end {
+            let bit = slot(place) % 64;
+            let ahead = self.occupied[slot(place) / 64] >> bit;
+            if ahead == 0 {
+                // None in the rest of this word.
+                place += 64 - bit as u64;
+                continue;
+            }
+            place += u64::from(ahead.trailing_zeros());
+            if self.slots[slot(place)].soonest <= place {
+                return Some(place);
+            }
+            place += 1;
+        }
+        (self.waiting > 0).then_some(self.passed + SLOTS as u64)
     }
 
-    /// Takes what is due up to `now`, in the order in which it was due.
-    pub(super) fn take_due(&mut self, now: u64, taken: &mut Vec<T>) {
-        while let Some(place) = self.next().filter(|&place| place <= now) {
+    /// Takes what is due up to `now`, in the order in which it was due. Returns the next place at which
+    /// something may be due, as [`Wheel::next`] does.
+    pub(super) fn take_due(&mut self, now: u64, taken: &mut Vec<T>) -> Option<u64> {
+        loop {
+            let next = self.next();
+            let Some(place) = next.filter(|&place| place <= now) else {
+                self.passed = self.passed.max(now);
+                return next;
+            };
             self.passed = place;
-            let mut index = self.first[slot(place)];
-            let last = self.entries[index as usize].previous;
-            loop {
-                let next = self.entries[index as usize].next;
-                if self.entries[index as usize].due <= place {
-                    taken.extend(self.entries[index as usize].value.take());
-                    self.unlink(index);
-                }
-                if index == last {
-                    break;
-                }
-                index = next;
-            }
+            self.take_at(place, taken);
         }
-        self.passed = self.passed.max(now);
+    }
+
+    /// Takes what is due at `place` from its slot. What is left is due at a later turn of the wheel.
+    fn take_at(&mut self, place: u64, taken: &mut Vec<T>) {
+        let mut index = self.slots[slot(place)].first;
+        if index == NONE {
+            return;
+        }
+        let last = self.entries[index as usize].previous;
+        let mut soonest = u64::MAX;
+        loop {
+            let entry = &mut self.entries[index as usize];
+            let next = entry.next;
+            if entry.due <= place {
+                taken.extend(entry.value.take());
+                self.unlink(index);
+            } else {
+                soonest = soonest.min(entry.due);
+            }
+            if index == last {
+                break;
+            }
+            index = next;
+        }
+        self.slots[slot(place)].soonest = soonest;
     }
 
     fn link(&mut self, index: u32) {
-        let slot = slot(self.entries[index as usize].due);
-        let first = self.first[slot];
+        let due = self.entries[index as usize].due;
+        let slot_of = &mut self.slots[slot(due)];
+        slot_of.soonest = slot_of.soonest.min(due);
+        let first = slot_of.first;
         let (previous, next) = if first == NONE {
-            self.first[slot] = index;
-            self.occupied[slot / 64] |= 1 << (slot % 64);
+            slot_of.first = index;
+            self.occupied[slot(due) / 64] |= 1 << (slot(due) % 64);
             (index, index)
         } else {
             (self.entries[first as usize].previous, first)
@@ -148,6 +186,7 @@ impl<T> Wheel<T> {
         (entry.previous, entry.next) = (previous, next);
         self.entries[previous as usize].next = index;
         self.entries[next as usize].previous = index;
+        self.waiting += 1;
     }
 
     fn unlink(&mut self, index: u32) {
@@ -157,16 +196,17 @@ impl<T> Wheel<T> {
             next,
             ..
         } = self.entries[index as usize];
-        let slot = slot(due);
+        self.waiting -= 1;
         if next == index {
-            self.first[slot] = NONE;
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
+            self.slots[slot(due)] = Slot::EMPTY;
+            self.occupied[slot(due) / 64] &= !(1 << (slot(due) % 64));
             return;
         }
         self.entries[previous as usize].next = next;
         self.entries[next as usize].previous = previous;
-        if self.first[slot] == index {
-            self.first[slot] = next;
+        let first = &mut self.slots[slot(due)].first;
+        if *first == index {
+            *first = next;
         }
     }
 }
@@ -267,7 +307,7 @@ mod tests {
         }
         assert_eq!(wheel.entries.len(), 10);
         assert_eq!(wheel.next(), None);
-        assert_eq!(wheel.occupied, [0; WORDS]);
+        assert_eq!(wheel.occupied, [0; SLOTS / 64]);
     }
 
     fn chain(wheel: &Wheel<u64>) -> Vec<u32> {

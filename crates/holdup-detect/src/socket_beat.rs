@@ -7,7 +7,7 @@
 //!
 //! A timer would show that too, but a pending timer changes how a test's paused time advances.
 
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 #[cfg(unix)]
 use std::{
@@ -15,6 +15,7 @@ use std::{
     os::fd::AsRawFd,
     os::unix::net::UnixStream,
     sync::OnceLock,
+    sync::atomic::AtomicI32,
 };
 
 use futures_util::task::AtomicWaker;
@@ -38,8 +39,10 @@ pub(crate) struct SocketBeat {
     /// The worker's work since the byte was sent, as of its latest loop iteration or an earlier one.
     gap: Mutex<Gap>,
     /// How many event loops of this thread have begun to read bytes.
+    #[cfg(unix)]
     loops: AtomicU64,
     /// The descriptor at which the loop reads bytes; [`NOT_READ`] if none does.
+    #[cfg(unix)]
     read_at: AtomicI32,
     /// Wakes the task that reads the byte.
     pub(crate) task: AtomicWaker,
@@ -57,6 +60,7 @@ const NO_BEAT: u64 = u64::MAX;
 const UNKNOWN: u64 = u64::MAX;
 
 /// No event loop reads bytes.
+#[cfg(unix)]
 const NOT_READ: i32 = -1;
 
 /// The two ends of the socket. Both stay open as long as the worker is known, so that sending never fails.
@@ -77,7 +81,9 @@ impl SocketBeat {
             looked: AtomicU64::new(0),
             run_delay: AtomicU64::new(UNKNOWN),
             gap: Mutex::default(),
+            #[cfg(unix)]
             loops: AtomicU64::new(0),
+            #[cfg(unix)]
             read_at: AtomicI32::new(NOT_READ),
             task: AtomicWaker::new(),
         }
@@ -169,7 +175,7 @@ impl SocketBeat {
         (descriptor != NOT_READ).then(|| (self.loops.load(Ordering::Relaxed), descriptor))
     }
 
-    /// Whether no byte is unread.
+    /// Whether no byte that was sent is unread.
     pub(crate) fn is_answered(&self) -> bool {
         matches!(self.asked.load(Ordering::Acquire), NOT_ASKED | NO_BEAT)
     }

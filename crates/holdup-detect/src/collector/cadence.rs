@@ -57,12 +57,11 @@ impl Cadence {
                 let since = *self.quiet_since.get_or_insert(now);
                 match self.settling_since {
                     Some(at) if now.saturating_sub(at) >= SETTLES => Pace::Dozing,
-                    Some(_) => Pace::Awake,
                     None if now.saturating_sub(since) >= AWAKE => {
                         self.settling_since = Some(now);
                         Pace::Settling
                     }
-                    None => Pace::Awake,
+                    Some(_) | None => Pace::Awake,
                 }
             }
         }

@@ -9,7 +9,7 @@
 #[cfg(target_os = "linux")]
 use std::{fs, fs::File, os::unix::fs::FileExt};
 
-#[cfg(any(target_os = "linux", test))]
+#[cfg(target_os = "linux")]
 use super::call::Call;
 use crate::worker_state::WorkerState;
 
@@ -19,6 +19,10 @@ pub(super) enum Seen {
     /// It waits in its event loop.
     Parked,
     /// It does something else.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only Linux tells")
+    )]
     Elsewhere,
     /// That cannot be told.
     Hidden,

@@ -47,19 +47,20 @@ pub struct Tick {
     remaining: u16,
     period: Duration,
     first_at: Instant,
-    due: Instant,
-    at: Instant,
+    /// When it was due, from the first tick on.
+    due: Duration,
+    /// When it was created, from the first tick on.
+    at: Duration,
 }
 
 impl Tick {
     fn first(remaining: u16, period: Duration) -> Self {
-        let at = Instant::now();
         Self {
             remaining,
             period,
-            first_at: at,
-            due: at,
-            at,
+            first_at: Instant::now(),
+            due: Duration::ZERO,
+            at: Duration::ZERO,
         }
     }
 
@@ -69,7 +70,7 @@ impl Tick {
         Self {
             remaining: self.remaining.saturating_sub(1),
             due: self.due + self.period,
-            at: Instant::now(),
+            at: self.first_at.elapsed(),
             ..self
         }
     }
@@ -81,17 +82,17 @@ impl Tick {
 
     /// The time until the next tick is due, or zero if it is overdue.
     pub fn pause(self) -> Duration {
-        (self.due + self.period).saturating_duration_since(Instant::now())
+        (self.due + self.period).saturating_sub(self.first_at.elapsed())
     }
 
     /// The time from the first tick to this one.
     pub fn elapsed(self) -> Duration {
-        self.at.saturating_duration_since(self.first_at)
+        self.at
     }
 
     /// How late this tick was created.
     pub fn late(self) -> Duration {
-        self.at.saturating_duration_since(self.due)
+        self.at.saturating_sub(self.due)
     }
 }
 

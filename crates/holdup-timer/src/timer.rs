@@ -40,7 +40,7 @@ thread_local! {
 
 /// The timer of one thread.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     fd: AsyncFd<OwnedFd>,
     wheel: RefCell<Wheel<Waker>>,
     /// The place on the grid for which `fd` is set.
@@ -52,7 +52,7 @@ pub(super) struct Timer {
 
 /// A wait at a thread's timer.
 #[derive(Debug)]
-pub(super) struct Wait {
+pub(crate) struct Wait {
     timer: Rc<Timer>,
     /// When it is over, nanoseconds.
     until: u64,
@@ -82,14 +82,19 @@ impl Wake for Fire {
 /// # Panics
 ///
 /// Panics outside of a `LocalSet`.
-pub(super) fn install() -> io::Result<()> {
+pub(crate) fn install() -> io::Result<()> {
     if installed().is_some() {
         return Ok(());
     }
     let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
     let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+    #[allow(
+        deprecated,
+        reason = "an OwnedFd is one descriptor until it is dropped, and the other way is unsafe code"
+    )]
+    let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
     let timer = Rc::new(Timer {
-        fd: AsyncFd::register_with_interest(fd, Interest::READABLE)?,
+        fd,
         wheel: RefCell::new(Wheel::new(now() / GRID)),
         set: Cell::new(NEVER),
         due: RefCell::default(),
@@ -118,7 +123,7 @@ impl Drop for UntilTheEnd {
 }
 
 /// This thread's timer.
-pub(super) fn installed() -> Option<Rc<Timer>> {
+pub(crate) fn installed() -> Option<Rc<Timer>> {
     TIMER
         .try_with(|timer| timer.borrow().clone())
         .ok()
@@ -127,7 +132,7 @@ pub(super) fn installed() -> Option<Rc<Timer>> {
 
 impl Timer {
     /// A wait that is over after `duration`.
-    pub(super) fn wait(self: Rc<Self>, duration: Duration) -> Wait {
+    pub(crate) fn wait(self: Rc<Self>, duration: Duration) -> Wait {
         let duration = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Wait {
             timer: self,
@@ -167,8 +172,8 @@ impl Timer {
         let value = Itimerspec {
             it_interval: Timespec::default(),
             it_value: Timespec {
-                tv_sec: (at / NANOS) as i64,
-                tv_nsec: (at % NANOS) as _,
+                tv_sec: (at / NANOS).cast_signed(),
+                tv_nsec: (at % NANOS).try_into().unwrap_or_default(),
             },
         };
         timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::ABSTIME, &value)
@@ -178,7 +183,7 @@ impl Timer {
 
 impl Wait {
     /// Whether the wait is over. If not, `context` is woken when it is.
-    pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, context: &Context<'_>) -> Poll<()> {
         let mut wheel = self.timer.wheel.borrow_mut();
         if let Some(key) = &self.key {
             let Some(waker) = wheel.value(key) else {
@@ -216,7 +221,8 @@ impl Drop for Wait {
 /// The time of the clock by which `fd` goes, nanoseconds.
 fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec as u64 * NANOS + now.tv_nsec as u64
+    let (seconds, nanos) = (now.tv_sec.cast_unsigned(), u64::try_from(now.tv_nsec));
+    seconds * NANOS + nanos.unwrap_or_default()
 }
 
 #[cfg(test)]

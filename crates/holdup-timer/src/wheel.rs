@@ -12,7 +12,7 @@ const NONE: u32 = u32::MAX;
 /// Adding, changing and removing an entry takes a constant time. It allocates memory only if there are
 /// more entries than ever before.
 #[derive(Debug)]
-pub(super) struct Wheel<T> {
+pub(crate) struct Wheel<T> {
     slots: Box<[Slot; SLOTS]>,
     /// One bit for each slot: whether it has entries.
     occupied: [u64; SLOTS / 64],
@@ -51,11 +51,11 @@ struct Entry<T> {
 
 /// An entry of a wheel. It remains the caller's, even when it was due, until it is removed.
 #[derive(Debug)]
-pub(super) struct Key(u32);
+pub(crate) struct Key(u32);
 
 impl<T> Wheel<T> {
     /// Creates an empty wheel. Nothing before `now` will be added.
-    pub(super) fn new(now: u64) -> Self {
+    pub(crate) fn new(now: u64) -> Self {
         Self {
             slots: Box::new([Slot::EMPTY; SLOTS]),
             occupied: [0; SLOTS / 64],
@@ -71,7 +71,7 @@ impl<T> Wheel<T> {
     /// # Panics
     ///
     /// Panics when there are `u32::MAX` entries.
-    pub(super) fn add(&mut self, due: u64, value: T) -> Key {
+    pub(crate) fn add(&mut self, due: u64, value: T) -> Key {
         let entry = Entry {
             due: due.max(self.passed + 1),
             previous: NONE,
@@ -92,12 +92,12 @@ impl<T> Wheel<T> {
     }
 
     /// The value of an entry, or `None` once the entry was due.
-    pub(super) fn value(&mut self, key: &Key) -> Option<&mut T> {
+    pub(crate) fn value(&mut self, key: &Key) -> Option<&mut T> {
         self.entries[key.0 as usize].value.as_mut()
     }
 
     /// Removes an entry. Returns its value if the entry was not due yet.
-    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let Key(index) = key;
         let value = self.entries[index as usize].value.take();
         if value.is_some() {
@@ -110,7 +110,7 @@ impl<T> Wheel<T> {
 
     /// The next place at which something may be due. It is not later than the first entry's. It is
     /// earlier if that one is further ahead than the wheel has slots, or if an entry was removed.
-    pub(super) fn next(&self) -> Option<u64> {
+    pub(crate) fn next(&self) -> Option<u64> {
         let begin = self.passed + 1;
         let end = begin + SLOTS as u64;
         let mut place = begin;
@@ -133,7 +133,7 @@ impl<T> Wheel<T> {
 
     /// Takes what is due up to `now`, in the order in which it was due. Returns the next place at which
     /// something may be due, as [`Wheel::next`] does.
-    pub(super) fn take_due(&mut self, now: u64, taken: &mut Vec<T>) -> Option<u64> {
+    pub(crate) fn take_due(&mut self, now: u64, taken: &mut Vec<T>) -> Option<u64> {
         loop {
             let next = self.next();
             let Some(place) = next.filter(|&place| place <= now) else {

@@ -1,6 +1,7 @@
 //! The apps, each in a process of its own.
 
 use std::error::Error;
+use std::time::Duration;
 
 use actix_web::{App, HttpServer, Responder, web};
 use holdup_console::Console;
@@ -9,6 +10,9 @@ use tokio_metrics::TaskMonitor;
 
 use crate::client::BODY;
 use crate::plan::Kind;
+
+/// How long a connection may have nothing to do: longer than all servers together are loaded in a round.
+const UNTIL_ITS_TURN: Duration = Duration::from_secs(75);
 
 async fn trivial() -> impl Responder {
     BODY
@@ -25,7 +29,11 @@ pub(crate) async fn serve(kind: Kind, address: &str, workers: usize) -> Result<(
     let mut console = None;
     macro_rules! run {
         ($app:expr) => {{
-            let server = HttpServer::new($app).workers(workers).bind(address)?;
+            let server = HttpServer::new($app)
+                .workers(workers)
+                .client_request_timeout(UNTIL_ITS_TURN)
+                .keep_alive(UNTIL_ITS_TURN)
+                .bind(address)?;
             println!("{}", server.addrs()[0]);
             if kind == Kind::WatchRead {
                 let started = Console::builder(&watch, "127.0.0.1:0").start()?;

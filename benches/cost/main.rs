@@ -6,9 +6,9 @@
 //! ```
 //!
 //! All servers stay up, and each round loads every one of them once, for a tenth of a second. A ratio
-//! is taken within its round: from one second to the next, a core can be a quarter slower, because
-//! another machine on the same hardware has work for it too. The bare app is served twice: how far
-//! the second differs from the first is the noise.
+//! is taken within its round, because a core of a virtual machine can be a quarter slower from one
+//! second to the next. The bare app is served twice: how far the second differs from the first is the
+//! noise.
 //!
 //! `cost serve KIND ADDRESS` serves one of the apps, for a profiler.
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 # With what stands on the command line if it is left out.
-OPTIONS = {"streams": 10_000, "rounds": 3, "countdown": 18, "ramp": 8, "only": None, "sections": None,
+OPTIONS = {"streams": 10_000, "rounds": 3, "countdown": 16, "ramp": 8, "only": None, "sections": None,
            "first_build": False}
 
 

@@ -87,7 +87,7 @@ def arguments():
     )
     parser.add_argument("--streams", type=int, default=10_000, help="for the table [10000]")
     parser.add_argument("--rounds", type=int, default=3, help="of every server [3]")
-    parser.add_argument("--countdown", type=int, default=18, metavar="S", help="seconds [18]")
+    parser.add_argument("--countdown", type=int, default=16, metavar="S", help="seconds [16]")
     parser.add_argument("--ramp", type=int, default=8, metavar="S",
                         help="whole seconds, over which streams are opened evenly [8]")
     parser.add_argument("--sections", metavar="NAMES",

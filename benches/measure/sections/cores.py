@@ -15,6 +15,9 @@ NAMES = {
     "go": "Go net/http, a thread for each core",
 }
 
+# There and back.
+ROUNDS = 2
+
 PAGE = """\
 {streams:,} streams again, on servers that may use all {cores} cores, as people run them: axum and Go start a
 thread for each core, and holdup is told to start two workers. {rounds}
@@ -32,8 +35,9 @@ def measure(bench):
         raise LeftOut("it takes two cores, and this machine has one.")
     options = bench.options
     names = [name for name in servers.there(bench) if name in NAMES]
-    data = {"streams": options.streams, "cores": len(CORES), "rounds": options.rounds, "runs": []}
-    for round_ in range(options.rounds):
+    rounds = 1 if bench.quick else ROUNDS
+    data = {"streams": options.streams, "cores": len(CORES), "rounds": rounds, "runs": []}
+    for round_ in range(rounds):
         for name in names if round_ % 2 == 0 else reversed(names):
             data["runs"].append(one(bench, name, round_))
             bench.keep(data)

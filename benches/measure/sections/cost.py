@@ -31,8 +31,8 @@ what is named. Behind each ratio stands half the width of its 95 % interval: the
 
 {modes}
 - All servers stay up. In each of {rounds} rounds, each of them is loaded for {slice} ms, in another order each time
-  ([`benches/cost`](benches/cost)). A ratio is taken within its round, and the table shows the medians. Over longer
-  times, what else the hardware does changes a core's speed by a quarter.
+  ([`benches/cost`](benches/cost)). A ratio is taken within its round, and the table shows the medians. From one
+  second to the next, a core of a virtual machine can be a quarter slower.
 - The interval is from one of the ratios to another, such that the true median lies in it in 95 of 100 measurements.
   It assumes nothing about how they are distributed.
 - *Bare, again* is the same app in another process. Its ratios would be 1 without noise.

@@ -18,7 +18,7 @@ PAGE = """\
 `cargo build --release` into an empty directory took {wall:.0f} s on {cores} cores, and {cpu:.0f} s of processor
 time. It is what `cargo run --release -- serve` does first. All crates had been downloaded before.
 
-The program of the other sections is built with `--profile dist` instead, which takes longer and makes a faster one.
+The program of the other sections is built as it is shipped: with `--profile dist --features jemalloc`.
 """
 
 

@@ -39,16 +39,20 @@ struct Sums {
 struct Delay {
     from: Instant,
     by: Duration,
-    /// When the work ended that began late, if it has.
-    until: Option<Instant>,
+    /// When it ended.
+    until: Instant,
 }
 
 impl Delay {
     /// Whether what was read at this time may have arrived during the delay.
     fn concerns(&self, at: Instant) -> bool {
-        self.from <= at && self.until.is_none_or(|until| at <= until)
+        self.from <= at && at <= self.until + AFTERWARDS
     }
 }
+
+/// How long after a delay the prober still reads what arrived during it. Its timers may fire before it looks at
+/// its sockets.
+const AFTERWARDS: Duration = Duration::from_millis(10);
 
 /// How many delays are kept.
 const DELAYS: usize = 64;
@@ -89,11 +93,7 @@ impl OwnTime {
             sums.busy += worked.unwrap_or_default();
             sums.longest = sums.longest.max(worked.unwrap_or_default());
             sums.working = None;
-            let now = Instant::now();
-            sums.waiting = now;
-            if let Some(delay) = sums.delays.back_mut() {
-                delay.until.get_or_insert(now);
-            }
+            sums.waiting = Instant::now();
             poll
         })
         .await
@@ -117,7 +117,7 @@ impl OwnTime {
         sums.delays.push_back(Delay {
             from,
             by,
-            until: None,
+            until: began,
         });
     }
 
@@ -157,6 +157,22 @@ mod tests {
     )]
     fn block(time: Duration) {
         std::thread::sleep(time);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_right_after_a_delay_may_have_come_during_it() {
+        let own = OwnTime::new();
+        let due = Instant::now();
+        block(Duration::from_millis(100));
+        own.fired(due);
+        let now = Instant::now();
+        let late = own.late_now();
+        assert!(late >= Duration::from_millis(90), "{late:?}");
+        // The timer may have fired in one poll, and the sockets may have been ready in the next one.
+        own.count(async {}).await;
+        assert_eq!(own.late_at(now + AFTERWARDS / 2), late);
+        assert_eq!(own.late_at(due), late);
+        assert_eq!(own.late_at(now + AFTERWARDS * 2), Duration::ZERO);
     }
 
     #[tokio::test]

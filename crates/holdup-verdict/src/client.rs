@@ -21,6 +21,10 @@ use holdup_model::{HumanDuration, Lane, Timeline};
 /// step stays on its step.
 const NEGLIGIBLE: f64 = 0.1;
 
+/// If two requests take turns, the second one takes twice as long as one alone. If that one was late by less than
+/// this part of its time, they still do not look concurrent.
+const HIDES_NOTHING: f64 = 0.25;
+
 /// The number of bytes that any socket's buffer can hold. A server can send an answer of this size to its
 /// end, however late the client reads it; a longer answer waits for the client repeatedly.
 const SOCKET: u64 = 64 * 1024;
@@ -55,7 +59,9 @@ pub(super) fn check(
     } else {
         None
     };
-    if matters(alone.iter().map(lateness).max()) {
+    let late = alone.iter().map(lateness).max();
+    let hides_nothing = seen.kind == Kind::Concurrent && late < Some(solo.mul_f64(HIDES_NOTHING));
+    if matters(late) && !hides_nothing {
         let alone: Vec<_> = alone
             .iter()
             .map(|lane| earlier(lane, lateness(lane)))

@@ -80,12 +80,7 @@ impl Recorder {
     }
 
     /// The series with this name and these labels, or nothing if the name has another kind of metrics.
-    fn series<T>(
-        &self,
-        key: &Key,
-        kind: Kind,
-        get: impl FnOnce(&mut Series) -> Option<T>,
-    ) -> Option<T> {
+    fn series<T>(&self, key: &Key, kind: Kind, get: impl FnOnce(&mut Series) -> Option<T>) -> Option<T> {
         let mut families = lock(&self.families);
         let family = families.entry(key.name().to_owned());
         let family = family.or_insert_with(|| Family::new(kind));
@@ -159,12 +154,7 @@ impl Family {
         for (labels, series) in &self.series {
             match series {
                 Series::Counter(value) => {
-                    writeln!(
-                        text,
-                        "{name}{} {}",
-                        braced(labels),
-                        value.load(Ordering::Relaxed)
-                    )?;
+                    writeln!(text, "{name}{} {}", braced(labels), value.load(Ordering::Relaxed))?;
                 }
                 Series::Gauge(value) => {
                     let value = f64::from_bits(value.load(Ordering::Relaxed));
@@ -195,10 +185,7 @@ impl Buckets {
         let mut count = 0;
         for (bound, samples) in bounds.chain(["+Inf".to_owned()]).zip(&counted.buckets) {
             count += samples;
-            writeln!(
-                text,
-                "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}"
-            )?;
+            writeln!(text, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}")?;
         }
         let labels = braced(labels);
         writeln!(text, "{name}_sum{labels} {}", counted.sum)?;
@@ -222,11 +209,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The labels of a key, as Prometheus reads them. A route may contain anything.
 fn labels(key: &Key) -> String {
     let each = key.labels().map(|label| {
-        let value = label
-            .value()
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('\n', "\\n");
+        let value = label.value().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         format!("{}=\"{value}\"", label.key())
     });
     each.collect::<Vec<_>>().join(",")

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix_web::web::Data;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -19,7 +20,6 @@ use super::page;
 #[cfg(feature = "probe")]
 use super::probes::Button;
 use super::probes::Probes;
-use super::recorder::Recorder;
 use super::section::Section;
 use super::site::{Seen, Site};
 use holdup_watch::Watch;
@@ -267,7 +267,7 @@ impl Builder {
         let probes = Arc::new(probes);
         let listener = bind(&self.address)?;
 
-        let recorder = Recorder::new(&self.bounds.buckets);
+        let recorder = recorder(&self.bounds.buckets)?;
         let (commands, asked) = mpsc::channel(COMMANDS);
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
@@ -276,7 +276,7 @@ impl Builder {
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
-            metrics: recorder.clone(),
+            metrics: recorder.handle(),
             app: public.map(Seen::At).or(app.map(Seen::BesideConsole)),
             connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
             names,
@@ -359,4 +359,11 @@ fn web_url(given: &str) -> Result<Url, StartError> {
         "http" | "https" => Ok(url),
         other => Err(bad(format!("its scheme is {other}"))),
     }
+}
+
+fn recorder(buckets: &[Duration]) -> Result<PrometheusRecorder, StartError> {
+    let buckets: Vec<_> = buckets.iter().map(Duration::as_secs_f64).collect();
+    let builder = PrometheusBuilder::new().set_buckets(&buckets);
+    let builder = builder.map_err(|error| StartError::Metrics(error.into()))?;
+    Ok(builder.build_recorder())
 }

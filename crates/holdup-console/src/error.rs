@@ -1,5 +1,6 @@
 //! Why a console did not start.
 
+use std::error::Error;
 use std::io;
 
 /// Why a console did not start.
@@ -71,6 +72,9 @@ pub enum StartError {
         /// The values that are allowed.
         allowed: String,
     },
+    /// The metrics recorder could not be created.
+    #[error("the console cannot record metrics")]
+    Metrics(#[source] Box<dyn Error + Send + Sync>),
     /// The system could not start a thread for the console.
     #[error("the console's thread cannot be started")]
     Thread(#[source] io::Error),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusRecorder;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -20,7 +21,6 @@ use super::looks::Looks;
 use super::lost::Lost;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::probes::{self, ProbeRun, Published};
-use super::recorder::Recorder;
 use super::survey::Survey;
 use super::surveys::Surveys;
 use super::trace;
@@ -85,7 +85,7 @@ pub(super) struct Hub {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
     pub(super) readers: Arc<AtomicUsize>,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: PrometheusRecorder,
 }
 
 /// What the hub works with.
@@ -222,6 +222,11 @@ impl Hub {
             gauge!(OPEN).set(count(open));
             gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
         });
+        if !released.is_empty() {
+            // Folds the recorded samples together. Otherwise each one would be kept until the next
+            // scrape.
+            self.recorder.handle().run_upkeep();
+        }
         state.counted = requests;
     }
 

@@ -134,7 +134,6 @@ mod message;
 mod names;
 mod page;
 mod probes;
-mod recorder;
 mod section;
 mod server;
 mod site;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use actix_web::HttpRequest;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use super::hub::Command;
 use super::names::Names;
-use super::recorder::Recorder;
 use holdup_http::host;
 use holdup_http::problem::Problem;
 use holdup_watch::Watch;
@@ -20,7 +20,7 @@ pub(super) struct Site {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
-    pub(super) metrics: Recorder,
+    pub(super) metrics: PrometheusHandle,
     /// The app's URL for browsers, if it is known.
     pub(super) app: Option<Seen>,
     /// Whether the page may send requests to the app.

@@ -37,7 +37,7 @@ use crate::report::Report;
 #[derive(Debug, Parser)]
 struct Options {
     /// How often every server is loaded
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 400)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
 

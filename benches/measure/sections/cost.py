@@ -13,7 +13,7 @@ TITLE = "What `Watch` costs a handler that does nothing"
 LEAST_THROUGHPUT = 0.99
 MOST_NOISE_PERCENT = 0.5
 
-ROUNDS = 300
+ROUNDS = 400
 TIMEOUT = 1200
 
 NAMES = {

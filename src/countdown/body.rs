@@ -30,7 +30,7 @@ pin_project! {
         #[pin]
         ticking: S,
         format: Format,
-        label: Option<String>,
+        label: Option<Box<str>>,
         place: streams::Stream,
         state: State,
     }
@@ -54,7 +54,7 @@ impl<S: Stream<Item = Tick>> Body<S> {
         Self {
             ticking,
             format,
-            label,
+            label: label.map(String::into_boxed_str),
             place,
             state: State::Counting(None),
         }

@@ -123,3 +123,38 @@ impl MessageBody for HeadOnly {
         Poll::Ready(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_stream::stream;
+
+    use super::*;
+    use crate::countdown::Ticks;
+
+    /// Every open stream has a body, so that each byte of it counts ten thousand times.
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn a_body_fits_into_384_bytes() {
+        let place = std::sync::Arc::new(streams::Streams::new(1)).enter("coroutine", 0);
+        let place = place.expect("a free place");
+        let ticks = Ticks::new(5, Duration::from_secs(1));
+        let ticking = stream!(for tick in ticks {
+            yield tick;
+            actix_rt::time::sleep(tick.pause()).await;
+        });
+        let body = Body::new(ticking, Format::Ndjson, None, place);
+        eprintln!(
+            "SIZES ticking {} body {} tick {} ticks {} sleep {} stream {} state {}",
+            size_of_val(&body.ticking),
+            size_of_val(&body),
+            size_of::<Tick>(),
+            size_of::<Ticks>(),
+            size_of::<actix_rt::time::Sleep>(),
+            size_of::<streams::Stream>(),
+            size_of::<State>()
+        );
+        assert!(size_of_val(&body) <= 384, "{}", size_of_val(&body));
+    }
+}

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 /// not followed by a wait, so it is not among these; [`Tick::following`] of the tick before creates
 /// it.
 ///
-/// It is small, because a stream keeps two of it: what the loop was given, and what it goes through.
+/// It keeps no tick, so that it is small: each stream holds two of these for as long as it lasts, the
+/// one that its loop was given and the one that the loop goes through.
 #[derive(Debug, Clone)]
 pub struct Ticks {
     from: u16,
@@ -52,8 +53,8 @@ impl Iterator for Ticks {
     }
 }
 
-/// One tick, with the time at which it was created. Every stream keeps some of these, so what can be
-/// worked out is left out.
+/// One tick, with the time at which it was created. Each stream holds several, so a tick contains
+/// nothing that follows from the rest, such as when it was due.
 #[derive(Debug, Clone, Copy)]
 pub struct Tick {
     remaining: u16,
@@ -73,7 +74,7 @@ impl Tick {
             number,
             period,
             first_at,
-            // The first one is on time, whatever the clock says by now.
+            // The first one is on time by definition.
             at: if number == 0 {
                 Duration::ZERO
             } else {
@@ -86,7 +87,12 @@ impl Tick {
     #[must_use]
     pub fn following(self) -> Self {
         let remaining = self.remaining.saturating_sub(1);
-        Self::new(remaining, self.number.saturating_add(1), self.period, self.first_at)
+        Self::new(
+            remaining,
+            self.number.saturating_add(1),
+            self.period,
+            self.first_at,
+        )
     }
 
     /// The number of ticks that follow it.

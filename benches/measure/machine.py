@@ -26,14 +26,14 @@ def number(path):
 
 
 def limits():
-    """What this machine has and allows, for as many streams as possible. None is what it has not."""
+    """What this machine has and allows, for as many streams as possible. None is what it has not. `ports` are those of one address of a client."""
     low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     return {
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * PAGE,
         "cores": len(os.sched_getaffinity(0)),
         "files_of_a_process": number("/proc/sys/fs/nr_open"),
         "files": number("/proc/sys/fs/file-max"),
-        "ports_of_an_address": high - low + 1,
+        "ports": high - low + 1,
         "tracked": number("/proc/sys/net/netfilter/nf_conntrack_max"),
     }
 

@@ -2,8 +2,8 @@
 
 import resource
 import time
-from statistics import mean
 
+import line
 import markdown
 import plot
 import servers
@@ -16,15 +16,18 @@ TITLE = "As many streams as one worker can have"
 
 SIZES = [10_000, 20_000, 40_000, 70_000, 100_000]
 
-# Ticks come every 5 s, because neither the worker nor the load generator could send or read
-# 100,000 of them in a second on one core.
-PERIOD, COUNTDOWN, RAMP = 5, 4, 10
+# How long each stream lasts, and how long it takes to open all of them: seconds.
+COUNTDOWN, RAMP = 20, 10
+
+# With more streams, ticks come every 5 s and not every second: one core could neither send nor read 100,000
+# of them in a second.
+MOST_EVERY_SECOND, LONGER_PERIOD = 25_000, 5
 
 # Descriptors for the most streams, and what `holdup serve` keeps free.
 FILES = 131_072
 
 PAGE = """\
-One `holdup serve` with one worker on one core, with its console on, and ticks every {period} s. {reach}
+One `holdup serve` with one worker on one core, with its console on, and a tick every {period}. {reach}
 
 {table}
 
@@ -43,6 +46,9 @@ One `holdup serve` with one worker on one core, with its console on, and ticks e
 {million}
 """
 
+# How far from a straight line is still one.
+STRAIGHT_PERCENT = 10
+
 FIGURES = [
     ("CPU time per tick, µs", "cpu_us"),
     ("Memory per stream, KiB", "memory_kib"),
@@ -55,18 +61,20 @@ def measure(bench):
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = raised(FILES)
     try:
+        wanted = [200, 300, 400] if bench.quick else sizes(possible(files))
         data = {
-            "period": 1 if bench.quick else PERIOD,
+            "period": LONGER_PERIOD if wanted[-1] > MOST_EVERY_SECOND else 1,
             "files": files,
+            "quick": bench.quick,
             "limits": limits(),
             "runs": [],
         }
-        for streams in [200, 300, 400] if bench.quick else sizes(possible(files)):
+        for streams in wanted:
             data["runs"].append(one(bench, streams, data["period"]))
             bench.keep(data)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    if not any("failed" not in run for run in data["runs"]):
+    if not done(data):
         raise Failed("no run was completed")
     return data
 
@@ -93,10 +101,10 @@ def sizes(most):
 
 def one(bench, streams, period):
     """One run, or why it failed."""
-    ramp = 1 if bench.quick else RAMP
+    countdown, ramp = (4, 1) if bench.quick else (COUNTDOWN, RAMP)
     command = [*servers.command(bench, "holdup"), "--max-streams", str(streams)]
     try:
-        run = counted(bench, command, streams, f"from={COUNTDOWN}&period={period}s", ramp)
+        run = counted(bench, command, streams, f"from={countdown // period}&period={period}s", ramp)
     except FAILURES as failed:
         bench.fail(f"{streams:,} streams: {failed}")
         return {"server": "holdup", "streams": streams, "failed": str(failed)}
@@ -157,7 +165,7 @@ def report(data):
             "kernel per stream, KiB", "late, ms: p50", "p99", "max", "load generator's CPU, %", "its timers late, ms: p99"]
     failed = [f"With {run['streams']:,} streams, it failed: {run['failed']}.\n" for run in data["runs"] if "failed" in run]
     return PAGE.format(
-        period=data["period"],
+        period="second" if data["period"] == 1 else f"{data['period']} s",
         reach=reach(data),
         table=markdown.table(head, rows),
         caption=CAPTION,
@@ -169,6 +177,8 @@ def report(data):
 def reach(data):
     """Why the table ends where it does."""
     most = max(run["streams"] for run in data["runs"])
+    if data["quick"]:
+        return "This run only tried it with few streams."
     if most >= SIZES[-1]:
         return f"Each process was allowed {data['files']:,} open files."
     return (
@@ -181,20 +191,12 @@ def straight(runs):
     """Whether what it takes grows in a straight line."""
     if len(runs) < 3:
         return "These are too few runs to say whether memory and CPU grow in a straight line."
-    memory = off([(run["streams"], run["memory_kib"] * run["streams"]) for run in runs])
-    cpu = off([(run["ticks_per_s"], run["cpu_percent"]) for run in runs])
+    memory, cpu = (line.off(points) * 100 for points in (line.memory(runs), line.cpu(runs)))
     return (
-        f"The memory of all streams is in a straight line with their number, off by {memory * 100:.1f} % at most. "
-        f"The CPU time is in a straight line with the ticks per second, off by {cpu * 100:.1f} % at most. "
-        + ("Both grow in proportion." if max(memory, cpu) < 0.1 else "What is off by more than 10 % is not a straight line.")
+        f"The memory of all streams is in a straight line with their number, off by {memory:.1f} % at most. The CPU time "
+        f"is in a straight line with the ticks per second, off by {cpu:.1f} % at most."
+        + (f" More than {STRAIGHT_PERCENT} % is not a straight line." if max(memory, cpu) > STRAIGHT_PERCENT else "")
     )
-
-
-def off(points):
-    """How far the points are from their line of least squares, at most, compared with each point's value."""
-    middle_x, middle_y = mean(x for x, _ in points), mean(y for _, y in points)
-    slope = sum((x - middle_x) * (y - middle_y) for x, y in points) / sum((x - middle_x) ** 2 for x, _ in points)
-    return max(abs(middle_y + slope * (x - middle_x) - y) / y for x, y in points)
 
 
 def done(data):

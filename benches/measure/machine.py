@@ -26,7 +26,7 @@ def number(path):
 
 
 def limits():
-    """What this machine has and allows, for as many streams as possible. None is what it has not. `ports` are those of one address of a client."""
+    """What this machine has and allows. None is what it has not. `ports` are those of one address of a client."""
     low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     return {
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * PAGE,

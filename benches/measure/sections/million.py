@@ -67,5 +67,6 @@ def ends(runs, stream_kib, cpu_s, limits):
     largest = max(runs, key=lambda run: run["streams"])
     if limits["tracked"] and largest["tracked"] > 0:
         per_stream = largest["tracked"] / largest["streams"]
-        found.append(("connections that the firewall tracks (`nf_conntrack_max`)", round(limits["tracked"] / per_stream)))
+        tracked = round(limits["tracked"] / per_stream)
+        found.append(("connections that the firewall tracks (`nf_conntrack_max`)", tracked))
     return found

@@ -162,8 +162,11 @@ def report(data):
         for run in runs
     ]
     head = ["streams", "ticks per second", "CPU per tick, µs", "CPU, % of the core", "memory per stream, KiB",
-            "kernel per stream, KiB", "late, ms: p50", "p99", "max", "load generator's CPU, %", "its timers late, ms: p99"]
-    failed = [f"With {run['streams']:,} streams, it failed: {run['failed']}.\n" for run in data["runs"] if "failed" in run]
+            "kernel per stream, KiB", "late, ms: p50", "p99", "max",
+            "load generator's CPU, %", "its timers late, ms: p99"]
+    failed = [
+        f"With {run['streams']:,} streams, it failed: {run['failed']}.\n" for run in data["runs"] if "failed" in run
+    ]
     return PAGE.format(
         period="second" if data["period"] == 1 else f"{data['period']} s",
         reach=reach(data),
@@ -182,8 +185,8 @@ def reach(data):
     if most >= SIZES[-1]:
         return f"Each process was allowed {data['files']:,} open files."
     return (
-        f"A process may have {data['files']:,} open files on this machine, and whoever ran this was not allowed to raise "
-        f"that limit. So the table ends at {most:,} streams and not at {SIZES[-1]:,}."
+        f"A process may have {data['files']:,} open files on this machine, and whoever ran this was not allowed to "
+        f"raise that limit. So the table ends at {most:,} streams and not at {SIZES[-1]:,}."
     )
 
 
@@ -193,8 +196,8 @@ def straight(runs):
         return "These are too few runs to say whether memory and CPU grow in a straight line."
     memory, cpu = (line.off(points) * 100 for points in (line.memory(runs), line.cpu(runs)))
     return (
-        f"The memory of all streams is in a straight line with their number, off by {memory:.1f} % at most. The CPU time "
-        f"is in a straight line with the ticks per second, off by {cpu:.1f} % at most."
+        f"The memory of all streams is in a straight line with their number, off by {memory:.1f} % at most. "
+        f"The CPU time is in a straight line with the ticks per second, off by {cpu:.1f} % at most."
         + (f" More than {STRAIGHT_PERCENT} % is not a straight line." if max(memory, cpu) > STRAIGHT_PERCENT else "")
     )
 

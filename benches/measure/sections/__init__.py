@@ -1,10 +1,11 @@
 """The sections of BENCHMARKS.md, by name, in the order of the page: see main.py for what each has."""
 
-from sections import client, console, cores, cost, first_build, sizes, streams
+from sections import client, console, cores, cost, first_build, scale, sizes, streams
 
 SECTIONS = {
     "streams": streams,
     "sizes": sizes,
+    "scale": scale,
     "cores": cores,
     "cost": cost,
     "console": console,

@@ -145,7 +145,7 @@ impl Lab {
             let console_port = console_port.clone();
             move || {
                 if let Err(error) = holdup_timer::install() {
-                    warn!(%error, "no timer for this worker: ticks are a millisecond later");
+                    warn!(%error, "no timer for this worker: its ticks wait by tokio's");
                 }
                 let context = Context {
                     worker: watch.worker(),

@@ -10,7 +10,7 @@ use crate::timer;
 
 /// Waits until `duration` has passed, and never ends before that.
 ///
-/// On a thread that has its own timer (see [`install`]), the wait ends up to a millisecond later, as
+/// On a thread that has its own timer (see [`install`]), the wait ends up to 1.25 ms later, as
 /// long as nothing holds the worker. On all others this is [`tokio::time::sleep`].
 ///
 /// # Panics

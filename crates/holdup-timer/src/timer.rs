@@ -2,7 +2,7 @@
 //!
 //! tokio's timers go by whole milliseconds, which are rounded up twice: when the timer is set, and
 //! when the loop goes to sleep. This one fires at the exact time of a place on its grid, so that a
-//! wait ends half a millisecond after it was due, on average, and all that are due by then are
+//! wait ends two thirds of a millisecond after it was due, on average, and all that are due by then are
 //! woken together.
 
 use std::cell::{Cell, RefCell};
@@ -25,8 +25,9 @@ use tokio::io::unix::AsyncFd;
 use crate::wheel::{Key, Wheel};
 
 /// The distance between two places on the grid, nanoseconds. With a smaller one, waits end sooner
-/// after they were due, and the loop turns more often for each of them.
-const GRID: u64 = 1_000_000;
+/// after they were due, and the loop turns more often. With 10,000 waits of a second, this one is where
+/// both are better than with tokio's timers.
+const GRID: u64 = 1_250_000;
 
 /// Nanoseconds in a second.
 const NANOS: u64 = 1_000_000_000;

@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 /// more entries than ever before.
 #[derive(Debug)]
 pub(crate) struct Wheel<T> {
-    slots: Box<[Slot; SLOTS]>,
+    slots: Box<[Slot]>,
     /// One bit for each slot: whether it has entries.
     occupied: [u64; SLOTS / 64],
     entries: Vec<Entry<T>>,
@@ -57,7 +57,7 @@ impl<T> Wheel<T> {
     /// Creates an empty wheel. Nothing before `now` will be added.
     pub(crate) fn new(now: u64) -> Self {
         Self {
-            slots: Box::new([Slot::EMPTY; SLOTS]),
+            slots: vec![Slot::EMPTY; SLOTS].into_boxed_slice(),
             occupied: [0; SLOTS / 64],
             entries: Vec::new(),
             unused: NONE,
@@ -97,6 +97,10 @@ impl<T> Wheel<T> {
     }
 
     /// Removes an entry. Returns its value if the entry was not due yet.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the key stands for nothing afterwards"
+    )]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         let Key(index) = key;
         let value = self.entries[index as usize].value.take();

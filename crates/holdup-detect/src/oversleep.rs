@@ -118,6 +118,8 @@ pub(crate) struct Lateness {
     clock: Clock,
     /// When the current stage began, and when it is planned to end.
     stage: Option<(u64, u64)>,
+    /// When work began that takes as long as it takes, and the thread's CPU time then.
+    work: Option<(u64, u64)>,
     /// The thread's run-queue time, read when the stage began or earlier.
     run_delay: Option<u64>,
 }
@@ -133,7 +135,7 @@ impl Lateness {
     /// Ends the current stage and begins one that is planned to end at once.
     pub(crate) fn note(&mut self, oversleeps: &Oversleeps) {
         let now = self.clock.now();
-        if let Some((from, due)) = self.stage {
+        if let Some((from, due)) = self.stage.or_else(|| self.worked()) {
             let mut stage = Stage {
                 from,
                 due,
@@ -173,10 +175,26 @@ impl Lateness {
         }
     }
 
+    /// Ends the current stage. What the thread computes until the next one begins is not late, however long it takes.
+    pub(crate) fn works(&mut self, oversleeps: &Oversleeps) {
+        self.note(oversleeps);
+        self.ignore(oversleeps);
+        self.look_at_run_delay();
+        let cpu = self.clock.thread_cpu();
+        self.work = cpu.map(|cpu| (self.clock.now(), cpu));
+    }
+
     /// Ends the current stage without recording it. The time until the next stage begins does not count.
     pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
-        self.stage = None;
+        (self.stage, self.work) = (None, None);
         oversleeps.since.store(0, Ordering::Release);
+    }
+
+    /// The work that ends now, as a stage that was planned to take the thread's CPU time.
+    fn worked(&mut self) -> Option<(u64, u64)> {
+        let (from, cpu) = self.work.take()?;
+        let computed = self.clock.thread_cpu()?.saturating_sub(cpu);
+        Some((from, from + computed))
     }
 
     fn begin(&mut self, oversleeps: &Oversleeps, now: u64, due: u64) {
@@ -191,9 +209,11 @@ impl Lateness {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::thread;
 
     use super::*;
+    use crate::clock::Time;
 
     const MS: u64 = 1_000_000;
 
@@ -258,6 +278,40 @@ mod tests {
         sleep();
         lateness.note(&oversleeps);
         assert_eq!(oversleeps.stopped(first, system::now()), 0);
+    }
+
+    /// A clock that a test sets: the time, and the thread's CPU time.
+    #[derive(Debug, Default)]
+    struct Times(AtomicU64, AtomicU64);
+
+    impl Time for Times {
+        fn now(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+
+        fn thread_cpu(&self) -> Option<u64> {
+            Some(self.1.load(Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn a_stop_during_work_is_counted_and_the_work_is_not() {
+        let times = Arc::new(Times::default());
+        let mut lateness = Lateness::new(Clock::of(Arc::clone(&times) as Arc<dyn Time>));
+        let oversleeps = Oversleeps::default();
+        let pass = |ms| times.0.fetch_add(ms * MS, Ordering::Relaxed);
+        pass(100);
+        lateness.works(&oversleeps);
+        assert!(oversleeps.are_known(u64::MAX), "no stage is open");
+        times.1.fetch_add(300 * MS, Ordering::Relaxed);
+        pass(305);
+        lateness.pauses(&oversleeps, Duration::from_millis(25));
+        assert_eq!(oversleeps.stopped(0, 405 * MS), 0);
+        pass(25);
+        lateness.works(&oversleeps);
+        pass(700);
+        lateness.note(&oversleeps);
+        assert_eq!(oversleeps.stopped(0, 1130 * MS), 700 * MS);
     }
 
     #[test]

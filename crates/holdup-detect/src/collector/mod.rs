@@ -159,8 +159,7 @@ impl Collector {
         }
         // The time in which the process was stopped is known up to now. What follows may take long after a hold with
         // thousands of victims.
-        self.lateness.note(&shared.oversleeps);
-        self.lateness.ignore(&shared.oversleeps);
+        self.lateness.works(&shared.oversleeps);
         losses(shared, outlets, &mut self.told);
         shared.lanes.drain(
             |at| shared.since_origin(at),

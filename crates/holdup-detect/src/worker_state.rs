@@ -204,6 +204,13 @@ impl WorkerState {
         self.alive.load(Ordering::Acquire)
     }
 
+    /// Since when a call or poll of this request has been in progress; `None` if there is none, or if the cell changes
+    /// too fast to be read.
+    pub(crate) fn running_since(&self, request: u64) -> Option<u64> {
+        let (cell, ()) = self.cell.read(|| ())?;
+        (cell.work > 0 && cell.request == request).then_some(cell.since)
+    }
+
     pub(crate) fn polls(&self) -> u64 {
         self.cell.polls()
     }

@@ -225,7 +225,9 @@ impl Request {
     }
 
     fn record(&self, event: LaneEvent) {
-        self.worker.lanes().add(self.lane(), self.worker.now(), event);
+        self.worker
+            .lanes()
+            .add(self.lane(), self.worker.now(), event);
     }
 
     /// Takes what the request lost, if anything.

@@ -131,14 +131,15 @@ impl Slot {
 
     /// The slot's state; `None` if no request has the slot.
     pub(crate) fn read(&self) -> Option<SlotState> {
+        // The cell is read first. What a poll leaves behind is written into the slot before the cell says that the
+        // poll has ended. So if the cell says nothing of this request, the slot is right, or was a moment ago.
+        let running = self.worker.running();
         let mut request = self.state.read()?;
         let (woken, held_up) = (self.wake_up.woken(), self.held_up.load(Ordering::Relaxed));
-        // The cell is read last. What a poll leaves behind is written into the slot before the cell says that the poll
-        // has ended, so if the cell says nothing, the slot is right.
         if let Some(activity) = &mut request.activity
             && activity.doing != Doing::Running
-            && let number = number_or_lane(request.number, request.lane)
-            && let Some(since) = self.worker.running_since(number)
+            && let Some((running, since)) = running
+            && running == number_or_lane(request.number, request.lane)
         {
             *activity = Activity {
                 doing: Doing::Running,

@@ -204,11 +204,11 @@ impl WorkerState {
         self.alive.load(Ordering::Acquire)
     }
 
-    /// Since when a call or poll of this request has been in progress; `None` if there is none, or if the cell changes
-    /// too fast to be read.
-    pub(crate) fn running_since(&self, request: u64) -> Option<u64> {
+    /// The request whose call or poll is in progress, and since when it is; `None` if there is none, or if the cell
+    /// changes too fast to be read.
+    pub(crate) fn running(&self) -> Option<(u64, u64)> {
         let (cell, ()) = self.cell.read(|| ())?;
-        (cell.work > 0 && cell.request == request).then_some(cell.since)
+        (cell.work > 0).then_some((cell.request, cell.since))
     }
 
     pub(crate) fn polls(&self) -> u64 {

@@ -41,7 +41,11 @@ struct Near {
 
 /// A path's place among those that are found without a search.
 fn place(path: &str, method: usize) -> usize {
-    let at = |index: usize| path.as_bytes().get(index).map_or(0, |&byte| usize::from(byte));
+    let at = |index: usize| {
+        path.as_bytes()
+            .get(index)
+            .map_or(0, |&byte| usize::from(byte))
+    };
     let (middle, last) = (path.len() / 2, path.len().wrapping_sub(1));
     (path.len() + 3 * method + 5 * at(middle) + 11 * at(last)) % NEAR
 }

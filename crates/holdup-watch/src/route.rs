@@ -17,7 +17,7 @@ const PATH_LENGTH: usize = 128;
 /// The route of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
 
-/// How many paths are found without a search. A power of two.
+/// How many paths are remembered where a comparison finds them, without a search. A power of two.
 const NEAR: usize = 64;
 
 /// The routes of one service, by path. Another service may have other routes for the same paths.
@@ -28,10 +28,11 @@ const NEAR: usize = 64;
 pub(super) struct Paths {
     /// For each path, the numbers by method.
     known: HashMap<Box<str>, [Option<NonZeroU32>; METHODS.len()], foldhash::fast::RandomState>,
-    /// The latest path at each place, with its method and number. There are none before the first request.
+    /// The latest request at each place. There are no places before the first request.
     near: Vec<Option<Near>>,
 }
 
+/// A path and a method whose route is known.
 #[derive(Debug, Clone)]
 struct Near {
     path: Box<str>,
@@ -39,7 +40,7 @@ struct Near {
     number: NonZeroU32,
 }
 
-/// A path's place among those that are found without a search.
+/// The place at which a path and a method are remembered. Others may share it.
 fn place(path: &str, method: usize) -> usize {
     let at = |index: usize| {
         path.as_bytes()

@@ -79,6 +79,10 @@ impl Request {
 
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
     /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
     #[inline(always)]
     pub fn poll<T>(
         &self,
@@ -281,14 +285,16 @@ impl Drop for Request {
 }
 
 impl PollSpan<'_> {
-    /// Ends the call or poll, as a drop does. In line, which the compiler does not do with a drop that is also needed
-    /// for a panic.
+    /// Ends the call or poll, as a drop does, but in line. The compiler does not inline a drop that is also needed for a
+    /// panic.
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
     pub fn end(self) {
         self.leave();
         mem::forget(self);
     }
 
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
     fn leave(&self) {
         let worker = &*self.request.worker;

@@ -18,8 +18,8 @@
 //! | [`experiment`] | what the lab adds to its console: its buttons, and "Is it the browser?" |
 //!
 //! The command line is in the program's own modules: `main`, `cli`, `commands` and `logs`. The crates in
-//! `crates/` do the rest: `holdup-watch` watches the workers, `holdup-console` serves the live page, and
-//! `holdup-probe` probes other servers.
+//! `crates/` do the rest: `holdup-watch` watches the workers, `holdup-console` serves the live page,
+//! `holdup-probe` probes other servers, and `holdup-timer` times the ticks.
 
 #![forbid(unsafe_code)]
 

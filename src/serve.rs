@@ -144,6 +144,9 @@ impl Lab {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
             let console_port = console_port.clone();
             move || {
+                if let Err(error) = holdup_timer::install() {
+                    warn!(%error, "no timer for this worker: its ticks wait by tokio's");
+                }
                 let context = Context {
                     worker: watch.worker(),
                     max_duration,

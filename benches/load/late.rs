@@ -68,7 +68,8 @@ fn after_first_tick(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f
         .map(move |offset| offset - schedule)
 }
 
-fn after_best_tick(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f64> {
+/// How late each tick but the first was, measured from the tick that kept best to the schedule.
+pub(crate) fn after_best_tick(ticks: &[Arrival], period_ms: f64) -> impl Iterator<Item = f64> {
     let schedule = offsets(ticks, period_ms).fold(f64::INFINITY, f64::min);
     offsets(ticks, period_ms)
         .skip(1)

@@ -7,6 +7,10 @@
 //! cargo bench --bench load -- --streams 15000 --url 'http://127.0.0.1:8080/coroutine?from=20'
 //! ```
 //!
+//! A ramp that is longer than the countdown keeps streams coming and going: `--ramp 60s --streams 60000`
+//! opens a thousand a second, and with `from=10` about ten thousand are open at a time. `--window 5s` then
+//! reports each five seconds on their own.
+//!
 //! The client is one thread, so that the server has the other cores. It also measures itself: see
 //! `ourselves`. Lateness that does not exceed the client's own cannot be attributed to the server.
 
@@ -16,6 +20,7 @@ mod ourselves;
 mod report;
 mod stream;
 mod target;
+mod window;
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -35,6 +40,9 @@ use crate::target::{Sources, Target};
 
 /// This is added to the countdown's length, for opening the streams and for a server that is late.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How late a stream may end and still leave its descriptor to one that is opened later.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Descriptors that are not streams: those of the runtime, and the standard three.
 const OTHER_FILES: u64 = 24;
@@ -65,6 +73,10 @@ struct Options {
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
 
+    /// Also report each period of this length on its own, in the JSON document
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    window: Option<Duration>,
+
     /// Print the report as one JSON document
     #[arg(long)]
     json: bool,
@@ -72,6 +84,18 @@ struct Options {
     /// `cargo bench` adds it
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Options {
+    /// The most streams that are open at the same time, if they end within [`SLACK`] of their schedule.
+    fn open_at_once(&self) -> u32 {
+        let open = self.url.duration() + SLACK;
+        if open >= self.ramp {
+            return self.streams;
+        }
+        let share = open.as_secs_f64() / self.ramp.as_secs_f64();
+        (f64::from(self.streams) * share).ceil() as u32
+    }
 }
 
 fn main() -> ExitCode {
@@ -86,7 +110,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
-    raise_open_files(options.streams)?;
+    raise_open_files(options.open_at_once())?;
     let sources = Sources::fresh();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -97,6 +121,7 @@ fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         &sources.shown(options.streams),
         &observed,
         &ourselves,
+        options.window,
     );
     let mut text = if options.json {
         serde_json::to_string_pretty(&report)?
@@ -149,7 +174,7 @@ fn raise_open_files(streams: u32) -> Result<(), Box<dyn Error>> {
     )?;
     match hard {
         Some(hard) if u64::from(streams) + OTHER_FILES > hard => Err(format!(
-            "{streams} streams do not fit into {hard} open files; at most {} do",
+            "{streams} streams at once do not fit into {hard} open files; at most {} do",
             hard.saturating_sub(OTHER_FILES)
         )
         .into()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use crate::late::{Late, Quantiles};
 use crate::ourselves::Ourselves;
 use crate::stream::{Fault, Observed, ms};
 use crate::target::Target;
+use crate::window::{Window, windows};
 
 /// The report.
 #[derive(Debug, Serialize)]
@@ -22,6 +24,9 @@ pub(crate) struct Report {
     makespan_s: f64,
     steady: Option<Steady>,
     late_ms: Late,
+    /// The periods of the run, one after the other; none if they were not asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    windows: Vec<Window>,
     client: Client,
 }
 
@@ -81,6 +86,7 @@ impl Report {
         sources: &str,
         observed: &[Observed],
         ourselves: &Ourselves,
+        window: Option<Duration>,
     ) -> Self {
         let streams = Streams::count(observed);
         let makespan_ms = observed
@@ -115,6 +121,9 @@ impl Report {
             },
             makespan_s: makespan_ms / 1e3,
             late_ms: Late::of(target, observed),
+            windows: window.map_or_else(Vec::new, |length| {
+                windows(ms(length), makespan_ms, target, observed, ourselves)
+            }),
             client: Client {
                 gap_opening_ms: gaps(true),
                 gap_counting_ms: gaps(false),

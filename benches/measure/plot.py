@@ -1,12 +1,15 @@
-"""docs/bench.svg: cost per tick and memory per stream, against the number of streams."""
+"""docs/bench.svg and docs/scale.svg: cost per tick, memory per stream and more, against the number of streams."""
 
 from html import escape
 from math import ceil, floor, log10
 from statistics import median
 
-WIDTH, HEIGHT = 860, 380
-# Of each of the two panels: where its axes begin and how long they are, with room for names after.
-PANELS, LEFT, TOP, ACROSS, DOWN = [0, 430], 48, 56, 270, 270
+# Of each panel: its width, where its axes begin and how long they are, with room for names after.
+WIDTH, HEIGHT = 430, 380
+LEFT, TOP, ACROSS, DOWN = 48, 56, 270, 270
+
+FIGURES = [("CPU time per tick, µs", "cpu_us"), ("Memory per stream, KiB", "memory_kib")]
+TITLE = "CPU time per tick and memory per stream, against the number of streams"
 
 # Told apart by a colour-blind reader too: Okabe and Ito's, but for their yellow, dark on white and
 # light on black.
@@ -27,23 +30,22 @@ STYLE = (
 DARK = "text{fill:#f0f6fc}.axis{fill:#9198a1}.grid{stroke:#3d444d}"
 
 
-def draw(runs, servers, names):
-    """`runs` that did not fail; `servers` in the order of the legend."""
-    title = "CPU time per tick and memory per stream, against the number of streams"
+def draw(runs, servers, names, figures=FIGURES, title=TITLE):
+    """`runs` that did not fail; `servers` in the order of the legend; a panel for each of the `figures`."""
+    width = WIDTH * len(figures)
     light = "".join(f".{s}{{stroke:{a}}}text.{s},circle.{s}{{fill:{a};stroke:none}}" for s, (a, _) in COLOURS.items())
     dark = "".join(f".{s}{{stroke:{b}}}text.{s},circle.{s}{{fill:{b};stroke:none}}" for s, (_, b) in COLOURS.items())
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}" '
         f'height="{HEIGHT}" role="img" aria-label="{title}">',
         f"<title>{title}</title>",
         f"<style>{STYLE}{light}@media(prefers-color-scheme:dark){{{DARK}{dark}}}</style>",
     ]
-    figures = [("CPU time per tick, µs", "cpu_us"), ("Memory per stream, KiB", "memory_kib")]
-    for left, (heading, figure) in zip(PANELS, figures):
+    for place, (heading, figure) in enumerate(figures):
         lines = {server: series(runs, server, figure) for server in servers}
         lines = {server: line for server, line in lines.items() if line}
         if lines:
-            parts += panel(left + LEFT, heading, lines, names)
+            parts += panel(place * WIDTH + LEFT, heading, lines, names)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

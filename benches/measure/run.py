@@ -38,9 +38,9 @@ def begin(cores):
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def measure(command, load, streams, countdown, ramp, opening):
-    """The figures of one run, as `report` reads them."""
-    with Server(command) as server:
+def measure(command, load, streams, countdown, ramp, opening=False, cores=SERVER_CORES):
+    """The figures of one run of a server on these cores. `opening` adds how fast it takes connections."""
+    with Server(command, cores) as server:
         first_tick_ms = server.first_tick_ms()
         time.sleep(0.5)
         idle = server.resident()
@@ -69,7 +69,7 @@ def measure(command, load, streams, countdown, ramp, opening):
 
 
 class Server:
-    def __init__(self, command):
+    def __init__(self, command, cores=SERVER_CORES):
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             command,
@@ -77,9 +77,9 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            preexec_fn=lambda: begin(SERVER_CORES),
+            preexec_fn=lambda: begin(cores),
             # Where a runtime counts cores otherwise.
-            env=os.environ | {"GOMAXPROCS": "1"},
+            env=os.environ | {"GOMAXPROCS": str(len(cores))},
         )
 
     def __enter__(self):

@@ -30,7 +30,7 @@ pin_project! {
         #[pin]
         ticking: S,
         format: Format,
-        label: Option<String>,
+        label: Option<Box<str>>,
         place: streams::Stream,
         state: State,
     }
@@ -54,7 +54,7 @@ impl<S: Stream<Item = Tick>> Body<S> {
         Self {
             ticking,
             format,
-            label,
+            label: label.map(String::into_boxed_str),
             place,
             state: State::Counting(None),
         }
@@ -121,5 +121,32 @@ impl MessageBody for HeadOnly {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Infallible>>> {
         Poll::Ready(None)
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use async_stream::stream;
+
+    use super::*;
+    use crate::countdown::Ticks;
+
+    // Each open stream has one. An allocator in whose classes 384 bytes are followed by 448 takes 64 more for
+    // the first byte that is too many.
+    #[test]
+    fn a_body_fits_into_384_bytes() {
+        let place = Arc::new(streams::Streams::new(1)).enter("coroutine", 0);
+        let place = place.expect("a free place");
+        let ticks = Ticks::new(5, Duration::from_secs(1));
+        let ticking = stream!(for tick in ticks {
+            yield tick;
+            actix_rt::time::sleep(tick.pause()).await;
+        });
+        let body = Body::new(ticking, Format::Ndjson, None, place);
+        let size = size_of_val(&body);
+        assert!(size <= 384, "{size} bytes");
     }
 }

@@ -162,8 +162,9 @@ fn write_json(
 
 /// Milliseconds with one decimal, which is finer than the timers.
 fn write_ms(to: &mut Vec<u8>, duration: Duration) {
-    let tenths = (duration.as_micros() + 50) / 100;
-    let (whole, tenth) = ((tenths / 10) as u64, (tenths % 10) as u8);
+    // A countdown lasts nothing like the 500,000 years that are too long for 64 bits.
+    let tenths = (duration.as_micros() as u64 + 50) / 100;
+    let (whole, tenth) = (tenths / 10, (tenths % 10) as u8);
     to.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
     to.extend_from_slice(&[b'.', b'0' + tenth]);
 }

@@ -10,11 +10,17 @@ use tokio::time::Instant;
 /// lateness does not accumulate. The first tick is due when it is asked for. The last tick, 0, is
 /// not followed by a wait, so it is not among these; [`Tick::following`] of the tick before creates
 /// it.
+///
+/// It keeps no tick, so that it is small: each stream holds two of these for as long as it lasts, the
+/// one that its loop was given and the one that the loop goes through.
 #[derive(Debug, Clone)]
 pub struct Ticks {
     from: u16,
+    /// How many there were so far.
+    number: u16,
     period: Duration,
-    last: Option<Tick>,
+    /// Once there was a first one.
+    first_at: Option<Instant>,
 }
 
 impl Ticks {
@@ -22,8 +28,9 @@ impl Ticks {
     pub fn new(from: u16, period: Duration) -> Self {
         Self {
             from,
+            number: 0,
             period,
-            last: None,
+            first_at: None,
         }
     }
 }
@@ -32,66 +39,86 @@ impl Iterator for Ticks {
     type Item = Tick;
 
     fn next(&mut self) -> Option<Tick> {
-        let tick = match self.last {
-            None => Tick::first(self.from, self.period),
-            Some(last) => last.following(),
-        };
-        self.last = Some(tick);
-        (tick.remaining > 0).then_some(tick)
+        let number = self.number;
+        if number == self.from {
+            return None;
+        }
+        self.number += 1;
+        Some(Tick::new(
+            self.from - number,
+            number,
+            self.period,
+            *self.first_at.get_or_insert_with(Instant::now),
+        ))
     }
 }
 
-/// One tick, with the time at which it was created.
+/// One tick, with the time at which it was created. Each stream holds several, so a tick contains
+/// nothing that follows from the rest, such as when it was due.
 #[derive(Debug, Clone, Copy)]
 pub struct Tick {
     remaining: u16,
+    /// How many there were before it.
+    number: u16,
     period: Duration,
     first_at: Instant,
-    due: Instant,
-    at: Instant,
+    /// When it was created, from the first tick on.
+    at: Duration,
 }
 
 impl Tick {
-    fn first(remaining: u16, period: Duration) -> Self {
-        let at = Instant::now();
+    /// A tick that is created now.
+    fn new(remaining: u16, number: u16, period: Duration, first_at: Instant) -> Self {
         Self {
             remaining,
+            number,
             period,
-            first_at: at,
-            due: at,
-            at,
+            first_at,
+            // The first one is on time by definition.
+            at: if number == 0 {
+                Duration::ZERO
+            } else {
+                first_at.elapsed()
+            },
         }
     }
 
     /// The next tick, created now.
     #[must_use]
     pub fn following(self) -> Self {
-        Self {
-            remaining: self.remaining.saturating_sub(1),
-            due: self.due + self.period,
-            at: Instant::now(),
-            ..self
-        }
+        let remaining = self.remaining.saturating_sub(1);
+        Self::new(
+            remaining,
+            self.number.saturating_add(1),
+            self.period,
+            self.first_at,
+        )
     }
 
-    /// The time that is left of the countdown.
+    /// The number of ticks that follow it.
     pub fn remaining(self) -> u16 {
         self.remaining
     }
 
     /// The time until the next tick is due, or zero if it is overdue.
     pub fn pause(self) -> Duration {
-        (self.due + self.period).saturating_duration_since(Instant::now())
+        let next = self.due() + self.period;
+        next.saturating_sub(self.first_at.elapsed())
     }
 
     /// The time from the first tick to this one.
     pub fn elapsed(self) -> Duration {
-        self.at.saturating_duration_since(self.first_at)
+        self.at
     }
 
     /// How late this tick was created.
     pub fn late(self) -> Duration {
-        self.at.saturating_duration_since(self.due)
+        self.at.saturating_sub(self.due())
+    }
+
+    /// When it was due, from the first tick on.
+    fn due(self) -> Duration {
+        self.period * u32::from(self.number)
     }
 }
 

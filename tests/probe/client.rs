@@ -1,8 +1,13 @@
 //! The prober itself, when it has much to read or little time to read it.
 
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use holdup_testkit::paced;
+use holdup_testkit::odd::{serve, write};
+use holdup_testkit::{paced, pause};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use super::{expect, json};
 
@@ -24,4 +29,67 @@ fn answers_that_the_prober_reads_late_are_not_blamed_on_the_server() {
     let verdict = document["verdict"].as_str().expect("a verdict");
     let right = ["concurrent", "inconclusive"].contains(&verdict);
     assert!(right, "{document:#}");
+}
+
+/// Probes a server while the prober itself is stopped for `stopped` after each time of `running`.
+fn stopped_again_and_again(server: &str, running: Duration, stopped: Duration) -> Value {
+    let mut prober = Command::new(env!("CARGO_BIN_EXE_holdup"))
+        .args(["probe", "--json", server])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("holdup runs");
+    let pid = Pid::from_child(&prober);
+    loop {
+        pause(running);
+        if prober.try_wait().expect("its state").is_some() {
+            break;
+        }
+        kill_process(pid, Signal::STOP).expect("it is ours");
+        pause(stopped);
+        kill_process(pid, Signal::CONT).expect("it is ours");
+    }
+    let output = prober.wait_with_output().expect("its output");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// How long the prober runs and how long it is stopped, in milliseconds.
+const STOPS: [(u64, u64); 3] = [(290, 350), (150, 700), (700, 400)];
+
+#[test]
+fn a_prober_that_is_stopped_makes_no_verdict_of_it() {
+    const STEPS: u32 = 10;
+    let work = PACED;
+    let turn = Mutex::new(());
+    let serialized = serve(move |stream, _| {
+        let _turn = turn.lock().expect("no panic");
+        pause(work);
+        write(&stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    let streamed = serve(move |stream, _| {
+        write(
+            &stream,
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        );
+        for _ in 0..STEPS {
+            pause(work / STEPS);
+            write(&stream, "4\r\ntick\r\n");
+        }
+        write(&stream, "0\r\n\r\n");
+    });
+    for (running, stopped) in STOPS {
+        let probed = |server: &str| {
+            let [running, stopped] = [running, stopped].map(Duration::from_millis);
+            stopped_again_and_again(server, running, stopped)
+        };
+        for (server, right) in [(serialized, "serialized"), (streamed, "concurrent")] {
+            let document = probed(&server.to_string());
+            let verdict = document["verdict"].as_str().expect("a verdict");
+            assert!([right, "inconclusive"].contains(&verdict), "{document:#}");
+            if server == streamed {
+                let delivery = document["delivery"].as_str();
+                assert!([Some("streamed"), None].contains(&delivery), "{document:#}");
+            }
+        }
+    }
 }

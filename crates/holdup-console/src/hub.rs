@@ -21,6 +21,7 @@ use super::looks::Looks;
 use super::lost::Lost;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::probes::{self, ProbeRun, Published};
+use super::rest::Rest;
 use super::survey::Survey;
 use super::surveys::Surveys;
 use super::trace;
@@ -105,6 +106,7 @@ struct State {
     doing: Option<Doing>,
     lost: Lost,
     counted: u64,
+    rest: Rest,
 }
 
 impl Hub {
@@ -127,18 +129,30 @@ impl Hub {
                 doing: None,
                 lost: Lost::default(),
                 counted: 0,
+                rest: Rest::default(),
             }
         });
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let rests = state.rest.is_on();
+            let mut first = None;
             let asked = tokio::select! {
-                _ = beat.tick() => None,
+                _ = beat.tick(), if !rests => None,
+                event = self.events.next(), if rests => {
+                    first = event;
+                    None
+                }
                 command = self.commands.recv() => Some(command),
                 () = state.surveys.until_ended() => None,
             };
+            if rests {
+                // Nothing was open meanwhile.
+                state.board.advance(0, self.watch.elapsed());
+            }
             // Events are applied before a question is answered, so that the answer is current.
-            self.turn(&mut state);
+            let is_active = self.turn(&mut state, first) || asked.is_some();
+            state.rest.note(is_active, self.watch.elapsed());
             match asked {
                 None => {}
                 Some(Some(command)) => self.answer(&mut state, command),
@@ -151,8 +165,9 @@ impl Hub {
         self.readers.load(Ordering::Relaxed) > 0
     }
 
-    /// Applies new events, and sends the changes.
-    fn turn(&mut self, state: &mut State) {
+    /// Applies new events, of which one may have been taken already, and sends the changes. Returns whether something
+    /// happened, or may happen without an event.
+    fn turn(&mut self, state: &mut State, mut first: Option<Event>) -> bool {
         self.events.want_chunks(self.is_read());
         let workers = self.watch.workers();
         let now = self.watch.elapsed();
@@ -163,7 +178,9 @@ impl Hub {
         let beside = state.beside.as_ref().filter(lately);
         state.board.leave_out(beside.map(|(path, _)| path.as_str()));
         let mut released = Vec::new();
-        while let Some(event) = self.events.try_next() {
+        let mut is_active = false;
+        while let Some(event) = first.take().or_else(|| self.events.try_next()) {
+            is_active = true;
             match event {
                 Event::Held(hold) | Event::Updated(hold) => state.holds.lasts(hold),
                 Event::Released(hold) => {
@@ -179,6 +196,7 @@ impl Hub {
             }
         }
         let open = workers.iter().map(|load| load.open).sum();
+        is_active |= open > 0 || !state.holds.none_lasts() || self.is_read();
         self.look_for_waiting(state, now);
         state.board.advance(open, now);
 
@@ -228,6 +246,7 @@ impl Hub {
             self.recorder.handle().run_upkeep();
         }
         state.counted = requests;
+        is_active || state.board.has_waiting() || state.surveys.are_wanted()
     }
 
     /// Surveys the open requests, if somebody looks and it is time.

@@ -134,6 +134,7 @@ mod message;
 mod names;
 mod page;
 mod probes;
+mod rest;
 mod section;
 mod server;
 mod site;

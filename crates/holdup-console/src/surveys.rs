@@ -54,6 +54,11 @@ impl<T: Send + 'static> Surveys<T> {
         self.running = Some(spawn_blocking(take));
     }
 
+    /// Whether a survey is running, or somebody waits for one.
+    pub(super) fn are_wanted(&self) -> bool {
+        self.running.is_some() || !self.next.is_empty()
+    }
+
     /// Waits until the running survey ends, and sends it to those who have asked for it. If none is running, this
     /// never returns. It may be dropped at any time.
     pub(super) async fn until_ended(&mut self) {

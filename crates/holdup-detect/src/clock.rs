@@ -32,6 +32,13 @@ pub trait Time: Debug + Send + Sync {
         let _ = thread;
         None
     }
+
+    /// The CPU time of a thread of this process; `None` where it is not known. The collector asks for it in each look
+    /// at a worker, just before it asks for [`run_delay`](Self::run_delay).
+    fn cpu_of(&self, thread: Option<u32>) -> Option<u64> {
+        let _ = thread;
+        None
+    }
 }
 
 /// The clock of a detector. Without a replacement it calls the system's clock directly, because it is read
@@ -72,8 +79,19 @@ impl Clock {
 
     pub(crate) fn run_delay(&self, thread: Option<u32>) -> Option<u64> {
         match &self.0 {
-            None => system::run_delay(thread),
+            None => system::thread_times(thread).map(|times| times.run_delay),
             Some(time) => time.run_delay(thread),
+        }
+    }
+
+    /// The CPU time of a thread of this process and its run-queue time, as far as they are known.
+    pub(crate) fn times_of(&self, thread: Option<u32>) -> (Option<u64>, Option<u64>) {
+        match &self.0 {
+            None => match system::thread_times(thread) {
+                Some(times) => (Some(times.cpu), Some(times.run_delay)),
+                None => (None, None),
+            },
+            Some(time) => (time.cpu_of(thread), time.run_delay(thread)),
         }
     }
 }

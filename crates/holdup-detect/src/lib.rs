@@ -43,7 +43,7 @@
 //! The modules, each of which uses only those above it:
 //!
 //! - `clock`, `system`: the clock, which tests replace, and what the system reports about threads.
-//! - `version`, `cell`, `open_state`, `wake_up`: what one thread writes and others read at any time.
+//! - `version`, `cell`, `open_state`, `wake_up`, `doze`: what one thread writes and others read at any time.
 //! - `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a worker records.
 //! - `slot`, `slots`, `seat`: the open requests of a worker, and how they are woken. `recent`, `lost`: what they
 //!   lose.
@@ -62,6 +62,7 @@ mod cell;
 mod clock;
 mod collector;
 mod detector;
+mod doze;
 mod gap;
 mod lanes;
 mod lasting;

@@ -163,6 +163,16 @@ impl Lateness {
         self.begin(oversleeps, now, now.saturating_add(pause));
     }
 
+    /// Notes that the collector was woken at this time, so that the current stage was planned to end then. Has no
+    /// effect if that was before the stage began.
+    pub(crate) fn was_woken(&mut self, at: u64) {
+        if let Some((from, due)) = &mut self.stage
+            && at >= *from
+        {
+            *due = at.min(*due);
+        }
+    }
+
     /// Ends the current stage without recording it. The time until the next stage begins does not count.
     pub(crate) fn ignore(&mut self, oversleeps: &Oversleeps) {
         self.stage = None;

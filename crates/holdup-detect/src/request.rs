@@ -53,6 +53,7 @@ impl Request {
         if worker.depth.get() == 0 {
             let mut lane = 0;
             worker.state.set_open(worker.state.open() + 1);
+            worker.shared.end_doze();
             let mut opened = worker.last_tick();
             if worker.lanes().is_listening() {
                 opened = worker.now();

@@ -2,7 +2,7 @@
 
 /// A sample that is older than this when a busy period begins is too inexact, because it includes too much
 /// time before the period. Nanoseconds.
-const SAMPLE_AGE: u64 = 200_000_000;
+const SAMPLE_AGE: u64 = 250_000_000;
 
 /// The time of a sample, and the thread's run-queue time up to then, both in nanoseconds.
 #[derive(Debug, Clone, Copy)]

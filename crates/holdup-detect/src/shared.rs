@@ -9,6 +9,7 @@ use std::time::Duration;
 use holdup_model::OpenRequest;
 
 use crate::clock::Clock;
+use crate::doze::Doze;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
 use crate::looks::Looks;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) lanes: Lanes,
     pub(crate) events: Events,
     pub(crate) oversleeps: Oversleeps,
+    pub(crate) doze: Doze,
     pub(crate) threads: Threads,
     /// The collector's thread, once it runs.
     pub(crate) collector: OnceLock<Thread>,
@@ -72,6 +74,7 @@ impl Shared {
             lanes: Lanes::default(),
             events: Events::default(),
             oversleeps: Oversleeps::default(),
+            doze: Doze::default(),
             threads,
             collector: OnceLock::new(),
             starting: Mutex::default(),
@@ -183,6 +186,21 @@ impl Shared {
     pub(crate) fn send_to_be_named(&self, stack: &Arc<StackSample>) -> bool {
         let symbols = self.symbols.get();
         symbols.is_some_and(|symbols| symbols.send(Arc::clone(stack)))
+    }
+
+    /// Wakes the collector if it dozes. Called by a worker that has opened a request.
+    #[inline]
+    pub(crate) fn end_doze(&self) {
+        if self.doze.is_on() {
+            self.wake_from_doze();
+        }
+    }
+
+    #[cold]
+    fn wake_from_doze(&self) {
+        if self.doze.wake(|| self.clock.now()) {
+            self.wake_collector();
+        }
     }
 
     /// Wakes the collector, if there is one.

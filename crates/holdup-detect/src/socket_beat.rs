@@ -12,8 +12,10 @@ use std::sync::{Mutex, PoisonError};
 #[cfg(unix)]
 use std::{
     io::{self, Write},
+    os::fd::AsRawFd,
     os::unix::net::UnixStream,
     sync::OnceLock,
+    sync::atomic::AtomicI32,
 };
 
 use futures_util::task::AtomicWaker;
@@ -36,6 +38,12 @@ pub(crate) struct SocketBeat {
     run_delay: AtomicU64,
     /// The worker's work since the byte was sent, as of its latest loop iteration or an earlier one.
     gap: Mutex<Gap>,
+    /// How many event loops of this thread have begun to read bytes.
+    #[cfg(unix)]
+    loops: AtomicU64,
+    /// The descriptor at which the loop reads bytes; [`NOT_READ`] if none does.
+    #[cfg(unix)]
+    read_at: AtomicI32,
     /// Wakes the task that reads the byte.
     pub(crate) task: AtomicWaker,
 }
@@ -50,6 +58,10 @@ const ASKING: u64 = 1;
 const NO_BEAT: u64 = u64::MAX;
 
 const UNKNOWN: u64 = u64::MAX;
+
+/// No event loop reads bytes.
+#[cfg(unix)]
+const NOT_READ: i32 = -1;
 
 /// The two ends of the socket. Both stay open as long as the worker is known, so that sending never fails.
 #[cfg(unix)]
@@ -69,6 +81,10 @@ impl SocketBeat {
             looked: AtomicU64::new(0),
             run_delay: AtomicU64::new(UNKNOWN),
             gap: Mutex::default(),
+            #[cfg(unix)]
+            loops: AtomicU64::new(0),
+            #[cfg(unix)]
+            read_at: AtomicI32::new(NOT_READ),
             task: AtomicWaker::new(),
         }
     }
@@ -85,7 +101,10 @@ impl SocketBeat {
             self.wire.set(Wire { near, far }).ok();
         }
         let wire = self.wire.get().ok_or(io::ErrorKind::NotConnected)?;
-        tokio::net::UnixStream::from_std(wire.far.try_clone()?)
+        let far = tokio::net::UnixStream::from_std(wire.far.try_clone()?)?;
+        self.loops.fetch_add(1, Ordering::Relaxed);
+        self.read_at.store(far.as_raw_fd(), Ordering::Release);
+        Ok(far)
     }
 
     /// Records that the loop polled its sockets and found the byte.
@@ -104,6 +123,7 @@ impl SocketBeat {
     /// Records that nothing reads bytes from now on.
     #[cfg(unix)]
     pub(crate) fn stop(&self) {
+        self.read_at.store(NOT_READ, Ordering::Release);
         self.asked.store(NO_BEAT, Ordering::Release);
     }
 
@@ -146,6 +166,18 @@ impl SocketBeat {
     #[cfg(not(unix))]
     fn send(&self) -> bool {
         false
+    }
+
+    /// Which of the thread's event loops reads bytes, and at which descriptor; `None` if none does.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn watched_by_loop(&self) -> Option<(u64, i32)> {
+        let descriptor = self.read_at.load(Ordering::Acquire);
+        (descriptor != NOT_READ).then(|| (self.loops.load(Ordering::Relaxed), descriptor))
+    }
+
+    /// Whether no byte that was sent is unread.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.asked.load(Ordering::Acquire), NOT_ASKED | NO_BEAT)
     }
 
     /// When the byte was sent that is still unread, if there is one.

@@ -84,10 +84,23 @@ pub(crate) fn thread_number() -> Option<u32> {
     None
 }
 
-/// How long a thread of this process was ready to run but not running, in nanoseconds. This is the second
-/// number of `schedstat` (Linux, Documentation/scheduler/sched-stats.rst).
-pub(crate) fn run_delay(thread: Option<u32>) -> Option<u64> {
+/// What the system's scheduler knows of a thread, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ThreadTimes {
+    /// How long it ran, as of the last tick of the clock or an earlier one.
+    pub(crate) cpu: u64,
+    /// How long it was ready to run but not running.
+    pub(crate) run_delay: u64,
+}
+
+/// The times of a thread of this process: the first two numbers of `schedstat` (Linux,
+/// Documentation/scheduler/sched-stats.rst).
+pub(crate) fn thread_times(thread: Option<u32>) -> Option<ThreadTimes> {
     let path = format!("/proc/self/task/{}/schedstat", thread?);
     let figures = std::fs::read_to_string(path).ok()?;
-    figures.split_ascii_whitespace().nth(1)?.parse().ok()
+    let mut figures = figures.split_ascii_whitespace().map(str::parse);
+    Some(ThreadTimes {
+        cpu: figures.next()?.ok()?,
+        run_delay: figures.next()?.ok()?,
+    })
 }

@@ -142,6 +142,9 @@ impl Worker {
     /// the threshold meanwhile, something else held the worker, and that is recorded as a hold.
     fn detect_outside_hold(&self, now: u64) {
         if let Some(asked) = self.state.unanswered() {
+            // Nobody may have asked for a long time before, and then this thread's own reading is old.
+            let (cpu, at) = self.cpu.get();
+            self.cpu.set((cpu.max(self.state.cpu_when_asked()), at));
             let from = asked.max(self.state.last_end());
             let mut outside = BusyPeriod::between(from, now.max(from));
             outside.note_open(self.state.open());

@@ -19,6 +19,8 @@ use crate::system;
 /// Stored instead of a time when the event loop that would answer has ended.
 const NO_BEAT: u64 = u64::MAX;
 
+const UNKNOWN: u64 = u64::MAX;
+
 #[derive(Debug)]
 pub(crate) struct WorkerState {
     pub(crate) worker: usize,
@@ -43,6 +45,8 @@ pub(crate) struct WorkerState {
     beat_asked: AtomicU64,
     /// When the task that answers had been woken. The collector may be descheduled between the two.
     beat_sent: AtomicU64,
+    /// The thread's CPU time when the heartbeat was requested, or shortly before; [`UNKNOWN`] where it is not known.
+    beat_cpu: AtomicU64,
     pub(crate) beat: AtomicWaker,
     pub(crate) sockets: SocketBeat,
     /// Two samples of the thread's run-queue time: the last one before the ongoing busy period and the first
@@ -79,6 +83,7 @@ impl WorkerState {
             pending: Mutex::new(BusyPeriod::default()),
             beat_asked: AtomicU64::new(0),
             beat_sent: AtomicU64::new(0),
+            beat_cpu: AtomicU64::new(UNKNOWN),
             beat: AtomicWaker::new(),
             sockets: SocketBeat::new(clock.clone()),
             run_delays: Mutex::new([Sample { at, run_delay }; 2]),
@@ -191,6 +196,11 @@ impl WorkerState {
         self.alive.store(false, Ordering::Release);
     }
 
+    /// The thread's CPU time when the latest heartbeat was requested, or shortly before; `None` if it is not known.
+    pub(crate) fn cpu_when_asked(&self) -> Option<u64> {
+        Some(self.beat_cpu.load(Ordering::Relaxed)).filter(|&cpu| cpu != UNKNOWN)
+    }
+
     /// How long the worker's thread was in the run queue in a busy period that began at `start` and ends now;
     /// `None` if that is not known.
     pub(crate) fn delay_since(&self, start: u64) -> Option<Delay> {
@@ -239,8 +249,13 @@ impl WorkerState {
         found_late().unwrap_or_else(|| self.clock.last_tick())
     }
 
-    /// Requests a heartbeat. If an earlier one is still unanswered, returns [since when](Self::unanswered).
-    pub(crate) fn ask_beat(&self, now: u64) -> Option<u64> {
+    /// Requests a heartbeat. If an earlier one is still unanswered, returns [since when](Self::unanswered). `cpu` is
+    /// the thread's CPU time, if it is known.
+    pub(crate) fn ask_beat(&self, now: u64, cpu: Option<u64>) -> Option<u64> {
+        if self.beat_asked.load(Ordering::Acquire) == 0 {
+            self.beat_cpu
+                .store(cpu.unwrap_or(UNKNOWN), Ordering::Relaxed);
+        }
         match self
             .beat_asked
             .compare_exchange(0, now, Ordering::AcqRel, Ordering::Acquire)
@@ -254,6 +269,16 @@ impl WorkerState {
         }
     }
 
+    /// Whether an event loop is there that answers heartbeats.
+    pub(crate) fn has_loop(&self) -> bool {
+        self.beat_asked.load(Ordering::Acquire) != NO_BEAT
+    }
+
+    /// Whether a requested heartbeat is unanswered.
+    pub(crate) fn is_asked(&self) -> bool {
+        !matches!(self.beat_asked.load(Ordering::Acquire), 0 | NO_BEAT)
+    }
+
     /// Since when a requested heartbeat is unanswered.
     pub(crate) fn unanswered(&self) -> Option<u64> {
         let asked = self.beat_asked.load(Ordering::Acquire);
@@ -264,21 +289,23 @@ impl WorkerState {
         (sent >= asked).then_some(sent)
     }
 
-    /// Samples the thread's run-queue time, and keeps the last sample from before the busy period that began
-    /// at `start`.
-    pub(crate) fn sample(&self, start: Option<u64>) {
-        let Some(run_delay) = self.clock.run_delay(self.thread) else {
-            return;
-        };
-        // The clock is read only now, because this thread may have been descheduled after it read
-        // `run_delay`.
+    /// Samples the thread's run-queue time. Also returns its CPU time, if that is known.
+    pub(crate) fn sample(&self) -> (Option<Sample>, Option<u64>) {
+        let (cpu, run_delay) = self.clock.times_of(self.thread);
+        // The clock is read only now, because this thread may be descheduled before it does so.
         let at = self.clock.now();
+        (run_delay.map(|run_delay| Sample { at, run_delay }), cpu)
+    }
+
+    /// Keeps the sample, unless a first one of the busy period that began at `start` is kept already: then there is
+    /// also the last one from before it.
+    pub(crate) fn keep(&self, sample: Sample, start: Option<u64>) {
         let mut samples = self
             .run_delays
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if start.is_none_or(|start| start > samples[1].at) {
-            *samples = [samples[1], Sample { at, run_delay }];
+            *samples = [samples[1], sample];
         }
     }
 

@@ -14,4 +14,7 @@ pub struct ClientTime {
     /// The part of `late` that delayed noticing that the connection was established and that the response had
     /// ended. A short response is recorded late by no more than this.
     pub late_for_it: Duration,
+    /// The longest time for which the client looked at no socket, because it was at work or late. What arrived
+    /// within such a time has the same time in its lane.
+    pub longest: Duration,
 }

@@ -40,6 +40,7 @@ pub struct Lane {
     label: String,
     requested: Duration,
     connected: Option<Duration>,
+    connecting: Option<Duration>,
     first_byte: Option<Duration>,
     chunks: Vec<Chunk>,
     chunk_count: u64,
@@ -72,6 +73,7 @@ impl Lane {
             label: label.into(),
             requested: at,
             connected: None,
+            connecting: None,
             first_byte: None,
             chunks: Vec::new(),
             chunk_count: 0,
@@ -94,7 +96,14 @@ impl Lane {
     /// Records that the TCP connection was established, before any TLS handshake, so `connected - requested`
     /// is one round trip. A test harness has no connection and does not call this.
     pub fn record_connect(&mut self, at: Duration) {
+        self.record_connect_that_took(at, at.saturating_sub(self.requested));
+    }
+
+    /// Records that the TCP connection was established at `at`, if that took another time than has passed since the
+    /// request: a recorder may open connections before it sends requests.
+    pub fn record_connect_that_took(&mut self, at: Duration, took: Duration) {
         self.connected = Some(at);
+        self.connecting = Some(took);
     }
 
     /// Records the head of the response, with its HTTP status.
@@ -207,9 +216,9 @@ impl Lane {
         Some(self.finished_at()?.saturating_sub(self.requested))
     }
 
-    /// The time from requested to connected.
+    /// How long it took to establish the TCP connection.
     pub fn connecting(&self) -> Option<Duration> {
-        Some(self.connected?.saturating_sub(self.requested))
+        self.connecting
     }
 
     /// Whether both bodies have the same bytes, regardless of how they were split into chunks.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -11,8 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use hyper::header::CONNECTION;
 use tokio::time::{self, Interval, MissedTickBehavior, interval_at};
 
-use super::connection::{self, LaneRecorder, Link, Terms};
-use super::own_time::OwnTime;
+use super::connection::{self, Client, LaneRecorder, Link, Noticed, Terms};
 use super::place::Place;
 use super::request::Message;
 use super::settings::End;
@@ -40,24 +39,18 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Opens a connection that is to be kept; `None` if the server does not keep it open.
-    async fn open(
-        place: &Place,
-        number: usize,
-        end: End,
-        (clock, own): (Instant, &OwnTime),
-    ) -> Option<Self> {
+    async fn open(place: &Place, number: usize, end: End, client: Client<'_>) -> Option<Self> {
         let lanes = Mutex::new(Timeline::from(vec![Lane::start("", Duration::ZERO)]));
         let recorder = LaneRecorder {
             timeline: &lanes,
             place: 0,
-            clock,
-            own,
+            client,
         };
         let question = place.question(format_args!("kept{number}"));
         let message = place.message(&question, false).ok()?;
         let opening = async {
             let opened = connection::open(&place.endpoint, recorder).await?;
-            let mut link = Link::on(opened.wire, recorder).await?;
+            let mut link = Link::on(opened, recorder).await?;
             link.exchange(kept_alive(message), end, recorder).await?;
             let is_open = link.is_open().await;
             Ok::<_, Failure>(is_open.then_some(link))
@@ -74,8 +67,7 @@ pub(super) struct Visits<'a> {
     /// What fresh connections are for: HTTP/1.1, or HTTP/2 if the server speaks nothing else.
     connections: Connections,
     terms: Terms,
-    clock: Instant,
-    own: &'a OwnTime,
+    client: Client<'a>,
     /// The lanes, in the order in which they were sent …
     lanes: &'a Mutex<Timeline>,
     /// … and on which of the kept connections.
@@ -101,8 +93,7 @@ impl<'a> Visits<'a> {
         round: &Round,
         place: &'a Place,
         terms: Terms,
-        clock: Instant,
-        own: &'a OwnTime,
+        client: Client<'a>,
         lanes: &'a Mutex<Timeline>,
     ) -> Option<Self> {
         let mut schedule = round.bystander?;
@@ -118,8 +109,7 @@ impl<'a> Visits<'a> {
             schedule,
             connections: round.connections,
             terms,
-            clock,
-            own,
+            client,
             lanes,
             kept: Vec::new(),
             racing: FuturesUnordered::new(),
@@ -136,7 +126,7 @@ impl<'a> Visits<'a> {
     /// Takes over the kept connections, and replaces those that the server has closed. Each new one is asked
     /// once, so that a worker has it.
     pub(super) async fn with_kept(mut self, home: &'a mut Vec<Kept>) -> Self {
-        let (place, end, recording) = (self.place, self.terms.end, (self.clock, self.own));
+        let (place, end, client) = (self.place, self.terms.end, self.client);
         for mut kept in home.drain(..) {
             if kept.number < self.schedule.kept && kept.link.is_open().now_or_never() == Some(true)
             {
@@ -149,7 +139,7 @@ impl<'a> Visits<'a> {
             .zip(missing)
             .map(async |(before, number)| {
                 time::sleep(APART * before).await;
-                Kept::open(place, number, end, recording).await
+                Kept::open(place, number, end, client).await
             })
             .collect();
         let opened: Vec<_> = opening.collect().await;
@@ -159,7 +149,7 @@ impl<'a> Visits<'a> {
             // A server with a thread for each connection may have none left, so that the prober itself would
             // hold up what it measures.
             let number = self.schedule.kept;
-            if Kept::open(place, number, end, recording).await.is_none() {
+            if Kept::open(place, number, end, client).await.is_none() {
                 self.idle.clear();
             }
         }
@@ -214,14 +204,13 @@ impl<'a> Visits<'a> {
         let place = self.kept.len();
         self.kept.push(kept.as_ref().map(|kept| kept.number));
         let question = self.place.question(format_args!("b{}", place + 1));
-        let now = self.clock.elapsed();
+        let now = self.client.clock.elapsed();
         let lane = Lane::start(question.label_of_lane(), now);
         connection::lock(self.lanes).lanes.push(lane);
         let recorder = LaneRecorder {
             timeline: self.lanes,
             place,
-            clock: self.clock,
-            own: self.own,
+            client: self.client,
         };
         let message = self.place.message(&question, false);
         let (at, terms) = (self.place, self.terms);
@@ -231,7 +220,8 @@ impl<'a> Visits<'a> {
                 _ => Way::Own,
             };
             let asking = async move {
-                way.ask(&at.endpoint, message, terms, recorder).await;
+                way.ask(&at.endpoint, message, terms, (None, recorder))
+                    .await;
                 (None, place)
             };
             return self.racing.push(asking.boxed());
@@ -242,7 +232,11 @@ impl<'a> Visits<'a> {
                 let head = link
                     .exchange(kept_alive(message), terms.end, recorder)
                     .await?;
-                Ok((head, Duration::ZERO))
+                let noticed = Noticed {
+                    late: Duration::ZERO,
+                    ended: head.ended,
+                };
+                Ok((head, noticed))
             };
             let answer = connection::bounded(message, terms, recorder, exchange).await;
             // Without an answer, the connection's state is unknown.

@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Frame, Incoming};
@@ -22,10 +22,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use super::inlet::{Arrivals, Inlet};
 pub(super) use super::reading::Head;
-pub(super) use super::recorder::{LaneRecorder, lock};
+pub(super) use super::recorder::{Client, LaneRecorder, lock};
 use super::request::Message;
 use super::settings::End;
+use super::start_line::StartLine;
 use super::{dial, reading, tls};
 use holdup_model::{ClientTime, Failure, Lane};
 
@@ -68,31 +70,42 @@ pub(super) struct Answer {
     pub(super) peer: SocketAddr,
 }
 
-/// Sends the request on a connection of its own and records when each part of the answer arrives. `None` if it
-/// failed.
+/// Sends the request on a connection of its own, which may have to wait at a line, and records when each part of the
+/// answer arrives. `None` if it failed.
 pub(super) async fn ask(
     endpoint: &Endpoint,
     message: Result<Message, Failure>,
     terms: Terms,
-    recorder: LaneRecorder<'_>,
+    (line, recorder): (Option<&StartLine>, LaneRecorder<'_>),
 ) -> Option<Answer> {
     let exchange = async |message| {
         let opened = open(endpoint, recorder).await?;
-        let mut link = Link::on(opened.wire, recorder).await?;
+        let (peer, late) = (opened.peer, opened.late);
+        let mut link = Link::on(opened, recorder).await?;
+        if let Some(line) = line {
+            line.wait(recorder).await;
+        }
         let head = link.exchange(message, terms.end, recorder).await?;
-        let peer = opened.peer;
-        Ok((Answer { head, peer }, opened.late))
+        let ended = head.ended;
+        Ok((Answer { head, peer }, Noticed { late, ended }))
     };
     bounded(message, terms, recorder, exchange).await
 }
 
-/// Runs an exchange within its time, and records how it ends. The exchange returns how late the prober noticed
-/// that the connection was established.
+/// When the prober noticed the beginning and the end of an exchange.
+pub(super) struct Noticed {
+    /// How late it noticed that the connection was established.
+    pub(super) late: Duration,
+    /// When the end was read.
+    pub(super) ended: Instant,
+}
+
+/// Runs an exchange within its time, and records how it ends.
 pub(super) async fn bounded<T>(
     message: Result<Message, Failure>,
     terms: Terms,
     recorder: LaneRecorder<'_>,
-    exchange: impl AsyncFnOnce(Message) -> Result<(T, Duration), Failure>,
+    exchange: impl AsyncFnOnce(Message) -> Result<(T, Noticed), Failure>,
 ) -> Option<T> {
     // The message is built before the clock starts.
     let message = match message {
@@ -105,14 +118,15 @@ pub(super) async fn bounded<T>(
     recorder.record(|lane, now| *lane = Lane::start(lane.label(), now));
     let exchange = timeout(terms.timeout, exchange(message));
     match exchange.await.unwrap_or_else(|_| Err(timed_out(recorder))) {
-        Ok((answer, late)) => {
+        Ok((answer, Noticed { late, ended })) => {
+            let own = recorder.client.own;
             let own = ClientTime {
-                late_for_it: late + recorder.own.late_now(),
-                ..recorder.own.so_far()
+                late_for_it: late + own.late_at(ended),
+                ..own.so_far()
             };
-            recorder.record(|lane, now| {
+            recorder.record_at(ended, |lane, at| {
                 lane.record_client_time(own);
-                lane.finish(now);
+                lane.finish(at);
             });
             Some(answer)
         }
@@ -140,6 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for S {}
 /// A connection that was just established.
 pub(super) struct Opened {
     pub(super) wire: Box<dyn Wire>,
+    pub(super) arrivals: Arrivals,
     pub(super) peer: SocketAddr,
     /// How late the prober noticed that it was established.
     pub(super) late: Duration,
@@ -175,14 +190,18 @@ async fn connect(
     // answers is kept.
     let stream = dial::first(&endpoint.addresses).await.map_err(io)?;
     recorder.record(Lane::record_connect);
-    let mut late = recorder.own.late_now();
+    let own = recorder.client.own;
+    let mut late = own.late_now();
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
+    let stream = Inlet::of(stream);
+    let arrivals = stream.arrivals();
+    recorder.client.inlets.add(&arrivals);
     let (wire, agreed_to_http2): (Box<dyn Wire>, _) = match tls {
         None => (Box::new(stream), None),
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            late += recorder.own.late_now();
+            late += own.late_now();
             let stream = stream.map_err(io)?;
             let agreed = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
             (Box::new(stream), Some(agreed))
@@ -190,6 +209,7 @@ async fn connect(
     };
     Ok(Opened {
         wire,
+        arrivals,
         peer,
         late,
         agreed_to_http2,
@@ -202,23 +222,22 @@ type Io = TokioIo<Box<dyn Wire>>;
 pub(super) struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
     connection: Option<http1::Connection<Io, Full<Bytes>>>,
+    arrivals: Arrivals,
 }
 
 impl Link {
-    /// Speaks HTTP/1.1 on `wire`.
-    pub(super) async fn on(
-        wire: Box<dyn Wire>,
-        recorder: LaneRecorder<'_>,
-    ) -> Result<Self, Failure> {
+    /// Speaks HTTP/1.1 on a connection that was just opened.
+    pub(super) async fn on(opened: Opened, recorder: LaneRecorder<'_>) -> Result<Self, Failure> {
         let handshake = http1::Builder::new()
             .max_headers(MAX_HEADERS)
             .max_header_size(MAX_HEAD as usize)
             .max_buf_size(MAX_BUFFER)
-            .handshake(TokioIo::new(wire));
+            .handshake(TokioIo::new(opened.wire));
         let (sender, connection) = handshake.await.map_err(|error| broken(&error, recorder))?;
         Ok(Self {
             sender,
             connection: Some(connection),
+            arrivals: opened.arrivals,
         })
     }
 
@@ -232,6 +251,7 @@ impl Link {
         let broken = |error: hyper::Error| broken(&error, recorder);
         // The request is handed over here, so that the connection sends it in its first poll.
         let response = self.sender.send_request(request);
+        let arrivals = &self.arrivals;
         let mut exchange = pin!(async {
             let response = response.await.map_err(broken)?;
             let next = |body: &mut Incoming, context: &mut Context<'_>| {
@@ -239,7 +259,7 @@ impl Link {
                 let data = |frame: Frame<Bytes>| frame.into_data().unwrap_or_default();
                 Poll::Ready(frame.map(|frame| frame.map(data).map_err(broken)))
             };
-            reading::read(response, next, end, recorder).await
+            reading::read(response, next, end, (arrivals, recorder)).await
         });
         // One task drives both, so that a chunk's time is taken in the poll that read it.
         poll_fn(|context| {
@@ -251,7 +271,9 @@ impl Link {
 
     /// Waits until another request can be sent. Returns false if the server has closed the connection.
     pub(super) async fn is_open(&mut self) -> bool {
-        let Self { sender, connection } = self;
+        let Self {
+            sender, connection, ..
+        } = self;
         poll_fn(|context| {
             // The server may have closed it since the last exchange.
             connection.poll(context);

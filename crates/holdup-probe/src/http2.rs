@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use h2::client::{Builder, SendRequest};
@@ -22,13 +22,14 @@ use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use tokio::time::timeout;
 
-use super::connection::{self, Answer, Endpoint, Opened, Terms};
-use super::own_time::OwnTime;
+use super::connection::{self, Answer, Endpoint, Noticed, Opened, Terms};
+use super::inlet::Arrivals;
 use super::reading::{self, Head};
-use super::recorder::LaneRecorder;
+use super::recorder::{Client, LaneRecorder};
 use super::request::Message;
 use super::settings::End;
 use super::sips::Sips;
+use super::start_line::StartLine;
 use holdup_model::{Failure, HumanDuration, Lane, Timeline};
 use holdup_verdict::experiment::Peer;
 
@@ -75,6 +76,7 @@ pub(super) struct Driver {
 pub(super) struct Streams {
     sender: SendRequest<Bytes>,
     peer: SocketAddr,
+    arrivals: Arrivals,
     scheme: &'static str,
     heard: Arc<Heard>,
 }
@@ -87,13 +89,13 @@ pub(super) enum Unusable {
     Failed(Failure),
 }
 
-/// Sends the request on a connection of its own over HTTP/2, and records when each part of the answer arrives.
-/// `None` if it failed.
+/// Sends the request on a connection of its own over HTTP/2, which may have to wait at a line, and records when each
+/// part of the answer arrives. `None` if it failed.
 pub(super) async fn ask(
     endpoint: &Endpoint,
     message: Result<Message, Failure>,
     terms: Terms,
-    recorder: LaneRecorder<'_>,
+    (line, recorder): (Option<&StartLine>, LaneRecorder<'_>),
 ) -> Option<Answer> {
     let exchange = async |message| {
         let opened = connection::open_offering_http2(endpoint, recorder).await?;
@@ -102,13 +104,18 @@ pub(super) async fn ask(
             Unusable::Refused(why) => Failure::Other(why),
             Unusable::Failed(failure) => failure,
         })?;
+        if let Some(line) = line {
+            line.wait(recorder).await;
+        }
         let mut exchange = pin!(streams.exchange(message, terms.end, recorder));
         // One task drives both, so that a chunk's time is taken in the poll that read it.
         let answer = poll_fn(|context| {
             driver.poll(context);
             exchange.as_mut().poll(context)
         });
-        Ok((answer.await?, late))
+        let answer = answer.await?;
+        let ended = answer.head.ended;
+        Ok((answer, Noticed { late, ended }))
     };
     connection::bounded(message, terms, recorder, exchange).await
 }
@@ -117,15 +124,14 @@ pub(super) async fn ask(
 pub(super) async fn share(
     endpoint: &Endpoint,
     terms: Terms,
-    clock: Instant,
-    own: &OwnTime,
+    client: Client<'_>,
 ) -> Result<(Streams, Driver), Unusable> {
-    let lane = Mutex::new(Timeline::from(vec![Lane::start("", clock.elapsed())]));
+    let begun = client.clock.elapsed();
+    let lane = Mutex::new(Timeline::from(vec![Lane::start("", begun)]));
     let recorder = LaneRecorder {
         timeline: &lane,
         place: 0,
-        clock,
-        own,
+        client,
     };
     let opened = timeout(
         terms.timeout,
@@ -167,6 +173,7 @@ async fn begin(endpoint: &Endpoint, opened: Opened) -> Result<(Streams, Driver),
     let streams = Streams {
         sender,
         peer: opened.peer,
+        arrivals: opened.arrivals,
         scheme: endpoint.tls.as_ref().map_or("http", |_| "https"),
         heard: Arc::clone(&heard),
     };
@@ -230,7 +237,11 @@ impl Streams {
         let exchange = async |message| {
             recorder.record(Lane::record_connect);
             let answer = self.exchange(message, terms.end, recorder).await?;
-            Ok((answer, Duration::ZERO))
+            let noticed = Noticed {
+                late: Duration::ZERO,
+                ended: answer.head.ended,
+            };
+            Ok((answer, noticed))
         };
         connection::bounded(message, terms, recorder, exchange).await
     }
@@ -261,7 +272,7 @@ impl Streams {
             });
             Poll::Ready(Some(data.map_err(broken)))
         };
-        let head: Head = reading::read(response, next, end, recorder).await?;
+        let head: Head = reading::read(response, next, end, (&self.arrivals, recorder)).await?;
         let peer = self.peer;
         Ok(Answer { head, peer })
     }

@@ -1,5 +1,6 @@
 //! The prober's own time while requests are running: how long it works, and how late it starts to.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,13 +24,38 @@ pub(super) struct OwnTime(Mutex<Sums>);
 struct Sums {
     busy: Duration,
     late: Duration,
-    /// How late it started its current work.
-    late_now: Duration,
+    /// The longest time so far for which it was kept from working, or worked without a look at anything else.
+    longest: Duration,
+    /// The latest delays, in order.
+    delays: VecDeque<Delay>,
     /// When its current work started, if it is working.
     working: Option<Instant>,
     /// When its last work ended: since then it was idle, or kept from working.
     waiting: Instant,
 }
+
+/// A time in which the prober was kept from working.
+#[derive(Debug, Clone, Copy)]
+struct Delay {
+    from: Instant,
+    by: Duration,
+    /// When it ended.
+    until: Instant,
+}
+
+impl Delay {
+    /// Whether what was read at this time may have arrived during the delay.
+    fn concerns(&self, at: Instant) -> bool {
+        self.from <= at && at <= self.until + AFTERWARDS
+    }
+}
+
+/// How long after a delay the prober still reads what arrived during it. Its timers may fire before it looks at
+/// its sockets.
+const AFTERWARDS: Duration = Duration::from_millis(10);
+
+/// How many delays are kept.
+const DELAYS: usize = 64;
 
 impl Sums {
     /// How long it has worked so far.
@@ -44,7 +70,8 @@ impl OwnTime {
         Self(Mutex::new(Sums {
             busy: Duration::ZERO,
             late: Duration::ZERO,
-            late_now: Duration::ZERO,
+            longest: Duration::ZERO,
+            delays: VecDeque::new(),
             working: None,
             waiting: Instant::now(),
         }))
@@ -62,8 +89,9 @@ impl OwnTime {
             self.sums().working = Some(Instant::now());
             let poll = work.as_mut().poll(context);
             let mut sums = self.sums();
-            sums.busy = sums.busy();
-            sums.late_now = Duration::ZERO;
+            let worked = sums.working.map(|since| since.elapsed());
+            sums.busy += worked.unwrap_or_default();
+            sums.longest = sums.longest.max(worked.unwrap_or_default());
             sums.working = None;
             sums.waiting = Instant::now();
             poll
@@ -76,15 +104,33 @@ impl OwnTime {
     pub(super) fn fired(&self, due: Instant) {
         let mut sums = self.sums();
         let began = sums.working.unwrap_or_else(Instant::now);
-        let late = began.saturating_duration_since(due.max(sums.waiting));
-        let late = late.saturating_sub(TIMER);
-        sums.late += late;
-        sums.late_now = sums.late_now.max(late);
+        let from = due.max(sums.waiting);
+        let by = began.saturating_duration_since(from).saturating_sub(TIMER);
+        if by.is_zero() {
+            return;
+        }
+        sums.late += by;
+        sums.longest = sums.longest.max(by);
+        if sums.delays.len() == DELAYS {
+            sums.delays.pop_front();
+        }
+        sums.delays.push_back(Delay {
+            from,
+            by,
+            until: began,
+        });
     }
 
     /// How late the prober is for its current work. Check its timer first.
     pub(super) fn late_now(&self) -> Duration {
-        self.sums().late_now
+        self.late_at(Instant::now())
+    }
+
+    /// By how much what was read at this time may have been read late.
+    pub(super) fn late_at(&self, at: Instant) -> Duration {
+        let sums = self.sums();
+        let delays = sums.delays.iter().filter(|delay| delay.concerns(at));
+        delays.map(|delay| delay.by).max().unwrap_or_default()
     }
 
     /// The sums so far. The lane adds the time that concerns only itself.
@@ -94,6 +140,7 @@ impl OwnTime {
             busy: sums.busy(),
             late: sums.late,
             late_for_it: Duration::ZERO,
+            longest: sums.longest,
         }
     }
 }
@@ -110,6 +157,22 @@ mod tests {
     )]
     fn block(time: Duration) {
         std::thread::sleep(time);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_right_after_a_delay_may_have_come_during_it() {
+        let own = OwnTime::new();
+        let due = Instant::now();
+        block(Duration::from_millis(100));
+        own.fired(due);
+        let now = Instant::now();
+        let late = own.late_now();
+        assert!(late >= Duration::from_millis(90), "{late:?}");
+        // The timer may have fired in one poll, and the sockets may have been ready in the next one.
+        own.count(async {}).await;
+        assert_eq!(own.late_at(now + AFTERWARDS / 2), late);
+        assert_eq!(own.late_at(due), late);
+        assert_eq!(own.late_at(now + AFTERWARDS * 2), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use hyper::Response;
 use hyper::body::Bytes;
@@ -10,6 +11,7 @@ use hyper::header::{HeaderName, LOCATION, SERVER};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::answer;
+use super::inlet::Arrivals;
 use super::recorder::LaneRecorder;
 use super::settings::End;
 use holdup_model::Failure;
@@ -20,6 +22,8 @@ pub(super) struct Head {
     /// Where it redirects to.
     pub(super) location: Option<String>,
     pub(super) platform: Platform,
+    /// When the end of the answer was read.
+    pub(super) ended: Instant,
 }
 
 impl Head {
@@ -34,6 +38,7 @@ impl Head {
         Self {
             location: location.map(Cow::into_owned),
             platform: Platform::of(says.iter().map(AsRef::as_ref)),
+            ended: Instant::now(),
         }
     }
 }
@@ -46,17 +51,19 @@ pub(super) async fn read<B>(
     response: Response<B>,
     mut next: impl FnMut(&mut B, &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>>,
     end: End,
-    recorder: LaneRecorder<'_>,
+    (arrivals, recorder): (&Arrivals, LaneRecorder<'_>),
 ) -> Result<Head, Failure> {
     let status = response.status();
-    recorder.record(|lane, now| lane.record_head(now, status.as_u16()));
+    recorder.record_arrival(arrivals, |lane, at| lane.record_head(at, status.as_u16()));
     if let Some(header) = answer::cache_header(response.headers()) {
         recorder.record(|lane, _| lane.record_cache_header(header));
     }
     let websocket = answer::wants_websocket(&response);
-    let head = Head::of(&response);
+    let mut head = Head::of(&response);
     let mut body = response.into_body();
-    let names_it = read_body(|context| next(&mut body, context), end, recorder).await?;
+    let next = |context: &mut Context<'_>| next(&mut body, context);
+    let (names_it, ended) = read_body(next, end, (arrivals, recorder)).await?;
+    head.ended = ended;
     if websocket || (answer::may_want_websocket(status) && names_it) {
         return Err(Failure::WebSocket);
     }
@@ -64,12 +71,12 @@ pub(super) async fn read<B>(
 }
 
 /// Reads the body to its end, or to what counts as its end. Returns whether its beginning mentions
-/// Web sockets.
+/// Web sockets, and when its end was read.
 async fn read_body(
     mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>>,
     end: End,
-    recorder: LaneRecorder<'_>,
-) -> Result<bool, Failure> {
+    (arrivals, recorder): (&Arrivals, LaneRecorder<'_>),
+) -> Result<(bool, Instant), Failure> {
     let mut chunks = 0;
     let mut deadline = None;
     let mut names_websocket = false;
@@ -78,7 +85,7 @@ async fn read_body(
             None => poll_fn(&mut next).await,
             Some(deadline) => match timeout_at(deadline, poll_fn(&mut next)).await {
                 Ok(part) => part,
-                Err(_) => break,
+                Err(_) => return Ok((names_websocket, Instant::now())),
             },
         };
         let Some(data) = part.transpose()? else {
@@ -87,7 +94,7 @@ async fn read_body(
         if data.is_empty() {
             continue;
         }
-        recorder.record(|lane, now| lane.record_chunk(now, &data));
+        recorder.record_arrival(arrivals, |lane, at| lane.record_chunk(at, &data));
         if chunks == 0 {
             names_websocket = answer::names_websocket(&data);
             deadline = end.lasting.map(|lasting| Deadline::now() + lasting);
@@ -97,5 +104,5 @@ async fn read_body(
             break;
         }
     }
-    Ok(names_websocket)
+    Ok((names_websocket, arrivals.latest()))
 }

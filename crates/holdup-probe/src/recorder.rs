@@ -3,16 +3,26 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::inlet::Arrivals;
+use super::inlets::Inlets;
 use super::own_time::OwnTime;
 use holdup_model::{Failure, Lane, Timeline};
 
-/// The lane to record to, and the clock for its times.
+/// The prober's side of a round, which all of its lanes share.
+#[derive(Clone, Copy)]
+pub(super) struct Client<'a> {
+    /// The lanes' times count from here.
+    pub(super) clock: Instant,
+    pub(super) own: &'a OwnTime,
+    pub(super) inlets: &'a Inlets,
+}
+
+/// The lane to record to, and the prober's side of its round.
 #[derive(Clone, Copy)]
 pub(super) struct LaneRecorder<'a> {
     pub(super) timeline: &'a Mutex<Timeline>,
     pub(super) place: usize,
-    pub(super) clock: Instant,
-    pub(super) own: &'a OwnTime,
+    pub(super) client: Client<'a>,
 }
 
 impl LaneRecorder<'_> {
@@ -21,10 +31,31 @@ impl LaneRecorder<'_> {
     }
 
     pub(super) fn record(&self, mark: impl FnOnce(&mut Lane, Duration)) {
-        let now = self.clock.elapsed();
+        self.record_at(Instant::now(), mark);
+    }
+
+    /// Records what happened at this time.
+    pub(super) fn record_at(&self, at: Instant, mark: impl FnOnce(&mut Lane, Duration)) {
+        let at = at.saturating_duration_since(self.client.clock);
         if let Some(lane) = self.timeline().lanes.get_mut(self.place) {
-            mark(lane, now);
+            mark(lane, at.max(lane.requested_at()));
         }
+    }
+
+    /// Records what the bytes mean that are being worked on, at the time at which they were read.
+    pub(super) fn record_arrival(&self, of: &Arrivals, mark: impl FnOnce(&mut Lane, Duration)) {
+        self.record_at(of.latest(), mark);
+    }
+
+    /// The time now, on the lanes' clock.
+    pub(super) fn now(&self) -> Duration {
+        self.client.clock.elapsed()
+    }
+
+    /// Reads something of the lane.
+    pub(super) fn lane<T: Default>(&self, read: impl FnOnce(&Lane) -> T) -> T {
+        let timeline = self.timeline();
+        timeline.lanes.get(self.place).map(read).unwrap_or_default()
     }
 
     pub(super) fn fail(&self, failure: Failure) {

@@ -10,12 +10,14 @@ use tokio::task::{unconstrained, yield_now};
 use tokio::time::{self, MissedTickBehavior, interval_at};
 
 use super::bystander::{Kept, Visits};
-use super::connection::{self, Answer, LaneRecorder, Terms};
+use super::connection::{self, Answer, Client, LaneRecorder, Terms};
 use super::event::{Event, Observer};
 use super::http2::{Driver, Unusable};
+use super::inlets::{Inlets, Readers};
 use super::own_time::{OwnTime, TICK};
 use super::place::Place;
 use super::question::Question;
+use super::start_line::StartLine;
 use super::way::Way;
 use holdup_model::{Failure, Lane, Timeline};
 use holdup_verdict::Sample;
@@ -86,16 +88,21 @@ pub(super) async fn ask(
     clock: Instant,
     observe: &mut Observer<'_>,
 ) -> Outcome {
-    let own = OwnTime::new();
+    let (own, inlets) = (OwnTime::new(), Inlets::default());
+    let client = Client {
+        clock,
+        own: &own,
+        inlets: &inlets,
+    };
     let samples = Mutex::default();
     let mut visits = None;
     if let Some((place, kept)) = bystander
-        && let Some(begun) = Visits::of(round, place, terms, clock, &own, &samples)
+        && let Some(begun) = Visits::of(round, place, terms, client, &samples)
     {
         visits = Some(begun.with_kept(kept).await);
     }
     let endpoint = errands.first().map(|errand| &errand.place.endpoint);
-    let way = Way::open(round.connections, endpoint, terms, clock, &own).await;
+    let way = Way::open(round.connections, endpoint, terms, client).await;
     let (way, mut driver) = match way {
         Ok(open) => open,
         Err(why) => return Outcome::unsent(errands, why, clock.elapsed()),
@@ -106,21 +113,23 @@ pub(super) async fn ask(
         Lane::start(label, begun)
     });
     let timeline = Mutex::new(Timeline::from(lanes.collect::<Vec<_>>()));
+    let places = || 0..errands.len().min(round.asks.len());
+    let (now, mut later): (Vec<_>, Vec<_>) =
+        places().partition(|place| round.asks[*place].after.is_zero());
+    let line = StartLine::of(now.len()).filter(|_| !matches!(way, Way::One(_)));
     let start = |place: usize| {
         let recorder = LaneRecorder {
             timeline: &timeline,
             place,
-            clock,
-            own: &own,
+            client,
         };
         let errand = &errands[place];
         let message = errand.place.message(&errand.question, errand.anonymous);
-        let asking = way.ask(&errand.place.endpoint, message, terms, recorder);
-        async move { (place, asking.await) }
+        let line = line.as_ref().filter(|_| round.asks[place].after.is_zero());
+        let asking = way.ask(&errand.place.endpoint, message, terms, (line, recorder));
+        let inlets = &inlets;
+        async move { (place, inlets.in_turn(asking).await) }
     };
-    let places = || 0..errands.len().min(round.asks.len());
-    let (now, mut later): (Vec<_>, Vec<_>) =
-        places().partition(|place| round.asks[*place].after.is_zero());
     let mut waiting = now.into_iter();
     let mut needed = places()
         .filter(|place| !round.asks[*place].optional)
@@ -132,6 +141,7 @@ pub(super) async fn ask(
     let mut tick = interval_at(time::Instant::now() + TICK, TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut news = News::since(begun);
+    let mut readers = Readers::default();
     // All lanes are one task: the runtime's budget for a task would make them wait.
     unconstrained(own.count(async {
         loop {
@@ -154,16 +164,24 @@ pub(super) async fn ask(
                 // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
+                    if let Some(line) = &line {
+                        line.open_if_stuck();
+                    }
                     // Nothing is published while requests are sent.
                     if waiting.len() == 0 {
                         let timeline = &*connection::lock(&timeline);
                         news.publish(round, timeline, clock.elapsed(), observe);
                     }
                 }
+                // All that has arrived is read before anything is done with it.
+                never = inlets.go_on(&mut readers) => match never {},
                 // What the connection has received is handled before anything else is.
                 never = Driver::go_on(&mut driver), if driver.is_some() => match never {},
                 Some((place, answer)) = racing.next(), if !racing.is_empty() => {
                     needed -= usize::from(!round.asks[place].optional);
+                    if let Some(line) = &line {
+                        line.leave();
+                    }
                     if place == 0 {
                         first = answer;
                     }

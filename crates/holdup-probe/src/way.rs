@@ -1,12 +1,10 @@
 //! How the requests of a round reach the server.
 
-use std::time::Instant;
-
 use super::connection::{self, Answer, Endpoint, Terms};
 use super::http2::{self, Driver, Streams, Unusable};
-use super::own_time::OwnTime;
-use super::recorder::LaneRecorder;
+use super::recorder::{Client, LaneRecorder};
 use super::request::Message;
+use super::start_line::StartLine;
 use holdup_model::Failure;
 use holdup_verdict::experiment::{Connections, Peer};
 
@@ -26,12 +24,11 @@ impl Way {
         connections: Connections,
         endpoint: Option<&Endpoint>,
         terms: Terms,
-        clock: Instant,
-        own: &OwnTime,
+        client: Client<'_>,
     ) -> Result<(Self, Option<Driver>), Unusable> {
         match (connections, endpoint) {
             (Connections::OneHttp2, Some(endpoint)) => {
-                let (streams, driver) = http2::share(endpoint, terms, clock, own).await?;
+                let (streams, driver) = http2::share(endpoint, terms, client).await?;
                 Ok((Self::One(streams), Some(driver)))
             }
             (Connections::OwnHttp2, _) => Ok((Self::OwnHttp2, None)),
@@ -39,17 +36,18 @@ impl Way {
         }
     }
 
-    /// Sends a request, and records when each part of the answer arrives. `None` if it failed.
+    /// Sends a request, on a connection that may have to wait at a line, and records when each part of the answer
+    /// arrives. `None` if it failed.
     pub(super) async fn ask(
         &self,
         endpoint: &Endpoint,
         message: Result<Message, Failure>,
         terms: Terms,
-        recorder: LaneRecorder<'_>,
+        (line, recorder): (Option<&StartLine>, LaneRecorder<'_>),
     ) -> Option<Answer> {
         match self {
-            Self::Own => connection::ask(endpoint, message, terms, recorder).await,
-            Self::OwnHttp2 => http2::ask(endpoint, message, terms, recorder).await,
+            Self::Own => connection::ask(endpoint, message, terms, (line, recorder)).await,
+            Self::OwnHttp2 => http2::ask(endpoint, message, terms, (line, recorder)).await,
             Self::One(streams) => streams.ask(message, terms, recorder).await,
         }
     }

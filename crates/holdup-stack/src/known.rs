@@ -56,6 +56,7 @@ pub(super) const CALLED: &[&str] = &[
     "diesel",
     "diesel_async",
     "event_listener",
+    "holdup_timer",
     "hyper_util",
     "mongodb",
     "r2d2",
@@ -176,7 +177,7 @@ pub(super) const COMBINATORS: &[&str] = &[
 
 /// Those that have a timer of their own beside what is inside of them, and the timers.
 pub(super) const TIMEOUTS: &[&str] = &["tokio::time::timeout"];
-pub(super) const TIMERS: &[&str] = &["tokio::time::sleep"];
+pub(super) const TIMERS: &[&str] = &["holdup_timer::sleep", "tokio::time::sleep"];
 
 /// Where wakers are kept: in types of this name, and in this module.
 pub(super) const WAKERS: [&str; 2] = ["AtomicWaker", "atomic_waker"];

@@ -111,7 +111,16 @@ pub fn began(alone: &[Lane], at_once: &Timeline) -> Option<Began> {
     } else {
         Begun::of(alone, lanes, 0).filter(|_| !is_early(alone, lanes))
     };
-    Some(begun.map_or_else(Began::inconclusive, |begun| begun.read()))
+    let found = begun.map_or_else(Began::inconclusive, |begun| begun.read());
+    // What came while the client did not read has one time, as if the one had been waiting for the other. But no
+    // pause makes an answer begin before another one ends.
+    let own = lanes.iter().map(|lane| lane.client_time().longest).max();
+    let may_be_clients = found.verdict != Kind::Concurrent && own > Some(NEXT_BY);
+    Some(if may_be_clients {
+        Began::inconclusive()
+    } else {
+        found
+    })
 }
 
 /// This part of the answers has to be streamed. A short one may come in one piece.

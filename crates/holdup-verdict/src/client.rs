@@ -6,73 +6,109 @@
 //! client's own [time](holdup_model::ClientTime), but hardly faster than a request alone.
 //!
 //! If the recorded times and the earliest possible times give the same verdict, it does not depend on the
-//! client, however busy the client was. If only the recorded times give it, the result is inconclusive. A
-//! *concurrent* verdict always stands, because a slow client cannot make a request end early.
+//! client, however busy the client was. If only the recorded times give it, the result is inconclusive. A slow
+//! client cannot make a request end early, so its work and delays at concurrent requests never make them look
+//! *concurrent*. But a delay while one request was measured alone may: the others seem to take no longer.
 
 use std::time::Duration;
 
 use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 use super::wording;
-use holdup_model::{Lane, Timeline};
+use holdup_model::{HumanDuration, Lane, Timeline};
 
 /// Below this part of the solo time the client does not matter: a finish that moves by a tenth of a
 /// step stays on its step.
 const NEGLIGIBLE: f64 = 0.1;
 
+/// If two requests take turns, the second one takes twice as long as one alone. If that one was late by less than
+/// this part of its time, they still do not look concurrent.
+const HIDES_NOTHING: f64 = 0.25;
+
 /// The number of bytes that any socket's buffer can hold. A server can send an answer of this size to its
 /// end, however late the client reads it; a longer answer waits for the client repeatedly.
 const SOCKET: u64 = 64 * 1024;
 
-/// Returns `seen` if the client could not have caused it, and an inconclusive verdict otherwise. `judge`
-/// judges concurrent requests in the way that produced `seen`.
+/// Returns `seen` if the client could not have caused it, and an inconclusive verdict otherwise. `judge` judges
+/// requests alone and concurrent ones in the way that produced `seen`.
 pub(super) fn check(
-    seen: Verdict,
+    mut seen: Verdict,
+    alone: &[Lane],
     at_once: &Timeline,
-    judge: impl Fn(&Timeline) -> Verdict,
+    judge: impl Fn(&[Lane], &Timeline) -> Verdict,
 ) -> Verdict {
-    let Some(solo) = seen.solo.filter(|_| seen.kind != Kind::Concurrent) else {
+    let Some(solo) = seen.solo else {
         return seen;
     };
-    let most = at_once.lanes.iter().map(delay).max().unwrap_or_default();
-    if most <= solo.mul_f64(NEGLIGIBLE) {
+    let matters =
+        |longest: Option<Duration>| longest.unwrap_or_default() > solo.mul_f64(NEGLIGIBLE);
+    let lanes = || alone.iter().chain(&at_once.lanes);
+    let longest = lanes().map(|lane| lane.client_time().longest).max();
+    if matters(longest) {
+        seen.evidence.push(format!(
+            "the prober itself did not read for up to {}: what came meanwhile has one time",
+            HumanDuration(longest.unwrap_or_default())
+        ));
+    }
+    let mut others = Vec::new();
+    let concurrent = if matters(at_once.lanes.iter().map(delay).max()) {
+        let lanes = at_once.lanes.iter().map(|lane| earliest(lane, solo));
+        let lanes = Timeline::from(lanes.collect::<Vec<_>>());
+        others.extend((seen.kind != Kind::Concurrent).then(|| judge(alone, &lanes)));
+        Some(lanes)
+    } else {
+        None
+    };
+    let late = alone.iter().map(lateness).max();
+    let hides_nothing = seen.kind == Kind::Concurrent && late < Some(solo.mul_f64(HIDES_NOTHING));
+    if matters(late) && !hides_nothing {
+        let alone: Vec<_> = alone
+            .iter()
+            .map(|lane| earlier(lane, lateness(lane)))
+            .collect();
+        others.push(judge(&alone, at_once));
+        others.extend(concurrent.map(|at_once| judge(&alone, &at_once)));
+    }
+    if others.iter().all(|other| same(&seen, other)) {
         return seen;
     }
-    let lanes: Vec<_> = at_once
-        .lanes
-        .iter()
-        .map(|lane| earliest(lane, solo))
-        .collect();
-    if same(&seen, &judge(&lanes.into())) {
-        return seen;
-    }
-    too_slow(seen, at_once)
+    too_slow(seen, lanes().max_by_key(|lane| delay(lane)))
 }
 
 /// The longest delay that the client may have added to this lane.
 fn delay(lane: &Lane) -> Duration {
+    lane.client_time().busy.saturating_add(lateness(lane))
+}
+
+/// The part of it in which the client was kept from working.
+fn lateness(lane: &Lane) -> Duration {
     let time = lane.client_time();
-    time.busy.saturating_add(if lane.bytes() > SOCKET {
+    if lane.bytes() > SOCKET {
         time.late
     } else {
         time.late_for_it
-    })
+    }
 }
 
 /// The lane as it would have been, at the earliest, had the client needed no time.
 fn earliest(lane: &Lane, solo: Duration) -> Lane {
-    let (Some(finished), Some(took)) = (lane.finished_at(), lane.duration()) else {
+    let took = lane.duration().unwrap_or_default();
+    earlier(lane, took.saturating_sub(solo).min(delay(lane)))
+}
+
+/// The lane as it would be if its answer had ended earlier.
+fn earlier(lane: &Lane, by: Duration) -> Lane {
+    let Some(finished) = lane.finished_at() else {
         return lane.clone();
     };
     let mut earlier = Lane::start("", lane.requested_at());
-    if let Some(at) = lane.connected_at() {
-        earlier.record_connect(at);
+    if let Some((at, took)) = lane.connected_at().zip(lane.connecting()) {
+        earlier.record_connect_that_took(at, took);
     }
     if let (Some(at), Some(status)) = (lane.first_byte_at(), lane.status()) {
         earlier.record_head(at, status);
     }
-    let made_late = took.saturating_sub(solo).min(delay(lane));
-    earlier.finish(finished.saturating_sub(made_late));
+    earlier.finish(finished.saturating_sub(by).max(lane.requested_at()));
     earlier
 }
 
@@ -83,12 +119,8 @@ fn same(one: &Verdict, other: &Verdict) -> bool {
     one.kind == other.kind && one.at_a_time == other.at_a_time && reason
 }
 
-fn too_slow(mut seen: Verdict, at_once: &Timeline) -> Verdict {
-    let last = at_once
-        .finish_order()
-        .last()
-        .map(|place| &at_once.lanes[*place]);
-    let time = last.map(Lane::client_time).unwrap_or_default();
+fn too_slow(mut seen: Verdict, most: Option<&Lane>) -> Verdict {
+    let time = most.map(Lane::client_time).unwrap_or_default();
     seen.reason = Some(Reason::ClientTooSlow {
         busy: time.busy,
         late: time.late,
@@ -183,6 +215,40 @@ mod tests {
         // The times are inconclusive in themselves, whether or not the client was busy.
         let verdict = judged(&[300, 300, 300, 900], &[40, 40, 40, 40]);
         assert_eq!(verdict.reason, Some(Reason::Stragglers { count: 1 }));
+    }
+
+    #[test]
+    fn a_delay_while_one_request_was_alone_does_not_make_a_verdict() {
+        let judged = |alone: u64, late: u64, ends: &[u64]| {
+            let mut alone = lanes(&[alone, alone]);
+            for lane in &mut alone {
+                lane.record_client_time(ClientTime {
+                    late: ms(late),
+                    late_for_it: ms(late),
+                    longest: ms(late),
+                    ..ClientTime::default()
+                });
+            }
+            judge(&alone, &lanes(ends).into())
+        };
+        // One alone takes 300 ms, and four take turns, but the client was stopped while it took times alone.
+        let ends = [300, 600, 900, 1200];
+        let verdict = judged(1200, 900, &ends);
+        assert_eq!(verdict.kind, Kind::Inconclusive, "{verdict:#?}");
+        let told = "Inconclusive: the prober itself was too slow: it worked for 0 ms and was kept from \
+                    working for 900 ms, which";
+        assert!(verdict.sentence.starts_with(told), "{}", verdict.sentence);
+        // Too little to make a difference, but it is told.
+        for (late, lines) in [(0, 0), (20, 0), (40, 1)] {
+            let verdict = judged(300, late, &ends);
+            assert_eq!(verdict.kind, Kind::Serialized, "{verdict:#?}");
+            let told = verdict.evidence.iter();
+            let told =
+                told.filter(|line| line.starts_with("the prober itself did not read for up to"));
+            assert_eq!(told.count(), lines, "{late} {verdict:#?}");
+            let verdict = judged(300, late, &[310, 311, 312, 313]);
+            assert_eq!(verdict.kind, Kind::Concurrent, "{verdict:#?}");
+        }
     }
 
     #[test]

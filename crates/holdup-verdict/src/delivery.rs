@@ -46,16 +46,22 @@ pub enum Delivery {
     Single,
     /// The answer was too fast to judge, or did not end.
     Unknown,
+    /// The client did not read for so long that what it read afterwards may have arrived at any time meanwhile.
+    ClientTooSlow {
+        /// How long it did not read.
+        longest: Duration,
+    },
 }
 
 impl Delivery {
-    /// The lower-case name; `None` when it is [unknown](Self::Unknown).
+    /// The lower-case name; `None` when it is [unknown](Self::Unknown), or [may be the
+    /// client's](Self::ClientTooSlow).
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Streamed { .. } => Some("streamed"),
             Self::Buffered { .. } => Some("buffered"),
             Self::Single => Some("single"),
-            Self::Unknown => None,
+            Self::Unknown | Self::ClientTooSlow { .. } => None,
         }
     }
 }
@@ -101,6 +107,12 @@ impl fmt::Display for Delivery {
             Self::Unknown => {
                 f.write_str("The response was too short to show whether it is streamed.")
             }
+            Self::ClientTooSlow { longest } => write!(
+                f,
+                "The prober itself did not read for up to {}, which is too long to show whether the \
+                 response is streamed.",
+                HumanDuration(longest)
+            ),
         }
     }
 }
@@ -125,7 +137,54 @@ impl fmt::Display for Delivery {
 /// let words = delivery(&lane).to_string();
 /// assert!(words.starts_with("Buffered: nothing for 3.00 s, then all 4 chunks in one burst."));
 /// ```
+///
+/// If the client may have made the difference by [not reading](holdup_model::ClientTime::longest) for some time, the
+/// result is [`Delivery::ClientTooSlow`].
 pub fn delivery(lane: &Lane) -> Delivery {
+    let seen = as_seen(lane);
+    let longest = lane.client_time().longest;
+    if is_clients(seen, lane, longest) {
+        return Delivery::ClientTooSlow { longest };
+    }
+    seen
+}
+
+/// The part of the answer's time that counts as its end.
+fn burst_time(duration: Duration) -> Duration {
+    duration.mul_f64(BURST).max(BURST_TIME)
+}
+
+/// Whether a client that did not read for so long may be the reason for what was seen. Everything may have arrived
+/// earlier by that much.
+fn is_clients(seen: Delivery, lane: &Lane, longest: Duration) -> bool {
+    let (Some(end), Some(duration)) = (lane.finished_at(), lane.duration()) else {
+        return false;
+    };
+    let burst_time = burst_time(duration);
+    if longest < burst_time {
+        return false;
+    }
+    match seen {
+        // It may have begun before the last part of its time.
+        Delivery::Buffered { after, .. } => {
+            after.saturating_sub(longest) < duration.saturating_sub(burst_time)
+        }
+        // All of it may have arrived in one burst, of which the client read one part before, and one after.
+        Delivery::Streamed { .. } => {
+            let first = lane.chunks().first();
+            first.is_some_and(|first| end.saturating_sub(first.at) <= longest + burst_time)
+        }
+        // Pieces of a body that is not chunked are read as one if they wait together.
+        Delivery::Single => {
+            lane.chunk_count() == 1
+                && longest >= MIN_DURATION
+                && longest.saturating_mul(2) >= duration
+        }
+        Delivery::Unknown | Delivery::ClientTooSlow { .. } => false,
+    }
+}
+
+fn as_seen(lane: &Lane) -> Delivery {
     let (Some(end), Some(duration)) = (lane.finished_at(), lane.duration()) else {
         return Delivery::Unknown;
     };
@@ -136,7 +195,7 @@ pub fn delivery(lane: &Lane) -> Delivery {
     if duration < MIN_DURATION {
         return Delivery::Unknown;
     }
-    let burst = end.saturating_sub(duration.mul_f64(BURST).max(BURST_TIME));
+    let burst = end.saturating_sub(burst_time(duration));
     let early = lane.chunks().iter().take_while(|chunk| chunk.at < burst);
     let before: u64 = early.map(|chunk| chunk.bytes as u64).sum();
     let begins = lane.chunks().iter().find(|chunk| chunk.at >= burst);
@@ -159,6 +218,8 @@ pub fn delivery(lane: &Lane) -> Delivery {
 
 #[cfg(test)]
 mod tests {
+    use holdup_model::ClientTime;
+
     use super::*;
 
     fn delivered(chunks: &[u64], end: u64) -> Delivery {
@@ -171,6 +232,39 @@ mod tests {
         }
         lane.finish(ms(100 + end));
         delivery(&lane)
+    }
+
+    #[test]
+    fn what_a_pause_of_the_client_may_have_made_is_not_told() {
+        let ms = Duration::from_millis;
+        let delivered = |chunks: &[u64], end: u64, longest: u64| {
+            let mut lane = Lane::start("/", ms(100));
+            for at in chunks {
+                lane.record_chunk(ms(100 + at), b"tick");
+            }
+            lane.finish(ms(100 + end));
+            lane.record_client_time(ClientTime {
+                longest: ms(longest),
+                ..ClientTime::default()
+            });
+            delivery(&lane).name()
+        };
+        for (chunks, end, longest, expected) in [
+            // A tick every 100 ms, of which all but the last came while the client was stopped.
+            (&[900; 10][..], 900, 850, None),
+            // One burst, of which the client read a part before it was stopped.
+            (&[1000, 1300, 1300], 1300, 300, None),
+            // One piece, or pieces that the client read as one.
+            (&[900], 900, 850, None),
+            // A pause that cannot make the difference.
+            (&[3000, 3000, 3000], 3000, 200, Some("buffered")),
+            (&[100, 200, 500, 600], 600, 300, Some("streamed")),
+            (&[900; 10], 900, 80, Some("buffered")),
+            (&[900], 900, 80, Some("single")),
+        ] {
+            let found = delivered(chunks, end, longest);
+            assert_eq!(found, expected, "{chunks:?} {end} {longest}");
+        }
     }
 
     #[test]

@@ -17,9 +17,7 @@ use holdup_model::{Lane, Timeline};
 /// The verdict is inconclusive unless all of these requests succeeded. It is also inconclusive if the lanes
 /// contain the client's own [time](Lane::client_time) and that time alone may explain the result.
 pub fn judge(alone: &[Lane], at_once: &Timeline) -> Verdict {
-    client::check(as_seen(alone, at_once), at_once, |lanes| {
-        as_seen(alone, lanes)
-    })
+    client::check(as_seen(alone, at_once), alone, at_once, as_seen)
 }
 
 /// Judges the recorded times as they are, as if the client had needed no time.

@@ -128,7 +128,10 @@ impl LeftBehind {
             .next
             .finished_at()?
             .saturating_sub(pair.first.finished_at()?);
-        is_longer(left, answer.saturating_add(Self::MOMENT)).then(|| Self {
+        // While the client did not read, or did not send, nothing had to wait for what was left behind.
+        let own = both.iter().map(|lane| lane.client_time().longest).max();
+        let surely = left.saturating_sub(own.unwrap_or_default());
+        is_longer(surely, answer.saturating_add(Self::MOMENT)).then(|| Self {
             answer,
             behind: left.saturating_sub(answer),
         })
@@ -227,7 +230,8 @@ pub fn judge_left_behind(
     let least = behind.saturating_mul(count).as_secs_f64() * (1.0 - ONE_AT_A_TIME);
     let with_answers = behind.saturating_add(answer).saturating_mul(count);
     let most = with_answers.as_secs_f64() * (1.0 + ONE_AT_A_TIME);
-    if count < 2 || !(least..=most).contains(&left.as_secs_f64()) {
+    let surely = left.saturating_sub(next.client_time().longest);
+    if count < 2 || surely.as_secs_f64() < least || left.as_secs_f64() > most {
         return None;
     }
     // A rate limit lets requests through at the same interval without anything being left behind.

@@ -246,14 +246,18 @@
 //! - The route of a path that an inner middleware rewrites, as `NormalizePath` does. It is reported as
 //!   `unmatched`. Wrap such a middleware outside of the watch, that is, after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), everything but what goes through the response body.
+//! - While no request is open, the first fifth of a second in which a spawned task or an actor holds a worker. Such a
+//!   hold may be missed if it takes less than a third of a second. Outside of Linux, the watch may notice it a second
+//!   late, or later with more than two workers.
 //!
 //! # What it costs
 //!
 //! Each poll costs two readings of the clock, and each request a few numbers that other threads can read: what it
-//! does, since when, and when it was woken. They are kept in a place that the next request uses again. A thread
-//! outside of the workers and each worker wake up four times per threshold, which is forty times a second. A
-//! worker that is busy at such a time is sent one byte through a pair of sockets of its own; each worker has
-//! three file descriptors for that. A worker never waits for a lock and never writes a log line. It allocates
+//! does, since when, and when it was woken. They are kept in a place that the next request uses again. While
+//! requests are open, a thread outside of the workers and the workers that have them wake up four times per
+//! threshold, which is forty times a second. While none is open, that thread wakes up five times a second and, on
+//! Linux, wakes no worker. A worker that is busy is sent one byte through a pair of sockets of its own; each worker
+//! has four file descriptors for this. A worker never waits for a lock and never writes a log line. It allocates
 //! once for each streamed body, once for a path that is not in its cache, and a little when a request loses time and
 //! when more requests are open than before.
 //!

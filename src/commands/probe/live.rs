@@ -1,7 +1,11 @@
 //! The lanes as they grow, on stderr. Nothing is shown when stderr is not a terminal.
 
 use std::io::{self, IsTerminal};
-use std::thread;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use holdup_model::{HumanDuration, Lane, Timeline};
 use holdup_probe::Event;
@@ -25,12 +29,25 @@ const LANES: usize = 16;
 
 pub(super) struct Live(Option<View>);
 
+/// Draws on a thread of its own: it takes milliseconds, in which the prober would read what arrives late.
 struct View {
     bar: ProgressBar,
-    style: Style,
+    drawing: Option<(Sender<Picture>, JoinHandle<()>)>,
+    /// Whether lanes are being drawn. Others are left out meanwhile.
+    busy: Arc<AtomicBool>,
     lanes: usize,
     heading: String,
     bystanders: Vec<String>,
+}
+
+/// What is to be drawn.
+enum Picture {
+    Text(String),
+    Lanes {
+        heading: String,
+        timeline: Timeline,
+        now: Duration,
+    },
 }
 
 impl Live {
@@ -51,9 +68,12 @@ impl Live {
         };
         clear_when_stopped(bar.clone());
         bar.set_message("warming up: one request");
+        let busy = Arc::default();
+        let style = terminal::style(&stderr, color);
         Self(Some(View {
+            drawing: draw(bar.clone(), style, Arc::clone(&busy)),
             bar,
-            style: terminal::style(&stderr, color),
+            busy,
             lanes: lanes.max(1),
             heading: String::new(),
             bystanders,
@@ -63,36 +83,83 @@ impl Live {
     pub(super) fn on(&mut self, event: &Event<'_>) {
         let Some(view) = &mut self.0 else { return };
         match event {
-            Event::Redirected { to } => view.bar.set_message(format!("redirected to {to}")),
-            Event::LongStream { chunks } => view.bar.set_message(format!(
+            Event::Redirected { to } => view.show(format!("redirected to {to}")),
+            Event::LongStream { chunks } => view.show(format!(
                 "the response has not ended after {chunks} chunks; use --first N or --for 3s to measure \
                  its beginning"
             )),
-            Event::Pause(pause) => view.bar.set_message(format!(
+            Event::Pause(pause) => view.show(format!(
                 "pausing for {}, so that earlier requests leave nothing behind",
                 HumanDuration(*pause)
             )),
             Event::Round(round) => {
                 view.heading = heading(round, &view.bystanders);
-                view.bar.set_message(view.heading.clone());
+                view.show(view.heading.clone());
             }
             Event::Progress { timeline, now } => {
-                let style = Style {
-                    now: Some(*now),
-                    ..view.style
-                };
+                if view.busy.swap(true, Ordering::AcqRel) {
+                    return;
+                }
                 let some: Vec<Lane> = timeline.lanes.iter().take(view.lanes).cloned().collect();
-                let picture = holdup_render::text(&Timeline::from(some), &style);
-                view.bar.set_message(format!("{}\n{picture}", view.heading));
+                view.send(Picture::Lanes {
+                    heading: view.heading.clone(),
+                    timeline: some.into(),
+                    now: *now,
+                });
             }
             _ => {}
         }
     }
 }
 
+impl View {
+    fn show(&self, text: String) {
+        self.send(Picture::Text(text));
+    }
+
+    fn send(&self, picture: Picture) {
+        if let Some((pictures, _)) = &self.drawing {
+            // If the thread has ended, nothing is drawn any more.
+            pictures.send(picture).ok();
+        }
+    }
+}
+
+/// Starts the thread that draws. If it cannot start, nothing is drawn.
+fn draw(
+    bar: ProgressBar,
+    style: Style,
+    busy: Arc<AtomicBool>,
+) -> Option<(Sender<Picture>, JoinHandle<()>)> {
+    let (send, pictures) = mpsc::channel();
+    let draw = move || {
+        for picture in pictures {
+            match picture {
+                Picture::Text(text) => bar.set_message(text),
+                Picture::Lanes {
+                    heading,
+                    timeline,
+                    now,
+                } => {
+                    let now = Some(now);
+                    let picture = holdup_render::text(&timeline, &Style { now, ..style });
+                    bar.set_message(format!("{heading}\n{picture}"));
+                    busy.store(false, Ordering::Release);
+                }
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("screen".to_owned()).spawn(draw);
+    thread.ok().map(|thread| (send, thread))
+}
+
 impl Drop for Live {
     fn drop(&mut self) {
-        if let Some(view) = &self.0 {
+        if let Some(view) = &mut self.0 {
+            if let Some((pictures, thread)) = view.drawing.take() {
+                drop(pictures);
+                thread.join().ok();
+            }
             view.bar.finish_and_clear();
         }
     }

@@ -1,4 +1,4 @@
-//! The countdown in axum: `holdup-peer-axum PORT`
+//! The countdown in axum, with one thread or a thread for each core: `holdup-peer-axum PORT [--all-cores]`
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -14,6 +14,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::runtime;
 use tokio::time::{Instant, sleep_until};
 
 static STREAMS: AtomicU64 = AtomicU64::new(0);
@@ -68,11 +69,20 @@ fn tenths_of_ms(duration: Duration) -> f64 {
     (duration.as_micros() as f64 / 100.0).round() / 10.0
 }
 
-// One thread, like the other peers.
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
-    let port = std::env::args().nth(1).and_then(|port| port.parse().ok());
+fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let port = arguments.first().and_then(|port| port.parse().ok());
     let port = port.expect("the port is the first argument");
+    let mut runtime = if arguments.iter().any(|argument| argument == "--all-cores") {
+        runtime::Builder::new_multi_thread()
+    } else {
+        // One thread, like the other peers.
+        runtime::Builder::new_current_thread()
+    };
+    runtime.enable_all().build()?.block_on(serve(port))
+}
+
+async fn serve(port: u16) -> std::io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     println!("listening on {}", listener.local_addr()?);
     axum::serve(listener, Router::new().route("/coroutine", get(coroutine))).await

@@ -42,7 +42,10 @@ async fn serve(port: u16, watched: bool) -> io::Result<()> {
         max_duration: Duration::from_secs(60),
         streams: Arc::new(Streams::new(STREAMS)),
     };
-    let app = move || App::new().configure(|config| routes::configure(config, context.clone()));
+    let app = move || {
+        holdup_timer::install().expect("a timer for the worker");
+        App::new().configure(|config| routes::configure(config, context.clone()))
+    };
     macro_rules! run {
         ($app:expr) => {{
             let server = HttpServer::new($app)

@@ -3,6 +3,9 @@
 #[cfg(any(target_os = "linux", test))]
 use holdup_model::Activity;
 
+#[cfg(any(target_os = "linux", test))]
+use super::call::Call;
+
 /// What a thread of this process is doing; `None` where the system does not report it.
 #[cfg(target_os = "linux")]
 pub(crate) fn of(thread: Option<u32>) -> Option<Activity> {
@@ -28,26 +31,6 @@ pub(crate) fn of(_: Option<u32>) -> Option<holdup_model::Activity> {
 #[cfg(any(target_os = "linux", test))]
 fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
-}
-
-/// The system call that a thread waits in, read from `/proc/…/syscall` (`proc_pid_syscall(5)`).
-#[cfg(any(target_os = "linux", test))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Call {
-    number: u64,
-    first: u64,
-}
-
-#[cfg(any(target_os = "linux", test))]
-impl Call {
-    /// Returns `None` for `running`, and for `-1`, which means a wait outside of system calls.
-    fn parse(syscall: &str) -> Option<Self> {
-        let mut fields = syscall.split_ascii_whitespace();
-        let number = fields.next()?.parse().ok()?;
-        let first = fields.next()?.strip_prefix("0x")?;
-        let first = u64::from_str_radix(first, 16).ok()?;
-        Some(Self { number, first })
-    }
 }
 
 /// System calls that wait, by what they wait for.
@@ -186,19 +169,6 @@ mod tests {
         assert_eq!(state("26660 (cat) R 26648 26648 19036"), Some('R'));
         assert_eq!(state("7 (a) S (b) c) D 1 2 3"), Some('D'));
         assert_eq!(state(""), None);
-    }
-
-    #[test]
-    fn the_system_call_and_its_first_argument_are_read() {
-        let syscall = "0 0x3 0x7fed 0x20000 0x7fed 0xffffffff 0x0 0x7ffd 0x7fed\n";
-        let call = Call {
-            number: 0,
-            first: 3,
-        };
-        assert_eq!(Call::parse(syscall), Some(call));
-        for none in ["running\n", "-1 0x7ffd 0x7fed\n", "", "0"] {
-            assert_eq!(Call::parse(none), None, "{none:?}");
-        }
     }
 
     #[test]

@@ -3,8 +3,13 @@
 //! calls none of the app's code, so nothing keeps it from sampling the workers.
 
 mod activity;
+mod asking;
+mod cadence;
+#[cfg(any(target_os = "linux", test))]
+mod call;
 mod figures;
 mod lock_holder;
+mod parked;
 mod publish;
 mod schedule;
 #[cfg(test)]
@@ -19,6 +24,8 @@ use std::time::Duration;
 
 use holdup_model::{Event, Hold};
 
+use self::asking::Asking;
+use self::cadence::{Cadence, Found, Pace};
 use self::figures::Figures;
 use self::publish::{losses, released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
@@ -36,6 +43,11 @@ const LOOKS: u64 = 4;
 /// The shortest and the longest pause between two samples. The longest is short enough for a live page.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(25));
 
+/// The pauses between two samples while the collector dozes: if all workers can be seen from outside, and if one of
+/// them is woken each time. In both cases, that makes five wake-ups a second.
+const DOZE: Duration = Duration::from_millis(200);
+const DOZE_AND_WAKE: Duration = Duration::from_millis(400);
+
 /// The longest that the end of a hold waits for the names of its stacks.
 const NAMES: Duration = Duration::from_secs(2);
 
@@ -47,13 +59,13 @@ pub(crate) fn run(shared: &Weak<Shared>, outlets: &Outlets) {
     while let Some(shared) = shared.upgrade() {
         let is_busy = collector.look(&shared, outlets);
         if is_busy {
-            let pause = Duration::from_nanos(shared.threshold() / LOOKS);
-            let pause = pause.clamp(PAUSE.0, PAUSE.1);
+            let pause = collector.pause(&shared);
             collector.lateness.pauses(&shared.oversleeps, pause);
             drop(shared);
             thread::park_timeout(pause);
         } else {
             collector.lateness.ignore(&shared.oversleeps);
+            collector.stays_awake(&shared);
             drop(shared);
             thread::park();
         }
@@ -68,6 +80,10 @@ pub(crate) struct Collector {
     /// began.
     nameless: Vec<(Hold, Duration)>,
     lateness: Lateness,
+    asking: Asking,
+    cadence: Cadence,
+    /// What follows the latest look.
+    pace: Pace,
     /// Whether a thread failed to deliver its stack in this round of samples. No other stack is taken in the
     /// round, because waiting for it would take too long.
     has_missed: bool,
@@ -84,6 +100,9 @@ impl Collector {
             latest: HashMap::new(),
             nameless: incomplete.map(|hold| (hold, now)).collect(),
             lateness: Lateness::new(shared.clock.clone()),
+            asking: Asking::default(),
+            cadence: Cadence::default(),
+            pace: Pace::Awake,
             has_missed: false,
             figures: Figures::default(),
             told: Told::default(),
@@ -92,18 +111,30 @@ impl Collector {
 
     /// Samples all workers once. Returns false if no worker and no ongoing hold is left.
     pub(crate) fn look(&mut self, shared: &Shared, outlets: &Outlets) -> bool {
+        if let Some(at) = shared.doze.woken() {
+            self.lateness.was_woken(at);
+        }
         self.lateness.note(&shared.oversleeps);
         self.has_missed = false;
         let states = shared.workers.alive();
+        let dozes = self.pace == Pace::Dozing && shared.doze.is_on();
+        self.asking.begin(&states, dozes, shared.clock.now());
         let mut held = 0;
         for state in &states {
-            // The clock is read before the sample is taken, so that a busy period that begins meanwhile does
-            // not appear to be older.
+            let (sample, cpu) = state.sample();
+            // The clock is read before the worker's state, so that a busy period that begins meanwhile does not
+            // appear to be older.
             let now = shared.clock.now();
-            let unanswered = state.ask_beat(now);
+            let unanswered = if self.asking.asks(state, now) {
+                state.ask_beat(now, cpu)
+            } else {
+                state.unanswered()
+            };
             let ongoing = state.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.period.start);
-            state.sample(since.or(unanswered));
+            if let Some(sample) = sample {
+                state.keep(sample, since.or(unanswered));
+            }
             // An idle loop polls its sockets anyway, so it is not asked.
             if ongoing.is_some() || unanswered.is_some() {
                 state.sockets.ask(state.thread);
@@ -136,7 +167,36 @@ impl Collector {
             |loss| shared.blamed(loss).by.clone(),
             |event| shared.events.publish(event),
         );
-        !states.is_empty() || !shared.lasting().is_empty()
+        let is_lasting = !shared.lasting().is_empty();
+        let is_published = self.nameless.is_empty() && !is_lasting;
+        let mut found = self.asking.end(polls, is_published);
+        if self.cadence.is_settling() && !shared.doze.is_on() {
+            // A request was opened meanwhile.
+            found = Found::Active;
+        }
+        self.pace = self.cadence.next(found, shared.clock.now());
+        match self.pace {
+            Pace::Settling => shared.doze.begin(),
+            _ if !self.cadence.is_settling() => shared.doze.end(),
+            Pace::Awake | Pace::Dozing => {}
+        }
+        !states.is_empty() || is_lasting
+    }
+
+    /// How long the collector pauses after the latest look.
+    fn pause(&self, shared: &Shared) -> Duration {
+        let awake = Duration::from_nanos(shared.threshold() / LOOKS).clamp(PAUSE.0, PAUSE.1);
+        match self.pace {
+            Pace::Awake | Pace::Settling => awake,
+            Pace::Dozing if self.asking.is_any_hidden() => DOZE_AND_WAKE,
+            Pace::Dozing => DOZE,
+        }
+    }
+
+    /// Begins anew to find out whether anything happens.
+    fn stays_awake(&mut self, shared: &Shared) {
+        shared.doze.end();
+        (self.cadence, self.pace) = (Cadence::default(), Pace::Awake);
     }
 
     /// Logs and publishes the hold of a worker, and samples its thread.

@@ -1,6 +1,7 @@
 //! The collector on a clock of the test's own: who is to blame, what is published and logged, and how often.
 
 mod held_up;
+mod idle;
 mod logged;
 mod scene;
 mod sums;

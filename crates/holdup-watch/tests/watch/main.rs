@@ -4,6 +4,7 @@ mod blame;
 mod forms;
 mod harness;
 mod held_up;
+mod idle;
 mod mixed;
 mod outside;
 mod published;

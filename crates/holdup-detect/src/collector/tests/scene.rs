@@ -29,11 +29,23 @@ pub(super) const MS: u64 = 1_000_000;
 
 /// A clock that stands still until the test advances it.
 #[derive(Debug)]
-struct Stopped(AtomicU64);
+struct Stopped {
+    now: AtomicU64,
+    /// The CPU time of all threads alike.
+    cpu: AtomicU64,
+}
 
 impl Time for Stopped {
     fn now(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.now.load(Ordering::SeqCst)
+    }
+
+    fn thread_cpu(&self) -> Option<u64> {
+        Some(self.cpu.load(Ordering::SeqCst))
+    }
+
+    fn cpu_of(&self, _: Option<u32>) -> Option<u64> {
+        self.thread_cpu()
     }
 }
 
@@ -52,7 +64,10 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(change: impl Fn(&mut Settings)) -> Self {
         // The clock does not start at 0, because 0 stands for "no time".
-        let time = Arc::new(Stopped(AtomicU64::new(1_000 * MS)));
+        let time = Arc::new(Stopped {
+            now: AtomicU64::new(1_000 * MS),
+            cpu: AtomicU64::new(0),
+        });
         let clock = Clock::of(Arc::clone(&time) as Arc<dyn Time>);
         let mut shared = Shared::new(clock, Threads::new(threads::system()));
         change(&mut shared.settings);
@@ -88,7 +103,12 @@ impl Scene {
 
     /// Advances the clock without a sample.
     pub(super) fn advance(&self, ms: u64) {
-        self.time.0.fetch_add(ms * MS, Ordering::SeqCst);
+        self.time.now.fetch_add(ms * MS, Ordering::SeqCst);
+    }
+
+    /// Threads have computed for this long.
+    pub(super) fn compute(&self, ms: u64) {
+        self.time.cpu.fetch_add(ms * MS, Ordering::SeqCst);
     }
 
     /// Advances the clock, and then the collector samples on time.
@@ -105,12 +125,21 @@ impl Scene {
         self.look();
     }
 
+    /// The collector begins to doze for this long. The next request wakes it.
+    pub(super) fn dozes(&mut self, ms: u64) {
+        let pause = Duration::from_millis(ms);
+        let lateness = &mut self.collector.lateness;
+        lateness.pauses(&self.shared.oversleeps, pause);
+        self.shared.doze.begin();
+        self.advance(ms / 10);
+    }
+
     /// Polls the route's request, which works for this long and then waits.
     pub(super) fn works_and_waits(&mut self, worker: &Remote, route: &'static str, ms: u64) {
         let time = Arc::clone(&self.time);
         worker.act(move |worker| {
             let works = || {
-                time.0.fetch_add(ms * MS, Ordering::SeqCst);
+                time.now.fetch_add(ms * MS, Ordering::SeqCst);
             };
             worker.poll(route, works, Poll::Pending);
         });

@@ -403,6 +403,7 @@ fn a_pause_of_the_client_freezes_nothing() {
                 busy: Duration::ZERO,
                 late: by,
                 late_for_it: by,
+                longest: by,
             });
         }
     };

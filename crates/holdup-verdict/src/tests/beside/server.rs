@@ -370,6 +370,7 @@ fn seen(sent: f64, end: Option<f64>, client: Option<(f64, f64)>) -> Lane {
         busy: Duration::from_millis(2),
         late: Duration::from_millis(290),
         late_for_it: time(f64::max(to - end, 290.0)),
+        longest: time(f64::max(to - end, 290.0)),
     });
     lane
 }

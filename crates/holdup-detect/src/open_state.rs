@@ -101,23 +101,23 @@ impl OpenState {
         self.number.store(0, Ordering::Relaxed);
     }
 
-    /// Records that a call or a poll begins.
-    #[inline]
-    pub(crate) fn enter(&self, now: u64) {
-        let polls = self.polls() + 1;
-        self.change((polls << 2) | code(Doing::Running), now);
+    /// Records that a call or a poll has begun at `since`. This is left out where something else says so.
+    pub(crate) fn enter(&self, since: u64) {
+        self.change((self.with_this_poll() << 2) | code(Doing::Running), since);
     }
 
-    /// Records that the call or poll ends, and what the request does since when.
+    /// Records that a call or poll ends, and what the request does since when.
     #[inline]
     pub(crate) fn leave(&self, doing: Doing, since: u64) {
-        self.change((self.polls() << 2) | code(doing), since);
+        self.change((self.with_this_poll() << 2) | code(doing), since);
     }
 
-    /// The number of calls and polls that have begun.
+    /// The number of calls and polls that have begun, with the one in progress. Called by the worker within it.
     #[inline]
-    pub(crate) fn polls(&self) -> u64 {
-        self.doing.load(Ordering::Relaxed) >> 2
+    pub(crate) fn with_this_poll(&self) -> u64 {
+        let code = self.doing.load(Ordering::Relaxed);
+        let is_counted = doing(code) == Doing::Running;
+        (code >> 2) + u64::from(!is_counted)
     }
 
     #[inline]

@@ -1,15 +1,15 @@
 //! One request on its way through the watched services, and the polls that work on it.
 
 use std::cell::Cell;
+use std::mem;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use holdup_model::Part;
 
-use crate::busy_period;
 use crate::lanes::{LaneEvent, Opened};
 use crate::losses::Loss;
 use crate::lost::Counts;
@@ -24,15 +24,11 @@ const PATH_RECORDED: usize = 1024;
 #[derive(Debug)]
 pub struct Request {
     worker: Rc<Worker>,
-    /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside
-    /// another watched service, which already counts the request.
-    number: u64,
-    /// The lane that is recorded for it; 0 if there was no subscription when the request arrived.
-    lane: u64,
+    /// `None` inside another watched service, which already counts the request. What the request is, is kept in its
+    /// seat, so that little is moved with it.
+    seat: Option<Box<Seat>>,
     route: NonZeroU32,
     finished: Cell<bool>,
-    /// `None` inside another watched service.
-    seat: Option<Box<Seat>>,
 }
 
 /// A call or a poll in progress. It ends when the span is dropped, also during a panic.
@@ -53,8 +49,9 @@ impl Request {
         route: NonZeroU32,
         seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
     ) -> Self {
-        let (mut number, mut lane, mut seat) = (0, 0, None);
+        let mut seat = None;
         if worker.depth.get() == 0 {
+            let mut lane = 0;
             worker.state.set_open(worker.state.open() + 1);
             worker.shared.end_doze();
             let mut opened = worker.last_tick();
@@ -69,34 +66,30 @@ impl Request {
                 }));
                 lane = worker.lanes().begin(opened, event);
             }
-            let own_number = worker.next_request();
-            number = if lane > 0 {
-                busy_period::request_of_lane(lane)
-            } else {
-                own_number
-            };
             let taken = worker.seats.borrow_mut().take(&worker.state);
-            taken.open(own_number, lane, route, opened);
+            taken.open(worker.next_request(), lane, route, opened);
             seat = Some(taken);
         }
         Self {
             worker: Rc::clone(worker),
-            number,
-            lane,
+            seat,
             route,
             finished: Cell::new(false),
-            seat,
         }
     }
 
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
     /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
     pub fn poll<T>(
         &self,
         part: Part,
         context: &mut Context<'_>,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let span = self.enter(part);
         // Inside another watched service, the outer request's waker is in the context.
@@ -104,24 +97,32 @@ impl Request {
             return poll(context);
         };
         if span.nested {
+            // The worker's cell says that the outer request runs.
             seat.slot.enter(self.worker.last_tick());
+            seat.slot.take_woken();
             seat.still_waits.set(false);
         }
         let polled = if seat.slot.take_look() {
-            self.worker.look(seat, poll)
+            self.worker.look(seat, &mut poll)
         } else {
             poll(&mut Context::from_waker(&seat.waker))
         };
         if polled.is_pending() {
-            seat.slot.register(context.waker());
-            if !seat.waits.replace(true) {
-                self.worker.waiting.set(self.worker.waiting.get() + 1);
-            }
+            self.wait(seat, context.waker());
         }
         if span.nested {
             seat.leave(part, None, self.worker.last_tick());
         }
+        span.end();
         polled
+    }
+
+    /// Records that a poll leaves the request waiting.
+    fn wait(&self, seat: &Seat, task: &Waker) {
+        seat.slot.register(task);
+        if !seat.waits.replace(true) {
+            self.worker.waiting.set(self.worker.waiting.get() + 1);
+        }
     }
 
     /// Begins a call, or the drop of a future, that works on this request. It ends when the span is dropped.
@@ -138,16 +139,19 @@ impl Request {
         if !span.nested {
             span.since = match &self.seat {
                 // The call follows the opening at once, and the clock was read for that.
-                Some(seat) if part == Part::Call && self.lane == 0 => {
+                Some(seat) if part == Part::Call && seat.lane.get() == 0 => {
                     worker.poll_begins_at(seat.opened.get())
                 }
                 _ => worker.poll_begins(),
             };
-            worker
-                .state
-                .enter(self.number, self.route, part, span.since);
+            let number = self.number();
+            worker.state.enter(number, self.route, part, span.since);
         }
         if let Some(seat) = &self.seat {
+            // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
+            if part == Part::Call && !span.nested && span.since == seat.ran_until.get() {
+                return span;
+            }
             if !span.nested {
                 self.count_lost(seat, span.since);
             }
@@ -159,10 +163,23 @@ impl Request {
         span
     }
 
+    /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside another
+    /// watched service.
+    #[inline]
+    fn number(&self) -> u64 {
+        self.seat.as_ref().map_or(0, |seat| seat.number.get())
+    }
+
+    /// The lane that is recorded for it; 0 if there was no subscription when the request arrived.
+    #[inline]
+    fn lane(&self) -> u64 {
+        self.seat.as_ref().map_or(0, |seat| seat.lane.get())
+    }
+
     /// Records that a poll begins, and counts the time for which the request was ready before.
     #[inline]
     fn count_lost(&self, seat: &Seat, now: u64) {
-        let woken = seat.slot.enter(now);
+        let woken = seat.slot.take_woken();
         let waited = seat.waits.get();
         seat.still_waits.set(waited && woken == 0);
         let (ready, counts) = if !waited {
@@ -203,7 +220,7 @@ impl Request {
     /// Whether its lane is recorded.
     #[inline]
     pub fn is_recorded(&self) -> bool {
-        self.lane > 0
+        self.lane() > 0
     }
 
     /// Records that the whole response was handed over.
@@ -213,7 +230,9 @@ impl Request {
     }
 
     fn record(&self, event: LaneEvent) {
-        self.worker.lanes().add(self.lane, self.worker.now(), event);
+        self.worker
+            .lanes()
+            .add(self.lane(), self.worker.now(), event);
     }
 
     /// Takes what the request lost, if anything.
@@ -246,7 +265,8 @@ impl Drop for Request {
             worker.waiting.set(worker.waiting.get() - 1);
         }
         let loss = self.take_loss(&seat);
-        if self.is_recorded() {
+        let lane = seat.lane.get();
+        if lane > 0 {
             let now = worker.now();
             let ended = LaneEvent::Ended {
                 finished: self.finished.get(),
@@ -254,7 +274,7 @@ impl Drop for Request {
                 running: seat.running.get(),
                 loss: loss.clone(),
             };
-            worker.lanes().add(self.lane, now, ended);
+            worker.lanes().add(lane, now, ended);
         }
         if let Some(loss) = loss {
             worker.hand_over(loss, seat.span.take());
@@ -265,26 +285,61 @@ impl Drop for Request {
     }
 }
 
-impl Drop for PollSpan<'_> {
-    #[inline]
-    fn drop(&mut self) {
+impl PollSpan<'_> {
+    /// Ends the call or poll, as a drop does, but in line. The compiler does not inline a drop that is also needed for a
+    /// panic.
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    pub fn end(self) {
+        self.leave();
+        mem::forget(self);
+    }
+
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    fn leave(&self) {
         let worker = &*self.request.worker;
         worker.depth.set(worker.depth.get() - 1);
         if self.nested {
             return;
         }
         let tick = worker.last_tick();
-        worker.state.leave(tick);
-        let (mut since, mut end) = (None, tick);
         // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
         // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
         if worker.in_period.get() || tick != self.since {
-            let (number, route) = (self.request.number, self.request.route);
-            let slow = worker.record_slow_poll(number, route, self.part, self.since);
-            (since, end) = (Some(slow.since), slow.end);
+            self.leave_slow(tick);
+            return;
         }
+        // Only then the cell: until then it says that the request runs.
         if let Some(seat) = &self.request.seat {
-            seat.leave(self.part, since, end);
+            seat.leave(self.part, None, tick);
         }
+        worker.state.leave(tick);
+    }
+
+    #[cold]
+    fn leave_slow(&self, tick: u64) {
+        let Request {
+            worker,
+            seat,
+            route,
+            ..
+        } = self.request;
+        // The slot has to say that the request runs, because the cell does not do so any more.
+        if let Some(seat) = seat {
+            seat.slot.enter(self.since);
+        }
+        worker.state.leave(tick);
+        let number = self.request.number();
+        let slow = worker.record_slow_poll(number, *route, self.part, self.since);
+        if let Some(seat) = seat {
+            seat.leave(self.part, Some(slow.since), slow.end);
+        }
+    }
+}
+
+impl Drop for PollSpan<'_> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

@@ -13,7 +13,7 @@ use tracing::Span;
 
 use crate::lost::Lost;
 use crate::open_state::Doing;
-use crate::slot::Slot;
+use crate::slot::{Slot, number_or_lane};
 use crate::worker_state::WorkerState;
 
 /// How many references to its slot a seat has that is in no other use: its own and its waker's.
@@ -41,13 +41,17 @@ pub(crate) struct Seat {
     place: usize,
     /// Wakes the request's task through the slot.
     pub(crate) waker: Waker,
+    /// Identifies the request in the worker's cell, and contains its lane if it has one.
+    pub(crate) number: Cell<u64>,
+    /// The lane that is recorded for it; 0 if there is none.
+    pub(crate) lane: Cell<u64>,
     /// When the request was opened.
     pub(crate) opened: Cell<u64>,
     /// When its last poll ended, or when it was opened. Polls that left it waiting for the same as before do not
     /// count.
     pub(crate) idle: Cell<u64>,
     /// When the latest of all its polls ended, or when it was opened.
-    ran_until: Cell<u64>,
+    pub(crate) ran_until: Cell<u64>,
     /// The polls since `idle` that took long enough to matter: from, to.
     pub(crate) own: RefCell<Vec<(u64, u64)>>,
     /// Whether its last poll left it waiting for something.
@@ -97,6 +101,8 @@ impl Seats {
             waker: Waker::from(Arc::clone(&slot)),
             place: self.place(&slot),
             slot,
+            number: Cell::default(),
+            lane: Cell::default(),
             opened: Cell::default(),
             idle: Cell::default(),
             ran_until: Cell::default(),
@@ -181,10 +187,12 @@ impl Seat {
     /// Gives the seat to a request that is opened at `at`.
     #[inline]
     pub(crate) fn open(&self, number: u64, lane: u64, route: NonZeroU32, at: u64) {
+        self.number.set(number_or_lane(number, lane));
+        self.lane.set(lane);
         self.opened.set(at);
         self.idle.set(at);
         self.ran_until.set(at);
-        self.own.borrow_mut().clear();
+        self.forget_own();
         self.still_waits.set(false);
         self.running.set(0);
         self.slot.open(number, lane, route, at);
@@ -194,6 +202,10 @@ impl Seat {
     /// to matter.
     #[inline]
     pub(crate) fn leave(&self, part: Part, since: Option<u64>, end: u64) {
+        // The call took no time, so all is as it was when the request was opened.
+        if part == Part::Call && since.is_none() && end == self.ran_until.get() {
+            return;
+        }
         // A tick of the clock may come late, so a poll may seem to have begun before the end of the one before.
         let since = since.map(|since| since.max(self.ran_until.get()).min(end));
         self.ran_until.set(self.ran_until.get().max(end));
@@ -210,7 +222,7 @@ impl Seat {
         }
         // A tick of the clock may be earlier than the exact time at which an earlier poll ended.
         self.idle.set(self.ran_until.get());
-        self.own.borrow_mut().clear();
+        self.forget_own();
         if waits {
             self.waits_since.set(end);
             self.slot.leave(Doing::Waiting, end);
@@ -222,6 +234,14 @@ impl Seat {
             _ => Doing::Sending,
         };
         self.slot.leave(doing, end);
+    }
+
+    #[inline]
+    fn forget_own(&self) {
+        let mut own = self.own.borrow_mut();
+        if !own.is_empty() {
+            own.clear();
+        }
     }
 
     /// Records a poll that left the request waiting for the same as before.

@@ -7,7 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use crate::open_state::{Doing, OpenState, Snapshot};
+use crate::busy_period::request_of_lane;
+use crate::open_state::{Activity, Doing, OpenState, Snapshot};
 use crate::sync::{AtomicU64, Ordering};
 use crate::wake_up::WakeUp;
 use crate::worker_state::WorkerState;
@@ -64,14 +65,18 @@ impl Slot {
         self.wake_up.close();
     }
 
-    /// Records that a call or a poll begins. Returns when the request was woken for it; 0 if it was not.
+    /// Records that a call or a poll has begun at `since`. Needed only where the worker's cell does not say so.
+    pub(crate) fn enter(&self, since: u64) {
+        self.state.enter(since);
+    }
+
+    /// Returns when the request was woken for the call or poll that begins now; 0 if it was not.
     #[inline]
-    pub(crate) fn enter(&self, now: u64) -> u64 {
-        self.state.enter(now);
+    pub(crate) fn take_woken(&self) -> u64 {
         self.wake_up.enter()
     }
 
-    /// Records that the call or poll ends, and what the request does since when.
+    /// Records that a call or poll ends, and what the request does since when.
     #[inline]
     pub(crate) fn leave(&self, doing: Doing, since: u64) {
         self.state.leave(doing, since);
@@ -107,9 +112,9 @@ impl Slot {
         self.wake_up.register(task);
     }
 
-    /// The request's number, and how many of its polls have begun.
+    /// The request's number, and how many of its polls have begun, with the one that is in progress.
     pub(crate) fn current(&self) -> (u64, u64) {
-        (self.state.number(), self.state.polls())
+        (self.state.number(), self.state.with_this_poll())
     }
 
     // Called by other threads.
@@ -126,11 +131,37 @@ impl Slot {
 
     /// The slot's state; `None` if no request has the slot.
     pub(crate) fn read(&self) -> Option<SlotState> {
+        // The cell is read first. What a poll leaves behind is written into the slot before the cell says that the
+        // poll has ended. So if the cell says nothing of this request, the slot is right, or was a moment ago.
+        let running = self.worker.running();
+        let mut request = self.state.read()?;
+        let (woken, held_up) = (self.wake_up.woken(), self.held_up.load(Ordering::Relaxed));
+        if let Some(activity) = &mut request.activity
+            && activity.doing != Doing::Running
+            && let Some((running, since)) = running
+            && running == number_or_lane(request.number, request.lane)
+        {
+            *activity = Activity {
+                doing: Doing::Running,
+                since,
+                polls: activity.polls + 1,
+            };
+        }
         Some(SlotState {
-            request: self.state.read()?,
-            woken: self.wake_up.woken(),
-            held_up: self.held_up.load(Ordering::Relaxed),
+            request,
+            woken,
+            held_up,
         })
+    }
+}
+
+/// The number by which the worker's cell knows a request: that of its lane if it has one.
+#[inline]
+pub(crate) fn number_or_lane(number: u64, lane: u64) -> u64 {
+    if lane > 0 {
+        request_of_lane(lane)
+    } else {
+        number
     }
 }
 

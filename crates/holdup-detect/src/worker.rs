@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
-use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -55,8 +54,9 @@ pub struct Worker {
     names: RefCell<Names>,
     recent: RefCell<Recent>,
     pub(crate) seats: RefCell<Seats>,
-    /// The numbers for its next requests.
-    numbers: RefCell<Range<u64>>,
+    /// The number for its next request, and the end of those that it may give.
+    next_number: Cell<u64>,
+    numbers_end: Cell<u64>,
 }
 
 impl Worker {
@@ -79,7 +79,8 @@ impl Worker {
             seats: RefCell::default(),
             cpu: Cell::new((clock.thread_cpu(), clock.now())),
             gap: RefCell::default(),
-            numbers: RefCell::default(),
+            next_number: Cell::default(),
+            numbers_end: Cell::default(),
         }
     }
 
@@ -235,7 +236,7 @@ impl Worker {
     pub(crate) fn look<T>(
         &self,
         seat: &Seat,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        poll: &mut dyn FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let (polled, stacks) = stack::trace_awaits(&seat.waker, poll);
         if let Some(stacks) = captured::offer(stacks) {
@@ -252,11 +253,17 @@ impl Worker {
     /// A number for a new request. No other request of the detector has it.
     #[inline]
     pub(crate) fn next_request(&self) -> u64 {
-        let mut numbers = self.numbers.borrow_mut();
-        if numbers.is_empty() {
-            *numbers = self.shared.numbers();
+        if self.next_number.get() == self.numbers_end.get() {
+            self.take_numbers();
         }
-        numbers.next().unwrap_or_default()
+        self.next_number.replace(self.next_number.get() + 1)
+    }
+
+    #[cold]
+    fn take_numbers(&self) {
+        let numbers = self.shared.numbers();
+        self.next_number.set(numbers.start);
+        self.numbers_end.set(numbers.end);
     }
 
     /// Hands over what a request lost that is over.

@@ -214,6 +214,13 @@ impl WorkerState {
         self.alive.load(Ordering::Acquire)
     }
 
+    /// The request whose call or poll is in progress, and since when it is; `None` if there is none, or if the cell
+    /// changes too fast to be read.
+    pub(crate) fn running(&self) -> Option<(u64, u64)> {
+        let (cell, ()) = self.cell.read(|| ())?;
+        (cell.work > 0).then_some((cell.request, cell.since))
+    }
+
     pub(crate) fn polls(&self) -> u64 {
         self.cell.polls()
     }

@@ -66,26 +66,29 @@ where
             }
             polled
         });
-        let Poll::Ready(result) = polled else {
-            return Poll::Pending;
-        };
-
-        let request = this.request.take();
-        let Some(request) = request else {
-            unreachable!("it was there a moment ago")
-        };
-        Poll::Ready(match result {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                request.record_answer(status);
-                Ok(response.map_body(|_, body| WatchedBody::new(body, request)))
+        // One match, so that the response is moved no more often than it has to be.
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(response)) => {
+                let request = taken(this.request);
+                request.record_answer(response.status().as_u16());
+                let response = response.map_body(|_, body| WatchedBody::new(body, request));
+                Poll::Ready(Ok(response))
             }
-            Err(error) => {
+            Poll::Ready(Err(error)) => {
+                let request = taken(this.request);
                 let status = error.as_response_error().status_code().as_u16();
                 request.record_answer(status);
                 request.finish();
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+        }
     }
+}
+
+fn taken(request: &mut Option<Request>) -> Request {
+    let Some(request) = request.take() else {
+        unreachable!("it was there a moment ago")
+    };
+    request
 }

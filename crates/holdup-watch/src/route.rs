@@ -17,6 +17,9 @@ const PATH_LENGTH: usize = 128;
 /// The route of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
 
+/// How many paths are remembered where a comparison finds them, without a search. A power of two.
+const NEAR: usize = 64;
+
 /// The routes of one service, by path. Another service may have other routes for the same paths.
 ///
 /// The key is the path that actix matches: percent-decoded, except for characters that would change
@@ -25,18 +28,57 @@ const UNMATCHED: &str = "unmatched";
 pub(super) struct Paths {
     /// For each path, the numbers by method.
     known: HashMap<Box<str>, [Option<NonZeroU32>; METHODS.len()], foldhash::fast::RandomState>,
+    /// The latest request at each place. There are no places before the first request.
+    near: Vec<Option<Near>>,
+}
+
+/// A path and a method whose route is known.
+#[derive(Debug, Clone)]
+struct Near {
+    path: Box<str>,
+    method: usize,
+    number: NonZeroU32,
+}
+
+/// The place at which a path and a method are remembered. Others may share it.
+fn place(path: &str, method: usize) -> usize {
+    let at = |index: usize| {
+        path.as_bytes()
+            .get(index)
+            .map_or(0, |&byte| usize::from(byte))
+    };
+    let (middle, last) = (path.len() / 2, path.len().wrapping_sub(1));
+    (path.len() + 3 * method + 5 * at(middle) + 11 * at(last)) % NEAR
 }
 
 impl Paths {
     /// The number of the request's route.
     pub(super) fn number(&mut self, request: &ServiceRequest, worker: &Worker) -> NonZeroU32 {
-        let method = standard(request.method());
-        if let Some(known) = self.known.get(request.match_info().as_str())
-            && let Some(number) = known[method]
+        let (path, method) = (request.match_info().as_str(), standard(request.method()));
+        let place = place(path, method);
+        if let Some(Some(near)) = self.near.get(place)
+            && near.method == method
+            && *near.path == *path
         {
-            return number;
+            return near.number;
         }
-        self.learn(request, method, worker)
+        self.search(request, method, worker)
+    }
+
+    #[inline(never)]
+    fn search(&mut self, request: &ServiceRequest, method: usize, worker: &Worker) -> NonZeroU32 {
+        let path = request.match_info().as_str();
+        let known = self.known.get(path).and_then(|known| known[method]);
+        let number = known.unwrap_or_else(|| self.learn(request, method, worker));
+        if path.len() <= PATH_LENGTH {
+            self.near.resize(NEAR, None);
+            self.near[place(path, method)] = Some(Near {
+                path: path.into(),
+                method,
+                number,
+            });
+        }
+        number
     }
 
     #[cold]

@@ -70,7 +70,7 @@ where
         });
         let call = open.enter(Part::Call);
         let future = self.service.call(request);
-        drop(call);
+        call.end();
         WatchedFuture::new(future, open)
     }
 }

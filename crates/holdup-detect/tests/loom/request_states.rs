@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use loom::sync::Arc;
 use loom::thread;
 
+use crate::cell::Cell;
 use crate::model;
 use crate::open_state::{Activity, Doing, OpenState, Snapshot};
 
@@ -17,6 +18,8 @@ fn serve(state: &OpenState) {
     state.open(1, 10, route(100), 1000);
     state.enter(1001);
     state.leave(Doing::Waiting, 1002);
+    // A poll of which only the worker's cell says that it is in progress.
+    state.leave(Doing::Sending, 1004);
     state.close();
     state.open(2, 20, route(200), 2000);
 }
@@ -40,7 +43,8 @@ fn place(snapshot: &Snapshot) -> usize {
         () if of(1, 10, 1000) && is(Doing::Ready, 1000, 0) => 1,
         () if of(1, 10, 1000) && is(Doing::Running, 1001, 1) => 2,
         () if of(1, 10, 1000) && is(Doing::Waiting, 1002, 1) => 3,
-        () if of(2, 20, 2000) && is(Doing::Ready, 2000, 0) => 4,
+        () if of(1, 10, 1000) && is(Doing::Sending, 1004, 2) => 4,
+        () if of(2, 20, 2000) && is(Doing::Ready, 2000, 0) => 5,
         () => panic!("a mix of two states: {snapshot:?}"),
     }
 }
@@ -58,7 +62,7 @@ fn a_reader_gets_whole_states() {
         }
         worker.join().expect("it ends");
         let last = state.try_read().expect("nobody writes");
-        assert_eq!(last.as_ref().map(place), Some(4));
+        assert_eq!(last.as_ref().map(place), Some(5));
     });
 }
 
@@ -77,6 +81,31 @@ fn what_a_request_is_can_be_read_while_what_it_does_changes() {
                 requests.contains(&found),
                 "a mix of two requests: {found:?}"
             );
+        }
+        worker.join().expect("it ends");
+    });
+}
+
+/// While a poll is in progress, only the worker's cell says so. Whoever reads first the cell and then the state finds the
+/// poll in the one or its end in the other.
+#[test]
+fn a_poll_that_the_cell_does_not_show_any_more_has_left_its_end() {
+    model(|| {
+        let (cell, state) = (Arc::new(Cell::new()), Arc::new(OpenState::new()));
+        let worker = {
+            let (cell, state) = (Arc::clone(&cell), Arc::clone(&state));
+            thread::spawn(move || {
+                state.open(1, 10, route(100), 1000);
+                cell.enter(7, 1, 1001);
+                state.leave(Doing::Waiting, 1002);
+                cell.leave(1002);
+            })
+        };
+        let ended = cell.try_read(|| cell.polls()).map(|(_, polls)| polls);
+        let found = state.try_read();
+        if ended == Some(1) {
+            let found = found.expect("nobody writes").expect("it is open");
+            assert_eq!(place(&found), 3);
         }
         worker.join().expect("it ends");
     });

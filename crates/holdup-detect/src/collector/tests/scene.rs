@@ -399,8 +399,10 @@ impl Loop {
     fn poll(&mut self, route: &'static str, works: impl FnOnce(), result: Poll<()>) {
         let request = self.request(route);
         let mut context = Context::from_waker(Waker::noop());
+        let mut works = Some(works);
         let polled = request.poll(Part::Future, &mut context, |context| {
             self.wakers.insert(route, context.waker().clone());
+            let works = works.take().expect("it is polled once");
             works();
             result
         });

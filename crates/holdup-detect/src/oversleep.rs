@@ -158,11 +158,19 @@ impl Lateness {
 
     /// Begins a stage that is planned to end after `pause`.
     pub(crate) fn pauses(&mut self, oversleeps: &Oversleeps, pause: Duration) {
+        self.note_with_run_delay(oversleeps);
+        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        if let Some((from, due)) = &mut self.stage {
+            *due = from.saturating_add(pause);
+        }
+    }
+
+    /// As [`note`](Self::note). The next stage knows the run-queue time at its beginning. The process may be stopped
+    /// while that is read, so this is a stage, too.
+    fn note_with_run_delay(&mut self, oversleeps: &Oversleeps) {
         self.note(oversleeps);
         self.look_at_run_delay();
-        let now = self.clock.now();
-        let pause = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-        self.begin(oversleeps, now, now.saturating_add(pause));
+        self.note(oversleeps);
     }
 
     /// Notes that the collector was woken at this time, so that the current stage was planned to end then. Has no
@@ -177,11 +185,11 @@ impl Lateness {
 
     /// Ends the current stage. What the thread computes until the next one begins is not late, however long it takes.
     pub(crate) fn works(&mut self, oversleeps: &Oversleeps) {
-        self.note(oversleeps);
+        self.note_with_run_delay(oversleeps);
+        let begun = self.stage.map(|(from, _)| from);
+        let work = begun.zip(self.clock.thread_cpu());
         self.ignore(oversleeps);
-        self.look_at_run_delay();
-        let cpu = self.clock.thread_cpu();
-        self.work = cpu.map(|cpu| (self.clock.now(), cpu));
+        self.work = work;
     }
 
     /// Ends the current stage without recording it. The time until the next stage begins does not count.

@@ -121,7 +121,7 @@ impl Idle {
 
     fn run(&self, command: impl FnOnce(&Rc<Worker>) + Send + 'static) {
         let commands = self.commands.as_ref().expect("it has not ended");
-        commands.send(Box::new(command)).ok().expect("it runs");
+        assert!(commands.send(Box::new(command)).is_ok(), "it runs");
     }
 
     /// Waits until the collector pauses for long, several times in a row.

@@ -287,7 +287,11 @@ mod tests {
     fn a_shorter_wait_that_begins_later_does_not_wait_for_a_longer_one() {
         with_timer(async |timer| {
             let mut long = Rc::clone(&timer).wait(100 * PATIENCE);
-            future::poll_fn(|context| Poll::Ready(assert!(long.poll(context).is_pending()))).await;
+            future::poll_fn(|context| {
+                assert!(long.poll(context).is_pending());
+                Poll::Ready(())
+            })
+            .await;
             for _ in 0..3 {
                 wait(&timer, ms(5)).await;
             }

@@ -293,8 +293,6 @@ mod tests {
             for (n, key) in keys.into_iter().enumerate() {
                 if n % 2 == 0 {
                     assert_eq!(wheel.remove(key), Some(n as u64));
-                } else {
-                    std::mem::forget(key);
                 }
             }
             let left: Vec<_> = taken(&mut wheel, round + 9);

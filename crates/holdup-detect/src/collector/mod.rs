@@ -262,7 +262,9 @@ impl Collector {
         }
         // The time that the thread takes to answer does not count as lateness of the collector.
         self.lateness.ignore(&shared.oversleeps);
-        let stack = match stack::take(state.thread) {
+        let taken = stack::take(state.thread);
+        self.lateness.note(&shared.oversleeps);
+        let stack = match taken {
             Ok(stack) => Arc::new(stack),
             Err(missed) => {
                 self.has_missed = true;

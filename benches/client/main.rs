@@ -11,7 +11,8 @@
 //! The two clocks tick alike, but the report's times count from the start of the probe. So the least difference of
 //! all chunks of a run counts as zero: it is the time of a chunk that met a client with nothing else to do. What a
 //! chunk's time exceeds it by is what the client added, and what the machine did (a server that is interrupted
-//! between its note and the system call, for example).
+//! between its note and the system call, for example). With 500 requests on two cores, a client that does nothing but
+//! read has a p99 of 3 to 4 ms: the chunks are due together, and the last one waits until all others are read.
 
 mod pty;
 mod server;

@@ -307,8 +307,9 @@ mod tests {
             let [first, second] = [0, 1].map(|place| outcome.lanes[place].requested_at());
             apart.push(second.saturating_sub(first));
         }
-        let least = apart.iter().min();
-        assert!(least >= Some(&(after / 2)), "{apart:?}");
-        assert!(least < Some(&(TICK / 2)), "{apart:?}");
+        apart.sort_unstable();
+        assert!(apart[0] < TICK / 2, "{apart:?}");
+        // The first request of a pair may be delayed as well, but not in most rounds.
+        assert!(apart[apart.len() / 2] >= after / 2, "{apart:?}");
     }
 }

@@ -1,15 +1,16 @@
-//! The requests that the page shows: the newest lanes, up to a limit, and counts of all others.
+//! The requests that the page shows: lanes, up to a limit, and counts of all others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::admission::{self, Pace};
 use super::change::{Change, Waiting};
 use super::lane::Lane;
 use super::waits::Waits;
-use holdup_watch::Event;
+use holdup_watch::{Event, Hold};
 
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
@@ -20,7 +21,9 @@ const PUBLISHED: Duration = Duration::from_secs(1);
 /// The lanes, the waiting connections, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
+    /// Those that are drawn, and those that wait for a place: at most [`most_lanes`](Self::most_lanes) of each.
     lanes: BTreeMap<u64, Lane>,
+    pace: Pace,
     waits: Waits,
     totals: Totals,
     /// When every open request last had a lane.
@@ -46,6 +49,8 @@ pub(super) struct Totals {
     bytes: u64,
     lost: u64,
     hidden: usize,
+    /// The requests that came too fast to be drawn.
+    undrawn: u64,
     /// The connections that wait to be read. Only the first of them are listed.
     waiting: usize,
 }
@@ -90,9 +95,7 @@ impl Board {
                 (lane.method, lane.route, lane.path) = (method, route, path);
                 (lane.waited, lane.peer) = (waited, peer);
                 self.lanes.insert(number, lane);
-                if self.lanes.len() > self.most_lanes {
-                    self.make_room();
-                }
+                self.bound_undrawn();
             }
             Event::Answered { lane, at, status } => {
                 if let Some(lane) = self.lanes.get_mut(&lane) {
@@ -136,12 +139,52 @@ impl Board {
         }
     }
 
-    /// Drops the oldest lane that has ended, or the oldest of all if none has.
-    fn make_room(&mut self) {
-        let over = self.lanes.values().find(|lane| lane.ended.is_some());
-        let oldest = over.or(self.lanes.values().next());
-        if let Some(number) = oldest.map(|lane| lane.number) {
-            self.forget(number);
+    /// Keeps only the newest of the lanes that wait for a place.
+    fn bound_undrawn(&mut self) {
+        let undrawn = self.lanes.values().filter(|lane| !lane.drawn);
+        if undrawn.clone().count() <= self.most_lanes {
+            return;
+        }
+        if let Some(oldest) = undrawn.map(|lane| lane.number).next() {
+            self.lanes.remove(&oldest);
+            self.totals.undrawn += 1;
+        }
+    }
+
+    /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
+    fn draw_more(&mut self, now: Duration) {
+        self.pace.advance(now);
+        while let Some(number) = admission::next(&self.lanes) {
+            let is_full = self.drawn().count() >= self.most_lanes;
+            if is_full && !self.pace.take(self.most_lanes) {
+                return;
+            }
+            self.draw(number);
+        }
+    }
+
+    /// Draws the requests that hold a worker.
+    pub(super) fn draw_culprits(&mut self, hold: &Hold) {
+        for lane in hold.culprits.iter().filter_map(|culprit| culprit.lane) {
+            self.draw(lane);
+        }
+    }
+
+    /// Draws a lane, if it is known. If there is no place, it takes that of the oldest lane that has ended, or of the
+    /// oldest of all if none has.
+    fn draw(&mut self, number: u64) {
+        if self.lanes.get(&number).is_none_or(|lane| lane.drawn) {
+            return;
+        }
+        if self.drawn().count() >= self.most_lanes {
+            let over = self.drawn().find(|lane| lane.ended.is_some());
+            let oldest = over.or_else(|| self.drawn().next());
+            if let Some(oldest) = oldest.map(|lane| lane.number) {
+                self.forget(oldest);
+            }
+        }
+        if let Some(lane) = self.lanes.get_mut(&number) {
+            lane.drawn = true;
         }
     }
 
@@ -157,8 +200,8 @@ impl Board {
         self.lanes.values().filter(|lane| lane.ended.is_none())
     }
 
-    /// Applies the passing of time: `open` requests are open at `now`, and lanes that ended long
-    /// ago are removed.
+    /// Applies the passing of time: `open` requests are open at `now`, lanes that ended long ago are removed, and
+    /// others are drawn.
     pub(super) fn advance(&mut self, open: usize, now: Duration) {
         let past = |lane: &&Lane| {
             lane.ended
@@ -168,10 +211,12 @@ impl Board {
         for number in past {
             self.forget(number);
         }
+        self.draw_more(now);
         self.waits.advance(now);
         self.totals.waiting = self.waits.count();
         self.totals.open = open;
-        let hidden = open.saturating_sub(self.open().count());
+        let drawn = self.open().filter(|lane| lane.drawn).count();
+        let hidden = open.saturating_sub(drawn);
         if hidden == 0 {
             self.all_drawn = now;
         }
@@ -198,14 +243,19 @@ impl Board {
         waiting
     }
 
-    /// Whether the lane is shown and its request open.
-    pub(super) fn shows_open(&self, lane: u64) -> bool {
-        let lane = self.lanes.get(&lane);
-        lane.is_some_and(|lane| lane.ended.is_none())
+    /// The numbers of the lanes that are drawn and whose requests are open.
+    pub(super) fn drawn_open(&self) -> HashSet<u64> {
+        let open = self.open().filter(|lane| lane.drawn);
+        open.map(|lane| lane.number).collect()
     }
 
+    fn drawn(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values().filter(|lane| lane.drawn)
+    }
+
+    /// The lanes that are drawn, the oldest first.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.values()
+        self.drawn()
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -218,7 +268,7 @@ impl Board {
         if !dropped.is_empty() {
             send(Change::Dropped { lanes: dropped });
         }
-        for lane in self.lanes.values_mut() {
+        for lane in self.lanes.values_mut().filter(|lane| lane.drawn) {
             lane.drain_changes(send);
         }
         if self.waits.take_changed() {

@@ -165,8 +165,12 @@ impl Hub {
         let mut released = Vec::new();
         while let Some(event) = self.events.try_next() {
             match event {
-                Event::Held(hold) | Event::Updated(hold) => state.holds.lasts(hold),
+                Event::Held(hold) | Event::Updated(hold) => {
+                    state.board.draw_culprits(&hold);
+                    state.holds.lasts(hold);
+                }
                 Event::Released(hold) => {
+                    state.board.draw_culprits(&hold);
                     released.push(hold.clone());
                     state.holds.released(hold);
                 }
@@ -234,9 +238,10 @@ impl Hub {
     fn survey(&self, state: &mut State, now: Duration) {
         let is_read = self.is_read();
         let (watch, least) = (self.watch.clone(), self.watch.least_hold());
+        let drawn = state.board.drawn_open();
         state.surveys.begin(now, is_read, move || {
             let survey = Survey::take(&watch);
-            let doing = is_read.then(|| Doing::new(&survey, least));
+            let doing = is_read.then(|| Doing::new(&survey, least, &drawn));
             Surveyed { survey, doing }
         });
     }
@@ -249,7 +254,8 @@ impl Hub {
             state.doing = None;
         }
         let mut doing = state.surveys.take_ended()?.doing.clone()?;
-        doing.lanes.retain(|lane| state.board.shows_open(lane.lane));
+        let drawn = state.board.drawn_open();
+        doing.lanes.retain(|lane| drawn.contains(&lane.lane));
         let is_new = is_read && state.doing.as_ref() != Some(&doing);
         if is_new {
             state.doing = Some(doing);

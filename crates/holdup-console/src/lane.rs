@@ -46,6 +46,9 @@ pub(super) struct Lane {
     pub(super) spent: Option<Spending>,
     #[serde(skip)]
     pub(super) peer: Option<SocketAddr>,
+    /// Whether readers see it. If not, it waits for a place on the board.
+    #[serde(skip)]
+    pub(super) drawn: bool,
     #[serde(skip)]
     sent: Sent,
 }
@@ -79,6 +82,7 @@ impl Lane {
             ended: None,
             spent: None,
             peer: None,
+            drawn: false,
             sent: Sent::default(),
         }
     }

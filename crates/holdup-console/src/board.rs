@@ -155,12 +155,28 @@ impl Board {
     fn draw_more(&mut self, now: Duration) {
         self.pace.advance(now);
         while let Some(number) = admission::next(&self.lanes) {
-            let is_full = self.drawn().count() >= self.most_lanes;
-            if is_full && !self.pace.take(self.most_lanes) {
-                return;
+            if let Some(replaced) = self.replaced() {
+                if replaced.ended.is_none() && replaced.number > number {
+                    self.lanes.remove(&number);
+                    self.totals.undrawn += 1;
+                    continue;
+                }
+                if !self.pace.take(self.most_lanes) {
+                    return;
+                }
             }
             self.draw(number);
         }
+    }
+
+    /// The lane that the next one replaces: the oldest that has ended, or the oldest of all if none has. `None` if
+    /// there is a place.
+    fn replaced(&self) -> Option<&Lane> {
+        if self.drawn().count() < self.most_lanes {
+            return None;
+        }
+        let over = self.drawn().find(|lane| lane.ended.is_some());
+        over.or_else(|| self.drawn().next())
     }
 
     /// Draws the requests that hold a worker.
@@ -170,18 +186,13 @@ impl Board {
         }
     }
 
-    /// Draws a lane, if it is known. If there is no place, it takes that of the oldest lane that has ended, or of the
-    /// oldest of all if none has.
+    /// Draws a lane, if it is known and not drawn.
     fn draw(&mut self, number: u64) {
         if self.lanes.get(&number).is_none_or(|lane| lane.drawn) {
             return;
         }
-        if self.drawn().count() >= self.most_lanes {
-            let over = self.drawn().find(|lane| lane.ended.is_some());
-            let oldest = over.or_else(|| self.drawn().next());
-            if let Some(oldest) = oldest.map(|lane| lane.number) {
-                self.forget(oldest);
-            }
+        if let Some(replaced) = self.replaced().map(|lane| lane.number) {
+            self.forget(replaced);
         }
         if let Some(lane) = self.lanes.get_mut(&number) {
             lane.drawn = true;
@@ -280,110 +291,4 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use holdup_model::Spent;
-
-    const LANES: usize = 100;
-
-    fn opened(lane: u64, at: Duration, peer: &str) -> Event {
-        Event::Opened {
-            lane,
-            at,
-            worker: 0,
-            method: "GET".to_owned(),
-            route: "/".to_owned(),
-            path: "/".to_owned(),
-            peer: Some(peer.parse().expect("an address")),
-        }
-    }
-
-    #[test]
-    fn a_wait_is_found_by_either_form_of_its_address() {
-        let ms = Duration::from_millis;
-        for (kernel, app) in [
-            ("127.0.0.1:50000", "127.0.0.1:50000"),
-            ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
-            ("[fe80::1]:50000", "[fe80::1%2]:50000"),
-        ] {
-            let mut board = Board::new(0, LANES);
-            let peers = [kernel.parse().expect("an address")];
-            board.set_unread(&peers, ms(100));
-            board.set_unread(&peers, ms(200));
-            assert_eq!(board.waiting().len(), 1, "{app}");
-            board.apply(opened(1, ms(300), app));
-            assert!(board.waiting().is_empty(), "{app}");
-            assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
-            // The rest of a request whose answer has begun does not count as a waiting request.
-            board.set_unread(&peers, ms(400));
-            board.set_unread(&peers, ms(500));
-            assert!(board.waiting().is_empty(), "{app}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_is_left_out_gets_no_lanes_and_is_counted() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let apply = |board: &mut Board, lane| board.apply(opened(lane, ms(100), "127.0.0.1:1"));
-        board.leave_out(Some("/"));
-        apply(&mut board, 1);
-        board.apply(Event::Ended {
-            lane: 1,
-            at: ms(150),
-            finished: true,
-            spent: Spent::default(),
-        });
-        board.leave_out(Some("/healthz"));
-        apply(&mut board, 2);
-        board.leave_out(None);
-        apply(&mut board, 3);
-        let lanes: Vec<_> = board.lanes().map(|lane| lane.number).collect();
-        assert_eq!(lanes, [2, 3]);
-        assert_eq!((board.totals().requests, board.totals().finished), (3, 1));
-    }
-
-    #[test]
-    fn all_waiting_connections_are_counted_and_the_first_are_listed() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let peers: Vec<_> = (1..=LANES + 50)
-            .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
-            .collect();
-        board.set_unread(&peers, ms(100));
-        board.set_unread(&peers, ms(200));
-        board.advance(0, ms(200));
-        assert_eq!(board.waiting().len(), LANES);
-        assert_eq!(board.totals().waiting, LANES + 50);
-        board.set_unread(&peers[..3], ms(300));
-        board.advance(0, ms(300));
-        assert_eq!(board.totals().waiting, 3);
-    }
-
-    #[test]
-    fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let hidden = |board: &mut Board, open, now| {
-            board.advance(open, ms(now));
-            board.totals().hidden
-        };
-        assert_eq!(hidden(&mut board, 1, 100), 0);
-        board.apply(opened(1, ms(90), "127.0.0.1:1"));
-        assert_eq!(hidden(&mut board, 1, 150), 0);
-        // As if two requests came before the console started.
-        assert_eq!(hidden(&mut board, 3, 200), 0);
-        assert_eq!(hidden(&mut board, 3, 1149), 0);
-        assert_eq!(hidden(&mut board, 3, 1150), 2);
-        assert_eq!(hidden(&mut board, 2, 1200), 1);
-        assert_eq!(hidden(&mut board, 1, 1250), 0);
-    }
-
-    #[test]
-    fn requests_are_counted_from_the_start_of_the_console() {
-        let mut board = Board::new(40, LANES);
-        board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
-        board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));
-        assert_eq!(board.totals().requests, 2);
-    }
-}
+mod tests;

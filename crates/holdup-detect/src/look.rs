@@ -10,7 +10,7 @@ use crate::looks::Knows;
 use crate::open_state::{Activity, Doing};
 use crate::shared::Shared;
 use crate::slot::{Slot, SlotState};
-use crate::stack::{self, StackSample};
+use crate::stack::StackSample;
 use crate::worker_state::WorkerState;
 
 /// A worker that has been in one poll for this long is not waited for, nanoseconds.
@@ -59,7 +59,7 @@ impl Shared {
     /// waited longest. With `is_bounded`, at most [`A_SECOND`](crate::looks::A_SECOND) in any second. `own` is the
     /// worker of the calling thread.
     pub(crate) fn look(&self, is_bounded: bool, own: Option<usize>) -> Look {
-        if !stack::is_on() {
+        if !cfg!(feature = "stacks") {
             // They cannot answer, so they are not woken.
             return Look {
                 asked: Vec::new(),

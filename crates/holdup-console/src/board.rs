@@ -1,6 +1,6 @@
 //! The requests that the page shows: lanes, up to a limit, and counts of all others.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ const PUBLISHED: Duration = Duration::from_secs(1);
 pub(super) struct Board {
     /// Those that are drawn, and those that wait for a place: at most [`most_lanes`](Self::most_lanes) of each.
     lanes: BTreeMap<u64, Lane>,
+    /// The numbers of those that wait for a place.
+    undrawn: BTreeSet<u64>,
     pace: Pace,
     waits: Waits,
     totals: Totals,
@@ -95,7 +97,12 @@ impl Board {
                 (lane.method, lane.route, lane.path) = (method, route, path);
                 (lane.waited, lane.peer) = (waited, peer);
                 self.lanes.insert(number, lane);
-                self.bound_undrawn();
+                self.undrawn.insert(number);
+                if self.undrawn.len() > self.most_lanes
+                    && let Some(oldest) = self.undrawn.first().copied()
+                {
+                    self.leave_undrawn(oldest);
+                }
             }
             Event::Answered { lane, at, status } => {
                 if let Some(lane) = self.lanes.get_mut(&lane) {
@@ -139,16 +146,10 @@ impl Board {
         }
     }
 
-    /// Keeps only the newest of the lanes that wait for a place.
-    fn bound_undrawn(&mut self) {
-        let undrawn = self.lanes.values().filter(|lane| !lane.drawn);
-        if undrawn.clone().count() <= self.most_lanes {
-            return;
-        }
-        if let Some(oldest) = undrawn.map(|lane| lane.number).next() {
-            self.lanes.remove(&oldest);
-            self.totals.undrawn += 1;
-        }
+    /// Gives up drawing a lane that waits for a place.
+    fn leave_undrawn(&mut self, number: u64) {
+        self.forget(number);
+        self.totals.undrawn += 1;
     }
 
     /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
@@ -157,8 +158,7 @@ impl Board {
         while let Some(number) = admission::next(&self.lanes) {
             if let Some(replaced) = self.replaced() {
                 if replaced.ended.is_none() && replaced.number > number {
-                    self.lanes.remove(&number);
-                    self.totals.undrawn += 1;
+                    self.leave_undrawn(number);
                     continue;
                 }
                 if !self.pace.take(self.most_lanes) {
@@ -196,10 +196,12 @@ impl Board {
         }
         if let Some(lane) = self.lanes.get_mut(&number) {
             lane.drawn = true;
+            self.undrawn.remove(&number);
         }
     }
 
     fn forget(&mut self, number: u64) {
+        self.undrawn.remove(&number);
         if let Some(lane) = self.lanes.remove(&number)
             && lane.is_sent()
         {

@@ -40,20 +40,42 @@ impl Pace {
     }
 }
 
-/// The number of the lane that is to be drawn next; `None` if all are. A request of a route that is not drawn comes
-/// first, then one of a path that is not drawn, then the newest. So the one request that differs is drawn among
-/// thousands that are alike.
-pub(super) fn next(lanes: &BTreeMap<u64, Lane>) -> Option<u64> {
-    let drawn = || lanes.values().filter(|lane| lane.drawn);
-    let routes: HashSet<_> = drawn().map(route).collect();
-    let paths: HashSet<_> = drawn().map(|lane| lane.path.as_str()).collect();
-    let is_rare = |lane: &Lane| {
+/// The number of the lane that is to be drawn next, in the place of `replaced` if it is given; `None` if no lane is.
+/// One that is to be drawn first comes first, then a request of a route that is not drawn, then one of a path that is
+/// not drawn, then the newest. So the one request that differs is drawn among thousands that are alike. A lane is
+/// not replaced by an older one, unless it is over and the other is not.
+pub(super) fn next(
+    waiting: &BTreeMap<u64, Lane>,
+    drawn: &BTreeMap<u64, Lane>,
+    replaced: Option<&Lane>,
+) -> Option<u64> {
+    if waiting.is_empty() {
+        return None;
+    }
+    let routes: HashSet<_> = drawn.values().map(route).collect();
+    let paths: HashSet<_> = drawn.values().map(|lane| lane.path.as_str()).collect();
+    let rank = |lane: &Lane| {
         let is_new_route = !routes.contains(&route(lane));
-        (is_new_route, !paths.contains(lane.path.as_str()))
+        let is_new_path = !paths.contains(lane.path.as_str());
+        (lane.is_first, is_new_route, is_new_path, lane.number)
     };
-    let candidates = lanes.values().filter(|lane| !lane.drawn);
-    let best = candidates.max_by_key(|lane| (is_rare(lane), lane.number))?;
+    let may_replace = |lane: &&Lane| {
+        replaced.is_none_or(|replaced| {
+            let is_preferred = lane.is_first && !replaced.is_first;
+            let goes_on = lane.ended.is_none() && replaced.ended.is_some();
+            goes_on || is_preferred || lane.number > replaced.number
+        })
+    };
+    let candidates = waiting.values().filter(may_replace);
+    let best = candidates.max_by_key(|lane| rank(lane))?;
     Some(best.number)
+}
+
+/// The lane that the next one replaces: the oldest that has ended, or else the oldest that was not to be drawn
+/// first, or else the oldest.
+pub(super) fn replaced(drawn: &BTreeMap<u64, Lane>) -> Option<&Lane> {
+    let rank = |lane: &Lane| (lane.ended.is_none(), lane.is_first, lane.number);
+    drawn.values().min_by_key(|lane| rank(lane))
 }
 
 fn route(lane: &Lane) -> (&str, &str) {
@@ -85,24 +107,68 @@ mod tests {
 
     #[test]
     fn what_is_rare_is_drawn_first_and_then_the_newest() {
-        let lane = |number, route: &str, path: &str, drawn| {
+        let lane = |number, route: &str, path: &str, is_first| {
             let mut lane = Lane::new(number, 0, ms(number));
             (lane.route, lane.path) = (route.to_owned(), path.to_owned());
-            lane.drawn = drawn;
+            lane.is_first = is_first;
             (number, lane)
         };
-        let mut lanes = BTreeMap::from([
-            lane(1, "/many", "/many", true),
-            lane(2, "/other", "/other", false),
-            lane(3, "/many", "/many?x=1", false),
-            lane(4, "/many", "/many", false),
+        let mut drawn = BTreeMap::from([lane(1, "/many", "/many", false)]);
+        let mut waiting = BTreeMap::from([
+            lane(2, "/many", "/many", true),
+            lane(3, "/other", "/other", false),
+            lane(4, "/many", "/many?x=1", false),
             lane(5, "/many", "/many", false),
+            lane(6, "/many", "/many", false),
         ]);
         let mut order = Vec::new();
-        while let Some(number) = next(&lanes) {
+        while let Some(number) = next(&waiting, &drawn, None) {
             order.push(number);
-            lanes.get_mut(&number).expect("a lane").drawn = true;
+            drawn.extend(waiting.remove_entry(&number));
         }
-        assert_eq!(order, [2, 3, 5, 4]);
+        assert_eq!(order, [2, 3, 4, 6, 5]);
+    }
+
+    #[test]
+    fn what_is_over_is_replaced_first_and_what_is_drawn_first_is_replaced_last() {
+        let lane = |number, ended, is_first| {
+            let mut lane = Lane::new(number, 0, ms(number));
+            (lane.ended, lane.is_first) = (ended, is_first);
+            (number, lane)
+        };
+        let mut drawn = BTreeMap::from([
+            lane(1, None, true),
+            lane(2, None, false),
+            lane(3, None, false),
+            lane(4, Some(ms(9)), true),
+            lane(5, Some(ms(9)), false),
+        ]);
+        let mut order = Vec::new();
+        while let Some(number) = replaced(&drawn).map(|lane| lane.number) {
+            order.push(number);
+            drawn.remove(&number);
+        }
+        assert_eq!(order, [5, 4, 2, 3, 1]);
+    }
+
+    #[test]
+    fn an_older_lane_replaces_one_that_is_over_if_it_goes_on_itself() {
+        let lane = |number, is_first| {
+            let mut lane = Lane::new(number, 0, ms(number));
+            lane.is_first = is_first;
+            lane
+        };
+        let waiting = |lane: Lane| BTreeMap::from([(lane.number, lane)]);
+        let next = |lane, replaced| next(&waiting(lane), &BTreeMap::new(), Some(&replaced));
+        assert_eq!(next(lane(1, false), lane(2, false)), None);
+        assert_eq!(next(lane(3, false), lane(2, false)), Some(3));
+        assert_eq!(next(lane(1, true), lane(2, false)), Some(1));
+        assert_eq!(next(lane(1, true), lane(2, true)), None);
+        let mut over = lane(2, false);
+        over.ended = Some(ms(9));
+        assert_eq!(next(lane(1, false), over.clone()), Some(1));
+        let mut over_before = lane(1, false);
+        over_before.ended = Some(ms(8));
+        assert_eq!(next(over_before, over), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The requests that the page shows: lanes, up to a limit, and counts of all others.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -18,13 +18,21 @@ const SHOWN: Duration = Duration::from_secs(60);
 /// A new request is counted at once. Its lane is published within this time.
 const PUBLISHED: Duration = Duration::from_secs(1);
 
+/// A lane waits at least so long for a place. By then it is known whether its request holds a worker: a hold is
+/// reported 100 ms after it has begun, and half a second later at most. A lane that is to be drawn first waits longer.
+const KEPT: Duration = Duration::from_millis(600);
+const FIRST_KEPT: Duration = Duration::from_secs(5);
+
+/// The most lanes that wait for a place, whatever their age.
+const MOST_KEPT: usize = 10_000;
+
 /// The lanes, the waiting connections, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    /// Those that are drawn, and those that wait for a place: at most [`most_lanes`](Self::most_lanes) of each.
+    /// Those that are drawn.
     lanes: BTreeMap<u64, Lane>,
-    /// The numbers of those that wait for a place.
-    undrawn: BTreeSet<u64>,
+    /// Those that wait for a place: the newest, as many as are drawn, and all that came in the last moment.
+    undrawn: BTreeMap<u64, Lane>,
     pace: Pace,
     waits: Waits,
     totals: Totals,
@@ -36,6 +44,8 @@ pub(super) struct Board {
     most_lanes: usize,
     /// The path whose new requests get no lanes, because a probe sends hundreds of them.
     left_out: Option<String>,
+    /// A request whose path and query contain one of these is drawn first.
+    followed: Vec<String>,
     /// Lanes that were sent to readers and are no longer shown.
     dropped: Vec<u64>,
 }
@@ -75,6 +85,11 @@ impl Board {
         }
     }
 
+    /// Sets the texts of which the requests are drawn first whose path and query contain one.
+    pub(super) fn follow(&mut self, texts: Vec<String>) {
+        self.followed = texts;
+    }
+
     /// Applies an event of the watch.
     pub(super) fn apply(&mut self, event: Event) {
         match event {
@@ -94,18 +109,17 @@ impl Board {
                     return;
                 }
                 let mut lane = Lane::new(number, worker, at);
+                lane.is_first = self.followed.iter().any(|text| path.contains(text));
                 (lane.method, lane.route, lane.path) = (method, route, path);
                 (lane.waited, lane.peer) = (waited, peer);
-                self.lanes.insert(number, lane);
-                self.undrawn.insert(number);
-                if self.undrawn.len() > self.most_lanes
-                    && let Some(oldest) = self.undrawn.first().copied()
-                {
-                    self.leave_undrawn(oldest);
+                self.undrawn.insert(number, lane);
+                if self.undrawn.len() > MOST_KEPT {
+                    self.undrawn.pop_first();
+                    self.totals.undrawn += 1;
                 }
             }
             Event::Answered { lane, at, status } => {
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     (lane.answered, lane.status) = (Some(at), Some(status));
                 }
             }
@@ -113,7 +127,7 @@ impl Board {
                 let bytes = bytes as u64;
                 self.totals.chunks += 1;
                 self.totals.bytes += bytes;
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     lane.chunk(at, bytes);
                 }
             }
@@ -128,14 +142,15 @@ impl Board {
                 } else {
                     self.totals.unfinished += 1;
                 }
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                     lane.spent = Some(spent.into());
                 }
             }
             Event::Lost { events } => {
                 self.totals.lost += events;
-                // The end of any of these lanes may be among the lost events.
+                // The end of any open lane may be among the lost events.
+                self.undrawn.retain(|_, lane| lane.ended.is_some());
                 let open: Vec<_> = self.open().map(|lane| lane.number).collect();
                 for number in open {
                     self.forget(number);
@@ -146,69 +161,76 @@ impl Board {
         }
     }
 
-    /// Gives up drawing a lane that waits for a place.
-    fn leave_undrawn(&mut self, number: u64) {
-        self.forget(number);
-        self.totals.undrawn += 1;
+    /// A lane, drawn or not.
+    fn lane(&mut self, number: u64) -> Option<&mut Lane> {
+        let drawn = self.lanes.get_mut(&number);
+        drawn.or_else(|| self.undrawn.get_mut(&number))
     }
 
     /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
     fn draw_more(&mut self, now: Duration) {
         self.pace.advance(now);
-        while let Some(number) = admission::next(&self.lanes) {
-            if let Some(replaced) = self.replaced() {
-                if replaced.ended.is_none() && replaced.number > number {
-                    self.leave_undrawn(number);
-                    continue;
-                }
-                if !self.pace.take(self.most_lanes) {
-                    return;
-                }
+        loop {
+            let replaced = self.replaced();
+            let Some(number) = admission::next(&self.undrawn, &self.lanes, replaced) else {
+                break;
+            };
+            if replaced.is_some() && !self.pace.take(self.most_lanes) {
+                break;
+            }
+            self.draw(number);
+        }
+        let is_past = |lane: &Lane| {
+            let kept = if lane.is_first { FIRST_KEPT } else { KEPT };
+            now.saturating_sub(lane.opened) > kept
+        };
+        let before = self.undrawn.len();
+        let mut newest = before;
+        self.undrawn.retain(|_, lane| {
+            newest -= 1;
+            !is_past(lane) || newest < self.most_lanes && !is_long_over(lane, now)
+        });
+        self.totals.undrawn += (before - self.undrawn.len()) as u64;
+    }
+
+    /// The lane that the next one replaces; `None` if there is a place.
+    fn replaced(&self) -> Option<&Lane> {
+        let is_full = self.lanes.len() >= self.most_lanes;
+        is_full.then(|| admission::replaced(&self.lanes)).flatten()
+    }
+
+    /// Draws the requests that hold a worker.
+    pub(super) fn draw_culprits(&mut self, hold: &Hold) {
+        for number in hold.culprits.iter().filter_map(|culprit| culprit.lane) {
+            if let Some(lane) = self.lane(number) {
+                lane.is_first = true;
             }
             self.draw(number);
         }
     }
 
-    /// The lane that the next one replaces: the oldest that has ended, or the oldest of all if none has. `None` if
-    /// there is a place.
-    fn replaced(&self) -> Option<&Lane> {
-        if self.drawn().count() < self.most_lanes {
-            return None;
-        }
-        let over = self.drawn().find(|lane| lane.ended.is_some());
-        over.or_else(|| self.drawn().next())
-    }
-
-    /// Draws the requests that hold a worker.
-    pub(super) fn draw_culprits(&mut self, hold: &Hold) {
-        for lane in hold.culprits.iter().filter_map(|culprit| culprit.lane) {
-            self.draw(lane);
-        }
-    }
-
-    /// Draws a lane, if it is known and not drawn.
+    /// Draws a lane, if it waits for a place.
     fn draw(&mut self, number: u64) {
-        if self.lanes.get(&number).is_none_or(|lane| lane.drawn) {
+        let Some(lane) = self.undrawn.remove(&number) else {
             return;
-        }
+        };
         if let Some(replaced) = self.replaced().map(|lane| lane.number) {
             self.forget(replaced);
         }
-        if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.drawn = true;
-            self.undrawn.remove(&number);
-        }
+        self.lanes.insert(number, lane);
     }
 
     fn forget(&mut self, number: u64) {
-        self.undrawn.remove(&number);
-        if let Some(lane) = self.lanes.remove(&number)
-            && lane.is_sent()
+        if self
+            .lanes
+            .remove(&number)
+            .is_some_and(|lane| lane.is_sent())
         {
             self.dropped.push(number);
         }
     }
 
+    /// The lanes that are drawn and whose requests are open.
     fn open(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values().filter(|lane| lane.ended.is_none())
     }
@@ -216,20 +238,16 @@ impl Board {
     /// Applies the passing of time: `open` requests are open at `now`, lanes that ended long ago are removed, and
     /// others are drawn.
     pub(super) fn advance(&mut self, open: usize, now: Duration) {
-        let past = |lane: &&Lane| {
-            lane.ended
-                .is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
-        };
-        let past: Vec<_> = self.lanes.values().filter(past).map(|l| l.number).collect();
-        for number in past {
+        let over = self.lanes.values().filter(|lane| is_long_over(lane, now));
+        let over: Vec<_> = over.map(|lane| lane.number).collect();
+        for number in over {
             self.forget(number);
         }
         self.draw_more(now);
         self.waits.advance(now);
         self.totals.waiting = self.waits.count();
         self.totals.open = open;
-        let drawn = self.open().filter(|lane| lane.drawn).count();
-        let hidden = open.saturating_sub(drawn);
+        let hidden = open.saturating_sub(self.open().count());
         if hidden == 0 {
             self.all_drawn = now;
         }
@@ -239,7 +257,8 @@ impl Board {
 
     /// Sets the connections that have unread bytes at `now`.
     pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
-        let open = self.lanes.values().filter(|lane| lane.ended.is_none());
+        let all = self.lanes.values().chain(self.undrawn.values());
+        let open = all.filter(|lane| lane.ended.is_none());
         let open = open.filter_map(|lane| lane.peer);
         self.waits.set_unread(unread, open, now);
     }
@@ -258,17 +277,12 @@ impl Board {
 
     /// The numbers of the lanes that are drawn and whose requests are open.
     pub(super) fn drawn_open(&self) -> HashSet<u64> {
-        let open = self.open().filter(|lane| lane.drawn);
-        open.map(|lane| lane.number).collect()
-    }
-
-    fn drawn(&self) -> impl Iterator<Item = &Lane> {
-        self.lanes.values().filter(|lane| lane.drawn)
+        self.open().map(|lane| lane.number).collect()
     }
 
     /// The lanes that are drawn, the oldest first.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        self.drawn()
+        self.lanes.values()
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -281,7 +295,7 @@ impl Board {
         if !dropped.is_empty() {
             send(Change::Dropped { lanes: dropped });
         }
-        for lane in self.lanes.values_mut().filter(|lane| lane.drawn) {
+        for lane in self.lanes.values_mut() {
             lane.drain_changes(send);
         }
         if self.waits.take_changed() {
@@ -290,6 +304,11 @@ impl Board {
             });
         }
     }
+}
+
+fn is_long_over(lane: &Lane, now: Duration) -> bool {
+    let ended = lane.ended;
+    ended.is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
 }
 
 #[cfg(test)]

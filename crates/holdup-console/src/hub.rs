@@ -80,6 +80,8 @@ pub(super) struct Hub {
     pub(super) buttons: Vec<Published>,
     pub(super) intro: Option<Intro>,
     pub(super) most_lanes: usize,
+    /// A request whose path and query contain one of these is drawn first.
+    pub(super) followed: Vec<String>,
     /// The port of the app, if it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -114,8 +116,10 @@ impl Hub {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
+            let mut board = Board::new(self.lanes_before, self.most_lanes);
+            board.follow(std::mem::take(&mut self.followed));
             State {
-                board: Board::new(self.lanes_before, self.most_lanes),
+                board,
                 news: broadcast::channel(MAX_LAG).0,
                 figures: Figures::default(),
                 holds: Holds::default(),

@@ -46,9 +46,9 @@ pub(super) struct Lane {
     pub(super) spent: Option<Spending>,
     #[serde(skip)]
     pub(super) peer: Option<SocketAddr>,
-    /// Whether readers see it. If not, it waits for a place on the board.
+    /// Whether it is drawn before others, and replaced after them.
     #[serde(skip)]
-    pub(super) drawn: bool,
+    pub(super) is_first: bool,
     #[serde(skip)]
     sent: Sent,
 }
@@ -82,7 +82,7 @@ impl Lane {
             ended: None,
             spent: None,
             peer: None,
-            drawn: false,
+            is_first: false,
             sent: Sent::default(),
         }
     }

@@ -143,6 +143,36 @@ fn only_a_hundred_lanes_are_published_and_the_others_counted() {
 }
 
 #[test]
+fn the_browser_experiments_requests_get_lanes_among_hundreds_of_others() {
+    let server = Server::start(&[]);
+    let mut events = Events::read(server.console());
+    let streams = |first: usize| {
+        (first..first + 250).map(|n| {
+            let path = format!("/coroutine?from=60&period=1s&x=other-{n}");
+            get(server.address, &path)
+        })
+    };
+    let mut open: Vec<_> = streams(0).collect();
+    let own = [1, 2].map(|n| {
+        let path = format!("/coroutine?from=2&period=600ms&x=browser-unique-{n}");
+        get(server.address, &path)
+    });
+    open.extend(streams(250));
+    for n in 1..=own.len() {
+        let label = format!("x=browser-unique-{n}");
+        let is_own = |m: &Value| {
+            is(m, "opened")
+                && m["path"]
+                    .as_str()
+                    .is_some_and(|path| path.ends_with(&label))
+        };
+        let opened = events.until(&label, is_own);
+        assert!(opened["opened_ms"].is_number(), "{opened}");
+    }
+    drop(open);
+}
+
+#[test]
 fn only_the_beginning_of_a_long_path_is_published() {
     let server = Server::start(&[]);
     let path = format!("/{}", "a".repeat(60_000));

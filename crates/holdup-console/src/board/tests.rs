@@ -147,7 +147,7 @@ fn when_too_many_come_some_are_drawn_for_a_while_and_all_are_counted() {
     let totals = board.totals();
     assert_eq!((totals.requests, totals.hidden), (10_000, 10_000 - LANES));
     let ever_drawn: usize = batches.iter().map(Vec::len).sum();
-    let waits = board.lanes.len() - LANES;
+    let waits = board.undrawn.len();
     assert_eq!(totals.undrawn as usize + ever_drawn + waits, 10_000);
     // When no more come, the newest are drawn within five seconds.
     for beat in 1..=100 {
@@ -188,11 +188,9 @@ fn a_lane_that_waited_for_its_place_is_whole() {
 fn a_request_that_holds_a_worker_is_drawn_at_once() {
     let mut board = Board::new(0, LANES);
     flood(&mut board, 1..10_001);
-    let waits = |board: &Board| {
-        let mut waiting = board.lanes.values().filter(|lane| !lane.drawn);
-        waiting.next().map(|lane| lane.number)
-    };
-    let culprit = waits(&board).expect("some wait");
+    // It came half a second ago.
+    let culprit = 9520;
+    assert!(board.lanes().all(|lane| lane.number != culprit), "it waits");
     let ms = Duration::from_millis;
     let mut hold = Hold::new(HoldKind::Blocked, 0, ms(10_000), ms(100));
     let mut by = Culprit::new("GET", "/", Part::Body, ms(100));
@@ -201,4 +199,63 @@ fn a_request_that_holds_a_worker_is_drawn_at_once() {
     board.draw_culprits(&hold);
     assert!(board.lanes().any(|lane| lane.number == culprit));
     assert_eq!(board.lanes().count(), LANES);
+    // It stays as long as it is open.
+    for number in 10_001..=20_000 {
+        board.apply(opened(number, ms(number), "127.0.0.1:1"));
+        if number % 50 == 0 {
+            board.advance(20_000, ms(number));
+        }
+    }
+    assert_eq!(board.lanes().next().map(|lane| lane.number), Some(culprit));
+}
+
+#[test]
+fn requests_that_are_followed_are_drawn_whatever_else_comes() {
+    let ms = Duration::from_millis;
+    let mut board = Board::new(0, LANES);
+    board.follow(vec!["x=mine-".to_owned()]);
+    let mut drawn = Vec::new();
+    for number in 1..=10_000 {
+        let mut event = opened(number, ms(number), "127.0.0.1:1");
+        // Eight at once, and all others have a path of their own as well.
+        let is_mine = (7001..=7008).contains(&number);
+        if let Event::Opened { path, .. } = &mut event {
+            *path = format!("/?x={}-{number}", if is_mine { "mine" } else { "other" });
+        }
+        board.apply(event);
+        if number % 50 == 0 {
+            board.advance(number as usize, ms(number));
+            board.drain_changes(&mut |change| {
+                if let Change::Opened { lane, .. } = change
+                    && (7001..=7008).contains(&lane)
+                {
+                    drawn.push((lane, number));
+                }
+            });
+        }
+    }
+    drawn.sort_unstable();
+    let numbers: Vec<_> = drawn.iter().map(|&(lane, _)| lane).collect();
+    assert_eq!(numbers, (7001..=7008).collect::<Vec<_>>());
+    assert!(drawn.iter().all(|&(_, at)| at <= 7500), "{drawn:?}");
+    let kept = board.lanes().filter(|lane| numbers.contains(&lane.number));
+    assert_eq!(kept.count(), 8, "as long as they are open");
+}
+
+#[test]
+fn a_burst_of_any_size_is_counted_and_its_newest_requests_are_drawn() {
+    let mut board = Board::new(0, LANES);
+    let at = Duration::from_secs(1);
+    let most = (MOST_KEPT + 500) as u64;
+    for number in 1..=most {
+        board.apply(opened(number, at, "127.0.0.1:1"));
+    }
+    assert_eq!(board.undrawn.len(), MOST_KEPT);
+    board.advance(0, at);
+    assert_eq!(
+        board.lanes().next().map(|lane| lane.number),
+        Some(most - 99)
+    );
+    board.advance(0, at + 2 * KEPT);
+    assert_eq!(board.totals().undrawn, most - 2 * LANES as u64);
 }

@@ -1,8 +1,12 @@
 //! The page in real browsers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use holdup::lesson;
+use holdup_testkit::PATIENCE;
 use holdup_testkit::browser::{Browser, Kind};
 use holdup_testkit::client::get;
 use holdup_testkit::console::state;
@@ -269,6 +273,39 @@ async fn chromium_holds_back_the_same_url_until_the_head_arrives() {
 async fn firefox_holds_back_the_same_url_until_its_end() {
     let (_server, browser) = experiment(Kind::Firefox).await;
     assert_eq!(outcome(&browser, "same-stream").await, "held");
+    browser.finish().await;
+}
+
+#[tokio::test]
+async fn an_experiment_has_its_verdict_while_more_requests_come_than_are_drawn() {
+    let (server, browser) = open(Kind::Chromium, &[]).await;
+    let (lab, is_over) = (server.address, Arc::new(AtomicBool::new(false)));
+    let client = |client: usize| {
+        let is_over = Arc::clone(&is_over);
+        thread::spawn(move || {
+            for n in 0.. {
+                if is_over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let path = format!("/coroutine?from=1&period=1ms&x=other-{client}-{n}");
+                get(lab, &path).rest();
+            }
+        })
+    };
+    let clients: Vec<_> = (0..4).map(client).collect();
+    let deadline = Instant::now() + PATIENCE;
+    let undrawn = || state(server.console())["totals"]["undrawn"].clone();
+    while undrawn().as_u64() < Some(100) {
+        assert!(Instant::now() < deadline, "{}", undrawn());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    browser.wait_for("#hidden:not([hidden])").await;
+    browser.click("[data-experiment=unique] button.run").await;
+    assert_eq!(outcome(&browser, "unique").await, "free");
+    is_over.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.join().expect("a client");
+    }
     browser.finish().await;
 }
 

@@ -31,7 +31,8 @@ fn a_wait_is_found_by_either_form_of_its_address() {
         assert_eq!(board.waiting().len(), 1, "{app}");
         board.apply(opened(1, ms(300), app));
         assert!(board.waiting().is_empty(), "{app}");
-        assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
+        let waited = board.lane(1).expect("it was opened").waited;
+        assert_eq!(waited, Some(ms(200)), "{app}");
         // The rest of a request whose answer has begun does not count as a waiting request.
         board.set_unread(&peers, ms(400));
         board.set_unread(&peers, ms(500));

@@ -70,7 +70,7 @@ export const syncRest = () => {
   const { hidden, undrawn } = totals;
   const left = [
     hidden && `${count(hidden, 'more open request is', 'more open requests are')} not drawn.`,
-    undrawn && `${count(undrawn, 'request')} came too fast to be drawn.`,
+    undrawn && `So far, ${count(undrawn, 'request')} came too fast to be drawn.`,
   ].filter(Boolean);
   $('hidden').hidden = !left.length;
   setText($('hidden'), left.join(' '));

@@ -121,7 +121,7 @@ impl Shared {
         drop(known);
         for (n, Waiting { slot, number, .. }) in chosen.into_iter().enumerate() {
             if is_bounded && own.is_none() && n > 0 && n % AT_ONCE == 0 {
-                thread::sleep(BETWEEN);
+                pause();
             }
             // By now, the slot may have another request.
             if slot.number() == number {
@@ -266,4 +266,9 @@ impl Stuck {
                 && since.is_some_and(|since| now.saturating_sub(since) >= STUCK)
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the calling thread is no worker")]
+fn pause() {
+    thread::sleep(BETWEEN);
 }

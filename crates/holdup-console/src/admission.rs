@@ -71,10 +71,14 @@ pub(super) fn next(
     Some(best.number)
 }
 
-/// The lane that the next one replaces: the oldest that has ended, or else the oldest that was not to be drawn
-/// first, or else the oldest.
-pub(super) fn replaced(drawn: &BTreeMap<u64, Lane>) -> Option<&Lane> {
-    let rank = |lane: &Lane| (lane.ended.is_none(), lane.is_first, lane.number);
+/// The lane that the next one replaces: the oldest that has ended, or else the oldest that is open, or else the oldest
+/// that is kept. A lane that was to be drawn first is kept while it is open, and for a while after its end.
+pub(super) fn replaced(drawn: &BTreeMap<u64, Lane>, now: Duration) -> Option<&Lane> {
+    let is_recent = |ended: Duration| now.saturating_sub(ended) < REPLACED_IN;
+    let rank = |lane: &Lane| {
+        let is_kept = lane.is_first && lane.ended.is_none_or(is_recent);
+        (is_kept, lane.ended.is_none(), lane.number)
+    };
     drawn.values().min_by_key(|lane| rank(lane))
 }
 
@@ -130,25 +134,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_is_replaced_first_and_what_is_drawn_first_is_replaced_last() {
+    fn what_is_over_is_replaced_first_and_what_was_drawn_first_is_replaced_last() {
         let lane = |number, ended, is_first| {
             let mut lane = Lane::new(number, 0, ms(number));
             (lane.ended, lane.is_first) = (ended, is_first);
             (number, lane)
         };
-        let mut drawn = BTreeMap::from([
+        let all = BTreeMap::from([
             lane(1, None, true),
             lane(2, None, false),
             lane(3, None, false),
             lane(4, Some(ms(9)), true),
             lane(5, Some(ms(9)), false),
         ]);
-        let mut order = Vec::new();
-        while let Some(number) = replaced(&drawn).map(|lane| lane.number) {
-            order.push(number);
-            drawn.remove(&number);
-        }
-        assert_eq!(order, [5, 4, 2, 3, 1]);
+        let order = |now| {
+            let (mut drawn, mut order) = (all.clone(), Vec::new());
+            while let Some(number) = replaced(&drawn, now).map(|lane| lane.number) {
+                order.push(number);
+                drawn.remove(&number);
+            }
+            order
+        };
+        assert_eq!(order(ms(5008)), [5, 2, 3, 4, 1]);
+        assert_eq!(order(ms(5009)), [4, 5, 2, 3, 1]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) struct Board {
     /// Those that wait for a place: the newest, as many as are drawn, and all that came in the last moment.
     undrawn: BTreeMap<u64, Lane>,
     pace: Pace,
+    /// When time was last applied.
+    now: Duration,
     waits: Waits,
     totals: Totals,
     /// When every open request last had a lane.
@@ -169,6 +171,7 @@ impl Board {
 
     /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
     fn draw_more(&mut self, now: Duration) {
+        self.now = now;
         self.pace.advance(now);
         loop {
             let replaced = self.replaced();
@@ -196,7 +199,9 @@ impl Board {
     /// The lane that the next one replaces; `None` if there is a place.
     fn replaced(&self) -> Option<&Lane> {
         let is_full = self.lanes.len() >= self.most_lanes;
-        is_full.then(|| admission::replaced(&self.lanes)).flatten()
+        is_full
+            .then(|| admission::replaced(&self.lanes, self.now))
+            .flatten()
     }
 
     /// Draws the requests that hold a worker.

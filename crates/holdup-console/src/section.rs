@@ -56,8 +56,8 @@ impl Section {
     }
 
     /// Sets which requests the section follows: those whose path and query contain this text. When more requests come
-    /// than the page draws, these get their lanes before others, and keep them until they are over. So `onLane` is
-    /// called for each of them, as long as no more than about twenty of them come in a second.
+    /// than the page draws, these get their lanes before others, and keep them until five seconds after their end. So
+    /// `onLane` is called for each of them, as long as no more than about twenty of them come in a second.
     pub fn follows(mut self, text: impl Into<String>) -> Self {
         self.followed = Some(text.into());
         self

@@ -98,7 +98,7 @@ mod tests {
     fn a_burst_replaces_the_board_and_a_steady_flow_replaces_it_in_five_seconds() {
         let mut pace = Pace::default();
         pace.advance(ms(100));
-        let take = |pace: &mut Pace| (0..).take_while(|_| pace.take(100)).count();
+        let take = |pace: &mut Pace| (0..=100).take_while(|_| pace.take(100)).count();
         assert_eq!(take(&mut pace), 100);
         let flow = (1..=100).map(|n| {
             pace.advance(ms(100 + 50 * n));

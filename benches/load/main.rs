@@ -88,6 +88,7 @@ struct Options {
 
 impl Options {
     /// The most streams that are open at the same time, if they end within [`SLACK`] of their schedule.
+    #[expect(clippy::cast_sign_loss, reason = "a number of streams")]
     fn open_at_once(&self) -> u32 {
         let open = self.url.duration() + SLACK;
         if open >= self.ramp {

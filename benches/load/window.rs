@@ -42,8 +42,12 @@ pub(crate) fn windows(
     observed: &[Observed],
     ourselves: &Ourselves,
 ) -> Vec<Window> {
-    let mut all = vec![Gathered::default(); (makespan_ms / length_ms) as usize];
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "times count from the beginning, so none is negative"
+    )]
     let index = |at_ms: f64| (at_ms / length_ms) as usize;
+    let mut all = vec![Gathered::default(); index(makespan_ms)];
     for Observed { ticks, .. } in observed {
         let Some(first) = ticks.first() else { continue };
         if let Some(window) = all.get_mut(index(first.at_ms)) {

@@ -67,6 +67,8 @@ def measure(holdup, load, streams=10_000, readers=3, period=6, pairs=8):
                     raise Failed("a reader was cut off")
                 for reader in following:
                     reader.end()
+                for thread in after[0].keys() - names.keys():
+                    names[thread] = lab.thread_name(thread)
                 taken.append((bool(number % 2), before, after))
             told, errors = client.communicate(timeout=120)
         finally:
@@ -91,7 +93,7 @@ def one(read, before, after, window, names):
     seconds = after[1] - before[1]
     shares = {}
     for thread, used in after[0].items():
-        name = names.get(thread, "other")
+        name = names[thread]
         share = (used - before[0].get(thread, 0)) / 1e9 / seconds * 100
         shares[name] = shares.get(name, 0) + share
     return {
@@ -133,6 +135,14 @@ class LabWithConsole(Server):
                 pass
         return used
 
+    def thread_name(self, thread):
+        try:
+            name = Path(f"/proc/{self.process.pid}/task/{thread}/comm").read_text().strip()
+        except OSError:
+            return "ended"
+        # The pool in which the console takes its surveys; the app under this load uses none.
+        return "console's surveys" if name.startswith("tokio-r") else name
+
     def thread_names(self):
         """Which thread is which. The app's worker and the console's have the same name, so that the console is asked
         a lot, and the one that works for it is the console's."""
@@ -142,10 +152,7 @@ class LabWithConsole(Server):
                 client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 client.recv(65536)
         asked = self.threads()
-        names = {}
-        for thread in asked:
-            name = Path(f"/proc/{self.process.pid}/task/{thread}/comm").read_text().strip()
-            names[thread] = name
+        names = {thread: self.thread_name(thread) for thread in asked}
         workers = [thread for thread, name in names.items() if name.startswith("actix-rt")]
         workers.sort(key=lambda thread: asked[thread] - first.get(thread, 0))
         if len(workers) < 2:

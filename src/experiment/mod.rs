@@ -9,6 +9,9 @@ use holdup_console::{Builder, Button, Parameter, Section, Values};
 /// The handlers, in the order of their buttons.
 const HANDLERS: [&str; 4] = ["blocking", "coroutine", "callback", "threadpool"];
 
+/// How the labels of the requests begin that the section sends. It needs the lanes of all of them.
+const LABEL: &str = "x=browser-";
+
 const FROM: &str = "from";
 const PERIOD: &str = "period";
 
@@ -19,7 +22,8 @@ pub fn added_to(console: Builder) -> Builder {
         "Run these in two terminals, one right after the other, or press a button below:";
     let console = console.intro(sentence, commands);
     let (html, script) = (include_str!("section.html"), include_str!("section.js"));
-    let console = console.section(Section::new("browser", html, script).connects_to_app());
+    let section = Section::new("browser", html, script).connects_to_app();
+    let console = console.section(section.follows(LABEL));
     let buttons = HANDLERS.into_iter().map(button);
     buttons.fold(console, Builder::button).beside("/healthz")
 }

@@ -139,7 +139,8 @@ async function runAll(list) {
 /** @param {Shown} e */
 async function runOne(e) {
   const { card, name, path, unique, cache, n = 2 } = e;
-  const token = `${name}-${Math.random().toString(36).slice(2, 8)}`;
+  // The console draws requests with such a label before others.
+  const token = `browser-${name}-${Math.random().toString(36).slice(2, 8)}`;
   const labels = Array.from({ length: n }, (_, i) => (unique ? `${token}-${i + 1}` : token));
   const abort = new AbortController();
   clearCard(card);

@@ -1,5 +1,6 @@
 //! The lab and its console in real browsers.
 
+mod experiment;
 mod page;
 #[expect(dead_code, reason = "other tests need more of it")]
 #[path = "../support/server.rs"]

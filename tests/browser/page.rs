@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::server::Server;
 
 /// The lab, with its console open in a browser.
-async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
+pub(crate) async fn open(kind: Kind, arguments: &[&str]) -> (Server, Browser) {
     let server = Server::start(arguments);
     let browser = Browser::start(kind).await;
     browser.resize(1280, 720).await;
@@ -259,68 +259,6 @@ async fn each_button_gives_its_verdict_beside_the_line_that_differs() {
 }
 
 #[tokio::test]
-async fn chromium_holds_back_the_same_url_until_the_head_arrives() {
-    let (_server, browser) = experiment(Kind::Chromium).await;
-    assert_eq!(outcome(&browser, "same-stream").await, "free");
-    browser.finish().await;
-}
-
-#[tokio::test]
-async fn firefox_holds_back_the_same_url_until_its_end() {
-    let (_server, browser) = experiment(Kind::Firefox).await;
-    assert_eq!(outcome(&browser, "same-stream").await, "held");
-    browser.finish().await;
-}
-
-/// Runs all experiments, and checks those that have the same result in all browsers.
-async fn experiment(kind: Kind) -> (Server, Browser) {
-    let (server, browser) = open(kind, &[]).await;
-    let name = browser.text("#browser-name").await;
-    let expected = match kind {
-        Kind::Chromium => "Chromium",
-        Kind::Firefox => "Firefox",
-    };
-    assert!(name.contains(expected), "{name}");
-    browser.click("#run-all").await;
-    for (experiment, expected) in [
-        ("same-whole", "held"),
-        ("unique", "free"),
-        ("no-store", "free"),
-        ("blocking", "serialized"),
-    ] {
-        assert_eq!(
-            outcome(&browser, experiment).await,
-            expected,
-            "{experiment}"
-        );
-    }
-    browser
-        .wait_for("[data-experiment=eight][data-at-once]")
-        .await;
-    let at_once = "document.querySelector('[data-experiment=eight]').dataset.atOnce";
-    assert_eq!(browser.eval(at_once).await, "6");
-    browser.resize(1280, 1000).await;
-    let scroll = "document.querySelector('#browser').scrollIntoView()";
-    browser.execute(scroll, vec![]).await;
-    browser
-        .screenshot(&format!("console-experiment-{}", expected.to_lowercase()))
-        .await;
-    (server, browser)
-}
-
-async fn outcome(browser: &Browser, name: &str) -> String {
-    let card = format!("[data-experiment={name}]");
-    browser.wait_for(&format!("{card}[data-outcome]")).await;
-    let outcome = format!("document.querySelector('{card}').dataset.outcome");
-    browser
-        .eval(&outcome)
-        .await
-        .as_str()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-#[tokio::test]
 async fn markup_in_a_label_is_text() {
     let (server, browser) = open(Kind::Chromium, &[]).await;
     let label = "%3Cimg%20src=q%20onerror=window.bad=1%3E%3Cscript%3Ewindow.bad=1%3C/script%3E";
@@ -363,14 +301,5 @@ async fn it_works_on_a_phone_in_dark_mode_and_without_a_pointer() {
     let live = "document.querySelectorAll('[role=status], [aria-live]').length > 0";
     assert_eq!(browser.eval(live).await, true);
     assert_eq!(held.join().expect("ticks"), 21);
-    browser.finish().await;
-}
-
-#[tokio::test]
-async fn the_lab_is_reached_at_an_ipv6_address() {
-    let arguments = ["--bind", "[::1]:0", "--console", "[::1]:0"];
-    let (_server, browser) = open(Kind::Chromium, &arguments).await;
-    browser.click("[data-experiment=unique] button.run").await;
-    assert_eq!(outcome(&browser, "unique").await, "free");
     browser.finish().await;
 }

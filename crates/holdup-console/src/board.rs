@@ -1,15 +1,16 @@
-//! The requests that the page shows: the newest lanes, up to a limit, and counts of all others.
+//! The requests that the page shows: lanes, up to a limit, and counts of all others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::admission::{self, Pace};
 use super::change::{Change, Waiting};
 use super::lane::Lane;
 use super::waits::Waits;
-use holdup_watch::Event;
+use holdup_watch::{Event, Hold};
 
 /// How long a lane is shown after its end.
 const SHOWN: Duration = Duration::from_secs(60);
@@ -17,10 +18,24 @@ const SHOWN: Duration = Duration::from_secs(60);
 /// A new request is counted at once. Its lane is published within this time.
 const PUBLISHED: Duration = Duration::from_secs(1);
 
+/// A lane waits at least so long for a place. By then it is known whether its request holds a worker: a hold is
+/// reported 100 ms after it has begun, and half a second later at most. A lane that is to be drawn first waits longer.
+const KEPT: Duration = Duration::from_millis(600);
+const FIRST_KEPT: Duration = Duration::from_secs(5);
+
+/// The most lanes that wait for a place, whatever their age.
+const MOST_KEPT: usize = 10_000;
+
 /// The lanes, the waiting connections, and the counts.
 #[derive(Debug, Default)]
 pub(super) struct Board {
+    /// Those that are drawn.
     lanes: BTreeMap<u64, Lane>,
+    /// Those that wait for a place: the newest, as many as are drawn, and all that came in the last moment.
+    undrawn: BTreeMap<u64, Lane>,
+    pace: Pace,
+    /// When time was last applied.
+    now: Duration,
     waits: Waits,
     totals: Totals,
     /// When every open request last had a lane.
@@ -31,6 +46,8 @@ pub(super) struct Board {
     most_lanes: usize,
     /// The path whose new requests get no lanes, because a probe sends hundreds of them.
     left_out: Option<String>,
+    /// A request whose path and query contain one of these is drawn first.
+    followed: Vec<String>,
     /// Lanes that were sent to readers and are no longer shown.
     dropped: Vec<u64>,
 }
@@ -46,6 +63,8 @@ pub(super) struct Totals {
     bytes: u64,
     lost: u64,
     hidden: usize,
+    /// The requests that came too fast to be drawn.
+    undrawn: u64,
     /// The connections that wait to be read. Only the first of them are listed.
     waiting: usize,
 }
@@ -68,6 +87,11 @@ impl Board {
         }
     }
 
+    /// Sets the texts of which the requests are drawn first whose path and query contain one.
+    pub(super) fn follow(&mut self, texts: Vec<String>) {
+        self.followed = texts;
+    }
+
     /// Applies an event of the watch.
     pub(super) fn apply(&mut self, event: Event) {
         match event {
@@ -87,15 +111,17 @@ impl Board {
                     return;
                 }
                 let mut lane = Lane::new(number, worker, at);
+                lane.is_first = self.followed.iter().any(|text| path.contains(text));
                 (lane.method, lane.route, lane.path) = (method, route, path);
                 (lane.waited, lane.peer) = (waited, peer);
-                self.lanes.insert(number, lane);
-                if self.lanes.len() > self.most_lanes {
-                    self.make_room();
+                self.undrawn.insert(number, lane);
+                if self.undrawn.len() > MOST_KEPT {
+                    self.undrawn.pop_first();
+                    self.totals.undrawn += 1;
                 }
             }
             Event::Answered { lane, at, status } => {
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     (lane.answered, lane.status) = (Some(at), Some(status));
                 }
             }
@@ -103,7 +129,7 @@ impl Board {
                 let bytes = bytes as u64;
                 self.totals.chunks += 1;
                 self.totals.bytes += bytes;
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     lane.chunk(at, bytes);
                 }
             }
@@ -118,14 +144,15 @@ impl Board {
                 } else {
                     self.totals.unfinished += 1;
                 }
-                if let Some(lane) = self.lanes.get_mut(&lane) {
+                if let Some(lane) = self.lane(lane) {
                     (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                     lane.spent = Some(spent.into());
                 }
             }
             Event::Lost { events } => {
                 self.totals.lost += events;
-                // The end of any of these lanes may be among the lost events.
+                // The end of any open lane may be among the lost events.
+                self.undrawn.retain(|_, lane| lane.ended.is_some());
                 let open: Vec<_> = self.open().map(|lane| lane.number).collect();
                 for number in open {
                     self.forget(number);
@@ -136,38 +163,92 @@ impl Board {
         }
     }
 
-    /// Drops the oldest lane that has ended, or the oldest of all if none has.
-    fn make_room(&mut self) {
-        let over = self.lanes.values().find(|lane| lane.ended.is_some());
-        let oldest = over.or(self.lanes.values().next());
-        if let Some(number) = oldest.map(|lane| lane.number) {
-            self.forget(number);
+    /// A lane, drawn or not.
+    fn lane(&mut self, number: u64) -> Option<&mut Lane> {
+        let drawn = self.lanes.get_mut(&number);
+        drawn.or_else(|| self.undrawn.get_mut(&number))
+    }
+
+    /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
+    fn draw_more(&mut self, now: Duration) {
+        self.now = now;
+        self.pace.advance(now);
+        loop {
+            let replaced = self.replaced();
+            let Some(number) = admission::next(&self.undrawn, &self.lanes, replaced) else {
+                break;
+            };
+            if replaced.is_some() && !self.pace.take(self.most_lanes) {
+                break;
+            }
+            self.draw(number);
+        }
+        let is_past = |lane: &Lane| {
+            let kept = if lane.is_first { FIRST_KEPT } else { KEPT };
+            now.saturating_sub(lane.opened) > kept
+        };
+        let before = self.undrawn.len();
+        let mut newest = before;
+        self.undrawn.retain(|_, lane| {
+            newest -= 1;
+            !is_past(lane) || newest < self.most_lanes && !is_long_over(lane, now)
+        });
+        self.totals.undrawn += (before - self.undrawn.len()) as u64;
+    }
+
+    /// The lane that the next one replaces; `None` if there is a place.
+    fn replaced(&self) -> Option<&Lane> {
+        let is_full = self.lanes.len() >= self.most_lanes;
+        is_full
+            .then(|| admission::replaced(&self.lanes, self.now))
+            .flatten()
+    }
+
+    /// Draws the requests that hold a worker.
+    pub(super) fn draw_culprits(&mut self, hold: &Hold) {
+        for number in hold.culprits.iter().filter_map(|culprit| culprit.lane) {
+            if let Some(lane) = self.lane(number) {
+                lane.is_first = true;
+            }
+            self.draw(number);
         }
     }
 
+    /// Draws a lane, if it waits for a place.
+    fn draw(&mut self, number: u64) {
+        let Some(lane) = self.undrawn.remove(&number) else {
+            return;
+        };
+        if let Some(replaced) = self.replaced().map(|lane| lane.number) {
+            self.forget(replaced);
+        }
+        self.lanes.insert(number, lane);
+    }
+
     fn forget(&mut self, number: u64) {
-        if let Some(lane) = self.lanes.remove(&number)
-            && lane.is_sent()
+        if self
+            .lanes
+            .remove(&number)
+            .is_some_and(|lane| lane.is_sent())
         {
             self.dropped.push(number);
         }
     }
 
+    /// The lanes that are drawn and whose requests are open.
     fn open(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values().filter(|lane| lane.ended.is_none())
     }
 
-    /// Applies the passing of time: `open` requests are open at `now`, and lanes that ended long
-    /// ago are removed.
+    /// Applies the passing of time: `open` requests are open at `now`, lanes that ended long ago are removed, and
+    /// others are drawn.
     pub(super) fn advance(&mut self, open: usize, now: Duration) {
-        let past = |lane: &&Lane| {
-            lane.ended
-                .is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
-        };
-        let past: Vec<_> = self.lanes.values().filter(past).map(|l| l.number).collect();
-        for number in past {
+        let over = self.lanes.values().filter(|lane| is_long_over(lane, now));
+        let over: Vec<_> = over.map(|lane| lane.number).collect();
+        for number in over {
             self.forget(number);
         }
+        self.draw_more(now);
         self.waits.advance(now);
         self.totals.waiting = self.waits.count();
         self.totals.open = open;
@@ -181,7 +262,8 @@ impl Board {
 
     /// Sets the connections that have unread bytes at `now`.
     pub(super) fn set_unread(&mut self, unread: &[SocketAddr], now: Duration) {
-        let open = self.lanes.values().filter(|lane| lane.ended.is_none());
+        let all = self.lanes.values().chain(self.undrawn.values());
+        let open = all.filter(|lane| lane.ended.is_none());
         let open = open.filter_map(|lane| lane.peer);
         self.waits.set_unread(unread, open, now);
     }
@@ -198,12 +280,12 @@ impl Board {
         waiting
     }
 
-    /// Whether the lane is shown and its request open.
-    pub(super) fn shows_open(&self, lane: u64) -> bool {
-        let lane = self.lanes.get(&lane);
-        lane.is_some_and(|lane| lane.ended.is_none())
+    /// The numbers of the lanes that are drawn and whose requests are open.
+    pub(super) fn drawn_open(&self) -> HashSet<u64> {
+        self.open().map(|lane| lane.number).collect()
     }
 
+    /// The lanes that are drawn, the oldest first.
     pub(super) fn lanes(&self) -> impl Iterator<Item = &Lane> {
         self.lanes.values()
     }
@@ -229,111 +311,10 @@ impl Board {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use holdup_model::Spent;
-
-    const LANES: usize = 100;
-
-    fn opened(lane: u64, at: Duration, peer: &str) -> Event {
-        Event::Opened {
-            lane,
-            at,
-            worker: 0,
-            method: "GET".to_owned(),
-            route: "/".to_owned(),
-            path: "/".to_owned(),
-            peer: Some(peer.parse().expect("an address")),
-        }
-    }
-
-    #[test]
-    fn a_wait_is_found_by_either_form_of_its_address() {
-        let ms = Duration::from_millis;
-        for (kernel, app) in [
-            ("127.0.0.1:50000", "127.0.0.1:50000"),
-            ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
-            ("[fe80::1]:50000", "[fe80::1%2]:50000"),
-        ] {
-            let mut board = Board::new(0, LANES);
-            let peers = [kernel.parse().expect("an address")];
-            board.set_unread(&peers, ms(100));
-            board.set_unread(&peers, ms(200));
-            assert_eq!(board.waiting().len(), 1, "{app}");
-            board.apply(opened(1, ms(300), app));
-            assert!(board.waiting().is_empty(), "{app}");
-            assert_eq!(board.lanes[&1].waited, Some(ms(200)), "{app}");
-            // The rest of a request whose answer has begun does not count as a waiting request.
-            board.set_unread(&peers, ms(400));
-            board.set_unread(&peers, ms(500));
-            assert!(board.waiting().is_empty(), "{app}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_is_left_out_gets_no_lanes_and_is_counted() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let apply = |board: &mut Board, lane| board.apply(opened(lane, ms(100), "127.0.0.1:1"));
-        board.leave_out(Some("/"));
-        apply(&mut board, 1);
-        board.apply(Event::Ended {
-            lane: 1,
-            at: ms(150),
-            finished: true,
-            spent: Spent::default(),
-        });
-        board.leave_out(Some("/healthz"));
-        apply(&mut board, 2);
-        board.leave_out(None);
-        apply(&mut board, 3);
-        let lanes: Vec<_> = board.lanes().map(|lane| lane.number).collect();
-        assert_eq!(lanes, [2, 3]);
-        assert_eq!((board.totals().requests, board.totals().finished), (3, 1));
-    }
-
-    #[test]
-    fn all_waiting_connections_are_counted_and_the_first_are_listed() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let peers: Vec<_> = (1..=LANES + 50)
-            .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
-            .collect();
-        board.set_unread(&peers, ms(100));
-        board.set_unread(&peers, ms(200));
-        board.advance(0, ms(200));
-        assert_eq!(board.waiting().len(), LANES);
-        assert_eq!(board.totals().waiting, LANES + 50);
-        board.set_unread(&peers[..3], ms(300));
-        board.advance(0, ms(300));
-        assert_eq!(board.totals().waiting, 3);
-    }
-
-    #[test]
-    fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
-        let ms = Duration::from_millis;
-        let mut board = Board::new(0, LANES);
-        let hidden = |board: &mut Board, open, now| {
-            board.advance(open, ms(now));
-            board.totals().hidden
-        };
-        assert_eq!(hidden(&mut board, 1, 100), 0);
-        board.apply(opened(1, ms(90), "127.0.0.1:1"));
-        assert_eq!(hidden(&mut board, 1, 150), 0);
-        // As if two requests came before the console started.
-        assert_eq!(hidden(&mut board, 3, 200), 0);
-        assert_eq!(hidden(&mut board, 3, 1149), 0);
-        assert_eq!(hidden(&mut board, 3, 1150), 2);
-        assert_eq!(hidden(&mut board, 2, 1200), 1);
-        assert_eq!(hidden(&mut board, 1, 1250), 0);
-    }
-
-    #[test]
-    fn requests_are_counted_from_the_start_of_the_console() {
-        let mut board = Board::new(40, LANES);
-        board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
-        board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));
-        assert_eq!(board.totals().requests, 2);
-    }
+fn is_long_over(lane: &Lane, now: Duration) -> bool {
+    let ended = lane.ended;
+    ended.is_some_and(|ended| now.saturating_sub(ended) > SHOWN)
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,8 +191,9 @@ impl Builder {
         self
     }
 
-    /// Sets the most requests that are kept and shown as lanes. Further requests are only counted.
-    /// The default is 100; 1 to 10,000 are allowed.
+    /// Sets the most requests that are shown as lanes at a time. Further requests are only counted. While more come,
+    /// all lanes together are replaced in five seconds at the fastest, so that each can be followed by eye. The
+    /// default is 100; 1 to 10,000 are allowed.
     pub fn lanes(mut self, most: usize) -> Self {
         self.bounds.lanes = most;
         self
@@ -291,6 +292,11 @@ impl Builder {
             buttons: probes.published(),
             intro: self.intro,
             most_lanes: self.bounds.lanes,
+            followed: self
+                .sections
+                .iter()
+                .filter_map(|s| s.followed.clone())
+                .collect(),
             port,
             commands: asked,
             run: probes.subscribe(),

@@ -1,7 +1,7 @@
 //! What the page shows of a [`Survey`]: where open requests wait, what each lane does, and who lost time to whom,
 //! in words. All of it is bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub(super) struct Doing {
     waits: Vec<ListedPlace>,
     /// How many places are not listed.
     more: usize,
-    /// Every open request that has a lane.
+    /// The open requests whose lanes are drawn.
     pub(super) lanes: Vec<LaneDoing>,
     /// Who lost how much time to whom, the most first; only where one request lost a time that somebody notices.
     held_up: Vec<Victim>,
@@ -71,22 +71,26 @@ pub(super) struct LaneDoing {
 }
 
 impl Doing {
-    /// Requests that have waited for less than `least` are not counted at a place.
-    pub(super) fn new(survey: &Survey, least: Duration) -> Self {
+    /// Requests that have waited for less than `least` are not counted at a place. `drawn` are the lanes that the page
+    /// shows.
+    pub(super) fn new(survey: &Survey, least: Duration, drawn: &HashSet<u64>) -> Self {
         let all = survey.places(least);
         let listed = &all[..all.len().min(PLACES)];
         let lane = |request: &OpenRequest| {
+            let lane = request.lane.filter(|lane| drawn.contains(lane))?;
             let points = points(request);
             Some(LaneDoing {
-                lane: request.lane?,
+                lane,
                 state: request.state.name(),
                 since: request.state.since(),
                 place: (!points.is_empty()).then(|| in_words(points)),
             })
         };
+        let named: HashSet<_> = listed.iter().flat_map(|wait| &wait.numbers).collect();
         let by_number: HashMap<_, _> = survey
             .requests
             .iter()
+            .filter(|request| named.contains(&request.number))
             .map(|request| (request.number, request))
             .collect();
         let place = |wait| place(wait, survey, &by_number);
@@ -263,6 +267,11 @@ mod tests {
         request(number, route, RequestState::Waiting { since, at })
     }
 
+    /// Those that a test of this file can have.
+    fn all_lanes() -> HashSet<u64> {
+        (100..200).collect()
+    }
+
     fn shown(requests: Vec<OpenRequest>) -> Value {
         let survey = Survey {
             at: ms(1000),
@@ -270,7 +279,7 @@ mod tests {
             victims: Vec::new(),
             why_no_lines: None,
         };
-        serde_json::to_value(Doing::new(&survey, ms(100))).expect("JSON")
+        serde_json::to_value(Doing::new(&survey, ms(100), &all_lanes())).expect("JSON")
     }
 
     const LOCK: &str = "tokio::sync::Mutex::lock";
@@ -370,7 +379,7 @@ mod tests {
             ],
             why_no_lines: None,
         };
-        let doing = Doing::new(&survey, ms(100));
+        let doing = Doing::new(&survey, ms(100), &all_lanes());
         let listed: Vec<_> = doing.held_up.iter().map(|v| &v.route.route).collect();
         assert_eq!(listed, ["/a", "/b"]);
     }
@@ -387,7 +396,7 @@ mod tests {
             why_no_lines: None,
         };
         let shown = |survey: &Survey| {
-            let doing = Doing::new(survey, ms(100));
+            let doing = Doing::new(survey, ms(100), &all_lanes());
             let [place] = doing.waits.as_slice() else {
                 panic!("{doing:?}");
             };

@@ -81,6 +81,8 @@ pub(super) struct Hub {
     pub(super) buttons: Vec<Published>,
     pub(super) intro: Option<Intro>,
     pub(super) most_lanes: usize,
+    /// A request whose path and query contain one of these is drawn first.
+    pub(super) followed: Vec<String>,
     /// The port of the app, if it is known.
     pub(super) port: Option<u16>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -116,8 +118,10 @@ impl Hub {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
+            let mut board = Board::new(self.lanes_before, self.most_lanes);
+            board.follow(std::mem::take(&mut self.followed));
             State {
-                board: Board::new(self.lanes_before, self.most_lanes),
+                board,
                 news: broadcast::channel(MAX_LAG).0,
                 figures: Figures::default(),
                 holds: Holds::default(),
@@ -182,8 +186,12 @@ impl Hub {
         while let Some(event) = first.take().or_else(|| self.events.try_next()) {
             is_active = true;
             match event {
-                Event::Held(hold) | Event::Updated(hold) => state.holds.lasts(hold),
+                Event::Held(hold) | Event::Updated(hold) => {
+                    state.board.draw_culprits(&hold);
+                    state.holds.lasts(hold);
+                }
                 Event::Released(hold) => {
+                    state.board.draw_culprits(&hold);
                     released.push(hold.clone());
                     state.holds.released(hold);
                 }
@@ -253,9 +261,10 @@ impl Hub {
     fn survey(&self, state: &mut State, now: Duration) {
         let is_read = self.is_read();
         let (watch, least) = (self.watch.clone(), self.watch.least_hold());
+        let drawn = state.board.drawn_open();
         state.surveys.begin(now, is_read, move || {
             let survey = Survey::take(&watch);
-            let doing = is_read.then(|| Doing::new(&survey, least));
+            let doing = is_read.then(|| Doing::new(&survey, least, &drawn));
             Surveyed { survey, doing }
         });
     }
@@ -268,7 +277,8 @@ impl Hub {
             state.doing = None;
         }
         let mut doing = state.surveys.take_ended()?.doing.clone()?;
-        doing.lanes.retain(|lane| state.board.shows_open(lane.lane));
+        let drawn = state.board.drawn_open();
+        doing.lanes.retain(|lane| drawn.contains(&lane.lane));
         let is_new = is_read && state.doing.as_ref() != Some(&doing);
         if is_new {
             state.doing = Some(doing);

@@ -46,6 +46,9 @@ pub(super) struct Lane {
     pub(super) spent: Option<Spending>,
     #[serde(skip)]
     pub(super) peer: Option<SocketAddr>,
+    /// Whether it is drawn before others, and replaced after them.
+    #[serde(skip)]
+    pub(super) is_first: bool,
     #[serde(skip)]
     sent: Sent,
 }
@@ -79,6 +82,7 @@ impl Lane {
             ended: None,
             spent: None,
             peer: None,
+            is_first: false,
             sent: Sent::default(),
         }
     }

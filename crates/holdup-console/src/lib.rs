@@ -98,7 +98,8 @@
 //! # What it costs
 //!
 //! While a console runs, each request is recorded as a lane. Chunks are recorded only while a
-//! client reads the events. The newest hundred lanes are kept and sent; the others are counted. All
+//! client reads the events. A hundred lanes are sent at a time, and in the long run at most twenty more a second
+//! take the places of others; the other requests are counted. All
 //! readers get the same bytes, so the cost does not grow with the number of readers. A reader that
 //! stops reading costs the buffers of its connection for half a minute; then it is disconnected.
 //!
@@ -114,6 +115,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+mod admission;
 mod asked;
 mod board;
 mod bounds;

@@ -25,6 +25,7 @@ pub struct Section {
     pub(crate) html: Cow<'static, str>,
     pub(crate) script: Cow<'static, str>,
     pub(crate) connects_to_app: bool,
+    pub(crate) followed: Option<String>,
 }
 
 impl Section {
@@ -42,6 +43,7 @@ impl Section {
             html: html.into(),
             script: script.into(),
             connects_to_app: false,
+            followed: None,
         }
     }
 
@@ -53,11 +55,24 @@ impl Section {
         self
     }
 
+    /// Sets which requests the section follows: those whose path and query contain this text. When more requests come
+    /// than the page draws, these get their lanes before others, and keep them until five seconds after their end. So
+    /// `onLane` is called for each of them, as long as no more than about twenty of them come in a second.
+    pub fn follows(mut self, text: impl Into<String>) -> Self {
+        self.followed = Some(text.into());
+        self
+    }
+
     /// Returns what is wrong with the section, if it cannot be used.
     pub(crate) fn check(&self) -> Result<(), String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty() || !self.name.chars().all(plain) {
             return Err("allowed as a name: lower-case letters, digits and '-'".to_owned());
+        }
+        if self.followed.as_deref() == Some("") {
+            return Err(
+                "Section::follows is \"\"; allowed: a text of one character or more".to_owned(),
+            );
         }
         Ok(())
     }

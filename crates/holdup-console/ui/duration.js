@@ -20,4 +20,5 @@ export const humanDuration = (ms) => {
   return `${((steps + Number(up)) / 10 ** decimals).toFixed(decimals)} ${unit}`;
 };
 /** @type {T.Count} */
-export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+export const count = (n, one, many = `${one}s`) =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : many}`;

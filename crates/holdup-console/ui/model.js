@@ -70,7 +70,10 @@ const open = (model, m) => {
   const asked_ms = m.waited_ms === null ? null : m.opened_ms - m.waited_ms;
   const x = new URLSearchParams(m.path.split('?')[1]).get('x');
   const lane = { ...blank, ...m, asked_ms, x, color: colorOf(model, m.route) };
+  const isLate = Math.max(...model.lanes.keys()) > lane.lane;
   model.lanes.set(lane.lane, lane);
+  // It waited for a place. Its row is where it would have been.
+  if (isLate) model.lanes = new Map([...model.lanes].sort(([a], [b]) => a - b));
   return lane;
 };
 /** @type {T.Change} */

@@ -115,7 +115,7 @@ declare namespace T {
     called: string | null;
     samples: number;
   }
-  /** Open, finished, unfinished, chunks, lost, hidden, waiting. */
+  /** Open, finished, unfinished, chunks, lost, hidden, undrawn, waiting. */
   type Totals = Record<string, number>;
   interface Probe {
     id: number;

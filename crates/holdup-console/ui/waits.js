@@ -30,7 +30,7 @@ const sync = () => {
   rows.forEach((w, i) => {
     const button = /** @type {any} */ (list.children[i].firstChild);
     const lines = w.requests ? [w, ...w.others].map(lasts) : ['none now'];
-    fill(button, `${w.requests}`, w.place, lines.join('\n'));
+    fill(button, w.requests.toLocaleString('en'), w.place, lines.join('\n'));
     button.lastChild.style.width = `${(w.requests / (waits[0]?.requests ?? 1)) * 100}%`;
     button.onclick = () =>
       showStack(button, w.place, [...w.waiting, ...w.others].map(lasts), w.stack);
@@ -42,7 +42,13 @@ const sync = () => {
   const table = $('victims');
   setLength(table, held_up.length, () => el('tr', {}, ...[1, 2, 3, 4].map(() => el('td'))));
   held_up.forEach(({ route, by, requests, held_up_ms }, i) =>
-    fill(table.children[i], route, by ?? outside, `${requests}`, humanDuration(held_up_ms)),
+    fill(
+      table.children[i],
+      route,
+      by ?? outside,
+      requests.toLocaleString('en'),
+      humanDuration(held_up_ms),
+    ),
   );
   $('whom').hidden = !held_up.length;
 };

@@ -67,9 +67,13 @@ export const syncRest = () => {
   });
   for (const dd of all('dd')) setText(dd, (totals[dd.id] ?? 0).toLocaleString('en'));
   $('lost').parentElement?.toggleAttribute('hidden', !totals.lost);
-  $('hidden').hidden = !totals.hidden;
-  const hidden = count(totals.hidden, 'more open request is', 'more open requests are');
-  setText($('hidden'), `${hidden} not drawn.`);
+  const { hidden, undrawn } = totals;
+  const left = [
+    hidden && `${count(hidden, 'more open request is', 'more open requests are')} not drawn.`,
+    undrawn && `So far, ${count(undrawn, 'request')} came too fast to be drawn.`,
+  ].filter(Boolean);
+  $('hidden').hidden = !left.length;
+  setText($('hidden'), left.join(' '));
   setText($('version'), `holdup ${version}`);
   setText($('how'), intro?.sentence ?? 'Send two requests to your app at the same time.');
   setText($('curl'), intro?.commands.join('\n') ?? '');

@@ -172,8 +172,8 @@ impl Detector {
     /// answer within a tenth of a second, because a middleware around it does not poll it, is not waited for again.
     pub fn requests(&self) -> Vec<OpenRequest> {
         let own = places::worker(&self.0);
-        let look = self.0.look(true, own);
         let mut answers = Patience::new();
+        let look = self.0.look(true, own);
         while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
             nap();
         }

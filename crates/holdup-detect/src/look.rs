@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use holdup_model::{AwaitPoint, OpenRequest, RequestState, RouteName};
@@ -19,6 +20,11 @@ const STUCK: u64 = 20_000_000;
 /// How long after it was asked a request may still answer, nanoseconds. One that has not answered by then is not
 /// polled, because a middleware around it does not do so.
 const ANSWERS_WITHIN: u64 = 100_000_000;
+
+/// A look with a budget wakes so many requests at a time, and then lets their workers get on with their own work.
+/// All of its requests together take less than a tenth of a second.
+const AT_ONCE: usize = 16;
+const BETWEEN: Duration = Duration::from_millis(4);
 
 /// The most requests that a look without a budget asks. The queue has room for the answers of two of them.
 const A_ROUND: usize = 512;
@@ -59,6 +65,13 @@ impl Shared {
     /// waited longest. With `is_bounded`, at most [`A_SECOND`](crate::looks::A_SECOND) in any second. `own` is the
     /// worker of the calling thread.
     pub(crate) fn look(&self, is_bounded: bool, own: Option<usize>) -> Look {
+        if !cfg!(feature = "stacks") {
+            // They cannot answer, so they are not woken.
+            return Look {
+                asked: Vec::new(),
+                is_partial: false,
+            };
+        }
         let slots = self.slots();
         let now = self.clock.now();
         let mut stuck = Stuck::new(own, now);
@@ -106,9 +119,15 @@ impl Shared {
             known.ask(request.number, request.activity.polls, now);
         }
         drop(known);
-        for Waiting { slot, number, .. } in chosen {
-            slot.wish_look();
-            asked.push(Asked { number, slot });
+        for (n, Waiting { slot, number, .. }) in chosen.into_iter().enumerate() {
+            if is_bounded && own.is_none() && n > 0 && n % AT_ONCE == 0 {
+                pause();
+            }
+            // By now, the slot may have another request.
+            if slot.number() == number {
+                slot.wish_look();
+                asked.push(Asked { number, slot });
+            }
         }
         Look { asked, is_partial }
     }
@@ -247,4 +266,9 @@ impl Stuck {
                 && since.is_some_and(|since| now.saturating_sub(since) >= STUCK)
         })
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the calling thread is no worker")]
+fn pause() {
+    thread::sleep(BETWEEN);
 }

@@ -32,7 +32,7 @@ pub struct Wait {
 /// A request that waits for several things at a time is counted at each of them.
 pub fn waits(requests: &[OpenRequest], now: Duration, min_age: Duration) -> Vec<Wait> {
     let mut waits: Vec<Wait> = Vec::new();
-    let mut routes: Vec<HashMap<RouteName, usize>> = Vec::new();
+    let mut routes: Vec<HashMap<(&str, &str), usize>> = Vec::new();
     let mut known: HashMap<Option<Key<'_>>, usize> = HashMap::new();
     let mut waiting: Vec<_> = requests
         .iter()
@@ -71,11 +71,15 @@ pub fn waits(requests: &[OpenRequest], now: Duration, min_age: Duration) -> Vec<
             if wait.numbers.len() < MAX_NUMBERS {
                 wait.numbers.push(request.number);
             }
-            *routes[index].entry(request.route_name()).or_default() += 1;
+            let route = (request.method.as_str(), request.route.as_str());
+            *routes[index].entry(route).or_default() += 1;
         }
     }
     for (wait, routes) in waits.iter_mut().zip(routes) {
-        wait.routes = routes.into_iter().collect();
+        let named = |((method, route), requests): ((&str, &str), _)| {
+            (RouteName::new(method, route), requests)
+        };
+        wait.routes = routes.into_iter().map(named).collect();
         wait.routes
             .sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     }

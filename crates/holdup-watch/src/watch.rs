@@ -141,9 +141,10 @@ impl Watch {
     ///
     /// Requests that wait are asked where: their tasks are woken, the oldest first and at most 256 in a second, and
     /// each is polled once with a waker that takes a stack wherever the request hands it out. This call waits for
-    /// the answers, usually a few milliseconds and at most half a second, but for no worker that is held. What a
-    /// held worker cannot answer is left out. The first call may also wait up to two seconds until the line tables
-    /// are read. On a worker's own thread, the call waits for nothing: ask twice, or use [`testing::look`] in a test.
+    /// the answers: usually a few milliseconds, up to a tenth of a second if there are hundreds of requests, and at
+    /// most half a second. It waits for no worker that is held. What a held worker cannot answer is left out. The
+    /// first call may also wait up to two seconds until the line tables are read. On a worker's own thread, the call
+    /// waits for nothing: ask twice, or use [`testing::look`] in a test.
     ///
     /// A future polls what it waits for, unless it keeps others in an executor of its own: with `FuturesUnordered`
     /// the stack ends there, and a task that the handler has spawned and awaits is shown as its `JoinHandle`.

@@ -143,6 +143,28 @@ fn only_a_hundred_lanes_are_published_and_the_others_counted() {
 }
 
 #[test]
+fn the_browser_experiments_requests_get_lanes_among_hundreds_of_others() {
+    let server = Server::start(&[]);
+    let mut events = Events::read(server.console());
+    let streams = |first: usize| {
+        (first..first + 250).map(|n| {
+            let path = format!("/coroutine?from=60&period=1s&x=other-{n}");
+            get(server.address, &path)
+        })
+    };
+    let mut open: Vec<_> = streams(0).collect();
+    let path = "/coroutine?from=2&period=600ms&x=browser-unique-";
+    open.extend([1, 2].map(|n| get(server.address, &format!("{path}{n}"))));
+    open.extend(streams(250));
+    // The newest of those that wait is drawn first, so either may come first.
+    let is_own =
+        |m: &Value| is(m, "opened") && m["path"].as_str().is_some_and(|p| p.starts_with(path));
+    let lanes = [1, 2].map(|_| events.until("its lane", is_own)["lane"].clone());
+    assert_ne!(lanes[0], lanes[1]);
+    drop(open);
+}
+
+#[test]
 fn only_the_beginning_of_a_long_path_is_published() {
     let server = Server::start(&[]);
     let path = format!("/{}", "a".repeat(60_000));

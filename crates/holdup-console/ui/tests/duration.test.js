@@ -19,5 +19,6 @@ test('a clock that is a little behind gives no negative duration', () => {
 test('one is not many', () => {
   assert.equal(count(1, 'request'), '1 request');
   assert.equal(count(0, 'request'), '0 requests');
+  assert.equal(count(9899, 'request'), '9,899 requests');
   assert.equal(count(2, 'connection waits', 'connections wait'), '2 connections wait');
 });

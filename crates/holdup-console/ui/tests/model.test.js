@@ -311,3 +311,10 @@ test('between chunks a lane does not wait at once', () => {
   assert.equal(waitsSince({ ...bar, chunks_ms: [1000, 2010] }, 9000), null);
   assert.equal(waitsSince({ ...blank, waits_ms: 2000 }, 2001), 2000);
 });
+
+test('a request that waited for its place is drawn between the others', () => {
+  const model = begun({ lanes: [lane(4)] });
+  apply(model, opened(6));
+  apply(model, opened(3));
+  assert.deepEqual([...model.lanes.keys()], [3, 4, 6]);
+});

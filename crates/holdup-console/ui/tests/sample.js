@@ -77,6 +77,7 @@ export const totals = {
   chunks: 0,
   lost: 0,
   hidden: 0,
+  undrawn: 0,
   waiting: 0,
 };
 

@@ -12,6 +12,10 @@ use super::*;
 /// How often the process is stopped.
 const STOPS: usize = 12;
 
+/// How long it is stopped each time. On a busy machine a worker may be kept from running for longer than the threshold,
+/// but hardly for as long as this.
+const STOP: Duration = Duration::from_millis(500);
+
 /// Runs in a process of its own, started by a later test, which stops it again and again.
 #[test]
 #[ignore = "run by a later test"]
@@ -49,23 +53,25 @@ fn an_app_in_this_process_is_stopped() {
     // A stop makes the request that is open at the time slow. Not every stop meets one.
     assert!(stops >= STOPS / 2, "{stops}");
     watch.assert_no_holds();
-    assert_eq!(watch.held_now(), []);
-    let mut next_hold = || {
+    let is_a_stop = |hold: &Hold| hold.duration >= STOP;
+    let held: Vec<_> = watch.held_now().into_iter().filter(is_a_stop).collect();
+    assert_eq!(held, []);
+    let mut next_hold = |is_it: &dyn Fn(&Hold) -> bool| {
         let event = std::iter::from_fn(|| events.try_next());
         let mut hold = event.filter_map(|event| match event {
-            Event::Held(hold) | Event::Released(hold) => Some(hold.to_string()),
+            Event::Held(hold) | Event::Released(hold) => is_it(&hold).then(|| hold.to_string()),
             _ => None,
         });
         hold.next()
     };
-    assert_eq!(next_hold(), None);
+    assert_eq!(next_hold(&is_a_stop), None);
 
     get(served.address, "/blocks");
     let message = failure(&watch);
     assert!(message.contains("GET /blocks (future, "), "{message}");
     assert_eq!(holds(&watch, 1).len(), 1, "{message}");
     let deadline = Instant::now() + PATIENCE;
-    while !next_hold().is_some_and(|hold| hold.contains("/blocks")) {
+    while !next_hold(&|_| true).is_some_and(|hold| hold.contains("/blocks")) {
         assert!(Instant::now() < deadline, "no hold is published");
         pause(Duration::from_millis(2));
     }
@@ -149,7 +155,7 @@ fn is_stopped(name: &str) {
         // The stops come at different points of the app's work.
         pause(Duration::from_millis(60 + 7 * stop as u64));
         kill_process(process, Signal::STOP).expect("our child");
-        pause(LONG * 2);
+        pause(STOP);
         kill_process(process, Signal::CONT).expect("our child");
     }
     pause(LONG);

@@ -99,9 +99,9 @@
 //!
 //! While a console runs, each request is recorded as a lane. Chunks are recorded only while a
 //! client reads the events. A hundred lanes are sent at a time, and in the long run at most twenty more a second
-//! take the places of others; the other requests are counted. All
-//! readers get the same bytes, so the cost does not grow with the number of readers. A reader that
-//! stops reading costs the buffers of its connection for half a minute; then it is disconnected.
+//! take the places of others; the other requests are counted. All readers get the same bytes, so the cost does
+//! not grow with the number of readers. A reader that stops reading costs the buffers of its connection for half
+//! a minute; then it is disconnected.
 //!
 //! While somebody reads the events, open requests are asked about once a second where they wait
 //! ([`Watch::requests`](holdup_watch::Watch::requests)): each that waits is woken for it, at most 256 in a

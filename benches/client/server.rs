@@ -16,6 +16,10 @@ use tokio::time::sleep_until;
 const CHUNKS: u32 = 10;
 const PERIOD: Duration = Duration::from_millis(100);
 
+/// The head of each answer.
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\
+                      Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+
 /// Longer than the head of any request here.
 const HEAD: usize = 4096;
 
@@ -101,15 +105,13 @@ async fn answer(
     let mut sent = Vec::with_capacity(CHUNKS as usize);
     for number in 0..CHUNKS {
         sleep_until((asked + PERIOD * number).into()).await;
-        let mut text = String::new();
-        if number == 0 {
-            text += "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\
-                     Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
-        }
-        text += &format!("a\r\nchunk {number:>3}\n\r\n");
-        if number + 1 == CHUNKS {
-            text += "0\r\n\r\n";
-        }
+        let head = if number == 0 { ANSWER } else { "" };
+        let end = if number + 1 == CHUNKS {
+            "0\r\n\r\n"
+        } else {
+            ""
+        };
+        let text = format!("{head}a\r\nchunk {number:>3}\n\r\n{end}");
         sent.push(Instant::now());
         connection.write_all(text.as_bytes()).await?;
     }

@@ -76,14 +76,14 @@ pub(super) async fn ask(
     endpoint: &Endpoint,
     message: Result<Message, Failure>,
     terms: Terms,
-    (line, recorder): (Option<&StartLine>, LaneRecorder<'_>),
+    (start, recorder): (Option<&StartLine>, LaneRecorder<'_>),
 ) -> Option<Answer> {
     let exchange = async |message| {
         let opened = open(endpoint, recorder).await?;
         let (peer, late) = (opened.peer, opened.late);
         let mut link = Link::on(opened, recorder).await?;
-        if let Some(line) = line {
-            line.wait(recorder).await;
+        if let Some(start) = start {
+            start.wait(recorder).await;
         }
         let head = link.exchange(message, terms.end, recorder).await?;
         let ended = head.ended;

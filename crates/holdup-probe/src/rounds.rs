@@ -95,12 +95,7 @@ pub(super) async fn ask(
         inlets: &inlets,
     };
     let samples = Mutex::default();
-    let mut visits = None;
-    if let Some((place, kept)) = bystander
-        && let Some(begun) = Visits::of(round, place, terms, client, &samples)
-    {
-        visits = Some(begun.with_kept(kept).await);
-    }
+    let mut visits = begin_visits(bystander, round, terms, client, &samples).await;
     let endpoint = errands.first().map(|errand| &errand.place.endpoint);
     let way = Way::open(round.connections, endpoint, terms, client).await;
     let (way, mut driver) = match way {
@@ -108,11 +103,7 @@ pub(super) async fn ask(
         Err(why) => return Outcome::unsent(errands, why, clock.elapsed()),
     };
     let begun = clock.elapsed();
-    let lanes = errands.iter().map(|errand| {
-        let label = errand.question.label_of_lane();
-        Lane::start(label, begun)
-    });
-    let timeline = Mutex::new(Timeline::from(lanes.collect::<Vec<_>>()));
+    let timeline = Mutex::new(started(errands, begun));
     let places = || 0..errands.len().min(round.asks.len());
     let (now, mut later): (Vec<_>, Vec<_>) =
         places().partition(|place| round.asks[*place].after.is_zero());
@@ -164,9 +155,7 @@ pub(super) async fn ask(
                 // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
-                    if let Some(line) = &line {
-                        line.open_if_stuck();
-                    }
+                    line.iter().for_each(StartLine::open_if_stuck);
                     // Nothing is published while requests are sent.
                     if waiting.len() == 0 {
                         let timeline = &*connection::lock(&timeline);
@@ -179,9 +168,7 @@ pub(super) async fn ask(
                 never = Driver::go_on(&mut driver), if driver.is_some() => match never {},
                 Some((place, answer)) = racing.next(), if !racing.is_empty() => {
                     needed -= usize::from(!round.asks[place].optional);
-                    if let Some(line) = &line {
-                        line.leave();
-                    }
+                    line.iter().for_each(StartLine::leave);
                     if place == 0 {
                         first = answer;
                     }
@@ -204,6 +191,28 @@ pub(super) async fn ask(
         samples,
         peer,
     }
+}
+
+/// The lanes of the requests, as if all were sent now.
+fn started(errands: &[Errand<'_>], now: Duration) -> Timeline {
+    let lanes = errands.iter().map(|errand| {
+        let label = errand.question.label_of_lane();
+        Lane::start(label, now)
+    });
+    lanes.collect::<Vec<_>>().into()
+}
+
+/// The visits to the bystander, with its kept connections; `None` if the round has none.
+async fn begin_visits<'a>(
+    bystander: Option<(&'a Place, &'a mut Vec<Kept>)>,
+    round: &Round,
+    terms: Terms,
+    client: Client<'a>,
+    samples: &'a Mutex<Timeline>,
+) -> Option<Visits<'a>> {
+    let (place, kept) = bystander?;
+    let visits = Visits::of(round, place, terms, client, samples)?;
+    Some(visits.with_kept(kept).await)
 }
 
 /// Waits until this long after `begun`, or for ever.

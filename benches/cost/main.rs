@@ -12,6 +12,15 @@
 //!
 //! `cost serve KIND ADDRESS` serves one of the apps, for a profiler.
 
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "counts and bytes of one run are small"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the bench may block: it serves nobody"
+)]
+
 mod apps;
 mod client;
 mod cores;

@@ -53,18 +53,18 @@ fn an_app_in_this_process_is_stopped() {
     // A stop makes the request that is open at the time slow. Not every stop meets one.
     assert!(stops >= STOPS / 2, "{stops}");
     watch.assert_no_holds();
-    let is_a_stop = |hold: &Hold| hold.duration >= STOP;
-    let held: Vec<_> = watch.held_now().into_iter().filter(is_a_stop).collect();
-    assert_eq!(held, []);
-    let mut next_hold = |is_it: &dyn Fn(&Hold) -> bool| {
+    let as_long = |hold: &Hold| hold.duration >= STOP;
+    let ongoing: Vec<_> = watch.held_now().into_iter().filter(as_long).collect();
+    assert_eq!(ongoing, []);
+    let mut next_hold = |wanted: &dyn Fn(&Hold) -> bool| {
         let event = std::iter::from_fn(|| events.try_next());
         let mut hold = event.filter_map(|event| match event {
-            Event::Held(hold) | Event::Released(hold) => is_it(&hold).then(|| hold.to_string()),
+            Event::Held(hold) | Event::Released(hold) => wanted(&hold).then(|| hold.to_string()),
             _ => None,
         });
         hold.next()
     };
-    assert_eq!(next_hold(&is_a_stop), None);
+    assert_eq!(next_hold(&as_long), None);
 
     get(served.address, "/blocks");
     let message = failure(&watch);

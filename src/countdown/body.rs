@@ -143,7 +143,7 @@ mod tests {
         let ticks = Ticks::new(5, Duration::from_secs(1));
         let ticking = stream!(for tick in ticks {
             yield tick;
-            actix_rt::time::sleep(tick.pause()).await;
+            holdup_timer::sleep(tick.pause()).await;
         });
         let body = Body::new(ticking, Format::Ndjson, None, place);
         let size = size_of_val(&body);

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::odd::{serve, write};
 use holdup_testkit::{paced, pause};
@@ -31,6 +31,9 @@ fn answers_that_the_prober_reads_late_are_not_blamed_on_the_server() {
     assert!(right, "{document:#}");
 }
 
+/// Far longer than any of these probes takes.
+const LONGEST: Duration = Duration::from_secs(300);
+
 /// Probes a server while the prober itself is stopped for `stopped` after each time of `running`.
 fn stopped_again_and_again(server: &str, running: Duration, stopped: Duration) -> Value {
     let mut prober = Command::new(env!("CARGO_BIN_EXE_holdup"))
@@ -40,8 +43,13 @@ fn stopped_again_and_again(server: &str, running: Duration, stopped: Duration) -
         .spawn()
         .expect("holdup runs");
     let pid = Pid::from_child(&prober);
+    let begun = Instant::now();
     loop {
         pause(running);
+        if begun.elapsed() > LONGEST {
+            prober.kill().expect("it is ours");
+            panic!("{server}: the prober does not end");
+        }
         if prober.try_wait().expect("its state").is_some() {
             break;
         }

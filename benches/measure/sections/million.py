@@ -29,6 +29,8 @@ def million(runs, limits):
     # Half of the kernel's memory is for the load generator's end.
     kernel_kib = max(line.slope(line.kernel(runs)), 0) / 2
     cpu_s = line.slope(line.cpu(runs))
+    if process_kib <= 0 or cpu_s <= 0:
+        return "The runs differ too little to tell."
     takes = [
         ["memory of the process", f"{process_kib * MILLION / 2**20:.1f} GiB"],
         ["memory of the kernel", f"{kernel_kib * MILLION / 2**20:.1f} GiB"],

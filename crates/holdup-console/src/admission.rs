@@ -29,21 +29,27 @@ impl Pace {
         self.at = Some(now);
     }
 
-    /// Takes the time for replacing one of `lanes` lanes. Returns false if there is not enough.
-    pub(super) fn take(&mut self, lanes: usize) -> bool {
-        let lanes = u32::try_from(lanes).unwrap_or(u32::MAX).max(1);
-        let Some(rest) = self.saved.checked_sub(REPLACED_IN / lanes) else {
-            return false;
-        };
-        self.saved = rest;
-        true
+    /// Whether there is time to replace one of `lanes` lanes.
+    pub(super) fn allows(&self, lanes: usize) -> bool {
+        self.saved >= share(lanes)
     }
+
+    /// Takes the time for replacing one of `lanes` lanes, or what is left of it.
+    pub(super) fn take(&mut self, lanes: usize) {
+        self.saved = self.saved.saturating_sub(share(lanes));
+    }
+}
+
+/// The time that replacing one of `lanes` lanes takes.
+fn share(lanes: usize) -> Duration {
+    REPLACED_IN / u32::try_from(lanes).unwrap_or(u32::MAX).max(1)
 }
 
 /// The number of the lane that is to be drawn next, in the place of `replaced` if it is given; `None` if no lane is.
 /// One that is to be drawn first comes first, then a request of a route that is not drawn, then one of a path that is
-/// not drawn, then the newest. So the one request that differs is drawn among thousands that are alike. A lane is
-/// not replaced by an older one, unless it is over and the other is not.
+/// not drawn, then the newest. So the one request that differs is drawn among thousands that are alike. An older
+/// lane replaces a newer one only if the older one is to be drawn first and the newer is not, or if the newer one is
+/// over and the older is not.
 pub(super) fn next(
     waiting: &BTreeMap<u64, Lane>,
     drawn: &BTreeMap<u64, Lane>,
@@ -98,7 +104,14 @@ mod tests {
     fn a_burst_replaces_the_board_and_a_steady_flow_replaces_it_in_five_seconds() {
         let mut pace = Pace::default();
         pace.advance(ms(100));
-        let take = |pace: &mut Pace| (0..=100).take_while(|_| pace.take(100)).count();
+        let take = |pace: &mut Pace| {
+            let mut taken = 0;
+            while pace.allows(100) {
+                pace.take(100);
+                taken += 1;
+            }
+            taken
+        };
         assert_eq!(take(&mut pace), 100);
         let flow = (1..=100).map(|n| {
             pace.advance(ms(100 + 50 * n));

@@ -18,9 +18,9 @@ const SHOWN: Duration = Duration::from_secs(60);
 /// A new request is counted at once. Its lane is published within this time.
 const PUBLISHED: Duration = Duration::from_secs(1);
 
-/// A lane waits at least so long for a place. By then it is known whether its request holds a worker: a hold is
-/// reported 100 ms after it has begun, and half a second later at most. A lane that is to be drawn first waits longer.
-const KEPT: Duration = Duration::from_millis(600);
+/// A lane waits for a place for as long as a hold has to last, and this much longer. By then it is known whether its
+/// request holds a worker. A lane that is to be drawn first waits longer.
+const KEPT: Duration = Duration::from_millis(500);
 const FIRST_KEPT: Duration = Duration::from_secs(5);
 
 /// The most lanes that wait for a place, whatever their age.
@@ -44,6 +44,8 @@ pub(super) struct Board {
     before: u64,
     /// The most lanes that are shown.
     most_lanes: usize,
+    /// How long a lane waits for a place.
+    kept: Duration,
     /// The path whose new requests get no lanes, because a probe sends hundreds of them.
     left_out: Option<String>,
     /// A request whose path and query contain one of these is drawn first.
@@ -71,11 +73,12 @@ pub(super) struct Totals {
 
 impl Board {
     /// Creates a board with a limit on its lanes, for a watch that has already recorded `before`
-    /// lanes.
-    pub(super) fn new(before: u64, most_lanes: usize) -> Self {
+    /// lanes, and whose holds last for at least `least_hold`.
+    pub(super) fn new(before: u64, most_lanes: usize, least_hold: Duration) -> Self {
         Self {
             before,
             most_lanes,
+            kept: least_hold + KEPT,
             ..Self::default()
         }
     }
@@ -116,8 +119,7 @@ impl Board {
                 (lane.waited, lane.peer) = (waited, peer);
                 self.undrawn.insert(number, lane);
                 if self.undrawn.len() > MOST_KEPT {
-                    self.undrawn.pop_first();
-                    self.totals.undrawn += 1;
+                    self.leave_oldest_undrawn();
                 }
             }
             Event::Answered { lane, at, status } => {
@@ -152,7 +154,9 @@ impl Board {
             Event::Lost { events } => {
                 self.totals.lost += events;
                 // The end of any open lane may be among the lost events.
+                let before = self.undrawn.len();
                 self.undrawn.retain(|_, lane| lane.ended.is_some());
+                self.totals.undrawn += (before - self.undrawn.len()) as u64;
                 let open: Vec<_> = self.open().map(|lane| lane.number).collect();
                 for number in open {
                     self.forget(number);
@@ -161,6 +165,17 @@ impl Board {
             // Holds are kept in `Holds`.
             _ => {}
         }
+    }
+
+    /// Gives up the oldest lane that waits, or the oldest of those that are to be drawn first if there are no others.
+    fn leave_oldest_undrawn(&mut self) {
+        let mut all = self.undrawn.values();
+        let oldest = all.find(|lane| !lane.is_first).map(|lane| lane.number);
+        match oldest {
+            Some(number) => drop(self.undrawn.remove(&number)),
+            None => drop(self.undrawn.pop_first()),
+        }
+        self.totals.undrawn += 1;
     }
 
     /// A lane, drawn or not.
@@ -175,16 +190,23 @@ impl Board {
         self.pace.advance(now);
         loop {
             let replaced = self.replaced();
+            if replaced.is_some() && !self.pace.allows(self.most_lanes) {
+                break;
+            }
             let Some(number) = admission::next(&self.undrawn, &self.lanes, replaced) else {
                 break;
             };
-            if replaced.is_some() && !self.pace.take(self.most_lanes) {
-                break;
+            if replaced.is_some() {
+                self.pace.take(self.most_lanes);
             }
             self.draw(number);
         }
         let is_past = |lane: &Lane| {
-            let kept = if lane.is_first { FIRST_KEPT } else { KEPT };
+            let kept = if lane.is_first {
+                FIRST_KEPT.max(self.kept)
+            } else {
+                self.kept
+            };
             now.saturating_sub(lane.opened) > kept
         };
         let before = self.undrawn.len();
@@ -204,9 +226,12 @@ impl Board {
             .flatten()
     }
 
-    /// Draws the requests that hold a worker.
+    /// Draws the requests that hold a worker, at any pace. Less is drawn of the others for a while.
     pub(super) fn draw_culprits(&mut self, hold: &Hold) {
         for number in hold.culprits.iter().filter_map(|culprit| culprit.lane) {
+            if self.undrawn.contains_key(&number) && self.replaced().is_some() {
+                self.pace.take(self.most_lanes);
+            }
             if let Some(lane) = self.lane(number) {
                 lane.is_first = true;
             }

@@ -118,7 +118,7 @@ impl Hub {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
             describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
-            let mut board = Board::new(self.lanes_before, self.most_lanes);
+            let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
             board.follow(std::mem::take(&mut self.followed));
             State {
                 board,

@@ -57,7 +57,8 @@ impl Section {
 
     /// Sets which requests the section follows: those whose path and query contain this text. When more requests come
     /// than the page draws, these get their lanes before others, and keep them until five seconds after their end. So
-    /// `onLane` is called for each of them, as long as no more than about twenty of them come in a second.
+    /// `onLane` is called for each of them, as long as no more than about twenty of them come in a second. The query is there only
+    /// with [`Watch::record_query(true)`](holdup_watch::Watch::record_query), and of a long path only the beginning.
     pub fn follows(mut self, text: impl Into<String>) -> Self {
         self.followed = Some(text.into());
         self

@@ -101,7 +101,8 @@ impl OpenState {
         self.number.store(0, Ordering::Relaxed);
     }
 
-    /// Records that a call or a poll has begun at `since`. This is left out where something else says so.
+    /// Records that a call or a poll has begun at `since`. A poll that the worker's cell shows is not
+    /// recorded here.
     pub(crate) fn enter(&self, since: u64) {
         self.change((self.with_this_poll() << 2) | code(Doing::Running), since);
     }

@@ -26,6 +26,8 @@ struct Stage {
     to: u64,
     /// How long the collector's thread was in the run queue in this stage.
     queued: u64,
+    /// How long it is known to have computed: its CPU time if the stage was work.
+    computed: u64,
 }
 
 impl Stage {
@@ -44,7 +46,7 @@ impl Stage {
         if self.late().saturating_sub(self.queued) < LEAST {
             return 0;
         }
-        (self.to - self.from).saturating_sub(self.queued)
+        (self.to - self.from).saturating_sub(self.queued + self.computed)
     }
 
     /// Returns `time`, limited to the part of this stage that lies between `start` and `end`.
@@ -135,12 +137,14 @@ impl Lateness {
     /// Ends the current stage and begins one that is planned to end at once.
     pub(crate) fn note(&mut self, oversleeps: &Oversleeps) {
         let now = self.clock.now();
+        let is_work = self.stage.is_none();
         if let Some((from, due)) = self.stage.or_else(|| self.worked()) {
             let mut stage = Stage {
                 from,
                 due,
                 to: now,
                 queued: 0,
+                computed: if is_work { due - from } else { 0 },
             };
             if stage.is_late() {
                 let before = self.run_delay;
@@ -190,6 +194,9 @@ impl Lateness {
         let work = begun.zip(self.clock.thread_cpu());
         self.ignore(oversleeps);
         self.work = work;
+        if let Some((from, _)) = work {
+            oversleeps.since.store(from, Ordering::Release);
+        }
     }
 
     /// Ends the current stage without recording it. The time until the next stage begins does not count.
@@ -234,6 +241,7 @@ mod tests {
                 due: (from + 25) * MS,
                 to: to * MS,
                 queued: queued * MS,
+                computed: 0,
             });
         }
         oversleeps
@@ -310,7 +318,7 @@ mod tests {
         let pass = |ms| times.0.fetch_add(ms * MS, Ordering::Relaxed);
         pass(100);
         lateness.works(&oversleeps);
-        assert!(oversleeps.are_known(u64::MAX), "no stage is open");
+        assert!(oversleeps.are_known(100 * MS) && !oversleeps.are_known(101 * MS));
         times.1.fetch_add(300 * MS, Ordering::Relaxed);
         pass(305);
         lateness.pauses(&oversleeps, Duration::from_millis(25));
@@ -320,6 +328,11 @@ mod tests {
         pass(700);
         lateness.note(&oversleeps);
         assert_eq!(oversleeps.stopped(0, 1130 * MS), 700 * MS);
+        lateness.works(&oversleeps);
+        times.1.fetch_add(300 * MS, Ordering::Relaxed);
+        pass(320);
+        lateness.note(&oversleeps);
+        assert_eq!(oversleeps.stopped(1130 * MS, 1450 * MS), 20 * MS);
     }
 
     #[test]

@@ -310,7 +310,7 @@ impl PollSpan<'_> {
             self.leave_slow(tick);
             return;
         }
-        // Only then the cell: until then it says that the request runs.
+        // The cell is written last. Until then, it says that the request runs.
         if let Some(seat) = &self.request.seat {
             seat.leave(self.part, None, tick);
         }

@@ -364,7 +364,7 @@ impl Worker {
         let (cpu_before, _) = self.cpu.replace((cpu_now, period.end));
         let cpu = cpu_before
             .zip(cpu_now)
-            .map(|(before, now)| (now - before).min(duration));
+            .map(|(before, now)| now.saturating_sub(before).min(duration));
         let delay = self.state.delay_since(period.start);
         let delay = delay.map(|delay| delay.at_most(duration - cpu.unwrap_or(0)));
         let culprits = period.culprits(self.shared.threshold());

@@ -130,6 +130,8 @@ impl<'a> Visits<'a> {
         for mut kept in home.drain(..) {
             if kept.number < self.schedule.kept && kept.link.is_open().now_or_never() == Some(true)
             {
+                // The readers of the round before are gone.
+                client.inlets.add(kept.link.arrivals());
                 self.idle.push_back(kept);
             }
         }
@@ -232,11 +234,9 @@ impl<'a> Visits<'a> {
                 let head = link
                     .exchange(kept_alive(message), terms.end, recorder)
                     .await?;
-                let noticed = Noticed {
-                    late: Duration::ZERO,
-                    ended: head.ended,
-                };
-                Ok((head, noticed))
+                let ended = head.ended;
+                let moments = vec![ended];
+                Ok((head, Noticed { moments, ended }))
             };
             let answer = connection::bounded(message, terms, recorder, exchange).await;
             // Without an answer, the connection's state is unknown.

@@ -80,22 +80,23 @@ pub(super) async fn ask(
 ) -> Option<Answer> {
     let exchange = async |message| {
         let opened = open(endpoint, recorder).await?;
-        let (peer, late) = (opened.peer, opened.late);
+        let (peer, mut moments) = (opened.peer, opened.moments.clone());
         let mut link = Link::on(opened, recorder).await?;
         if let Some(start) = start {
             start.wait(recorder).await;
         }
         let head = link.exchange(message, terms.end, recorder).await?;
         let ended = head.ended;
-        Ok((Answer { head, peer }, Noticed { late, ended }))
+        moments.push(ended);
+        Ok((Answer { head, peer }, Noticed { moments, ended }))
     };
     bounded(message, terms, recorder, exchange).await
 }
 
 /// When the prober noticed the beginning and the end of an exchange.
 pub(super) struct Noticed {
-    /// How late it noticed that the connection was established.
-    pub(super) late: Duration,
+    /// When it noticed that the connection was established, and the end.
+    pub(super) moments: Vec<Instant>,
     /// When the end was read.
     pub(super) ended: Instant,
 }
@@ -118,10 +119,11 @@ pub(super) async fn bounded<T>(
     recorder.record(|lane, now| *lane = Lane::start(lane.label(), now));
     let exchange = timeout(terms.timeout, exchange(message));
     match exchange.await.unwrap_or_else(|_| Err(timed_out(recorder))) {
-        Ok((answer, Noticed { late, ended })) => {
+        Ok((answer, Noticed { moments, ended })) => {
             let own = recorder.client.own;
+            let since = recorder.client.clock + recorder.lane(Lane::requested_at);
             let own = ClientTime {
-                late_for_it: late + own.late_at(ended),
+                late_for_it: own.late_for(since, &moments),
                 ..own.so_far()
             };
             recorder.record_at(ended, |lane, at| {
@@ -156,8 +158,8 @@ pub(super) struct Opened {
     pub(super) wire: Box<dyn Wire>,
     pub(super) arrivals: Arrivals,
     pub(super) peer: SocketAddr,
-    /// How late the prober noticed that it was established.
-    pub(super) late: Duration,
+    /// When the prober noticed that it was established, without and with TLS.
+    pub(super) moments: Vec<Instant>,
     /// Whether the server agreed to HTTP/2. `None` without TLS, which says nothing about it.
     pub(super) agreed_to_http2: Option<bool>,
 }
@@ -190,8 +192,7 @@ async fn connect(
     // answers is kept.
     let stream = dial::first(&endpoint.addresses).await.map_err(io)?;
     recorder.record(Lane::record_connect);
-    let own = recorder.client.own;
-    let mut late = own.late_now();
+    let mut moments = vec![Instant::now()];
     stream.set_nodelay(true).map_err(io)?;
     let peer = stream.peer_addr().map_err(io)?;
     let stream = Inlet::of(stream);
@@ -201,7 +202,7 @@ async fn connect(
         None => (Box::new(stream), None),
         Some((connector, name)) => {
             let stream = connector.connect(name.clone(), stream).await;
-            late += own.late_now();
+            moments.push(Instant::now());
             let stream = stream.map_err(io)?;
             let agreed = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
             (Box::new(stream), Some(agreed))
@@ -211,7 +212,7 @@ async fn connect(
         wire,
         arrivals,
         peer,
-        late,
+        moments,
         agreed_to_http2,
     })
 }
@@ -226,6 +227,11 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// When its parts are read.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
     /// Speaks HTTP/1.1 on a connection that was just opened.
     pub(super) async fn on(opened: Opened, recorder: LaneRecorder<'_>) -> Result<Self, Failure> {
         let handshake = http1::Builder::new()

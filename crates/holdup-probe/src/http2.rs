@@ -99,7 +99,7 @@ pub(super) async fn ask(
 ) -> Option<Answer> {
     let exchange = async |message| {
         let opened = connection::open_offering_http2(endpoint, recorder).await?;
-        let late = opened.late;
+        let mut moments = opened.moments.clone();
         let (streams, mut driver) = begin(endpoint, opened).await.map_err(|why| match why {
             Unusable::Refused(why) => Failure::Other(why),
             Unusable::Failed(failure) => failure,
@@ -108,14 +108,16 @@ pub(super) async fn ask(
             line.wait(recorder).await;
         }
         let mut exchange = pin!(streams.exchange(message, terms.end, recorder));
-        // One task drives both, so that a chunk's time is taken in the poll that read it.
+        // One task drives both, so that a part is worked on before the next one is handed over, and its time is
+        // still known.
         let answer = poll_fn(|context| {
             driver.poll(context);
             exchange.as_mut().poll(context)
         });
         let answer = answer.await?;
         let ended = answer.head.ended;
-        Ok((answer, Noticed { late, ended }))
+        moments.push(ended);
+        Ok((answer, Noticed { moments, ended }))
     };
     connection::bounded(message, terms, recorder, exchange).await
 }
@@ -237,11 +239,9 @@ impl Streams {
         let exchange = async |message| {
             recorder.record(Lane::record_connect);
             let answer = self.exchange(message, terms.end, recorder).await?;
-            let noticed = Noticed {
-                late: Duration::ZERO,
-                ended: answer.head.ended,
-            };
-            Ok((answer, noticed))
+            let ended = answer.head.ended;
+            let moments = vec![ended];
+            Ok((answer, Noticed { moments, ended }))
         };
         connection::bounded(message, terms, recorder, exchange).await
     }

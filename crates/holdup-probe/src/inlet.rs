@@ -19,7 +19,7 @@ const FIRST: usize = 4 * 1024;
 
 /// The most that is read before it is worked on. What exceeds it waits in the socket, so that the server has to
 /// wait as well.
-const MOST: usize = 256 * 1024;
+const MOST: usize = 64 * 1024;
 
 /// A connection that may be read before its bytes are asked for.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use tokio::task::yield_now;
 
 use super::inlet::{Arrivals, Reader};
 
@@ -43,18 +44,33 @@ impl Inlets {
         poll_fn(|context| {
             readers.0.extend(self.lock().opened.drain(..));
             while let Poll::Ready(Some(())) = readers.0.poll_next_unpin(context) {}
-            self.lock().work_until = Some(Instant::now() + WORK);
+            let (now, until) = (Instant::now(), &mut self.lock().work_until);
+            if until.is_none_or(|until| now >= until) {
+                *until = Some(now + WORK);
+            }
             Poll::Pending
         })
         .await
+    }
+
+    /// Yields to the runtime if it is time to look at the sockets again: only the runtime learns what has arrived.
+    pub(super) async fn yield_if_due(&self) {
+        if self.are_due() {
+            yield_now().await;
+        }
+    }
+
+    /// Whether it is time to look at the sockets again.
+    fn are_due(&self) -> bool {
+        let until = self.lock().work_until;
+        until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Does this work, but not while it is time to look at the sockets again.
     pub(super) async fn in_turn<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|context| {
-            let until = self.lock().work_until;
-            if until.is_some_and(|until| Instant::now() >= until) {
+            if self.are_due() {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -121,16 +121,16 @@ impl OwnTime {
         });
     }
 
-    /// How late the prober is for its current work. Check its timer first.
-    pub(super) fn late_now(&self) -> Duration {
-        self.late_at(Instant::now())
-    }
-
-    /// By how much what was read at this time may have been read late.
-    pub(super) fn late_at(&self, at: Instant) -> Duration {
+    /// By how much these moments of a request that began at `since` may have been noticed late. Each delay counts once,
+    /// and only its part after the request began.
+    pub(super) fn late_for(&self, since: Instant, moments: &[Instant]) -> Duration {
         let sums = self.sums();
-        let delays = sums.delays.iter().filter(|delay| delay.concerns(at));
-        delays.map(|delay| delay.by).max().unwrap_or_default()
+        let concerned = sums.delays.iter().filter(|delay| {
+            delay.until > since && moments.iter().any(|moment| delay.concerns(*moment))
+        });
+        concerned
+            .map(|delay| delay.by.min(delay.until - since))
+            .sum()
     }
 
     /// The sums so far. The lane adds the time that concerns only itself.
@@ -166,13 +166,18 @@ mod tests {
         block(Duration::from_millis(100));
         own.fired(due);
         let now = Instant::now();
-        let late = own.late_now();
+        let late = own.late_for(due, &[now]);
         assert!(late >= Duration::from_millis(90), "{late:?}");
         // The timer may have fired in one poll, and the sockets may have been ready in the next one.
         own.count(async {}).await;
-        assert_eq!(own.late_at(now + AFTERWARDS / 2), late);
-        assert_eq!(own.late_at(due), late);
-        assert_eq!(own.late_at(now + AFTERWARDS * 2), Duration::ZERO);
+        assert_eq!(own.late_for(due, &[now + AFTERWARDS / 2]), late);
+        assert_eq!(own.late_for(due, &[now + AFTERWARDS * 2]), Duration::ZERO);
+        // It counts once, and not for a request that began after it.
+        assert_eq!(own.late_for(due, &[due, now, now + AFTERWARDS / 2]), late);
+        assert_eq!(own.late_for(now, &[now]), Duration::ZERO);
+        let most = Duration::from_millis(50);
+        let since = due + Duration::from_millis(70);
+        assert!(own.late_for(since, &[now]) + most <= late);
     }
 
     #[tokio::test]
@@ -191,7 +196,7 @@ mod tests {
             while begun.elapsed() < Duration::from_millis(400) {
                 let due = ticks.tick().await;
                 own.fired(due.into_std());
-                latest = latest.max(own.late_now());
+                latest = latest.max(own.late_for(begun, &[Instant::now()]));
             }
             latest
         });

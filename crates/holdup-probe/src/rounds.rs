@@ -155,9 +155,9 @@ pub(super) async fn ask(
                 // The timer is checked first, so that any delay is counted for the work that follows.
                 due = tick.tick() => {
                     own.fired(due.into_std());
-                    line.iter().for_each(StartLine::open_if_stuck);
                     // Nothing is published while requests are sent.
                     if waiting.len() == 0 {
+                        line.iter().for_each(StartLine::open_if_stuck);
                         let timeline = &*connection::lock(&timeline);
                         news.publish(round, timeline, clock.elapsed(), observe);
                     }
@@ -172,6 +172,7 @@ pub(super) async fn ask(
                     if place == 0 {
                         first = answer;
                     }
+                    inlets.yield_if_due().await;
                 }
                 () = Visits::go_on(&mut visits), if visits.is_some() => {}
                 () = yield_now(), if waiting.len() > 0 => {}

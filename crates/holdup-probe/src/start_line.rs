@@ -19,6 +19,10 @@ const FEWEST: usize = 17;
 /// them only after it has answered the first requests.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// The longest time for which the first connection waits for the others. A server may close one on which no request
+/// comes.
+const LONGEST: Duration = Duration::from_secs(1);
+
 /// Where the requests of a round start.
 #[derive(Debug)]
 pub(super) struct StartLine(Mutex<Line>);
@@ -28,6 +32,8 @@ struct Line {
     /// How many requests have not arrived yet.
     missing: usize,
     waiting: Vec<Waker>,
+    /// When the first one arrived.
+    first: Option<Instant>,
     /// When the latest one arrived.
     latest: Option<Instant>,
     /// Since when the requests may start.
@@ -51,6 +57,7 @@ impl StartLine {
         let line = Line {
             missing: requests,
             waiting: Vec::new(),
+            first: None,
             latest: None,
             open: None,
             fastest: Duration::MAX,
@@ -74,10 +81,12 @@ impl StartLine {
         }
     }
 
-    /// Opens the line if no request has arrived for some time. Those that have not arrived start when they do.
+    /// Opens the line if no request has arrived for some time, or if the first one has waited for long. Those that have not arrived start when they do.
     pub(super) fn open_if_stuck(&self) {
         let mut line = self.lock();
-        if line.open.is_none() && line.latest.is_some_and(|at| at.elapsed() >= PATIENCE) {
+        let has_passed = |time, at: Option<Instant>| at.is_some_and(|at| at.elapsed() >= time);
+        let is_stuck = has_passed(PATIENCE, line.latest) || has_passed(LONGEST, line.first);
+        if line.open.is_none() && is_stuck {
             line.open();
         }
     }
@@ -89,11 +98,12 @@ impl StartLine {
     /// other, and have waited here. A connection that was not waited for has taken as long as it took.
     pub(super) async fn wait(&self, recorder: LaneRecorder<'_>) {
         let now = recorder.now();
+        let begun = recorder.lane(Lane::requested_at);
         let waits = {
             let mut line = self.lock();
-            let setup = recorder.lane(|lane| now.saturating_sub(lane.requested_at()));
-            line.fastest = line.fastest.min(setup);
+            line.fastest = line.fastest.min(now.saturating_sub(begun));
             line.latest = Some(Instant::now());
+            line.first = line.first.or(line.latest);
             line.open.is_none()
         };
         self.leave();
@@ -110,7 +120,9 @@ impl StartLine {
         let open = line.open.unwrap_or_else(Instant::now);
         let opened = open.saturating_duration_since(recorder.client.clock);
         let started = if waits { recorder.now() } else { opened };
-        let (asked, fastest) = (started.saturating_sub(line.fastest), line.fastest);
+        let fastest = line.fastest;
+        // The prober may have begun it only after the line was open.
+        let asked = started.saturating_sub(fastest).max(begun);
         drop(line);
         recorder.record(|lane, _| begin_anew(lane, asked, waits.then_some(fastest)));
     }

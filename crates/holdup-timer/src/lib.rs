@@ -1,6 +1,6 @@
 //! One exact timer for everything that waits on a thread, beside tokio's own.
 //!
-//! [`install`] gives a thread its timer, and [`sleep`] waits by it. The timer fires at
+//! [`install`] gives a thread its timer, and [`sleep()`] waits by it. The timer fires at
 //! multiples of 1.25 ms of the system's clock, and wakes everything that is due by then. A thread without one
 //! waits by tokio's.
 //!

@@ -197,9 +197,11 @@ impl Wait {
             }
             return Poll::Pending;
         }
-        if self.until <= now() {
+        let now = now();
+        if self.until <= now {
             return Poll::Ready(());
         }
+        wheel.catch_up(now / GRID);
         let place = self.until.div_ceil(GRID);
         self.key = Some(wheel.add(place, context.waker().clone()));
         drop(wheel);
@@ -230,7 +232,9 @@ fn now() -> u64 {
 mod tests {
     use std::time::Instant;
 
+    use futures_util::StreamExt;
     use futures_util::future::{join_all, poll_immediate};
+    use futures_util::stream::FuturesUnordered;
     use tokio::runtime;
     use tokio::task::LocalSet;
     use tokio::time::timeout;
@@ -278,7 +282,9 @@ mod tests {
                 assert!(begun.elapsed() >= ms(duration), "{duration} ms");
                 ended.borrow_mut().push(duration);
             });
-            join_all(waits).await;
+            // Unlike `join_all`, this polls the waits in the order in which they were woken.
+            let waits: FuturesUnordered<_> = waits.into_iter().collect();
+            waits.collect::<()>().await;
             assert_eq!(*ended.borrow(), [0, 30, 31, 75, 120]);
         });
     }
@@ -326,7 +332,7 @@ mod tests {
     #[test]
     fn a_wait_wakes_the_task_that_polled_it_last() {
         with_timer(async |timer| {
-            let mut wait = timer.wait(ms(50));
+            let mut wait = timer.wait(ms(500));
             let first = poll_immediate(future::poll_fn(|context| wait.poll(context)));
             assert!(first.await.is_none());
             let moved = tokio::task::spawn_local(async move {

@@ -66,6 +66,14 @@ impl<T> Wheel<T> {
         }
     }
 
+    /// Passes the time up to `now` at once if there is nothing that is due before. Otherwise [`Wheel::take_due`] would
+    /// go through all the time in which nothing waited.
+    pub(crate) fn catch_up(&mut self, now: u64) {
+        if self.waiting == 0 {
+            self.passed = self.passed.max(now);
+        }
+    }
+
     /// Adds an entry. If its place has been passed, it is due at the next one.
     ///
     /// # Panics
@@ -244,6 +252,17 @@ mod tests {
         let expected = [(1001, 2), (1070, 4), (1300, 1), (1300, 3)];
         assert_eq!(taken(&mut wheel, 1300), expected);
         assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn an_empty_wheel_passes_any_time_at_once() {
+        let mut wheel = Wheel::new(0);
+        wheel.catch_up(1_000_000_000);
+        wheel.add(1_000_000_007, 1);
+        assert_eq!(wheel.next(), Some(1_000_000_007));
+        // What waits is not passed over.
+        wheel.catch_up(1_000_000_009);
+        assert_eq!(taken(&mut wheel, 1_000_000_009), [(1_000_000_007, 1)]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub fn began(alone: &[Lane], at_once: &Timeline) -> Option<Began> {
         Begun::of(alone, lanes, 0).filter(|_| !is_early(alone, lanes))
     };
     let found = begun.map_or_else(Began::inconclusive, |begun| begun.read());
-    // What came while the client did not read has one time, as if the one had been waiting for the other. But no
+    // All that arrives while the client does not read is recorded at the same moment, as if one had waited for the other. But no
     // pause makes an answer begin before another one ends.
     let own = lanes.iter().map(|lane| lane.client_time().longest).max();
     let may_be_clients = found.verdict != Kind::Concurrent && own > Some(NEXT_BY);

@@ -46,7 +46,7 @@ pub(super) fn check(
     let longest = lanes().map(|lane| lane.client_time().longest).max();
     if matters(longest) {
         seen.evidence.push(format!(
-            "the prober itself did not read for up to {}: what came meanwhile has one time",
+            "the prober itself read nothing for up to {}, so all that arrived in that time is recorded at the same moment",
             HumanDuration(longest.unwrap_or_default())
         ));
     }
@@ -244,7 +244,7 @@ mod tests {
             assert_eq!(verdict.kind, Kind::Serialized, "{verdict:#?}");
             let told = verdict.evidence.iter();
             let told =
-                told.filter(|line| line.starts_with("the prober itself did not read for up to"));
+                told.filter(|line| line.starts_with("the prober itself read nothing for up to"));
             assert_eq!(told.count(), lines, "{late} {verdict:#?}");
             let verdict = judged(300, late, &[310, 311, 312, 313]);
             assert_eq!(verdict.kind, Kind::Concurrent, "{verdict:#?}");

@@ -129,8 +129,8 @@ impl LeftBehind {
             .finished_at()?
             .saturating_sub(pair.first.finished_at()?);
         // While the client did not read, or did not send, nothing had to wait for what was left behind.
-        let own = both.iter().map(|lane| lane.client_time().longest).max();
-        let surely = left.saturating_sub(own.unwrap_or_default());
+        let own = both.iter().map(|lane| lane.client_time().longest).sum();
+        let surely = left.saturating_sub(own);
         is_longer(surely, answer.saturating_add(Self::MOMENT)).then(|| Self {
             answer,
             behind: left.saturating_sub(answer),
@@ -230,7 +230,11 @@ pub fn judge_left_behind(
     let least = behind.saturating_mul(count).as_secs_f64() * (1.0 - ONE_AT_A_TIME);
     let with_answers = behind.saturating_add(answer).saturating_mul(count);
     let most = with_answers.as_secs_f64() * (1.0 + ONE_AT_A_TIME);
-    let surely = left.saturating_sub(next.client_time().longest);
+    // Both rounds may have been interrupted.
+    let lanes = at_once.lanes.iter();
+    let own = lanes.map(|lane| lane.client_time().longest).max();
+    let own = own.unwrap_or_default() + next.client_time().longest;
+    let surely = left.saturating_sub(own);
     if count < 2 || surely.as_secs_f64() < least || left.as_secs_f64() > most {
         return None;
     }

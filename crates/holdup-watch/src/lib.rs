@@ -247,8 +247,9 @@
 //!   `unmatched`. Wrap such a middleware outside of the watch, that is, after it in the source.
 //! - After an upgrade (`101 Switching Protocols`), everything but what goes through the response body.
 //! - While no request is open, the first fifth of a second in which a spawned task or an actor holds a worker. Such a
-//!   hold may be missed if it takes less than a third of a second. Outside of Linux, the watch may notice it a second
-//!   late, or later with more than two workers.
+//!   hold may be missed unless it exceeds the threshold by a fifth of a second. Where the system does not report what
+//!   a thread waits for (outside of Linux, and in gVisor), the watch may notice it a second late, or later with more
+//!   than two workers.
 //!
 //! # What it costs
 //!

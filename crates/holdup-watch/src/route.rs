@@ -35,7 +35,7 @@ pub(super) struct Paths {
 /// A path and a method whose route is known.
 #[derive(Debug, Clone)]
 struct Near {
-    path: Box<str>,
+    path: String,
     method: usize,
     number: NonZeroU32,
 }
@@ -58,7 +58,7 @@ impl Paths {
         let place = place(path, method);
         if let Some(Some(near)) = self.near.get(place)
             && near.method == method
-            && *near.path == *path
+            && near.path == path
         {
             return near.number;
         }
@@ -72,11 +72,21 @@ impl Paths {
         let number = known.unwrap_or_else(|| self.learn(request, method, worker));
         if path.len() <= PATH_LENGTH {
             self.near.resize(NEAR, None);
-            self.near[place(path, method)] = Some(Near {
-                path: path.into(),
-                method,
-                number,
-            });
+            match &mut self.near[place(path, method)] {
+                // Its memory is used again.
+                Some(near) => {
+                    near.path.clear();
+                    near.path.push_str(path);
+                    (near.method, near.number) = (method, number);
+                }
+                empty => {
+                    *empty = Some(Near {
+                        path: path.to_owned(),
+                        method,
+                        number,
+                    });
+                }
+            }
         }
         number
     }

@@ -24,7 +24,7 @@ fn a_wait_is_found_by_either_form_of_its_address() {
         ("127.0.0.1:50000", "[::ffff:127.0.0.1]:50000"),
         ("[fe80::1]:50000", "[fe80::1%2]:50000"),
     ] {
-        let mut board = Board::new(0, LANES);
+        let mut board = Board::new(0, LANES, Duration::from_millis(100));
         let peers = [kernel.parse().expect("an address")];
         board.set_unread(&peers, ms(100));
         board.set_unread(&peers, ms(200));
@@ -43,7 +43,7 @@ fn a_wait_is_found_by_either_form_of_its_address() {
 #[test]
 fn a_path_that_is_left_out_gets_no_lanes_and_is_counted() {
     let ms = Duration::from_millis;
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     let apply = |board: &mut Board, lane| board.apply(opened(lane, ms(100), "127.0.0.1:1"));
     board.leave_out(Some("/"));
     apply(&mut board, 1);
@@ -66,7 +66,7 @@ fn a_path_that_is_left_out_gets_no_lanes_and_is_counted() {
 #[test]
 fn all_waiting_connections_are_counted_and_the_first_are_listed() {
     let ms = Duration::from_millis;
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     let peers: Vec<_> = (1..=LANES + 50)
         .map(|port| SocketAddr::from(([127, 0, 0, 1], port as u16)))
         .collect();
@@ -83,7 +83,7 @@ fn all_waiting_connections_are_counted_and_the_first_are_listed() {
 #[test]
 fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
     let ms = Duration::from_millis;
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     let hidden = |board: &mut Board, open, now| {
         board.advance(open, ms(now));
         board.totals().hidden
@@ -101,7 +101,7 @@ fn a_request_without_a_lane_yet_does_not_count_as_hidden() {
 
 #[test]
 fn requests_are_counted_from_the_start_of_the_console() {
-    let mut board = Board::new(40, LANES);
+    let mut board = Board::new(40, LANES, Duration::from_millis(100));
     board.apply(opened(41, Duration::ZERO, "127.0.0.1:1"));
     board.apply(opened(42, Duration::ZERO, "127.0.0.1:2"));
     assert_eq!(board.totals().requests, 2);
@@ -129,7 +129,7 @@ fn flood(board: &mut Board, numbers: std::ops::Range<u64>) -> Vec<Vec<u64>> {
 
 #[test]
 fn when_too_many_come_some_are_drawn_for_a_while_and_all_are_counted() {
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     let batches = flood(&mut board, 1..10_001);
     // Two batches fill the board, and two replace it with what was saved up.
     let first: Vec<_> = batches[..4].iter().map(Vec::len).collect();
@@ -160,7 +160,7 @@ fn when_too_many_come_some_are_drawn_for_a_while_and_all_are_counted() {
 
 #[test]
 fn a_lane_that_waited_for_its_place_is_whole() {
-    let mut board = Board::new(0, 1);
+    let mut board = Board::new(0, 1, Duration::from_millis(100));
     flood(&mut board, 1..101);
     let at = Duration::from_millis(120);
     board.apply(opened(101, at, "127.0.0.1:1"));
@@ -187,7 +187,7 @@ fn a_lane_that_waited_for_its_place_is_whole() {
 
 #[test]
 fn a_request_that_holds_a_worker_is_drawn_at_once() {
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     flood(&mut board, 1..10_001);
     // It came half a second ago.
     let culprit = 9520;
@@ -213,7 +213,7 @@ fn a_request_that_holds_a_worker_is_drawn_at_once() {
 #[test]
 fn requests_that_are_followed_are_drawn_whatever_else_comes() {
     let ms = Duration::from_millis;
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     board.follow(vec!["x=mine-".to_owned()]);
     let mut drawn = Vec::new();
     for number in 1..=10_000 {
@@ -245,7 +245,7 @@ fn requests_that_are_followed_are_drawn_whatever_else_comes() {
 
 #[test]
 fn a_burst_of_any_size_is_counted_and_its_newest_requests_are_drawn() {
-    let mut board = Board::new(0, LANES);
+    let mut board = Board::new(0, LANES, Duration::from_millis(100));
     let at = Duration::from_secs(1);
     let most = (MOST_KEPT + 500) as u64;
     for number in 1..=most {

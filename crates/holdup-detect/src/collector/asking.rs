@@ -17,7 +17,7 @@ pub(super) struct Asking {
     dozes: bool,
     /// While the collector dozes, the worker that is asked although it cannot be seen from outside.
     turn: Option<usize>,
-    /// All polls up to the latest look.
+    /// How many polls there had been at the latest look.
     polls: u64,
 }
 
@@ -104,4 +104,25 @@ fn is_free(state: &WorkerState, now: u64) -> bool {
         && !state.is_asked()
         && state.sockets.is_answered()
         && state.ongoing(now).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_worker_that_cannot_be_seen_is_asked_in_its_turn_while_the_collector_dozes() {
+        // Its loop watches no socket of the second heartbeat, by which it would be recognized.
+        let states = [WorkerState::new(0, &Clock::default())];
+        let mut asking = Asking::default();
+        let mut asked = Vec::new();
+        for ms in [5_000, 5_400, 5_800, 6_200, 6_600] {
+            let now = ms * 1_000_000;
+            asking.begin(&states, true, now);
+            asked.push(asking.asks(&states[0], now));
+        }
+        assert_eq!(asked, [false, true, false, true, false]);
+        assert!(asking.is_any_hidden());
+    }
 }

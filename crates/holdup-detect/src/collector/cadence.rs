@@ -9,13 +9,13 @@ const AWAKE: u64 = 200 * MS;
 /// How long the workers may take to find out that the collector is going to doze.
 const SETTLES: u64 = 20 * MS;
 
-/// A worker that is asked although nothing happens is asked this seldom.
+/// The least time between two heartbeats of a worker that cannot be seen from outside, while the collector dozes.
 const TURN: u64 = 750 * MS;
 
-/// What a look has found, the least first.
+/// What a look has found. A later variant outweighs an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Found {
-    /// No request is open, and all workers wait for something to happen.
+    /// No request is open, and every worker that can be seen from outside waits in its loop.
     Quiet,
     /// No request is open, but a worker does something. It was asked whether its loop turns.
     Doubt,

@@ -187,6 +187,8 @@ impl Collector {
         let awake = Duration::from_nanos(shared.threshold() / LOOKS).clamp(PAUSE.0, PAUSE.1);
         match self.pace {
             Pace::Awake | Pace::Settling => awake,
+            // A request has woken the collector meanwhile.
+            Pace::Dozing if !shared.doze.is_on() => awake,
             Pace::Dozing if self.asking.is_any_hidden() => DOZE_AND_WAKE,
             Pace::Dozing => DOZE,
         }

@@ -2,9 +2,10 @@
 
 import os
 import re
-import threading
 import time
 from pathlib import Path
+
+from run import Notes
 
 EVERY = 0.2
 
@@ -38,21 +39,8 @@ def limits():
     }
 
 
-class Kernel:
+class Kernel(Notes):
     """The kernel's own memory, noted all the while."""
-
-    def __init__(self):
-        self.noted = []
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.note)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
 
     def note(self):
         while True:
@@ -71,5 +59,4 @@ class Kernel:
         }
 
     def at(self, at):
-        """The last note at this time or before it."""
-        return max((note for note in self.noted if note[0] <= at), key=lambda note: note[0])[1]
+        return self.last_at(at)[1]

@@ -164,11 +164,10 @@ class Server:
         return sum(int(fields[1]) for fields in statm) * PAGE
 
 
-class Samples:
-    """A server's processor time and memory, noted all the while."""
+class Notes:
+    """What a thread notes all the while: `note` is its loop, which ends when `over` is set."""
 
-    def __init__(self, server):
-        self.server = server
+    def __init__(self):
         self.noted = []
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.note)
@@ -180,6 +179,18 @@ class Samples:
     def __exit__(self, *_):
         self.over.set()
         self.thread.join()
+
+    def last_at(self, at):
+        """The last note at this time or before it."""
+        return max((note for note in self.noted if note[0] <= at), key=lambda note: note[0])
+
+
+class Samples(Notes):
+    """A server's processor time and memory, noted all the while."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
 
     def note(self):
         while not self.over.wait(SAMPLE_EVERY):
@@ -196,4 +207,4 @@ class Samples:
         raise Failed("nothing was noted at the time that counts")
 
     def resident_at(self, at):
-        return max((note for note in self.noted if note[0] <= at), key=lambda note: note[0])[2]
+        return self.last_at(at)[2]

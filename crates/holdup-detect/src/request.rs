@@ -91,30 +91,40 @@ impl Request {
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
+        // One place for what it returns, so that nothing of it is moved.
         let span = self.enter(part);
-        // Inside another watched service, the outer request's waker is in the context.
-        let Some(seat) = &self.seat else {
-            return poll(context);
+        let polled = match &self.seat {
+            // Inside another watched service, the outer request's waker is in the context.
+            None => poll(context),
+            Some(seat) => {
+                if span.nested {
+                    self.begin_nested(seat);
+                }
+                if seat.slot.take_look() {
+                    self.worker.look(seat, &mut poll)
+                } else {
+                    poll(&mut Context::from_waker(&seat.waker))
+                }
+            }
         };
-        if span.nested {
-            // The worker's cell says that the outer request runs.
-            seat.slot.enter(self.worker.last_tick());
-            seat.slot.take_woken();
-            seat.still_waits.set(false);
-        }
-        let polled = if seat.slot.take_look() {
-            self.worker.look(seat, &mut poll)
-        } else {
-            poll(&mut Context::from_waker(&seat.waker))
-        };
-        if polled.is_pending() {
-            self.wait(seat, context.waker());
-        }
-        if span.nested {
-            seat.leave(part, None, self.worker.last_tick());
+        if let Some(seat) = &self.seat {
+            if polled.is_pending() {
+                self.wait(seat, context.waker());
+            }
+            if span.nested {
+                seat.leave(part, None, self.worker.last_tick());
+            }
         }
         span.end();
         polled
+    }
+
+    /// Records a poll within the poll of another request, of which the worker's cell says that it runs.
+    #[cold]
+    fn begin_nested(&self, seat: &Seat) {
+        seat.slot.enter(self.worker.last_tick());
+        seat.slot.take_woken();
+        seat.still_waits.set(false);
     }
 
     /// Records that a poll leaves the request waiting.

@@ -89,10 +89,50 @@ impl Request {
         &self,
         part: Part,
         context: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
+        self.poll_and(part, context, poll, false)
+    }
+
+    /// As [`poll`](Self::poll), of the future. When it is ready, most requests are over, so what this one does from then
+    /// on is not recorded. It has to be dropped then, or to [go on](Self::goes_on).
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    pub fn poll_for_answer<T>(
+        &self,
+        context: &mut Context<'_>,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.poll_and(Part::Future, context, poll, true)
+    }
+
+    /// Records that the request goes on after its future was ready: a body follows.
+    pub fn goes_on(&self) {
+        if let Some(seat) = &self.seat {
+            let answered = seat.answered.replace(0);
+            if answered > 0 {
+                seat.leave(Part::Future, None, answered);
+            }
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    fn poll_and<T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        may_end: bool,
+    ) -> Poll<T> {
+        let span = self.begin(part);
         // One place for what it returns, so that nothing of it is moved.
-        let span = self.enter(part);
         let polled = match &self.seat {
             // Inside another watched service, the outer request's waker is in the context.
             None => poll(context),
@@ -113,9 +153,11 @@ impl Request {
             }
             if span.nested {
                 seat.leave(part, None, self.worker.last_tick());
+                seat.answered.set(0);
             }
         }
-        span.end();
+        span.leave(may_end && polled.is_ready());
+        mem::forget(span);
         polled
     }
 
@@ -136,41 +178,80 @@ impl Request {
     }
 
     /// Begins a call, or the drop of a future, that works on this request. It ends when the span is dropped.
-    #[inline]
+    #[inline(never)]
     pub fn enter(&self, part: Part) -> PollSpan<'_> {
+        self.begin(part)
+    }
+
+    /// Begins the call of the service with this request. As [`enter`](Self::enter), but in line.
+    #[expect(clippy::inline_always, reason = "each request has one call")]
+    #[inline(always)]
+    pub fn enter_call(&self) -> PollSpan<'_> {
+        self.begin(Part::Call)
+    }
+
+    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
+    #[inline(always)]
+    fn begin(&self, part: Part) -> PollSpan<'_> {
         let worker = &*self.worker;
         let depth = worker.depth.replace(worker.depth.get() + 1);
-        let mut span = PollSpan {
+        let nested = depth > 0;
+        let since = match &self.seat {
+            _ if nested => self.enter_nested(),
+            Some(seat) => self.enter_cell(seat, part),
+            None => self.enter_cell_without_seat(part),
+        };
+        PollSpan {
             request: self,
             part,
-            since: 0,
-            nested: depth > 0,
+            since,
+            nested,
+        }
+    }
+
+    /// Records in the worker's cell that a call or a poll begins. Returns when.
+    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
+    #[inline(always)]
+    fn enter_cell(&self, seat: &Seat, part: Part) -> u64 {
+        let worker = &*self.worker;
+        // The call follows the opening at once, and the clock was read for that.
+        let since = if part == Part::Call && seat.lane.get() == 0 {
+            worker.poll_begins_at(seat.opened.get())
+        } else {
+            worker.poll_begins()
         };
-        if !span.nested {
-            span.since = match &self.seat {
-                // The call follows the opening at once, and the clock was read for that.
-                Some(seat) if part == Part::Call && seat.lane.get() == 0 => {
-                    worker.poll_begins_at(seat.opened.get())
-                }
-                _ => worker.poll_begins(),
-            };
-            let number = self.number();
-            worker.state.enter(number, self.route, part, span.since);
-        }
-        if let Some(seat) = &self.seat {
-            // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
-            if part == Part::Call && !span.nested && span.since == seat.ran_until.get() {
-                return span;
-            }
-            if !span.nested {
-                self.count_lost(seat, span.since);
-            }
+        worker.state.enter(seat.number.get(), self.route, part, since);
+        // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
+        if part != Part::Call || since != seat.ran_until.get() {
+            self.count_lost(seat, since);
             // Only now, because the request counts as waiting until its poll begins.
-            if seat.waits.replace(false) {
-                worker.waiting.set(worker.waiting.get() - 1);
-            }
+            self.waits_no_more(seat);
         }
-        span
+        since
+    }
+
+    #[cold]
+    fn enter_cell_without_seat(&self, part: Part) -> u64 {
+        let since = self.worker.poll_begins();
+        self.worker.state.enter(0, self.route, part, since);
+        since
+    }
+
+    /// Begins a call or a poll within that of another request.
+    #[cold]
+    fn enter_nested(&self) -> u64 {
+        if let Some(seat) = &self.seat {
+            self.waits_no_more(seat);
+        }
+        0
+    }
+
+    #[inline]
+    fn waits_no_more(&self, seat: &Seat) {
+        if seat.waits.get() {
+            seat.waits.set(false);
+            self.worker.waiting.set(self.worker.waiting.get() - 1);
+        }
     }
 
     /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside another
@@ -245,6 +326,27 @@ impl Request {
             .add(self.lane(), self.worker.now(), event);
     }
 
+    /// Tells what there is to tell of a request that is over.
+    #[cold]
+    fn tell_end(&self, seat: &Seat) {
+        let worker = &self.worker;
+        let loss = self.take_loss(seat);
+        let lane = seat.lane.get();
+        if lane > 0 {
+            let now = worker.now();
+            let ended = LaneEvent::Ended {
+                finished: self.finished.get(),
+                age: now.saturating_sub(seat.opened.get()),
+                running: seat.running.get(),
+                loss: loss.clone(),
+            };
+            worker.lanes().add(lane, now, ended);
+        }
+        if let Some(loss) = loss {
+            worker.hand_over(loss, seat.span.take());
+        }
+    }
+
     /// Takes what the request lost, if anything.
     fn take_loss(&self, seat: &Seat) -> Option<Arc<Loss>> {
         if seat.lost.borrow().is_empty() {
@@ -271,23 +373,9 @@ impl Drop for Request {
             return;
         };
         let worker = &self.worker;
-        if seat.waits.replace(false) {
-            worker.waiting.set(worker.waiting.get() - 1);
-        }
-        let loss = self.take_loss(&seat);
-        let lane = seat.lane.get();
-        if lane > 0 {
-            let now = worker.now();
-            let ended = LaneEvent::Ended {
-                finished: self.finished.get(),
-                age: now.saturating_sub(seat.opened.get()),
-                running: seat.running.get(),
-                loss: loss.clone(),
-            };
-            worker.lanes().add(lane, now, ended);
-        }
-        if let Some(loss) = loss {
-            worker.hand_over(loss, seat.span.take());
+        self.waits_no_more(&seat);
+        if seat.lane.get() > 0 || !seat.lost.borrow().is_empty() {
+            self.tell_end(&seat);
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();
@@ -301,13 +389,14 @@ impl PollSpan<'_> {
     #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
     pub fn end(self) {
-        self.leave();
+        self.leave(false);
         mem::forget(self);
     }
 
+    /// Ends the call or poll. If the request `may_end` with it, what the request does from then on is left open.
     #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
-    fn leave(&self) {
+    fn leave(&self, may_end: bool) {
         let worker = &*self.request.worker;
         worker.depth.set(worker.depth.get() - 1);
         if self.nested {
@@ -322,7 +411,11 @@ impl PollSpan<'_> {
         }
         // The cell is written last. Until then, it says that the request runs.
         if let Some(seat) = &self.request.seat {
-            seat.leave(self.part, None, tick);
+            if may_end {
+                seat.answered.set(tick);
+            } else {
+                seat.leave(self.part, None, tick);
+            }
         }
         worker.state.leave(tick);
     }
@@ -344,12 +437,13 @@ impl PollSpan<'_> {
         let slow = worker.record_slow_poll(number, *route, self.part, self.since);
         if let Some(seat) = seat {
             seat.leave(self.part, Some(slow.since), slow.end);
+            seat.answered.set(0);
         }
     }
 }
 
 impl Drop for PollSpan<'_> {
     fn drop(&mut self) {
-        self.leave();
+        self.leave(false);
     }
 }

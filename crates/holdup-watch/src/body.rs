@@ -67,7 +67,9 @@ impl<B: MessageBody> WatchedBody<B> {
         }
     }
 
+    #[inline(never)]
     fn stream(body: B, size: BodySize, request: Request) -> Self {
+        request.goes_on();
         let body = Some(body);
         Self(State::Stream(Box::pin(Stream {
             body,
@@ -110,6 +112,8 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
 }
 
 impl<B: MessageBody> Stream<B> {
+    // Out of line, so that a body in memory needs no room on the stack.
+    #[inline(never)]
     fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

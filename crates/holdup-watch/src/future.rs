@@ -56,7 +56,7 @@ where
         let Some(request) = &*this.request else {
             panic!("polled after it was ready");
         };
-        let polled = request.poll(Part::Future, cx, |cx| {
+        let polled = request.poll_for_answer(cx, |cx| {
             let Some(future) = this.future.as_mut().as_pin_mut() else {
                 unreachable!("it ends together with its request")
             };
@@ -72,8 +72,11 @@ where
             Poll::Ready(Ok(response)) => {
                 let request = taken(this.request);
                 request.record_answer(response.status().as_u16());
-                let response = response.map_body(|_, body| WatchedBody::new(body, request));
-                Poll::Ready(Ok(response))
+                // In parts, because `map_body` would move the whole response once more.
+                let (about, response) = response.into_parts();
+                let (response, body) = response.into_parts();
+                let response = response.set_body(WatchedBody::new(body, request));
+                Poll::Ready(Ok(ServiceResponse::new(about, response)))
             }
             Poll::Ready(Err(error)) => {
                 let request = taken(this.request);

@@ -80,33 +80,41 @@ impl Request {
 
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
     /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
-    #[expect(
-        clippy::inline_always,
-        reason = "what the poll returns is large, and would be copied"
-    )]
-    #[inline(always)]
+    #[inline]
     pub fn poll<T>(
         &self,
         part: Part,
         context: &mut Context<'_>,
-        poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.poll_and(part, context, poll, false)
+        let span = self.begin_poll(part);
+        let polled = self.polled(context, &mut (), |(), context| poll(context));
+        self.end_poll(span, context, polled.is_pending(), false);
+        polled
     }
 
-    /// As [`poll`](Self::poll), of the future. When it is ready, most requests are over, so what this one does from then
-    /// on is not recorded. It has to be dropped then, or to [go on](Self::goes_on).
+    /// As [`poll`](Self::poll), of the request's future in `place`, from which `over` drops it when it is ready. Most
+    /// requests are over then, so what this one does from then on is not recorded: it has to be dropped, or to
+    /// [go on](Self::goes_on).
     #[expect(
         clippy::inline_always,
         reason = "what the poll returns is large, and would be copied"
     )]
     #[inline(always)]
-    pub fn poll_for_answer<T>(
+    pub fn poll_for_answer<P, T>(
         &self,
         context: &mut Context<'_>,
-        poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        over: impl FnOnce(&mut P),
     ) -> Poll<T> {
-        self.poll_and(Part::Future, context, poll, true)
+        let span = self.begin_poll(Part::Future);
+        let polled = self.polled(context, place, poll);
+        if polled.is_ready() {
+            over(place);
+        }
+        self.end_poll(span, context, polled.is_pending(), polled.is_ready());
+        polled
     }
 
     /// Records that the request goes on after its future was ready: a body follows.
@@ -119,54 +127,74 @@ impl Request {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
+    #[inline(always)]
+    fn begin_poll(&self, part: Part) -> PollSpan<'_> {
+        let span = self.begin(part);
+        if span.nested {
+            self.begin_nested();
+        }
+        span
+    }
+
     #[expect(
         clippy::inline_always,
         reason = "what the poll returns is large, and would be copied"
     )]
     #[inline(always)]
-    fn poll_and<T>(
+    fn polled<P, T>(
         &self,
-        part: Part,
         context: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-        may_end: bool,
+        place: &mut P,
+        mut poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let span = self.begin(part);
-        // One place for what it returns, so that nothing of it is moved.
-        let polled = match &self.seat {
+        match &self.seat {
             // Inside another watched service, the outer request's waker is in the context.
-            None => poll(context),
-            Some(seat) => {
-                if span.nested {
-                    self.begin_nested(seat);
-                }
-                if seat.slot.take_look() {
-                    self.worker.look(seat, &mut poll)
-                } else {
-                    poll(&mut Context::from_waker(&seat.waker))
-                }
+            None => poll(place, context),
+            Some(seat) if seat.slot.take_look() => {
+                let mut poll = |context: &mut Context<'_>| poll(place, context);
+                self.worker.look(seat, &mut poll)
             }
-        };
-        if let Some(seat) = &self.seat {
-            if polled.is_pending() {
-                self.wait(seat, context.waker());
-            }
-            if span.nested {
-                seat.leave(part, None, self.worker.last_tick());
-                seat.answered.set(0);
-            }
+            Some(seat) => poll(place, &mut Context::from_waker(&seat.waker)),
         }
-        span.leave(may_end && polled.is_ready());
-        mem::forget(span);
-        polled
     }
 
-    /// Records a poll within the poll of another request, of which the worker's cell says that it runs.
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    fn end_poll(
+        &self,
+        span: PollSpan<'_>,
+        context: &Context<'_>,
+        is_pending: bool,
+        may_end: bool,
+    ) {
+        if is_pending && let Some(seat) = &self.seat {
+            self.wait(seat, context.waker());
+        }
+        if span.nested {
+            self.end_nested(span.part);
+        }
+        span.leave(may_end);
+        mem::forget(span);
+    }
+
+    /// Records the beginning of a poll within another one. The worker's cell says only that the outer one runs.
     #[cold]
-    fn begin_nested(&self, seat: &Seat) {
-        seat.slot.enter(self.worker.last_tick());
-        seat.slot.take_woken();
-        seat.still_waits.set(false);
+    fn begin_nested(&self) {
+        if let Some(seat) = &self.seat {
+            seat.slot.enter(self.worker.last_tick());
+            seat.slot.take_woken();
+            seat.still_waits.set(false);
+        }
+    }
+
+    /// Records the end of a poll within another one.
+    #[cold]
+    fn end_nested(&self, part: Part) {
+        if let Some(seat) = &self.seat {
+            seat.leave(part, None, self.worker.last_tick());
+            seat.answered.set(0);
+        }
     }
 
     /// Records that a poll leaves the request waiting.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::ServiceResponse;
 use pin_project_lite::pin_project;
 
@@ -56,42 +56,54 @@ where
         let Some(request) = &*this.request else {
             panic!("polled after it was ready");
         };
-        let polled = request.poll_for_answer(cx, |cx| {
-            let Some(future) = this.future.as_mut().as_pin_mut() else {
-                unreachable!("it ends together with its request")
-            };
-            let polled = future.poll(cx);
-            if polled.is_ready() {
-                this.future.set(None);
-            }
-            polled
-        });
-        // One match, so that the response is moved no more often than it has to be.
+        let polled = request.poll_for_answer(
+            cx,
+            &mut this.future,
+            |future, cx| match future.as_mut().as_pin_mut() {
+                Some(future) => future.poll(cx),
+                None => unreachable!("it ends together with its request"),
+            },
+            |future| future.set(None),
+        );
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => {
-                let request = taken(this.request);
-                request.record_answer(response.status().as_u16());
-                // In parts, because `map_body` would move the whole response once more.
-                let (about, response) = response.into_parts();
-                let (response, body) = response.into_parts();
-                let response = response.set_body(WatchedBody::new(body, request));
-                Poll::Ready(Ok(ServiceResponse::new(about, response)))
+                let body = response.response().body();
+                let may_be_whole = !request.is_recorded() && body.size() != BodySize::Stream;
+                // No step of this can panic, so the compiler need not keep the response as it is.
+                let response = response.map_body(|_, body| WatchedBody::whole(body, may_be_whole));
+                if !response.response().body().is_whole() {
+                    return Poll::Ready(Ok(streamed(response, this.request)));
+                }
+                *this.request = None;
+                Poll::Ready(Ok(response))
             }
             Poll::Ready(Err(error)) => {
-                let request = taken(this.request);
-                let status = error.as_response_error().status_code().as_u16();
-                request.record_answer(status);
-                request.finish();
+                failed(&error, this.request);
                 Poll::Ready(Err(error))
             }
         }
     }
 }
 
-fn taken(request: &mut Option<Request>) -> Request {
+/// The response whose body is watched.
+#[inline(never)]
+fn streamed<B: MessageBody>(
+    response: ServiceResponse<WatchedBody<B>>,
+    request: &mut Option<Request>,
+) -> ServiceResponse<WatchedBody<B>> {
     let Some(request) = request.take() else {
         unreachable!("it was there a moment ago")
     };
-    request
+    request.record_answer(response.status().as_u16());
+    response.map_body(|_, body| body.streamed(request))
+}
+
+#[cold]
+fn failed(error: &Error, request: &mut Option<Request>) {
+    if let Some(request) = request.take() {
+        let status = error.as_response_error().status_code().as_u16();
+        request.record_answer(status);
+        request.finish();
+    }
 }

@@ -20,15 +20,10 @@ pub struct WatchedBody<B>(State<B>);
 enum State<B> {
     /// The whole body is in memory, so no poll of it can block.
     Whole(Bytes),
-    /// The response has no body, not even one of length zero. It is not polled.
-    Empty(B),
-    /// A body that is not watched yet.
-    Given(B),
+    /// The response has no body, not even one of length zero.
+    Empty,
     Stream(Pin<Box<Stream<B>>>),
 }
-
-/// A body is moved out of its state, and pinned only in a box.
-impl<B> Unpin for WatchedBody<B> {}
 
 pin_project! {
     #[derive(Debug)]
@@ -54,38 +49,26 @@ pin_project! {
 }
 
 impl<B: MessageBody> WatchedBody<B> {
-    /// The body, if it `may_be` one that is whole. Otherwise it has to be [watched](Self::streamed).
+    /// The body, if there is none or it is whole. Otherwise it has to be [watched](Self::streamed).
     #[inline]
-    pub(super) fn whole(body: B, may_be: bool) -> Self {
-        if !may_be {
-            return Self(State::Given(body));
+    pub(super) fn whole(body: B) -> Result<Self, B> {
+        match body.size() {
+            BodySize::None => Ok(Self(State::Empty)),
+            BodySize::Sized(_) => Ok(Self(State::Whole(body.try_into_bytes()?))),
+            BodySize::Stream => Err(body),
         }
-        if body.size() == BodySize::None {
-            return Self(State::Empty(body));
-        }
-        match body.try_into_bytes() {
-            Ok(bytes) => Self(State::Whole(bytes)),
-            Err(body) => Self(State::Given(body)),
-        }
-    }
-
-    #[inline]
-    pub(super) fn is_whole(&self) -> bool {
-        matches!(self.0, State::Whole(_) | State::Empty(_))
     }
 
     /// The body of a request that goes on with it.
-    pub(super) fn streamed(self, request: Request) -> Self {
-        let State::Given(body) = self.0 else {
-            return self;
-        };
+    pub(super) fn streamed(body: B, request: Request) -> Self {
         let size = body.size();
         if matches!(size, BodySize::None | BodySize::Sized(0)) {
             request.finish();
         }
         request.goes_on();
+        let body = Some(body);
         Self(State::Stream(Box::pin(Stream {
-            body: Some(body),
+            body,
             size,
             bytes: 0,
             request,
@@ -99,8 +82,7 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
     fn size(&self) -> BodySize {
         match &self.0 {
             State::Whole(bytes) => bytes.size(),
-            State::Empty(_) => BodySize::None,
-            State::Given(body) => body.size(),
+            State::Empty => BodySize::None,
             State::Stream(stream) => stream.body.as_ref().map_or(stream.size, MessageBody::size),
         }
     }
@@ -112,8 +94,7 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
         match &mut self.get_mut().0 {
             State::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             State::Whole(bytes) => Poll::Ready(Some(Ok(mem::take(bytes)))),
-            // Only its request could be watched, and that is over.
-            State::Empty(_) | State::Given(_) => Poll::Ready(None),
+            State::Empty => Poll::Ready(None),
             State::Stream(stream) => stream.as_mut().poll_next(cx),
         }
     }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::Error;
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use pin_project_lite::pin_project;
 
@@ -68,15 +68,20 @@ where
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => {
-                let body = response.response().body();
-                let may_be_whole = !request.is_recorded() && body.size() != BodySize::Stream;
-                // No step of this can panic, so the compiler need not keep the response as it is.
-                let response = response.map_body(|_, body| WatchedBody::whole(body, may_be_whole));
-                if !response.response().body().is_whole() {
-                    return Poll::Ready(Ok(streamed(response, this.request)));
-                }
+                let is_recorded = request.is_recorded();
+                // In parts, because `map_body` would move the whole response once more.
+                let (about, response) = response.into_parts();
+                let (response, body) = response.into_parts();
+                let whole = if is_recorded { Err(body) } else { WatchedBody::whole(body) };
+                let body = match whole {
+                    Ok(body) => body,
+                    Err(body) => streamed(body, response.status().as_u16(), this.request),
+                };
+                let response = ServiceResponse::new(about, response.set_body(body));
+                let ready = Poll::Ready(Ok(response));
+                // Last, so that the response is in its place by then. It is gone already if the body is watched.
                 *this.request = None;
-                Poll::Ready(Ok(response))
+                ready
             }
             Poll::Ready(Err(error)) => {
                 failed(&error, this.request);
@@ -86,17 +91,18 @@ where
     }
 }
 
-/// The response whose body is watched.
+/// A body that the request goes on with.
 #[inline(never)]
 fn streamed<B: MessageBody>(
-    response: ServiceResponse<WatchedBody<B>>,
+    body: B,
+    status: u16,
     request: &mut Option<Request>,
-) -> ServiceResponse<WatchedBody<B>> {
+) -> WatchedBody<B> {
     let Some(request) = request.take() else {
         unreachable!("it was there a moment ago")
     };
-    request.record_answer(response.status().as_u16());
-    response.map_body(|_, body| body.streamed(request))
+    request.record_answer(status);
+    WatchedBody::streamed(body, request)
 }
 
 #[cold]

@@ -49,33 +49,38 @@ impl Request {
         route: NonZeroU32,
         seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
     ) -> Self {
-        let mut seat = None;
-        if worker.depth.get() == 0 {
-            let mut lane = 0;
-            worker.state.set_open(worker.state.open() + 1);
-            worker.shared.end_doze();
-            let mut opened = worker.last_tick();
-            if worker.lanes().is_listening() {
-                opened = worker.now();
-                let (path, peer) = seen(worker.records_query());
-                let event = LaneEvent::Opened(Box::new(Opened {
-                    state: Arc::clone(&worker.state),
-                    route,
-                    path: shortened(path).into(),
-                    peer,
-                }));
-                lane = worker.lanes().begin(opened, event);
-            }
-            let taken = worker.seats.borrow_mut().take(&worker.state);
-            taken.open(worker.next_request(), lane, route, opened);
-            seat = Some(taken);
-        }
+        let seat = (worker.depth.get() == 0).then(|| Self::open_seat(worker, route, seen));
         Self {
             worker: Rc::clone(worker),
             seat,
             route,
             finished: Cell::new(false),
         }
+    }
+
+    #[inline]
+    fn open_seat<'a>(
+        worker: &Worker,
+        route: NonZeroU32,
+        seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
+    ) -> Box<Seat> {
+        worker.state.set_open(worker.state.open() + 1);
+        worker.shared.end_doze();
+        let (mut opened, mut lane) = (worker.last_tick(), 0);
+        if worker.lanes().is_listening() {
+            opened = worker.now();
+            let (path, peer) = seen(worker.records_query());
+            let event = LaneEvent::Opened(Box::new(Opened {
+                state: Arc::clone(&worker.state),
+                route,
+                path: shortened(path).into(),
+                peer,
+            }));
+            lane = worker.lanes().begin(opened, event);
+        }
+        let seat = worker.seats.borrow_mut().take(&worker.state);
+        seat.open(worker.next_request(), lane, route, opened);
+        seat
     }
 
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when

@@ -74,14 +74,13 @@ where
                 let (response, body) = response.into_parts();
                 let whole = if is_recorded { Err(body) } else { WatchedBody::whole(body) };
                 let body = match whole {
-                    Ok(body) => body,
+                    Ok(body) => {
+                        *this.request = None;
+                        body
+                    }
                     Err(body) => streamed(body, response.status().as_u16(), this.request),
                 };
-                let response = ServiceResponse::new(about, response.set_body(body));
-                let ready = Poll::Ready(Ok(response));
-                // Last, so that the response is in its place by then. It is gone already if the body is watched.
-                *this.request = None;
-                ready
+                Poll::Ready(Ok(ServiceResponse::new(about, response.set_body(body))))
             }
             Poll::Ready(Err(error)) => {
                 failed(&error, this.request);

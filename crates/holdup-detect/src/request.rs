@@ -85,22 +85,43 @@ impl Request {
 
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
     /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
-    #[inline]
     pub fn poll<T>(
         &self,
         part: Part,
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let span = self.begin_poll(part);
-        let polled = self.polled(context, &mut (), |(), context| poll(context));
-        self.end_poll(span, context, polled.is_pending(), false);
+        self.poll_in(part, context, &mut (), |(), context| poll(context), |(), _| {})
+    }
+
+    /// As [`poll`](Self::poll), of what is in `place`. `after` gets what the poll returned, and may empty the place:
+    /// that still belongs to the poll.
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    pub fn poll_in<P, T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        after: impl FnOnce(&mut P, &Poll<T>),
+    ) -> Poll<T> {
+        let span = self.begin(part);
+        if span.nested {
+            self.begin_nested();
+        }
+        let polled = self.polled(context, place, poll);
+        after(place, &polled);
+        self.end_poll(&span, context, polled.is_pending(), false);
+        mem::forget(span);
         polled
     }
 
-    /// As [`poll`](Self::poll), of the request's future in `place`, from which `over` drops it when it is ready. Most
-    /// requests are over then, so what this one does from then on is not recorded: it has to be dropped, or to
-    /// [go on](Self::goes_on).
+    /// As [`poll_in`](Self::poll_in), of the request's future. When it is ready, most requests are over, so what this
+    /// one does from then on is not recorded: it has to be dropped, or to [go on](Self::goes_on).
     #[expect(
         clippy::inline_always,
         reason = "what the poll returns is large, and would be copied"
@@ -111,14 +132,16 @@ impl Request {
         context: &mut Context<'_>,
         place: &mut P,
         poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
-        over: impl FnOnce(&mut P),
+        after: impl FnOnce(&mut P, &Poll<T>),
     ) -> Poll<T> {
-        let span = self.begin_poll(Part::Future);
-        let polled = self.polled(context, place, poll);
-        if polled.is_ready() {
-            over(place);
+        let span = self.begin(Part::Future);
+        if span.nested {
+            self.begin_nested();
         }
-        self.end_poll(span, context, polled.is_pending(), polled.is_ready());
+        let polled = self.polled(context, place, poll);
+        after(place, &polled);
+        self.end_poll(&span, context, polled.is_pending(), polled.is_ready());
+        mem::forget(span);
         polled
     }
 
@@ -130,16 +153,6 @@ impl Request {
                 seat.leave(Part::Future, None, answered);
             }
         }
-    }
-
-    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
-    #[inline(always)]
-    fn begin_poll(&self, part: Part) -> PollSpan<'_> {
-        let span = self.begin(part);
-        if span.nested {
-            self.begin_nested();
-        }
-        span
     }
 
     #[expect(
@@ -168,7 +181,7 @@ impl Request {
     #[inline(always)]
     fn end_poll(
         &self,
-        span: PollSpan<'_>,
+        span: &PollSpan<'_>,
         context: &Context<'_>,
         is_pending: bool,
         may_end: bool,
@@ -179,8 +192,7 @@ impl Request {
         if span.nested {
             self.end_nested(span.part);
         }
-        span.leave(may_end);
-        mem::forget(span);
+        self.leave(span.part, span.since, span.nested, may_end);
     }
 
     /// Records the beginning of a poll within another one. The worker's cell says only that the outer one runs.
@@ -214,6 +226,55 @@ impl Request {
     #[inline(never)]
     pub fn enter(&self, part: Part) -> PollSpan<'_> {
         self.begin(part)
+    }
+
+    /// Ends a call or a poll. If the request `may_end` with it, what the request does from then on is left open.
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    fn leave(&self, part: Part, since: u64, nested: bool, may_end: bool) {
+        let worker = &*self.worker;
+        worker.depth.set(worker.depth.get() - 1);
+        if nested {
+            return;
+        }
+        let tick = worker.last_tick();
+        // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
+        // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
+        if worker.in_period.get() || tick != since {
+            self.leave_slow(part, since, tick);
+            return;
+        }
+        // The cell is written last. Until then, it says that the request runs.
+        if let Some(seat) = &self.seat {
+            if may_end {
+                seat.answered.set(tick);
+            } else {
+                seat.leave(part, None, tick);
+            }
+        }
+        worker.state.leave(tick);
+    }
+
+    /// As [`leave`](Self::leave), out of line.
+    #[cold]
+    fn leave_dropped(&self, part: Part, since: u64, nested: bool) {
+        self.leave(part, since, nested, false);
+    }
+
+    /// Ends a call or a poll that took long enough to matter, or one in a busy period.
+    #[cold]
+    fn leave_slow(&self, part: Part, since: u64, tick: u64) {
+        let worker = &self.worker;
+        // The slot has to say that the request runs, because the cell does not do so any more.
+        if let Some(seat) = &self.seat {
+            seat.slot.enter(since);
+        }
+        worker.state.leave(tick);
+        let slow = worker.record_slow_poll(self.number(), self.route, part, since);
+        if let Some(seat) = &self.seat {
+            seat.leave(part, Some(slow.since), slow.end);
+            seat.answered.set(0);
+        }
     }
 
     /// Begins the call of the service with this request. As [`enter`](Self::enter), but in line.
@@ -422,61 +483,17 @@ impl PollSpan<'_> {
     #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
     pub fn end(self) {
-        self.leave(false);
+        self.request
+            .leave(self.part, self.since, self.nested, false);
         mem::forget(self);
-    }
-
-    /// Ends the call or poll. If the request `may_end` with it, what the request does from then on is left open.
-    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
-    #[inline(always)]
-    fn leave(&self, may_end: bool) {
-        let worker = &*self.request.worker;
-        worker.depth.set(worker.depth.get() - 1);
-        if self.nested {
-            return;
-        }
-        let tick = worker.last_tick();
-        // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
-        // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
-        if worker.in_period.get() || tick != self.since {
-            self.leave_slow(tick);
-            return;
-        }
-        // The cell is written last. Until then, it says that the request runs.
-        if let Some(seat) = &self.request.seat {
-            if may_end {
-                seat.answered.set(tick);
-            } else {
-                seat.leave(self.part, None, tick);
-            }
-        }
-        worker.state.leave(tick);
-    }
-
-    #[cold]
-    fn leave_slow(&self, tick: u64) {
-        let Request {
-            worker,
-            seat,
-            route,
-            ..
-        } = self.request;
-        // The slot has to say that the request runs, because the cell does not do so any more.
-        if let Some(seat) = seat {
-            seat.slot.enter(self.since);
-        }
-        worker.state.leave(tick);
-        let number = self.request.number();
-        let slow = worker.record_slow_poll(number, *route, self.part, self.since);
-        if let Some(seat) = seat {
-            seat.leave(self.part, Some(slow.since), slow.end);
-            seat.answered.set(0);
-        }
     }
 }
 
 impl Drop for PollSpan<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.leave(false);
+        // The fields, and not the span: what somebody has a reference to is kept in memory in each poll.
+        self.request
+            .leave_dropped(self.part, self.since, self.nested);
     }
 }

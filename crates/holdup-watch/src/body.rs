@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
@@ -49,18 +50,31 @@ pin_project! {
 }
 
 impl<B: MessageBody> WatchedBody<B> {
-    /// The body, if there is none or it is whole. Otherwise it has to be [watched](Self::streamed).
+    /// The body of a response. Its request is over, unless it goes on with the body.
     #[inline]
-    pub(super) fn whole(body: B) -> Result<Self, B> {
-        match body.size() {
-            BodySize::None => Ok(Self(State::Empty)),
-            BodySize::Sized(_) => Ok(Self(State::Whole(body.try_into_bytes()?))),
+    pub(super) fn new(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+        let is_recorded = request.as_ref().is_some_and(Request::is_recorded);
+        let whole = match body.size() {
+            _ if is_recorded => Err(body),
+            BodySize::None => Ok(State::Empty),
+            BodySize::Sized(_) => body.try_into_bytes().map(State::Whole),
             BodySize::Stream => Err(body),
+        };
+        match whole {
+            Ok(whole) => {
+                *request = None;
+                Self(whole)
+            }
+            Err(body) => Self::stream(body, status, request),
         }
     }
 
-    /// The body of a request that goes on with it.
-    pub(super) fn streamed(body: B, request: Request) -> Self {
+    #[inline(never)]
+    fn stream(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+        let Some(request) = request.take() else {
+            unreachable!("it was polled a moment ago")
+        };
+        request.record_answer(status.as_u16());
         let size = body.size();
         if matches!(size, BodySize::None | BodySize::Sized(0)) {
             request.finish();
@@ -118,16 +132,20 @@ impl<B: MessageBody> Stream<B> {
         if this.body.is_none() {
             return Poll::Ready(None);
         }
-        let polled = this.request.poll(Part::Body, cx, |cx| {
-            let Some(body) = this.body.as_mut().as_pin_mut() else {
-                return Poll::Ready(None);
-            };
-            let polled = body.poll_next(cx);
-            if let Poll::Ready(None) = polled {
-                this.body.set(None);
-            }
-            polled
-        });
+        let polled = this.request.poll_in(
+            Part::Body,
+            cx,
+            &mut this.body,
+            |body, cx| match body.as_mut().as_pin_mut() {
+                Some(body) => body.poll_next(cx),
+                None => Poll::Ready(None),
+            },
+            |body, polled| {
+                if let Poll::Ready(None) = polled {
+                    body.set(None);
+                }
+            },
+        );
         let Poll::Ready(chunk) = polled else {
             return Poll::Pending;
         };

@@ -63,23 +63,19 @@ where
                 Some(future) => future.poll(cx),
                 None => unreachable!("it ends together with its request"),
             },
-            |future| future.set(None),
+            |future, polled| {
+                if polled.is_ready() {
+                    future.set(None);
+                }
+            },
         );
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => {
-                let is_recorded = request.is_recorded();
                 // In parts, because `map_body` would move the whole response once more.
                 let (about, response) = response.into_parts();
                 let (response, body) = response.into_parts();
-                let whole = if is_recorded { Err(body) } else { WatchedBody::whole(body) };
-                let body = match whole {
-                    Ok(body) => {
-                        *this.request = None;
-                        body
-                    }
-                    Err(body) => streamed(body, response.status().as_u16(), this.request),
-                };
+                let body = WatchedBody::new(body, response.status(), this.request);
                 Poll::Ready(Ok(ServiceResponse::new(about, response.set_body(body))))
             }
             Poll::Ready(Err(error)) => {
@@ -88,20 +84,6 @@ where
             }
         }
     }
-}
-
-/// A body that the request goes on with.
-#[inline(never)]
-fn streamed<B: MessageBody>(
-    body: B,
-    status: u16,
-    request: &mut Option<Request>,
-) -> WatchedBody<B> {
-    let Some(request) = request.take() else {
-        unreachable!("it was there a moment ago")
-    };
-    request.record_answer(status);
-    WatchedBody::streamed(body, request)
 }
 
 #[cold]

@@ -91,7 +91,13 @@ impl Request {
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.poll_in(part, context, &mut (), |(), context| poll(context), |(), _| {})
+        self.poll_in(
+            part,
+            context,
+            &mut (),
+            |(), context| poll(context),
+            |(), _| {},
+        )
     }
 
     /// As [`poll`](Self::poll), of what is in `place`. `after` gets what the poll returned, and may empty the place:
@@ -284,7 +290,10 @@ impl Request {
         self.begin(Part::Call)
     }
 
-    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
+    #[expect(
+        clippy::inline_always,
+        reason = "it runs at the beginning of each poll"
+    )]
     #[inline(always)]
     fn begin(&self, part: Part) -> PollSpan<'_> {
         let worker = &*self.worker;
@@ -304,7 +313,10 @@ impl Request {
     }
 
     /// Records in the worker's cell that a call or a poll begins. Returns when.
-    #[expect(clippy::inline_always, reason = "it runs at the beginning of each poll")]
+    #[expect(
+        clippy::inline_always,
+        reason = "it runs at the beginning of each poll"
+    )]
     #[inline(always)]
     fn enter_cell(&self, seat: &Seat, part: Part) -> u64 {
         let worker = &*self.worker;
@@ -314,7 +326,9 @@ impl Request {
         } else {
             worker.poll_begins()
         };
-        worker.state.enter(seat.number.get(), self.route, part, since);
+        worker
+            .state
+            .enter(seat.number.get(), self.route, part, since);
         // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
         if part != Part::Call || since != seat.ran_until.get() {
             self.count_lost(seat, since);

@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use holdup_model::Part;
 
 use crate::lanes::{LaneEvent, Opened};
 use crate::losses::Loss;
-use crate::lost::Counts;
 use crate::seat::Seat;
 use crate::worker::Worker;
 
@@ -115,15 +114,7 @@ impl Request {
         poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
         after: impl FnOnce(&mut P, &Poll<T>),
     ) -> Poll<T> {
-        let span = self.begin(part);
-        if span.nested {
-            self.begin_nested();
-        }
-        let polled = self.polled(context, place, poll);
-        after(place, &polled);
-        self.end_poll(&span, context, polled.is_pending(), false);
-        mem::forget(span);
-        polled
+        self.poll_and(part, context, place, poll, after, false)
     }
 
     /// As [`poll_in`](Self::poll_in), of the request's future. When it is ready, most requests are over, so what this
@@ -140,18 +131,41 @@ impl Request {
         poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
         after: impl FnOnce(&mut P, &Poll<T>),
     ) -> Poll<T> {
-        let span = self.begin(Part::Future);
+        self.poll_and(Part::Future, context, place, poll, after, true)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    fn poll_and<P, T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        after: impl FnOnce(&mut P, &Poll<T>),
+        may_end: bool,
+    ) -> Poll<T> {
+        let span = self.begin(part);
         if span.nested {
-            self.begin_nested();
+            self.worker.begin_nested(self.seat.as_deref());
         }
         let polled = self.polled(context, place, poll);
         after(place, &polled);
-        self.end_poll(&span, context, polled.is_pending(), polled.is_ready());
+        self.end_poll(
+            &span,
+            context,
+            polled.is_pending(),
+            may_end && polled.is_ready(),
+        );
         mem::forget(span);
         polled
     }
 
-    /// Records that the request goes on after its future was ready: a body follows.
+    /// Records that the request goes on after its future was ready: a body follows. Until then, other threads find what
+    /// the request did before that poll.
     pub fn goes_on(&self) {
         if let Some(seat) = &self.seat {
             let answered = seat.answered.replace(0);
@@ -193,39 +207,12 @@ impl Request {
         may_end: bool,
     ) {
         if is_pending && let Some(seat) = &self.seat {
-            self.wait(seat, context.waker());
+            self.worker.wait(seat, context.waker());
         }
         if span.nested {
-            self.end_nested(span.part);
+            self.worker.end_nested(self.seat.as_deref(), span.part);
         }
         self.leave(span.part, span.since, span.nested, may_end);
-    }
-
-    /// Records the beginning of a poll within another one. The worker's cell says only that the outer one runs.
-    #[cold]
-    fn begin_nested(&self) {
-        if let Some(seat) = &self.seat {
-            seat.slot.enter(self.worker.last_tick());
-            seat.slot.take_woken();
-            seat.still_waits.set(false);
-        }
-    }
-
-    /// Records the end of a poll within another one.
-    #[cold]
-    fn end_nested(&self, part: Part) {
-        if let Some(seat) = &self.seat {
-            seat.leave(part, None, self.worker.last_tick());
-            seat.answered.set(0);
-        }
-    }
-
-    /// Records that a poll leaves the request waiting.
-    fn wait(&self, seat: &Seat, task: &Waker) {
-        seat.slot.register(task);
-        if !seat.waits.replace(true) {
-            self.worker.waiting.set(self.worker.waiting.get() + 1);
-        }
     }
 
     /// Begins a call, or the drop of a future, that works on this request. It ends when the span is dropped.
@@ -301,7 +288,7 @@ impl Request {
         let nested = depth > 0;
         let since = match &self.seat {
             _ if nested => self.enter_nested(),
-            Some(seat) => self.enter_cell(seat, part),
+            Some(seat) => self.worker.enter(seat, self.route, part),
             None => self.enter_cell_without_seat(part),
         };
         PollSpan {
@@ -310,32 +297,6 @@ impl Request {
             since,
             nested,
         }
-    }
-
-    /// Records in the worker's cell that a call or a poll begins. Returns when.
-    #[expect(
-        clippy::inline_always,
-        reason = "it runs at the beginning of each poll"
-    )]
-    #[inline(always)]
-    fn enter_cell(&self, seat: &Seat, part: Part) -> u64 {
-        let worker = &*self.worker;
-        // The call follows the opening at once, and the clock was read for that.
-        let since = if part == Part::Call && seat.lane.get() == 0 {
-            worker.poll_begins_at(seat.opened.get())
-        } else {
-            worker.poll_begins()
-        };
-        worker
-            .state
-            .enter(seat.number.get(), self.route, part, since);
-        // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
-        if part != Part::Call || since != seat.ran_until.get() {
-            self.count_lost(seat, since);
-            // Only now, because the request counts as waiting until its poll begins.
-            self.waits_no_more(seat);
-        }
-        since
     }
 
     #[cold]
@@ -349,17 +310,9 @@ impl Request {
     #[cold]
     fn enter_nested(&self) -> u64 {
         if let Some(seat) = &self.seat {
-            self.waits_no_more(seat);
+            self.worker.waits_no_more(seat);
         }
         0
-    }
-
-    #[inline]
-    fn waits_no_more(&self, seat: &Seat) {
-        if seat.waits.get() {
-            seat.waits.set(false);
-            self.worker.waiting.set(self.worker.waiting.get() - 1);
-        }
     }
 
     /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside another
@@ -373,31 +326,6 @@ impl Request {
     #[inline]
     fn lane(&self) -> u64 {
         self.seat.as_ref().map_or(0, |seat| seat.lane.get())
-    }
-
-    /// Records that a poll begins, and counts the time for which the request was ready before.
-    #[inline]
-    fn count_lost(&self, seat: &Seat, now: u64) {
-        let woken = seat.slot.take_woken();
-        let waited = seat.waits.get();
-        seat.still_waits.set(waited && woken == 0);
-        let (ready, counts) = if !waited {
-            // Its last poll gave a chunk of the body, or there was none yet. It is polled when its client has read
-            // enough, so a wake-up says nothing. After a hold it is not known since when the client has.
-            match self.worker.state.polled_since() {
-                Some(since) => (since, Counts::OnlyRequests),
-                None => return,
-            }
-        } else if woken > 0 {
-            (woken, Counts::All)
-        } else {
-            // Something else woke the task. This request waits as before.
-            return;
-        };
-        let ready = ready.max(seat.idle.get());
-        if ready < now {
-            self.worker.lose(seat, (ready, now), counts);
-        }
     }
 
     /// Records that the handler has answered with this status.
@@ -481,7 +409,7 @@ impl Drop for Request {
             return;
         };
         let worker = &self.worker;
-        self.waits_no_more(&seat);
+        worker.waits_no_more(&seat);
         if seat.lane.get() > 0 || !seat.lost.borrow().is_empty() {
             self.tell_end(&seat);
         }

@@ -66,11 +66,11 @@ impl Cell {
     #[inline]
     pub(crate) fn leave(&self, now: u64) {
         let polls = self.polls.load(Ordering::Relaxed) + 1;
-        self.version.write(|| {
-            self.work.store(0, Ordering::Relaxed);
-            self.last_end.store(now, Ordering::Relaxed);
-            self.polls.store(polls, Ordering::Relaxed);
-        });
+        self.last_end.store(now, Ordering::Relaxed);
+        self.polls.store(polls, Ordering::Relaxed);
+        // Of what makes up a state, only this changes, so a reader finds the state before or after. What was written
+        // before is visible to whoever finds the state after.
+        self.work.store(0, Ordering::Release);
     }
 
     /// Records a busy period that the next loop iteration will end.

@@ -76,6 +76,7 @@ mod open_state;
 mod outlets;
 mod oversleep;
 mod places;
+mod polls;
 mod recent;
 mod record;
 mod request;

@@ -116,9 +116,8 @@ impl OpenState {
     /// The number of calls and polls that have begun, with the one in progress. Called by the worker within it.
     #[inline]
     pub(crate) fn with_this_poll(&self) -> u64 {
-        let code = self.doing.load(Ordering::Relaxed);
-        let is_counted = doing(code) == Doing::Running;
-        (code >> 2) + u64::from(!is_counted)
+        // A poll in progress that is recorded here is counted already. Its state is 0, and those of all others are not.
+        (self.doing.load(Ordering::Relaxed) + 3) >> 2
     }
 
     #[inline]

@@ -6,13 +6,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use holdup_model::Part;
 
 use crate::lanes::{LaneEvent, Opened};
 use crate::losses::Loss;
-use crate::lost::Counts;
 use crate::seat::Seat;
 use crate::worker::Worker;
 
@@ -49,27 +48,7 @@ impl Request {
         route: NonZeroU32,
         seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
     ) -> Self {
-        let mut seat = None;
-        if worker.depth.get() == 0 {
-            let mut lane = 0;
-            worker.state.set_open(worker.state.open() + 1);
-            worker.shared.end_doze();
-            let mut opened = worker.last_tick();
-            if worker.lanes().is_listening() {
-                opened = worker.now();
-                let (path, peer) = seen(worker.records_query());
-                let event = LaneEvent::Opened(Box::new(Opened {
-                    state: Arc::clone(&worker.state),
-                    route,
-                    path: shortened(path).into(),
-                    peer,
-                }));
-                lane = worker.lanes().begin(opened, event);
-            }
-            let taken = worker.seats.borrow_mut().take(&worker.state);
-            taken.open(worker.next_request(), lane, route, opened);
-            seat = Some(taken);
-        }
+        let seat = (worker.depth.get() == 0).then(|| Self::open_seat(worker, route, seen));
         Self {
             worker: Rc::clone(worker),
             seat,
@@ -78,89 +57,262 @@ impl Request {
         }
     }
 
+    #[inline]
+    fn open_seat<'a>(
+        worker: &Worker,
+        route: NonZeroU32,
+        seen: impl FnOnce(bool) -> (&'a str, Option<SocketAddr>),
+    ) -> Box<Seat> {
+        worker.state.set_open(worker.state.open() + 1);
+        worker.shared.end_doze();
+        let (mut opened, mut lane) = (worker.last_tick(), 0);
+        if worker.lanes().is_listening() {
+            opened = worker.now();
+            let (path, peer) = seen(worker.records_query());
+            let event = LaneEvent::Opened(Box::new(Opened {
+                state: Arc::clone(&worker.state),
+                route,
+                path: shortened(path).into(),
+                peer,
+            }));
+            lane = worker.lanes().begin(opened, event);
+        }
+        let seat = worker.seats.borrow_mut().take(&worker.state);
+        seat.open(worker.next_request(), lane, route, opened);
+        seat
+    }
+
     /// Polls a future or a body of this request. `poll` gets a context whose waker also tells the detector when
     /// the request was woken. If somebody has asked for it, the places are noted at which the request waits.
-    #[expect(
-        clippy::inline_always,
-        reason = "what the poll returns is large, and would be copied"
-    )]
-    #[inline(always)]
     pub fn poll<T>(
         &self,
         part: Part,
         context: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let span = self.enter(part);
-        // Inside another watched service, the outer request's waker is in the context.
-        let Some(seat) = &self.seat else {
-            return poll(context);
-        };
+        self.poll_in(
+            part,
+            context,
+            &mut (),
+            |(), context| poll(context),
+            |(), _| {},
+        )
+    }
+
+    /// As [`poll`](Self::poll), of what is in `place`. `after` gets what the poll returned, and may empty the place:
+    /// that still belongs to the poll.
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    pub fn poll_in<P, T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        after: impl FnOnce(&mut P, &Poll<T>),
+    ) -> Poll<T> {
+        self.poll_and(part, context, place, poll, after, false)
+    }
+
+    /// As [`poll_in`](Self::poll_in), of the request's future. When it is ready, most requests are over, so what this
+    /// one does from then on is not recorded: it has to be dropped, or to [go on](Self::goes_on).
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    pub fn poll_for_answer<P, T>(
+        &self,
+        context: &mut Context<'_>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        after: impl FnOnce(&mut P, &Poll<T>),
+    ) -> Poll<T> {
+        self.poll_and(Part::Future, context, place, poll, after, true)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    fn poll_and<P, T>(
+        &self,
+        part: Part,
+        context: &mut Context<'_>,
+        place: &mut P,
+        poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+        after: impl FnOnce(&mut P, &Poll<T>),
+        may_end: bool,
+    ) -> Poll<T> {
+        let span = self.begin(part);
         if span.nested {
-            // The worker's cell says that the outer request runs.
-            seat.slot.enter(self.worker.last_tick());
-            seat.slot.take_woken();
-            seat.still_waits.set(false);
+            self.worker.begin_nested(self.seat.as_deref());
         }
-        let polled = if seat.slot.take_look() {
-            self.worker.look(seat, &mut poll)
-        } else {
-            poll(&mut Context::from_waker(&seat.waker))
-        };
-        if polled.is_pending() {
-            self.wait(seat, context.waker());
-        }
-        if span.nested {
-            seat.leave(part, None, self.worker.last_tick());
-        }
-        span.end();
+        let polled = self.polled(context, place, poll);
+        after(place, &polled);
+        self.end_poll(
+            &span,
+            context,
+            polled.is_pending(),
+            may_end && polled.is_ready(),
+        );
+        mem::forget(span);
         polled
     }
 
-    /// Records that a poll leaves the request waiting.
-    fn wait(&self, seat: &Seat, task: &Waker) {
-        seat.slot.register(task);
-        if !seat.waits.replace(true) {
-            self.worker.waiting.set(self.worker.waiting.get() + 1);
+    /// Records that the request goes on after its future was ready: a body follows. Until then, other threads find what
+    /// the request did before that poll.
+    pub fn goes_on(&self) {
+        if let Some(seat) = &self.seat {
+            let answered = seat.answered.replace(0);
+            if answered > 0 {
+                seat.leave(Part::Future, None, answered);
+            }
         }
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "what the poll returns is large, and would be copied"
+    )]
+    #[inline(always)]
+    fn polled<P, T>(
+        &self,
+        context: &mut Context<'_>,
+        place: &mut P,
+        mut poll: impl FnMut(&mut P, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match &self.seat {
+            // Inside another watched service, the outer request's waker is in the context.
+            None => poll(place, context),
+            Some(seat) if seat.slot.take_look() => {
+                let mut poll = |context: &mut Context<'_>| poll(place, context);
+                self.worker.look(seat, &mut poll)
+            }
+            Some(seat) => poll(place, &mut Context::from_waker(&seat.waker)),
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    fn end_poll(
+        &self,
+        span: &PollSpan<'_>,
+        context: &Context<'_>,
+        is_pending: bool,
+        may_end: bool,
+    ) {
+        if is_pending && let Some(seat) = &self.seat {
+            self.worker.wait(seat, context.waker());
+        }
+        if span.nested {
+            self.worker.end_nested(self.seat.as_deref(), span.part);
+        }
+        self.leave(span.part, span.since, span.nested, may_end);
+    }
+
     /// Begins a call, or the drop of a future, that works on this request. It ends when the span is dropped.
-    #[inline]
+    #[inline(never)]
     pub fn enter(&self, part: Part) -> PollSpan<'_> {
+        self.begin(part)
+    }
+
+    /// Ends a call or a poll. If the request `may_end` with it, what the request does from then on is left open.
+    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
+    #[inline(always)]
+    fn leave(&self, part: Part, since: u64, nested: bool, may_end: bool) {
+        let worker = &*self.worker;
+        worker.depth.set(worker.depth.get() - 1);
+        if nested {
+            return;
+        }
+        let tick = worker.last_tick();
+        // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
+        // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
+        if worker.in_period.get() || tick != since {
+            self.leave_slow(part, since, tick);
+            return;
+        }
+        // The cell is written last. Until then, it says that the request runs.
+        if let Some(seat) = &self.seat {
+            if may_end {
+                seat.answered.set(tick);
+            } else {
+                seat.leave(part, None, tick);
+            }
+        }
+        worker.state.leave(tick);
+    }
+
+    /// As [`leave`](Self::leave), out of line.
+    #[cold]
+    fn leave_dropped(&self, part: Part, since: u64, nested: bool) {
+        self.leave(part, since, nested, false);
+    }
+
+    /// Ends a call or a poll that took long enough to matter, or one in a busy period.
+    #[cold]
+    fn leave_slow(&self, part: Part, since: u64, tick: u64) {
+        let worker = &self.worker;
+        // The slot has to say that the request runs, because the cell does not do so any more.
+        if let Some(seat) = &self.seat {
+            seat.slot.enter(since);
+        }
+        worker.state.leave(tick);
+        let slow = worker.record_slow_poll(self.number(), self.route, part, since);
+        if let Some(seat) = &self.seat {
+            seat.leave(part, Some(slow.since), slow.end);
+            seat.answered.set(0);
+        }
+    }
+
+    /// Begins the call of the service with this request. As [`enter`](Self::enter), but in line.
+    #[expect(clippy::inline_always, reason = "each request has one call")]
+    #[inline(always)]
+    pub fn enter_call(&self) -> PollSpan<'_> {
+        self.begin(Part::Call)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "it runs at the beginning of each poll"
+    )]
+    #[inline(always)]
+    fn begin(&self, part: Part) -> PollSpan<'_> {
         let worker = &*self.worker;
         let depth = worker.depth.replace(worker.depth.get() + 1);
-        let mut span = PollSpan {
+        let nested = depth > 0;
+        let since = match &self.seat {
+            _ if nested => self.enter_nested(),
+            Some(seat) => self.worker.enter(seat, self.route, part),
+            None => self.enter_cell_without_seat(part),
+        };
+        PollSpan {
             request: self,
             part,
-            since: 0,
-            nested: depth > 0,
-        };
-        if !span.nested {
-            span.since = match &self.seat {
-                // The call follows the opening at once, and the clock was read for that.
-                Some(seat) if part == Part::Call && seat.lane.get() == 0 => {
-                    worker.poll_begins_at(seat.opened.get())
-                }
-                _ => worker.poll_begins(),
-            };
-            let number = self.number();
-            worker.state.enter(number, self.route, part, span.since);
+            since,
+            nested,
         }
+    }
+
+    #[cold]
+    fn enter_cell_without_seat(&self, part: Part) -> u64 {
+        let since = self.worker.poll_begins();
+        self.worker.state.enter(0, self.route, part, since);
+        since
+    }
+
+    /// Begins a call or a poll within that of another request.
+    #[cold]
+    fn enter_nested(&self) -> u64 {
         if let Some(seat) = &self.seat {
-            // A call that follows the opening at once finds nothing that is lost, and nothing that waits.
-            if part == Part::Call && !span.nested && span.since == seat.ran_until.get() {
-                return span;
-            }
-            if !span.nested {
-                self.count_lost(seat, span.since);
-            }
-            // Only now, because the request counts as waiting until its poll begins.
-            if seat.waits.replace(false) {
-                worker.waiting.set(worker.waiting.get() - 1);
-            }
+            self.worker.waits_no_more(seat);
         }
-        span
+        0
     }
 
     /// Identifies the request among those of its worker, and contains its lane if it has one. It is 0 inside another
@@ -174,31 +326,6 @@ impl Request {
     #[inline]
     fn lane(&self) -> u64 {
         self.seat.as_ref().map_or(0, |seat| seat.lane.get())
-    }
-
-    /// Records that a poll begins, and counts the time for which the request was ready before.
-    #[inline]
-    fn count_lost(&self, seat: &Seat, now: u64) {
-        let woken = seat.slot.take_woken();
-        let waited = seat.waits.get();
-        seat.still_waits.set(waited && woken == 0);
-        let (ready, counts) = if !waited {
-            // Its last poll gave a chunk of the body, or there was none yet. It is polled when its client has read
-            // enough, so a wake-up says nothing. After a hold it is not known since when the client has.
-            match self.worker.state.polled_since() {
-                Some(since) => (since, Counts::OnlyRequests),
-                None => return,
-            }
-        } else if woken > 0 {
-            (woken, Counts::All)
-        } else {
-            // Something else woke the task. This request waits as before.
-            return;
-        };
-        let ready = ready.max(seat.idle.get());
-        if ready < now {
-            self.worker.lose(seat, (ready, now), counts);
-        }
     }
 
     /// Records that the handler has answered with this status.
@@ -235,6 +362,27 @@ impl Request {
             .add(self.lane(), self.worker.now(), event);
     }
 
+    /// Tells what there is to tell of a request that is over.
+    #[cold]
+    fn tell_end(&self, seat: &Seat) {
+        let worker = &self.worker;
+        let loss = self.take_loss(seat);
+        let lane = seat.lane.get();
+        if lane > 0 {
+            let now = worker.now();
+            let ended = LaneEvent::Ended {
+                finished: self.finished.get(),
+                age: now.saturating_sub(seat.opened.get()),
+                running: seat.running.get(),
+                loss: loss.clone(),
+            };
+            worker.lanes().add(lane, now, ended);
+        }
+        if let Some(loss) = loss {
+            worker.hand_over(loss, seat.span.take());
+        }
+    }
+
     /// Takes what the request lost, if anything.
     fn take_loss(&self, seat: &Seat) -> Option<Arc<Loss>> {
         if seat.lost.borrow().is_empty() {
@@ -261,23 +409,9 @@ impl Drop for Request {
             return;
         };
         let worker = &self.worker;
-        if seat.waits.replace(false) {
-            worker.waiting.set(worker.waiting.get() - 1);
-        }
-        let loss = self.take_loss(&seat);
-        let lane = seat.lane.get();
-        if lane > 0 {
-            let now = worker.now();
-            let ended = LaneEvent::Ended {
-                finished: self.finished.get(),
-                age: now.saturating_sub(seat.opened.get()),
-                running: seat.running.get(),
-                loss: loss.clone(),
-            };
-            worker.lanes().add(lane, now, ended);
-        }
-        if let Some(loss) = loss {
-            worker.hand_over(loss, seat.span.take());
+        worker.waits_no_more(&seat);
+        if seat.lane.get() > 0 || !seat.lost.borrow().is_empty() {
+            self.tell_end(&seat);
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();
@@ -291,55 +425,17 @@ impl PollSpan<'_> {
     #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
     #[inline(always)]
     pub fn end(self) {
-        self.leave();
+        self.request
+            .leave(self.part, self.since, self.nested, false);
         mem::forget(self);
-    }
-
-    #[expect(clippy::inline_always, reason = "it runs at the end of each poll")]
-    #[inline(always)]
-    fn leave(&self) {
-        let worker = &*self.request.worker;
-        worker.depth.set(worker.depth.get() - 1);
-        if self.nested {
-            return;
-        }
-        let tick = worker.last_tick();
-        // A poll that ends within the clock tick in which it began is too short to matter, and nearly all
-        // polls do. Many short polls in a row are still detected, because a tick falls into one of them.
-        if worker.in_period.get() || tick != self.since {
-            self.leave_slow(tick);
-            return;
-        }
-        // The cell is written last. Until then, it says that the request runs.
-        if let Some(seat) = &self.request.seat {
-            seat.leave(self.part, None, tick);
-        }
-        worker.state.leave(tick);
-    }
-
-    #[cold]
-    fn leave_slow(&self, tick: u64) {
-        let Request {
-            worker,
-            seat,
-            route,
-            ..
-        } = self.request;
-        // The slot has to say that the request runs, because the cell does not do so any more.
-        if let Some(seat) = seat {
-            seat.slot.enter(self.since);
-        }
-        worker.state.leave(tick);
-        let number = self.request.number();
-        let slow = worker.record_slow_poll(number, *route, self.part, self.since);
-        if let Some(seat) = seat {
-            seat.leave(self.part, Some(slow.since), slow.end);
-        }
     }
 }
 
 impl Drop for PollSpan<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        // The fields, and not the span: what somebody has a reference to is kept in memory in each poll.
+        self.request
+            .leave_dropped(self.part, self.since, self.nested);
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Seat {
     pub(crate) waits_since: Cell<u64>,
     /// Whether it waited before the poll in progress, and was not woken for it.
     pub(crate) still_waits: Cell<bool>,
+    /// When its future was ready, if what it does since then is not recorded yet; otherwise 0.
+    pub(crate) answered: Cell<u64>,
     /// How long its calls and polls took so far.
     pub(crate) running: Cell<u64>,
     /// How much time it lost so far.
@@ -110,6 +112,7 @@ impl Seats {
             waits: Cell::default(),
             waits_since: Cell::default(),
             still_waits: Cell::default(),
+            answered: Cell::default(),
             running: Cell::default(),
             lost: RefCell::default(),
             span: RefCell::default(),

@@ -29,7 +29,7 @@ pub(crate) fn at_the_latest(tick: u64) -> u64 {
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn nanoseconds(time: rustix::time::Timespec) -> u64 {
-    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
 #[cfg(not(target_os = "linux"))]

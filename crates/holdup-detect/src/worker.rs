@@ -10,6 +10,7 @@ use tracing::Span;
 
 use crate::busy_period::BusyPeriod;
 use crate::captured;
+use crate::clock::Clock;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
@@ -34,6 +35,8 @@ pub(crate) struct SlowPoll {
 #[derive(Debug)]
 pub struct Worker {
     pub(crate) shared: Arc<Shared>,
+    /// The detector's. It is read so often that the way to it has to be short.
+    clock: Clock,
     pub(crate) state: Arc<WorkerState>,
     period: RefCell<BusyPeriod>,
     /// Whether the loop was asked to mark its next iteration. Until then, all polls belong to one busy
@@ -68,6 +71,7 @@ impl Worker {
         Self {
             names: RefCell::new(Names::new(Arc::clone(&state.routes))),
             shared: Arc::clone(shared),
+            clock: clock.clone(),
             state,
             period: RefCell::new(BusyPeriod::default()),
             in_period: Cell::new(false),
@@ -122,11 +126,11 @@ impl Worker {
 
     #[inline]
     pub(crate) fn last_tick(&self) -> u64 {
-        self.shared.clock.last_tick()
+        self.clock.last_tick()
     }
 
     pub(crate) fn now(&self) -> u64 {
-        self.shared.clock.now()
+        self.clock.now()
     }
 
     #[inline]
@@ -156,7 +160,7 @@ impl Worker {
             }
             self.close(&outside);
         }
-        self.cpu.set((self.shared.clock.thread_cpu(), now));
+        self.cpu.set((self.clock.thread_cpu(), now));
     }
 
     /// Records a slow poll, which begins a busy period or belongs to one.
@@ -174,7 +178,7 @@ impl Worker {
         // Only the tick before the first poll is known. The latest possible start is used, so that the
         // request is not charged for time before its poll.
         let since = if begins {
-            self.shared.clock.at_the_latest(since).min(now)
+            self.clock.at_the_latest(since).min(now)
         } else {
             since
         };
@@ -360,7 +364,7 @@ impl Worker {
             return;
         }
         self.cut_gap(period.start, period.end);
-        let cpu_now = self.shared.clock.thread_cpu();
+        let cpu_now = self.clock.thread_cpu();
         let (cpu_before, _) = self.cpu.replace((cpu_now, period.end));
         let cpu = cpu_before
             .zip(cpu_now)

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
@@ -49,25 +50,36 @@ pin_project! {
 }
 
 impl<B: MessageBody> WatchedBody<B> {
-    pub(super) fn new(body: B, request: Request) -> Self {
+    /// The body of a response. Its request is over, unless it goes on with the body.
+    #[inline]
+    pub(super) fn new(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+        let is_recorded = request.as_ref().is_some_and(Request::is_recorded);
+        let whole = match body.size() {
+            _ if is_recorded => Err(body),
+            BodySize::None => Ok(State::Empty),
+            BodySize::Sized(_) => body.try_into_bytes().map(State::Whole),
+            BodySize::Stream => Err(body),
+        };
+        match whole {
+            Ok(whole) => {
+                *request = None;
+                Self(whole)
+            }
+            Err(body) => Self::stream(body, status, request),
+        }
+    }
+
+    #[inline(never)]
+    fn stream(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+        let Some(request) = request.take() else {
+            unreachable!("it was polled a moment ago")
+        };
+        request.record_answer(status.as_u16());
         let size = body.size();
         if matches!(size, BodySize::None | BodySize::Sized(0)) {
             request.finish();
         }
-        if request.is_recorded() {
-            return Self::stream(body, size, request);
-        }
-        match size {
-            BodySize::None => Self(State::Empty),
-            BodySize::Sized(_) => match body.try_into_bytes() {
-                Ok(bytes) => Self(State::Whole(bytes)),
-                Err(body) => Self::stream(body, size, request),
-            },
-            BodySize::Stream => Self::stream(body, size, request),
-        }
-    }
-
-    fn stream(body: B, size: BodySize, request: Request) -> Self {
+        request.goes_on();
         let body = Some(body);
         Self(State::Stream(Box::pin(Stream {
             body,
@@ -110,6 +122,8 @@ impl<B: MessageBody> MessageBody for WatchedBody<B> {
 }
 
 impl<B: MessageBody> Stream<B> {
+    // Out of line, so that a body in memory needs no room on the stack.
+    #[inline(never)]
     fn poll_next(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -118,16 +132,20 @@ impl<B: MessageBody> Stream<B> {
         if this.body.is_none() {
             return Poll::Ready(None);
         }
-        let polled = this.request.poll(Part::Body, cx, |cx| {
-            let Some(body) = this.body.as_mut().as_pin_mut() else {
-                return Poll::Ready(None);
-            };
-            let polled = body.poll_next(cx);
-            if let Poll::Ready(None) = polled {
-                this.body.set(None);
-            }
-            polled
-        });
+        let polled = this.request.poll_in(
+            Part::Body,
+            cx,
+            &mut this.body,
+            |body, cx| match body.as_mut().as_pin_mut() {
+                Some(body) => body.poll_next(cx),
+                None => Poll::Ready(None),
+            },
+            |body, polled| {
+                if let Poll::Ready(None) = polled {
+                    body.set(None);
+                }
+            },
+        );
         let Poll::Ready(chunk) = polled else {
             return Poll::Pending;
         };

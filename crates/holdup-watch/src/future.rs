@@ -56,39 +56,41 @@ where
         let Some(request) = &*this.request else {
             panic!("polled after it was ready");
         };
-        let polled = request.poll(Part::Future, cx, |cx| {
-            let Some(future) = this.future.as_mut().as_pin_mut() else {
-                unreachable!("it ends together with its request")
-            };
-            let polled = future.poll(cx);
-            if polled.is_ready() {
-                this.future.set(None);
-            }
-            polled
-        });
-        // One match, so that the response is moved no more often than it has to be.
+        let polled = request.poll_for_answer(
+            cx,
+            &mut this.future,
+            |future, cx| match future.as_mut().as_pin_mut() {
+                Some(future) => future.poll(cx),
+                None => unreachable!("it ends together with its request"),
+            },
+            |future, polled| {
+                if polled.is_ready() {
+                    future.set(None);
+                }
+            },
+        );
         match polled {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => {
-                let request = taken(this.request);
-                request.record_answer(response.status().as_u16());
-                let response = response.map_body(|_, body| WatchedBody::new(body, request));
-                Poll::Ready(Ok(response))
+                // In parts, because `map_body` would move the whole response once more.
+                let (about, response) = response.into_parts();
+                let (response, body) = response.into_parts();
+                let body = WatchedBody::new(body, response.status(), this.request);
+                Poll::Ready(Ok(ServiceResponse::new(about, response.set_body(body))))
             }
             Poll::Ready(Err(error)) => {
-                let request = taken(this.request);
-                let status = error.as_response_error().status_code().as_u16();
-                request.record_answer(status);
-                request.finish();
+                failed(&error, this.request);
                 Poll::Ready(Err(error))
             }
         }
     }
 }
 
-fn taken(request: &mut Option<Request>) -> Request {
-    let Some(request) = request.take() else {
-        unreachable!("it was there a moment ago")
-    };
-    request
+#[cold]
+fn failed(error: &Error, request: &mut Option<Request>) {
+    if let Some(request) = request.take() {
+        let status = error.as_response_error().status_code().as_u16();
+        request.record_answer(status);
+        request.finish();
+    }
 }

@@ -14,7 +14,6 @@ use super::future::WatchedFuture;
 use super::route::Paths;
 use super::watch::Watch;
 use holdup_detect::{Request, Worker};
-use holdup_model::Part;
 
 impl<S, B> Transform<S, ServiceRequest> for Watch
 where
@@ -68,7 +67,7 @@ where
             let path = path.map_or(request.path(), |path| path.as_str());
             (path, request.peer_addr())
         });
-        let call = open.enter(Part::Call);
+        let call = open.enter_call();
         let future = self.service.call(request);
         call.end();
         WatchedFuture::new(future, open)

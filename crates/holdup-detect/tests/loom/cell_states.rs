@@ -48,6 +48,43 @@ fn a_reader_gets_whole_states_in_order() {
 }
 
 #[test]
+fn the_end_of_a_poll_is_a_whole_state_and_shows_what_was_written_before() {
+    const STATES: [(u64, u64, u64, u64, u64); 4] = [
+        (0, 0, 0, 0, 0),
+        (7, 1, 10, 0, 0),
+        (0, 1, 10, 0, 0),
+        (8, 2, 20, 0, 0),
+    ];
+    model(|| {
+        let cell = Arc::new(Cell::new());
+        let left_behind = Arc::new(sync::AtomicU64::new(0));
+        let worker = {
+            let (cell, left_behind) = (Arc::clone(&cell), Arc::clone(&left_behind));
+            thread::spawn(move || {
+                cell.enter(7, 1, 10);
+                left_behind.store(1, sync::Ordering::Relaxed);
+                cell.leave(15);
+                cell.enter(8, 2, 20);
+            })
+        };
+        let mut latest = 0;
+        for _ in 0..2 {
+            if let Some((snapshot, ())) = cell.try_read(|| ()) {
+                let place = STATES.iter().position(|other| *other == state(snapshot));
+                let place = place.unwrap_or_else(|| panic!("a mix of two states: {snapshot:?}"));
+                assert!(place >= latest, "{place} after {latest}");
+                latest = place;
+                let left_behind = left_behind.load(sync::Ordering::Relaxed);
+                assert!(place < 2 || left_behind == 1, "{place}");
+            }
+        }
+        worker.join().expect("it ends");
+        let (last, ()) = cell.try_read(|| ()).expect("nobody writes");
+        assert_eq!((state(last), cell.polls()), (STATES[3], 1));
+    });
+}
+
+#[test]
 fn a_pending_busy_period_and_what_is_read_beside_it_match() {
     model(|| {
         let cell = Arc::new(Cell::new());

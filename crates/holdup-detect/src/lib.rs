@@ -56,6 +56,7 @@
 
 #![forbid(unsafe_code)]
 
+mod blockers;
 mod busy_period;
 mod captured;
 mod cell;
@@ -90,6 +91,7 @@ mod slot;
 mod slots;
 mod socket_beat;
 #[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
+mod spans;
 mod stack;
 mod start;
 mod starving;

@@ -277,7 +277,8 @@ impl Drop for Request {
             worker.lanes().add(lane, now, ended);
         }
         if let Some(loss) = loss {
-            worker.hand_over(loss, seat.span.take());
+            let victim = seat.victim.take();
+            worker.hand_over(loss, victim.map(|victim| victim.span));
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();

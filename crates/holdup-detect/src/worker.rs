@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use holdup_model::{HoldKind, Part};
 use tracing::Span;
 
+use crate::blockers::Blockers;
 use crate::busy_period::BusyPeriod;
 use crate::captured;
 use crate::gap::Gap;
@@ -54,6 +55,8 @@ pub struct Worker {
     names: RefCell<Names>,
     recent: RefCell<Recent>,
     pub(crate) seats: RefCell<Seats>,
+    /// The spans of the requests that it ran for long lately.
+    pub(crate) blockers: RefCell<Blockers>,
     /// The number for its next request, and the end of those that it may give.
     next_number: Cell<u64>,
     numbers_end: Cell<u64>,
@@ -77,6 +80,7 @@ impl Worker {
             after_hold: RefCell::new(None),
             recent: RefCell::default(),
             seats: RefCell::default(),
+            blockers: RefCell::default(),
             cpu: Cell::new((clock.thread_cpu(), clock.now())),
             gap: RefCell::default(),
             next_number: Cell::default(),
@@ -191,8 +195,11 @@ impl Worker {
         if now - period.start >= self.shared.threshold() {
             self.note_hold(period.start);
         }
+        let hold = now - period.start;
+        drop(period);
         self.note_starved(now);
         let since = since.min(now);
+        self.note_blocker(request, (since, now), hold);
         SlowPoll { since, end: now }
     }
 
@@ -224,10 +231,9 @@ impl Worker {
         let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
         seat.slot.add_held_up(added);
         let threshold = self.shared.threshold();
-        let crosses = before < threshold && before + added >= threshold;
-        if crosses && self.shared.losses.wants_spans() {
-            let span = Span::current();
-            *seat.span.borrow_mut() = Some(span).filter(|span| !span.is_disabled());
+        drop(lost);
+        if before + added >= threshold {
+            self.note_victim(seat, time, before < threshold);
         }
     }
 
@@ -297,6 +303,9 @@ impl Worker {
             self.close_period(now);
             self.count_iteration_in_gap();
             self.state.set_last_end(now);
+            if !self.state.is_after_hold() {
+                self.forget_blockers();
+            }
         }
     }
 
@@ -350,6 +359,7 @@ impl Worker {
         *self.marker.borrow_mut() = None;
         *self.after_hold.borrow_mut() = None;
         self.state.forget_holds();
+        self.forget_blockers();
     }
 
     /// Hands a finished busy period to the collector if it was a hold.
@@ -369,6 +379,7 @@ impl Worker {
         let delay = delay.map(|delay| delay.at_most(duration - cpu.unwrap_or(0)));
         let culprits = period.culprits(self.shared.threshold());
         let waiting = period.waiting(&culprits);
+        self.hand_over_culprits(period.start, &culprits);
         self.shared.memory.close(HoldRecord {
             kind: HoldKind::Blocked,
             state: Arc::clone(&self.state),

@@ -111,7 +111,7 @@ mod tests {
             let gone = blockers.note(request, (from, to), || Some(Span::none()));
             assert!(gone.is_none());
         }
-        assert_eq!(requests(&blockers, (100, 540), 9), [1, 2]);
+        assert_eq!(requests(&blockers, (100, 540), 9), [2, 1]);
         // What ran between two polls of a request is not its own.
         assert_eq!(requests(&blockers, (200, 500), 9), [2]);
         assert_eq!(requests(&blockers, (480, 540), 1), [2, 3]);

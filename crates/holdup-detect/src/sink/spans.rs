@@ -120,17 +120,17 @@ pub(super) fn held_up(span: &Span, route: &RouteName, spent: &Spent) {
     );
 }
 
-/// Links the span of a request to those of the requests by which it was held up. Only spans of the same subscriber are
-/// linked, because another one has other spans with the same numbers.
+/// Links the span of a request to those of the requests by which it was held up. Only spans of the global subscriber
+/// are linked: another subscriber may have other spans with the same numbers.
 pub(super) fn link(span: &Span, by: &[Span]) {
-    for other in by.iter().filter(|other| is_of_the_same(span, other)) {
+    for other in by.iter().filter(|other| are_global(span, other)) {
         span.follows_from(other);
     }
 }
 
-/// Whether two spans are of the same subscriber. It is compared by its address, which is all that can be seen of it from
-/// outside.
-fn is_of_the_same(one: &Span, other: &Span) -> bool {
+/// Whether both spans are of the global subscriber. It is known by its address, which is all that can be seen of it from
+/// outside. Of any other subscriber, each span shows an address of its own.
+fn are_global(one: &Span, other: &Span) -> bool {
     let subscriber =
         |span: &Span| span.with_subscriber(|(_, subscriber)| format!("{subscriber:?}"));
     let one = subscriber(one);
@@ -140,4 +140,28 @@ fn is_of_the_same(one: &Span, other: &Span) -> bool {
 /// A number as the signed one that exporters know. They write others as text.
 fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::info_span;
+
+    use super::*;
+
+    #[test]
+    fn spans_that_may_be_of_two_subscribers_are_not_linked() {
+        let subscriber = || {
+            let subscriber = tracing_subscriber::fmt().with_writer(std::io::sink);
+            Dispatch::new(subscriber.finish())
+        };
+        let span = |of: &Dispatch| tracing::dispatcher::with_default(of, || info_span!("request"));
+        let (one, other) = (subscriber(), subscriber());
+        let spans = [span(&one), span(&other)];
+        assert!(spans.iter().all(|span| !span.is_disabled()));
+        // The numbers do not tell them apart.
+        assert_eq!(spans[0].id(), spans[1].id());
+        assert!(!are_global(&spans[0], &spans[1]));
+        assert!(!are_global(&spans[0], &spans[0].clone()));
+        assert!(!are_global(&Span::none(), &Span::none()));
+    }
 }

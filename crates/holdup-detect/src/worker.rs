@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use holdup_model::{HoldKind, Part};
-use tracing::Span;
 
 use crate::blockers::Blockers;
 use crate::busy_period::BusyPeriod;
@@ -14,8 +13,6 @@ use crate::captured;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
-use crate::losses::Loss;
-use crate::lost::Counts;
 use crate::recent::Recent;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
@@ -53,7 +50,7 @@ pub struct Worker {
     /// sockets.
     pub(crate) gap: RefCell<Gap>,
     names: RefCell<Names>,
-    recent: RefCell<Recent>,
+    pub(crate) recent: RefCell<Recent>,
     pub(crate) seats: RefCell<Seats>,
     /// The spans of the requests that it ran for long lately.
     pub(crate) blockers: RefCell<Blockers>,
@@ -223,20 +220,6 @@ impl Worker {
         }
     }
 
-    /// Adds a time (from, to) to what a request lost, with the routes that the worker was busy with.
-    #[cold]
-    pub(crate) fn lose(&self, seat: &Seat, time: (u64, u64), counts: Counts) {
-        let mut lost = seat.lost.borrow_mut();
-        let before = lost.total();
-        let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
-        seat.slot.add_held_up(added);
-        let threshold = self.shared.threshold();
-        drop(lost);
-        if before + added >= threshold {
-            self.note_victim(seat, time, before < threshold);
-        }
-    }
-
     /// Polls a request, and hands over the stacks at which it waits then.
     #[cold]
     pub(crate) fn look<T>(
@@ -270,11 +253,6 @@ impl Worker {
         let numbers = self.shared.numbers();
         self.next_number.set(numbers.start);
         self.numbers_end.set(numbers.end);
-    }
-
-    /// Hands over what a request lost that is over.
-    pub(crate) fn hand_over(&self, loss: Arc<Loss>, span: Option<Span>) {
-        self.shared.losses.add(loss, span);
     }
 
     /// Continues the busy period with a poll that begins now. Returns the time.

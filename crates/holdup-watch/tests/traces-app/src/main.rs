@@ -9,11 +9,12 @@ use std::thread;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderMap;
 use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig, get};
 use actix_web::{App, Error, HttpServer, middleware as wrapping};
 use holdup_watch::Watch;
-use opentelemetry_http::HeaderExtractor;
+use opentelemetry::propagation::Extractor;
 use tracing::{Instrument as _, info_span};
 use tracing_actix_web::TracingLogger;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -26,6 +27,19 @@ fn routes(config: &mut ServiceConfig) {
         .route("/ask/{route}", get().to(handlers::ask));
 }
 
+/// The headers in which whoever asks names its trace.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(|name| name.as_str()).collect()
+    }
+}
+
 /// Puts a request into a span of its own, which belongs to the trace of whoever asks.
 async fn in_span(
     request: ServiceRequest,
@@ -34,16 +48,8 @@ async fn in_span(
     let route = request.match_pattern().unwrap_or_default();
     let name = format!("{} {route}", request.method());
     let span = info_span!("request", otel.name = name, otel.kind = "server");
-    let mut headers = reqwest::header::HeaderMap::new();
-    for (name, value) in request.headers() {
-        let name = name.as_str().parse::<reqwest::header::HeaderName>();
-        let value = reqwest::header::HeaderValue::from_bytes(value.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, value) {
-            headers.append(name, value);
-        }
-    }
     let context = opentelemetry::global::get_text_map_propagator(|propagator| {
-        propagator.extract(&HeaderExtractor(&headers))
+        propagator.extract(&Headers(request.headers()))
     });
     span.set_parent(context).expect("it has not started");
     next.call(request).instrument(span).await

@@ -91,8 +91,8 @@ mod sink;
 mod slot;
 mod slots;
 mod socket_beat;
-#[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
 mod spans;
+#[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
 mod stack;
 mod start;
 mod starving;

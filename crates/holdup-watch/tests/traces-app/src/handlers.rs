@@ -1,6 +1,8 @@
-//! One handler that blocks, one that is held up meanwhile, and one that asks another replica.
+//! Handlers that block in different ways, one that is held up meanwhile, and one that asks another replica.
 
+use std::future;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +15,10 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// How long a worker is blocked.
-pub const BLOCKS: Duration = Duration::from_millis(600);
+const BLOCKS: Duration = Duration::from_millis(1200);
+
+/// How many pieces that time is cut into by a handler that always wakes itself.
+const PIECES: u32 = 20;
 
 /// How many requests wait until the worker has been blocked.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
@@ -27,7 +32,28 @@ pub struct Upstream(pub String);
 /// Blocks its worker in its last poll, as soon as another request waits there.
 pub async fn blocking() -> &'static str {
     another_waits().await;
-    block();
+    block(BLOCKS);
+    has_blocked();
+    "done"
+}
+
+/// Blocks in short pieces, and wakes itself after each. The loop turns, but does not look at its sockets and timers.
+pub async fn starving() -> &'static str {
+    another_waits().await;
+    for _ in 0..PIECES {
+        block(BLOCKS / PIECES);
+        let mut is_woken = false;
+        future::poll_fn(|context| {
+            if is_woken {
+                return Poll::Ready(());
+            }
+            is_woken = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+    has_blocked();
     "done"
 }
 
@@ -36,7 +62,8 @@ pub async fn body() -> HttpResponse {
     another_waits().await;
     HttpResponse::Ok().streaming(stream::iter((0..2).map(|chunk| {
         if chunk == 1 {
-            block();
+            block(BLOCKS);
+            has_blocked();
         }
         Ok::<_, Error>(Bytes::from_static(b"chunk"))
     })))
@@ -81,7 +108,11 @@ async fn another_waits() {
     }
 }
 
-fn block() {
-    thread::sleep(BLOCKS); // the line that blocks
+fn block(time: Duration) {
+    thread::sleep(time); // the line that blocks
+}
+
+/// The requests that waited for it need not wait any more.
+fn has_blocked() {
     BLOCKED.fetch_add(1, Ordering::Relaxed);
 }

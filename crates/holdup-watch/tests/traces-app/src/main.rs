@@ -6,6 +6,7 @@ mod handlers;
 
 use std::io::{Read as _, stdin};
 use std::thread;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -22,6 +23,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 fn routes(config: &mut ServiceConfig) {
     config
         .route("/blocking", get().to(handlers::blocking))
+        .route("/starving", get().to(handlers::starving))
         .route("/body", get().to(handlers::body))
         .route("/coroutine", get().to(handlers::coroutine))
         .route("/ask/{route}", get().to(handlers::ask));
@@ -63,7 +65,8 @@ async fn main() -> std::io::Result<()> {
     let upstream = Data::new(handlers::Upstream(argument()));
     let provider = exporter::start(name.leak(), &receiver);
     let client = Data::new(reqwest::Client::new());
-    let watch = Watch::new();
+    // On a busy machine, a thread may not run for longer than the usual 100 ms.
+    let watch = Watch::new().threshold(Duration::from_millis(400));
     macro_rules! serve {
         ($spans:expr) => {
             HttpServer::new(move || {

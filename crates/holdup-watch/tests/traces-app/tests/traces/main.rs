@@ -67,7 +67,7 @@ fn line_that_blocks() -> i64 {
 }
 
 /// Has `front` ask `back` for a path that blocks it, and for one that is held up. Checks both traces.
-fn check(path: &str, part: &str, middleware: &str) {
+fn check(path: &str, kind: &str, part: &str, middleware: &str) {
     let (receiver, address) = Receiver::start();
     let back = Replica::start("back", &address, middleware, "");
     let front = Replica::start("front", &address, middleware, &back.address);
@@ -78,7 +78,7 @@ fn check(path: &str, part: &str, middleware: &str) {
         let culprit = ask(format!("{}/ask/{path}", front.address), &traces[0]);
         victim.join().expect("an answer");
         culprit.join().expect("an answer");
-        let is_line_known = check_traces(&receiver, &traces, path, part);
+        let is_line_known = check_traces(&receiver, &traces, path, [kind, part]);
         if is_line_known {
             return;
         }
@@ -87,7 +87,12 @@ fn check(path: &str, part: &str, middleware: &str) {
 }
 
 /// Checks what was received of the culprit's trace, and of the victim's. Returns whether the line that blocks is known.
-fn check_traces(receiver: &Receiver, traces: &[String; 2], path: &str, part: &str) -> bool {
+fn check_traces(
+    receiver: &Receiver,
+    traces: &[String; 2],
+    path: &str,
+    [kind, part]: [&str; 2],
+) -> bool {
     // In front there is the client's request, and below that the one in the back.
     let spans = traces.each_ref().map(|trace| {
         let (front, back) = (receiver.span("front", trace), receiver.span("back", trace));
@@ -106,14 +111,14 @@ fn check_traces(receiver: &Receiver, traces: &[String; 2], path: &str, part: &st
     };
     assert_eq!(held.name, "holdup.hold");
     let duration = number(held, "holdup.duration");
-    assert!(duration > 0.5, "{held:#?}");
-    assert!(number(held, "holdup.busy") > 0.5, "{held:#?}");
-    assert!(number(held, "holdup.computing") < 0.3, "{held:#?}");
+    assert!(duration > 1.0, "{held:#?}");
+    assert!(number(held, "holdup.busy") > 1.0, "{held:#?}");
+    assert!(number(held, "holdup.computing") < 0.6, "{held:#?}");
     assert!(whole(held, "holdup.polls") >= 1, "{held:#?}");
     assert_eq!(whole(held, "holdup.worker"), 0);
     let said = texts(&held.attributes);
     let route = format!("GET /{path}");
-    assert_eq!(said["holdup.kind"], "blocked");
+    assert_eq!(said["holdup.kind"], kind);
     assert_eq!(said["holdup.route"], route);
     assert_eq!(said["holdup.part"], part);
     let is_line_known = said.contains_key("code.function.name");
@@ -134,8 +139,8 @@ fn check_traces(receiver: &Receiver, traces: &[String; 2], path: &str, part: &st
         panic!("one event: {victim:#?}");
     };
     assert_eq!(held_up.name, "holdup.held_up");
-    assert!(number(held_up, "holdup.duration") > 0.4, "{held_up:#?}");
-    assert!(number(held_up, "holdup.by.duration") > 0.4, "{held_up:#?}");
+    assert!(number(held_up, "holdup.duration") > 0.8, "{held_up:#?}");
+    assert!(number(held_up, "holdup.by.duration") > 0.8, "{held_up:#?}");
     let said = texts(&held_up.attributes);
     assert_eq!(said["holdup.route"], "GET /coroutine");
     assert_eq!(said["holdup.by.route"], route);
@@ -149,15 +154,20 @@ fn check_traces(receiver: &Receiver, traces: &[String; 2], path: &str, part: &st
 
 #[test]
 fn a_request_that_blocks_in_its_last_poll_says_so_and_whom_it_holds_up_leads_to_it() {
-    check("blocking", "future", "tracing-actix-web");
+    check("blocking", "blocked", "future", "tracing-actix-web");
 }
 
 #[test]
 fn a_body_that_blocks_in_its_last_poll_says_so() {
-    check("body", "body", "tracing-actix-web");
+    check("body", "blocked", "body", "tracing-actix-web");
 }
 
 #[test]
 fn a_span_of_the_apps_own_middleware_will_do() {
-    check("blocking", "future", "own");
+    check("blocking", "blocked", "future", "own");
+}
+
+#[test]
+fn a_request_that_starves_the_loop_in_short_polls_says_so() {
+    check("starving", "starved", "future", "tracing-actix-web");
 }

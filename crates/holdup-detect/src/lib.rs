@@ -46,16 +46,18 @@
 //! - `version`, `cell`, `open_state`, `wake_up`, `doze`: what one thread writes and others read at any time.
 //! - `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a worker records.
 //! - `slot`, `slots`, `seat`: the open requests of a worker, and how they are woken. `recent`, `lost`: what they
-//!   lose.
-//! - `record`, `samples`, `lasting`, `memory`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
+//!   lose. `blockers`: the spans of those that ran for long.
+//! - `record`, `samples`, `lasting`, `memory`, `losses`, `spans`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`, `collector`: what
-//!   runs outside.
+//! - `worker`, `blocking`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
+//!   `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 //! - `captured`, `trace`: where a future waits that a test polls.
 
 #![forbid(unsafe_code)]
 
+mod blockers;
+mod blocking;
 mod busy_period;
 mod captured;
 mod cell;
@@ -90,6 +92,7 @@ mod sink;
 mod slot;
 mod slots;
 mod socket_beat;
+mod spans;
 #[cfg_attr(not(feature = "stacks"), path = "no_stack.rs")]
 mod stack;
 mod start;

@@ -41,8 +41,18 @@ pub(crate) enum LogEntry {
         route: RouteName,
         spent: Spent,
     },
-    /// So many more requests lost time to others. Their spans are dropped.
-    MoreHeldUp { requests: usize, spans: Vec<Span> },
+    /// So many more requests lost time to others.
+    MoreHeldUp { requests: usize },
+    /// A request was this one of the culprits of a hold that is over. Written in its own span.
+    Culprit {
+        span: Span,
+        hold: Arc<Hold>,
+        culprit: usize,
+    },
+    /// The request of this span was held up by those of the others. Its span is linked to theirs.
+    Link { span: Span, by: Vec<Span> },
+    /// Spans that are not needed any more. The thread that writes the log drops them.
+    Unused { spans: Vec<Span> },
     /// So many requests lost time that is counted nowhere.
     Uncounted { requests: u64 },
     /// Whether stacks are taken, or why not.

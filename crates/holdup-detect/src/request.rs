@@ -379,7 +379,8 @@ impl Request {
             worker.lanes().add(lane, now, ended);
         }
         if let Some(loss) = loss {
-            worker.hand_over(loss, seat.span.take());
+            let victim = seat.victim.take();
+            worker.hand_over(loss, victim.map(|victim| victim.span));
         }
     }
 

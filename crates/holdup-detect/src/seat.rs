@@ -66,8 +66,17 @@ pub(crate) struct Seat {
     pub(crate) running: Cell<u64>,
     /// How much time it lost so far.
     pub(crate) lost: RefCell<Lost>,
+    /// Its span, once it has lost as much as the threshold.
+    pub(crate) victim: RefCell<Option<Victim>>,
+}
+
+/// The span of a request that was held up.
+#[derive(Debug)]
+pub(crate) struct Victim {
     /// The span in which it was polled when it had lost as much as the threshold.
-    pub(crate) span: RefCell<Option<Span>>,
+    pub(crate) span: Span,
+    /// The requests that its span is linked to.
+    pub(crate) linked: Vec<u64>,
 }
 
 /// The seats that no request has.
@@ -115,7 +124,7 @@ impl Seats {
             answered: Cell::default(),
             running: Cell::default(),
             lost: RefCell::default(),
-            span: RefCell::default(),
+            victim: RefCell::default(),
         })
     }
 

@@ -19,6 +19,7 @@ use crate::outlets::Outlet;
 use crate::oversleep::Oversleeps;
 use crate::record::{HoldId, HoldRecord, Recorded};
 use crate::settings::Settings;
+use crate::spans::SpanNotes;
 use crate::stack::StackSample;
 use crate::subscription::{Events, Subscription};
 use crate::threads::Threads;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) workers: Workers,
     pub(crate) memory: Memory,
     pub(crate) losses: Losses,
+    pub(crate) spans: SpanNotes,
     pub(crate) looks: Looks,
     /// Stacks whose names are to be looked up.
     pub(crate) symbols: OnceLock<Outlet<Arc<StackSample>>>,
@@ -67,6 +69,7 @@ impl Shared {
             workers: Workers::default(),
             memory: Memory::new(),
             losses: Losses::new(),
+            spans: SpanNotes::new(),
             looks: Looks::default(),
             symbols: OnceLock::new(),
             numbers: AtomicU64::new(1),

@@ -44,6 +44,7 @@ impl Worker {
             let cpu = gap.cpu.zip(cpu_now);
             let cpu = cpu.map(|(before, now)| (now - before).min(record.duration));
             let not_computing = record.duration - cpu.unwrap_or(0);
+            self.hand_over_culprits(record.start, &record.culprits);
             self.shared.memory.close(HoldRecord {
                 cpu,
                 delay: record.delay.map(|delay| delay.at_most(not_computing)),

@@ -58,6 +58,8 @@ fn look_after_holds(worker: Weak<Worker>) -> Task {
                 if worker.state.is_after_hold() {
                     return Poll::Ready(true);
                 }
+                // Whatever the hold kept from running has run.
+                worker.forget_blockers();
                 Poll::Pending
             });
             if !is_alive.await {

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use holdup_model::{HoldKind, Part};
-use tracing::Span;
 
+use crate::blockers::Blockers;
 use crate::busy_period::BusyPeriod;
 use crate::captured;
 use crate::clock::Clock;
 use crate::gap::Gap;
 use crate::lanes::Lanes;
 use crate::looks::Answer;
-use crate::losses::Loss;
-use crate::lost::Counts;
 use crate::recent::Recent;
 use crate::record::HoldRecord;
 use crate::routes::{Names, Route};
@@ -55,8 +53,10 @@ pub struct Worker {
     /// sockets.
     pub(crate) gap: RefCell<Gap>,
     names: RefCell<Names>,
-    recent: RefCell<Recent>,
+    pub(crate) recent: RefCell<Recent>,
     pub(crate) seats: RefCell<Seats>,
+    /// The spans of the requests that it ran for long lately.
+    pub(crate) blockers: RefCell<Blockers>,
     /// The number for its next request, and the end of those that it may give.
     next_number: Cell<u64>,
     numbers_end: Cell<u64>,
@@ -81,6 +81,7 @@ impl Worker {
             after_hold: RefCell::new(None),
             recent: RefCell::default(),
             seats: RefCell::default(),
+            blockers: RefCell::default(),
             cpu: Cell::new((clock.thread_cpu(), clock.now())),
             gap: RefCell::default(),
             next_number: Cell::default(),
@@ -195,8 +196,11 @@ impl Worker {
         if now - period.start >= self.shared.threshold() {
             self.note_hold(period.start);
         }
+        let hold = now - period.start;
+        drop(period);
         self.note_starved(now);
         let since = since.min(now);
+        self.note_blocker(request, (since, now), hold);
         SlowPoll { since, end: now }
     }
 
@@ -217,21 +221,6 @@ impl Worker {
             && now.saturating_sub(asked) >= self.shared.threshold()
         {
             self.note_hold(asked);
-        }
-    }
-
-    /// Adds a time (from, to) to what a request lost, with the routes that the worker was busy with.
-    #[cold]
-    pub(crate) fn lose(&self, seat: &Seat, time: (u64, u64), counts: Counts) {
-        let mut lost = seat.lost.borrow_mut();
-        let before = lost.total();
-        let added = lost.add(time, &seat.own.borrow(), &self.recent.borrow(), counts);
-        seat.slot.add_held_up(added);
-        let threshold = self.shared.threshold();
-        let crosses = before < threshold && before + added >= threshold;
-        if crosses && self.shared.losses.wants_spans() {
-            let span = Span::current();
-            *seat.span.borrow_mut() = Some(span).filter(|span| !span.is_disabled());
         }
     }
 
@@ -270,11 +259,6 @@ impl Worker {
         self.numbers_end.set(numbers.end);
     }
 
-    /// Hands over what a request lost that is over.
-    pub(crate) fn hand_over(&self, loss: Arc<Loss>, span: Option<Span>) {
-        self.shared.losses.add(loss, span);
-    }
-
     /// Continues the busy period with a poll that begins now. Returns the time.
     fn period_goes_on(&self) -> u64 {
         let now = self.now();
@@ -301,6 +285,9 @@ impl Worker {
             self.close_period(now);
             self.count_iteration_in_gap();
             self.state.set_last_end(now);
+            if !self.state.is_after_hold() {
+                self.forget_blockers();
+            }
         }
     }
 
@@ -354,6 +341,7 @@ impl Worker {
         *self.marker.borrow_mut() = None;
         *self.after_hold.borrow_mut() = None;
         self.state.forget_holds();
+        self.forget_blockers();
     }
 
     /// Hands a finished busy period to the collector if it was a hold.
@@ -373,6 +361,7 @@ impl Worker {
         let delay = delay.map(|delay| delay.at_most(duration - cpu.unwrap_or(0)));
         let culprits = period.culprits(self.shared.threshold());
         let waiting = period.waiting(&culprits);
+        self.hand_over_culprits(period.start, &culprits);
         self.shared.memory.close(HoldRecord {
             kind: HoldKind::Blocked,
             state: Arc::clone(&self.state),

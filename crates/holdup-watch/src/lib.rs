@@ -110,8 +110,9 @@
 //!
 //! *For each request*, [`Event::Ended`] has the split of its time. If your app has a span for each request, as
 //! middleware such as `tracing-actix-web` makes it, and the request was held up for the threshold or longer, that
-//! span gets an event. The tracing middleware has to be outside of the watch, that is, wrapped after it; otherwise
-//! there is no span when the watch looks for one.
+//! span gets the event `holdup.held_up`, and follows from the span of the request that blocked. That span gets the event
+//! `holdup.hold`, with the line that blocked (feature `stacks`). The tracing middleware has to be outside of the watch,
+//! that is, wrapped after it; otherwise there is no span when the watch looks for one.
 //!
 //! ```no_run
 //! # use actix_web::{App, middleware::Logger as TracingLogger};
@@ -120,14 +121,16 @@
 //! ```
 //!
 //! ```text
-//! INFO request{path=/coroutine}: holdup: GET /coroutine was held up for 6.00 s by GET /blocking held_up_ms=6003.1
+//! INFO request{path=/coroutine}: holdup::span: holdup.summary=GET /coroutine was held up for 6.00 s by GET /blocking …
 //! ```
 //!
-//! The event has the level `INFO`. It is no warning, because the request is not at fault, and the hold has been
-//! warned of already. It is more than `DEBUG`, because it explains a slow request in a trace, for which nobody turns
-//! on `DEBUG` beforehand. A separate thread writes it after the request has ended. The span stays open until then,
-//! usually a few milliseconds. At most 256 such events are written at a time, and one line counts the others. With
-//! [`Watch::log_level`] at `None`, there are none.
+//! The events have the level `INFO`. They are no warnings, because a request that was held up is not at fault, and the
+//! hold has been warned of already. They are more than `DEBUG`, because they explain a slow request in a trace, for
+//! which nobody turns on `DEBUG` beforehand. A separate thread writes them after the request, or the hold, has ended.
+//! The span stays open until then, usually a few milliseconds, and up to two seconds if the lines have to be looked up.
+//! At most 256 events of each name are written in a second, and one line counts the other requests that were held up.
+//! With [`Watch::log_level`] at `None`, there are none. `tracing-opentelemetry` makes OpenTelemetry's events and links
+//! of them: docs/traces.md in the repository lists what is in them.
 //!
 //! *As a metric*, the counter `holdup_held_up_seconds_total` has the labels `route`, who lost the time, and `by`,
 //! the route that it was lost to, or `unattributed`. Counters of the `metrics` crate are whole numbers. So the watch

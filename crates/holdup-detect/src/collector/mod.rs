@@ -353,6 +353,8 @@ impl Collector {
             |recorded| shared.judged(recorded),
         );
         let now = shared.elapsed();
+        // A worker notes the spans of a hold's culprits before it hands over the hold.
+        self.told.take(&outlets.log, &shared.spans, now);
         let ended = judged.holds.iter().map(HoldId::of);
         for id in ended.chain(judged.none.iter().copied()) {
             // The worker's state may still contain the hold, so it is marked as over.
@@ -362,6 +364,7 @@ impl Collector {
             }
         }
         for id in judged.none {
+            self.told.forget(id);
             let mut lasting = shared.lasting();
             if let Some(hold) = lasting.remove(id) {
                 withdrawn(shared, outlets, hold);
@@ -385,7 +388,7 @@ impl Collector {
                 waiting.push(hold.worker);
                 self.nameless.push((hold, since));
             } else {
-                released(shared, outlets, hold);
+                released(shared, outlets, &mut self.told, hold);
             }
         }
     }

@@ -12,13 +12,15 @@ use crate::shared::Shared;
 use crate::worker_state::WorkerState;
 
 /// Publishes a hold that is over and complete.
-pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
+pub(super) fn released(shared: &Shared, outlets: &Outlets, told: &mut Told, mut hold: Hold) {
     shared.lasting().fill(&mut hold);
     shared.memory.complete(&hold);
-    if !shared.settings.allows(&hold) {
+    let is_allowed = shared.settings.allows(&hold);
+    if !is_allowed {
         let hold = hold.clone();
         outlets.log.send(LogEntry::Released { hold });
     }
+    told.tell_of(&outlets.log, &hold, is_allowed);
     outlets.metrics.send(Figure::Hold(hold.clone()));
     outlets.callbacks.send(hold.clone());
     let mut lasting = shared.lasting();

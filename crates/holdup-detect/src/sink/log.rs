@@ -4,10 +4,11 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use holdup_model::millis::Millis;
-use holdup_model::{Hold, LineSummary, RouteName, Spent};
-use tracing::{Span, debug, error, info, trace, warn};
+use holdup_model::{Hold, LineSummary};
+use tracing::{debug, error, info, trace, warn};
 
 use super::limit::Limit;
+use super::spans;
 use crate::outlets::{Inlet, LogEntry, NoThreads};
 use crate::record::HoldId;
 use crate::settings::LogLevel;
@@ -97,8 +98,15 @@ impl Log {
                     );
                 }
             }
-            LogEntry::HeldUp { span, route, spent } => held_up(&span, &route, &spent),
-            LogEntry::MoreHeldUp { requests, spans: _ } => {
+            LogEntry::HeldUp { span, route, spent } => spans::held_up(&span, &route, &spent),
+            LogEntry::Culprit {
+                span,
+                hold,
+                culprit,
+            } => spans::held(&span, &hold, culprit),
+            LogEntry::Link { span, by } => spans::link(&span, &by),
+            LogEntry::Unused { spans } => drop(spans),
+            LogEntry::MoreHeldUp { requests } => {
                 let more = if requests == 1 {
                     "request was"
                 } else {
@@ -149,21 +157,6 @@ impl Log {
         );
         self.limit.admits(&route, HoldId::of(hold), now)
     }
-}
-
-/// Writes into a request's own span that it was held up. The span may belong to another subscriber than the one of
-/// this thread.
-fn held_up(span: &Span, route: &RouteName, spent: &Spent) {
-    span.with_subscriber(|(_, subscriber)| {
-        tracing::dispatcher::with_default(subscriber, || {
-            info!(
-                target: "holdup",
-                parent: span,
-                held_up_ms = Millis(spent.held_up).number(),
-                "{route} was {spent}"
-            );
-        });
-    });
 }
 
 /// Logs that threads could not be started, and what that means.

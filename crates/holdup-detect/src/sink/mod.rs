@@ -4,4 +4,5 @@ pub(crate) mod callbacks;
 mod limit;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod spans;
 pub(crate) mod symbols;

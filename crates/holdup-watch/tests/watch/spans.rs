@@ -1,4 +1,6 @@
-//! A request that was held up says so in its own span.
+//! A request that was held up, and one that held its worker, say so in their own spans.
+
+use std::collections::BTreeMap;
 
 use actix_web::test::{TestRequest, call_service, init_service};
 use futures_util::join;
@@ -11,46 +13,45 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use super::*;
 
-/// An event with the target of the watch.
+/// What the watch has written into a span.
 #[derive(Debug, Clone, PartialEq)]
 struct Told {
+    name: &'static str,
     level: Level,
-    message: String,
-    held_up_ms: f64,
+    fields: Fields,
     /// The path in the span that it belongs to.
     span: Option<String>,
 }
 
-/// Keeps the events of the watch, and the paths of the spans.
+/// Keeps what the watch writes into spans, and the paths of the spans.
 #[derive(Clone, Default)]
 struct Keeps(Arc<Mutex<Vec<Told>>>);
 
 struct Path(String);
 
-#[derive(Default)]
+/// The fields by name.
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Fields {
-    message: String,
-    held_up_ms: f64,
-    path: String,
+    texts: BTreeMap<&'static str, String>,
+    times: BTreeMap<&'static str, f64>,
+    numbers: BTreeMap<&'static str, i64>,
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        }
+        self.texts.insert(field.name(), format!("{value:?}"));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        if field.name() == "held_up_ms" {
-            self.held_up_ms = value;
-        }
+        self.times.insert(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.numbers.insert(field.name(), value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "path" {
-            value.clone_into(&mut self.path);
-        }
+        self.texts.insert(field.name(), value.to_owned());
     }
 }
 
@@ -68,38 +69,57 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Keeps {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         let span = context.span(id).expect("it was made");
-        span.extensions_mut().insert(Path(fields.path));
+        let path = fields.texts.remove("path").unwrap_or_default();
+        span.extensions_mut().insert(Path(path));
+    }
+
+    /// Only spans of the global subscriber are linked: this one may have another span with that number.
+    fn on_follows_from(&self, _: &tracing::Id, _: &tracing::Id, _: Context<'_, S>) {
+        self.0.lock().expect("nobody panics with it").push(Told {
+            name: "a link",
+            level: Level::ERROR,
+            fields: Fields::default(),
+            span: None,
+        });
     }
 
     fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
-        if event.metadata().target() != "holdup" {
+        if event.metadata().target() != "holdup::span" {
             return;
         }
+        // A layer that exports spans would report it as the line that blocks.
+        assert_eq!(
+            (event.metadata().file(), event.metadata().line()),
+            (None, None)
+        );
         let mut fields = Fields::default();
         event.record(&mut fields);
         let span = context.event_span(event);
         let span = span.and_then(|span| Some(span.extensions().get::<Path>()?.0.clone()));
         self.0.lock().expect("nobody panics with it").push(Told {
+            name: event.metadata().name(),
             level: *event.metadata().level(),
-            message: fields.message,
-            held_up_ms: fields.held_up_ms,
+            fields,
             span,
         });
     }
 }
 
 impl Keeps {
-    /// What was told, but not of the request that blocks: a busy machine may hold it up.
+    /// What was told, but not that the request that blocks was held up: a busy machine may do that.
     fn told(&self) -> Vec<Told> {
         let mut told = self.0.lock().expect("nobody panics with it").clone();
-        told.retain(|event| event.span.as_deref() != Some("/blocks"));
+        told.retain(|told| {
+            let blocks = told.span.as_deref() == Some("/blocks");
+            (told.name == "holdup.hold") == blocks
+        });
         told
     }
 }
 
-/// Sends a request that sleeps for a moment, and one that blocks meanwhile, to an app with spans. Returns what the
-/// watch tells the subscriber of this thread, once it has told as much as `expected`. `spans_are_outside` says which of
-/// the two was wrapped last.
+/// Sends a request that sleeps for a moment, and one that blocks meanwhile, to an app with spans. Returns what
+/// it tells the subscriber of this thread, once it has told as much as `expected`. `spans_are_outside` says which of the
+/// two was wrapped last.
 async fn told(watch: &Watch, spans_are_outside: bool, expected: usize) -> Vec<Told> {
     // With one subscriber only, tracing would ask the subscriber of the first thread that reaches a log line.
     let _another = Dispatch::new(Registry::default());
@@ -155,23 +175,61 @@ async fn told(watch: &Watch, spans_are_outside: bool, expected: usize) -> Vec<To
 }
 
 #[actix_web::test]
-async fn a_request_that_was_held_up_says_so_in_its_own_span() {
-    let mut told = told(&Watch::new(), true, 2).await;
+async fn requests_say_in_their_own_spans_that_they_held_a_worker_or_were_held_up() {
+    let mut told = told(&Watch::new(), true, 3).await;
     told.sort_by(|one, other| one.span.cmp(&other.span));
-    assert_eq!(told.len(), 2, "{told:?}");
-    for (event, path) in told.iter().zip(["/sleeps/1", "/sleeps/2"]) {
-        assert_eq!(event.span.as_deref(), Some(path), "{event:?}");
-        assert_eq!(event.level, Level::INFO, "{event:?}");
-        let message = &event.message;
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (told, path) in told.iter().zip(["/blocks", "/sleeps/1", "/sleeps/2"]) {
+        assert_eq!(told.span.as_deref(), Some(path), "{told:?}");
+        assert_eq!(told.level, Level::INFO, "{told:?}");
+        assert!(told.fields.times["holdup.duration"] >= 0.2, "{told:?}");
+    }
+
+    let Fields {
+        texts,
+        times,
+        numbers,
+    } = &told[0].fields;
+    assert_eq!(told[0].name, "holdup.hold");
+    let expected = [
+        ("holdup.kind", "blocked"),
+        ("holdup.part", "future"),
+        ("holdup.route", "GET /blocks"),
+    ];
+    for (name, text) in expected {
+        assert_eq!(texts[name], text);
+    }
+    let summary = &texts["holdup.summary"];
+    assert!(summary.starts_with("GET /blocks (future, "), "{summary}");
+    assert!(times["holdup.busy"] >= 0.2, "{told:?}");
+    assert!(numbers["holdup.polls"] >= 1, "{told:?}");
+    assert_eq!(numbers["holdup.open_requests"], 2);
+    assert!(numbers.contains_key("holdup.worker"), "{told:?}");
+
+    for told in &told[1..] {
+        let texts = &told.fields.texts;
+        assert_eq!(told.name, "holdup.held_up");
+        assert_eq!(texts["holdup.route"], "GET /sleeps/{id}");
+        assert_eq!(texts["holdup.by.route"], "GET /blocks");
+        let summary = &texts["holdup.summary"];
         let sentence = "GET /sleeps/{id} was held up for ";
-        assert!(message.starts_with(sentence), "{message}");
-        assert!(message.contains(" by GET /blocks"), "{message}");
-        assert!(event.held_up_ms >= 200.0, "{event:?}");
+        assert!(summary.starts_with(sentence), "{summary}");
+        assert!(summary.contains(" by GET /blocks"), "{summary}");
+        assert!(told.fields.times["holdup.by.duration"] >= 0.2, "{told:?}");
     }
 }
 
 #[actix_web::test]
 async fn without_a_span_around_the_watch_or_with_the_log_off_nothing_is_said() {
     assert_eq!(told(&Watch::new(), false, 0).await, []);
-    assert_eq!(told(&Watch::new().log_level(None), true, 0).await, []);
+    let silent = Watch::new().log_level(None);
+    assert_eq!(told(&silent, true, 0).await, []);
+}
+
+#[actix_web::test]
+async fn a_request_that_may_block_does_not_say_so() {
+    let allows = Watch::new().allow("GET /blocks", Duration::from_secs(60));
+    let told = told(&allows, true, 2).await;
+    let is_held_up = |told: &Told| told.name == "holdup.held_up";
+    assert!(told.len() == 2 && told.iter().all(is_held_up), "{told:?}");
 }

@@ -37,6 +37,20 @@ struct Lasting {
     is_over: bool,
 }
 
+impl Lasting {
+    /// The label of what holds the worker most: of what is counted, or else as of the only look.
+    fn most(&self) -> Option<&str> {
+        let is_any_counted = self.counted.values().any(|time| !time.is_zero());
+        let shares = if is_any_counted {
+            &self.counted
+        } else {
+            &self.shares
+        };
+        let most = shares.iter().max_by_key(|(_, time)| **time);
+        most.map(|(label, _)| label.as_str())
+    }
+}
+
 fn key(hold: &Hold) -> Key {
     (hold.started, hold.worker)
 }
@@ -111,10 +125,10 @@ impl Blocked {
     pub(super) fn current(&self) -> BTreeMap<String, Duration> {
         let mut current = BTreeMap::new();
         for lasting in self.lasting.values().filter(|lasting| !lasting.is_over) {
-            let most = lasting.shares.iter().max_by_key(|(_, time)| **time);
-            let Some((label, _)) = most else { continue };
-            let longest: &mut Duration = current.entry(label.clone()).or_default();
-            *longest = lasting.duration.max(*longest);
+            if let Some(label) = lasting.most() {
+                let longest: &mut Duration = current.entry(label.to_owned()).or_default();
+                *longest = lasting.duration.max(*longest);
+            }
         }
         current
     }
@@ -224,6 +238,9 @@ mod tests {
         scene.lasts(&hold(4_000, &[("/a", 4_000)]));
         scene.lasts(&hold(5_000, &[("/a", 5_000)]));
         assert_eq!((scene.counter(A), scene.counter("unattributed")), (4, 0));
+        scene.lasts(&hold(6_000, &[]));
+        let current: Vec<_> = scene.blocked.current().into_keys().collect();
+        assert_eq!(current, [A]);
     }
 
     #[test]
@@ -247,9 +264,9 @@ mod tests {
         assert!(seconds(&scene).is_empty());
         scene.lasts(&longer);
         assert!(seconds(&scene).is_empty(), "nothing new");
-        longer.duration *= 2;
+        longer.duration += Duration::from_secs(1);
         scene.lasts(&longer);
-        assert_eq!(seconds(&scene), [(A.to_owned(), 14)], "it lasts after all");
+        assert_eq!(seconds(&scene), [(A.to_owned(), 8)], "it lasts after all");
     }
 
     #[test]

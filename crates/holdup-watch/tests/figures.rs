@@ -84,6 +84,12 @@ impl Kept {
         all.get(labels).copied().unwrap_or(f64::NAN)
     }
 
+    fn gauge_is(&self, name: &str, labels: &str, number: u32) -> bool {
+        self.gauge(name, labels)
+            .total_cmp(&f64::from(number))
+            .is_eq()
+    }
+
     fn histogram(&self, name: &str) -> BTreeMap<String, Vec<f64>> {
         labelled(&self.histograms, name, |samples| lock(&samples.0).clone())
     }
@@ -159,7 +165,7 @@ fn the_gauges_of_two_watches_add_up() {
     let two = Blocking::start(Watch::new().log_level(None), 2, "/two");
     let clients = (one.ask("/one"), two.ask("/two"));
     until("both are blocked", || {
-        figures.gauge("holdup_workers_held", "") == 2.0
+        figures.gauge_is("holdup_workers_held", "", 2)
     });
     until("both holds are shown", || {
         ["GET /one", "GET /two"]
@@ -167,20 +173,19 @@ fn the_gauges_of_two_watches_add_up() {
             .all(|route| figures.gauge("holdup_current_hold_seconds", route) > 0.1)
     });
     until("all workers are counted", || {
-        figures.gauge("holdup_workers", "") == 3.0
-            && figures.gauge("holdup_requests_open", "") == 2.0
+        figures.gauge_is("holdup_workers", "", 3) && figures.gauge_is("holdup_requests_open", "", 2)
     });
 
     one.let_go(clients.0);
     until("one is free", || {
-        figures.gauge("holdup_workers_held", "") == 1.0
-            && figures.gauge("holdup_current_hold_seconds", "GET /one") == 0.0
-            && figures.gauge("holdup_requests_open", "") == 1.0
+        figures.gauge_is("holdup_workers_held", "", 1)
+            && figures.gauge_is("holdup_current_hold_seconds", "GET /one", 0)
+            && figures.gauge_is("holdup_requests_open", "", 1)
     });
     assert!(figures.gauge("holdup_current_hold_seconds", "GET /two") > 0.1);
     drop(one);
     until("the other watch is left", || {
-        figures.gauge("holdup_workers", "") == 2.0
+        figures.gauge_is("holdup_workers", "", 2)
     });
     two.let_go(clients.1);
     drop(two);
@@ -191,8 +196,8 @@ fn the_gauges_of_two_watches_add_up() {
             "holdup_requests_open",
         ]
         .iter()
-        .all(|name| figures.gauge(name, "") == 0.0)
-            && figures.gauge("holdup_current_hold_seconds", "GET /two") == 0.0
+        .all(|name| figures.gauge_is(name, "", 0))
+            && figures.gauge_is("holdup_current_hold_seconds", "GET /two", 0)
     });
 }
 

@@ -22,6 +22,9 @@ fn a_prometheus_reads_the_figures() {
     let until = |expression: &str, wanted: &dyn Fn(f64) -> bool| {
         value(&prometheus.query_until(expression, |result| wanted(value(result))))
     };
+    let until_is = |expression: &str, number: &str| {
+        prometheus.query_until(expression, |result| result[0]["value"][1] == number);
+    };
 
     // One worker. Three countdowns are held up by a fourth one, which blocks it for fifteen seconds.
     let victims: Vec<_> = (0..3)
@@ -29,7 +32,7 @@ fn a_prometheus_reads_the_figures() {
         .collect();
     let blocking = thread::spawn(move || get(address, "/blocking?from=15").rest());
     // While it lasts.
-    until("holdup_workers_held", &|held| held == 1.0);
+    until_is("holdup_workers_held", "1");
     let blocked = "holdup_blocked_seconds_total{route=\"GET /blocking\"}";
     let first = until(blocked, &|seconds| seconds >= 1.0);
     let lasts = until(
@@ -42,22 +45,18 @@ fn a_prometheus_reads_the_figures() {
     blocking.join().expect("it ends");
 
     // When it is over.
-    until("holdup_workers_held", &|held| held == 0.0);
-    until("max(holdup_current_hold_seconds)", &|seconds| {
-        seconds == 0.0
-    });
+    until_is("holdup_workers_held", "0");
+    until_is("max(holdup_current_hold_seconds)", "0");
     let hold = "holdup_hold_duration_seconds_count{kind=\"blocked\",route=\"GET /blocking\",part=\"body\"}";
-    until(hold, &|holds| holds == 1.0);
+    until_is(hold, "1");
     let seconds = until(blocked, &|seconds| seconds >= 14.0);
     assert!((14.0..=16.0).contains(&seconds), "{seconds}");
 
     victims.into_iter().map(Reply::ticks).for_each(drop);
-    until("holdup_requests_open", &|open| open == 0.0);
-    until("holdup_requests_total", &|requests| requests == 4.0);
+    until_is("holdup_requests_open", "0");
+    until_is("holdup_requests_total", "4");
     // Each request is in the histogram of what requests lost, also the one that lost nothing.
-    until("sum(holdup_held_up_duration_seconds_count)", &|all| {
-        all == 4.0
-    });
+    until_is("sum(holdup_held_up_duration_seconds_count)", "4");
     let lost = until(
         "holdup_held_up_duration_seconds_sum{route=\"GET /coroutine\"}",
         &|lost| lost > 15.0,
@@ -66,7 +65,7 @@ fn a_prometheus_reads_the_figures() {
     assert!((lost - counted).abs() <= 1.5, "{lost} s, {counted} s");
     let p99 = "histogram_quantile(0.99, sum by (le) (holdup_held_up_duration_seconds_bucket))";
     assert!(value(&prometheus.query(p99)) >= 5.0);
-    until("holdup_workers", &|workers| workers == 1.0);
+    until_is("holdup_workers", "1");
 
     let text = get(console, "/metrics").rest();
     check_metrics(&text).unwrap_or_else(|complaint| panic!("{complaint}\n{text}"));

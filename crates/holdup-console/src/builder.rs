@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::await_points::AwaitPoints;
 use super::bounds::Bounds;
 use super::console::{Console, Parts};
 use super::error::StartError;
@@ -20,6 +20,7 @@ use super::page;
 #[cfg(feature = "probe")]
 use super::probes::Button;
 use super::probes::Probes;
+use super::recorder::recorder;
 use super::section::Section;
 use super::site::{Seen, Site};
 use holdup_watch::Watch;
@@ -268,7 +269,8 @@ impl Builder {
         let probes = Arc::new(probes);
         let listener = bind(&self.address)?;
 
-        let recorder = recorder(&self.bounds.buckets)?;
+        let recorder = Arc::new(recorder(&self.bounds.buckets)?);
+        let await_points = Arc::new(AwaitPoints::new(&recorder));
         let (commands, asked) = mpsc::channel(COMMANDS);
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
@@ -277,7 +279,8 @@ impl Builder {
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
-            metrics: recorder.handle(),
+            recorder: Arc::clone(&recorder),
+            await_points: Arc::clone(&await_points),
             app: public.map(Seen::At).or(app.map(Seen::BesideConsole)),
             connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
             names,
@@ -302,6 +305,7 @@ impl Builder {
             run: probes.subscribe(),
             readers,
             recorder,
+            await_points,
         };
         Console::run(Parts {
             listener,
@@ -365,11 +369,4 @@ fn web_url(given: &str) -> Result<Url, StartError> {
         "http" | "https" => Ok(url),
         other => Err(bad(format!("its scheme is {other}"))),
     }
-}
-
-fn recorder(buckets: &[Duration]) -> Result<PrometheusRecorder, StartError> {
-    let buckets: Vec<_> = buckets.iter().map(Duration::as_secs_f64).collect();
-    let builder = PrometheusBuilder::new().set_buckets(&buckets);
-    let builder = builder.map_err(|error| StartError::Metrics(error.into()))?;
-    Ok(builder.build_recorder())
 }

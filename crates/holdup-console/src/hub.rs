@@ -1,24 +1,23 @@
 //! The task that owns the state of the page and sends every change to all readers.
 
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::await_points::AwaitPoints;
 use super::board::Board;
 use super::doing::Doing;
+use super::figures::{self, End, Recorded};
 use super::holds::{self, Holds};
 use super::lane;
 use super::looks::Looks;
-use super::lost::Lost;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::probes::{self, ProbeRun, Published};
 use super::rest::Rest;
@@ -27,7 +26,7 @@ use super::surveys::Surveys;
 use super::trace;
 use super::unread::unread;
 use holdup_model::millis::Millis;
-use holdup_watch::{Event, Figures, Subscription, Watch};
+use holdup_watch::{Event, Subscription, Watch};
 
 /// The interval between batches: short enough to look live, and long enough to put thousands of
 /// events into one batch.
@@ -45,10 +44,6 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many batches a reader may fall behind: more than six seconds' worth.
 const MAX_LAG: usize = 128;
-
-const REQUESTS: &str = "holdup_requests_total";
-const OPEN: &str = "holdup_requests_open";
-const READERS: &str = "holdup_console_readers";
 
 /// The questions that the hub answers.
 pub(super) enum Command {
@@ -88,14 +83,15 @@ pub(super) struct Hub {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
     pub(super) readers: Arc<AtomicUsize>,
-    pub(super) recorder: PrometheusRecorder,
+    pub(super) recorder: Arc<PrometheusRecorder>,
+    pub(super) await_points: Arc<AwaitPoints>,
 }
 
 /// What the hub works with.
 struct State {
     board: Board,
     news: broadcast::Sender<Bytes>,
-    figures: Figures,
+    figures: Recorded,
     holds: Holds,
     /// The path that a probe asks beside a button's route, and when the probe last ran.
     beside: Option<(String, Duration)>,
@@ -106,36 +102,27 @@ struct State {
     surveys: Surveys<Surveyed>,
     /// What was last sent of a survey.
     doing: Option<Doing>,
-    lost: Lost,
-    counted: u64,
     rest: Rest,
 }
 
 impl Hub {
     /// Runs until every sender of questions is dropped.
     pub(super) async fn run(mut self) {
-        let mut state = with_local_recorder(&self.recorder, || {
-            describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
-            describe_gauge!(OPEN, Unit::Count, "Requests that are open");
-            describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
-            let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
-            board.follow(std::mem::take(&mut self.followed));
-            State {
-                board,
-                news: broadcast::channel(MAX_LAG).0,
-                figures: Figures::default(),
-                holds: Holds::default(),
-                beside: None,
-                held_at: Duration::ZERO,
-                sent_at: Duration::ZERO,
-                looks: Looks::default(),
-                surveys: Surveys::default(),
-                doing: None,
-                lost: Lost::default(),
-                counted: 0,
-                rest: Rest::default(),
-            }
-        });
+        let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
+        board.follow(std::mem::take(&mut self.followed));
+        let mut state = State {
+            board,
+            news: broadcast::channel(MAX_LAG).0,
+            figures: Recorded::new(&self.recorder),
+            holds: Holds::default(),
+            beside: None,
+            held_at: Duration::ZERO,
+            sent_at: Duration::ZERO,
+            looks: Looks::default(),
+            surveys: Surveys::default(),
+            doing: None,
+            rest: Rest::default(),
+        };
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -181,7 +168,7 @@ impl Hub {
         let lately = |(_, at): &&(String, Duration)| now.saturating_sub(*at) < READ_WITHIN;
         let beside = state.beside.as_ref().filter(lately);
         state.board.leave_out(beside.map(|(path, _)| path.as_str()));
-        let mut released = Vec::new();
+        let mut ended = Vec::new();
         let mut is_active = false;
         while let Some(event) = first.take().or_else(|| self.events.try_next()) {
             is_active = true;
@@ -192,10 +179,13 @@ impl Hub {
                 }
                 Event::Released(hold) => {
                     state.board.draw_culprits(&hold);
-                    released.push(hold.clone());
+                    ended.push(End::Released(hold.clone()));
                     state.holds.released(hold);
                 }
-                Event::Withdrawn(hold) => state.holds.withdrawn(hold),
+                Event::Withdrawn(hold) => {
+                    ended.push(End::Withdrawn(hold.clone()));
+                    state.holds.withdrawn(hold);
+                }
                 Event::Lost { .. } => {
                     state.holds.lost();
                     state.board.apply(event);
@@ -231,29 +221,16 @@ impl Hub {
             state.news.send(news.text.into()).ok();
         }
 
-        let requests = state.board.totals().requests;
-        let held = state.holds.by_worker().len();
-        let is_due = state.lost.is_due(now);
-        let victims = is_due.then(|| self.watch.victims());
-        let lost = state.lost.news(victims.unwrap_or_default());
-        with_local_recorder(&self.recorder, || {
-            state
-                .figures
-                .update(self.watch.polls(), held, workers.len());
-            released.iter().for_each(Figures::hold);
-            for (route, blame) in &lost {
-                state.figures.held_up(route, slice::from_ref(blame));
-            }
-            counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
-            gauge!(OPEN).set(count(open));
-            gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
-        });
-        if !released.is_empty() {
-            // Folds the recorded samples together. Otherwise each one would be kept until the next
-            // scrape.
-            self.recorder.handle().run_upkeep();
-        }
-        state.counted = requests;
+        let now = figures::Now {
+            at: now,
+            holds: &state.holds,
+            ended: &ended,
+            workers: workers.len(),
+            open,
+            requests: state.board.totals().requests,
+            readers: self.readers.load(Ordering::Relaxed),
+        };
+        state.figures.update(&self.recorder, &self.watch, &now);
         is_active || state.board.has_waiting() || state.surveys.are_wanted()
     }
 
@@ -276,7 +253,11 @@ impl Hub {
             // The next reader must not get what is long past.
             state.doing = None;
         }
-        let mut doing = state.surveys.take_ended()?.doing.clone()?;
+        let surveyed = state.surveys.take_ended()?;
+        if self.await_points.are_scraped(surveyed.survey.at) {
+            surveyed.survey.record_in(&self.await_points);
+        }
+        let mut doing = surveyed.doing.clone()?;
         let drawn = state.board.drawn_open();
         doing.lanes.retain(|lane| drawn.contains(&lane.lane));
         let is_new = is_read && state.doing.as_ref() != Some(&doing);
@@ -395,8 +376,4 @@ impl Batch {
     pub(super) fn into_bytes(self) -> Bytes {
         self.text.into()
     }
-}
-
-fn count(n: usize) -> f64 {
-    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }

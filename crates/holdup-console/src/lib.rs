@@ -117,6 +117,7 @@
 
 mod admission;
 mod asked;
+mod await_points;
 mod board;
 mod bounds;
 mod builder;
@@ -125,6 +126,7 @@ mod console;
 mod doing;
 mod error;
 mod events;
+mod figures;
 mod guard;
 mod health;
 mod holds;
@@ -136,6 +138,7 @@ mod message;
 mod names;
 mod page;
 mod probes;
+mod recorder;
 mod rest;
 mod section;
 mod server;

@@ -411,8 +411,12 @@ impl Drop for Request {
         };
         let worker = &self.worker;
         worker.waits_no_more(&seat);
-        if seat.lane.get() > 0 || !seat.lost.borrow().is_empty() {
+        let is_unharmed = seat.lost.borrow().is_empty();
+        if seat.lane.get() > 0 || !is_unharmed {
             self.tell_end(&seat);
+        }
+        if is_unharmed {
+            worker.state.routes.count_unharmed(self.route);
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -20,6 +19,7 @@ use super::page;
 #[cfg(feature = "probe")]
 use super::probes::Button;
 use super::probes::Probes;
+use super::recorder::recorder;
 use super::section::Section;
 use super::site::{Seen, Site};
 use holdup_watch::Watch;
@@ -365,11 +365,4 @@ fn web_url(given: &str) -> Result<Url, StartError> {
         "http" | "https" => Ok(url),
         other => Err(bad(format!("its scheme is {other}"))),
     }
-}
-
-fn recorder(buckets: &[Duration]) -> Result<PrometheusRecorder, StartError> {
-    let buckets: Vec<_> = buckets.iter().map(Duration::as_secs_f64).collect();
-    let builder = PrometheusBuilder::new().set_buckets(&buckets);
-    let builder = builder.map_err(|error| StartError::Metrics(error.into()))?;
-    Ok(builder.build_recorder())
 }

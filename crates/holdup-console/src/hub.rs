@@ -1,6 +1,5 @@
 //! The task that owns the state of the page and sends every change to all readers.
 
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -27,7 +26,7 @@ use super::surveys::Surveys;
 use super::trace;
 use super::unread::unread;
 use holdup_model::millis::Millis;
-use holdup_watch::{Event, Figures, Subscription, Watch};
+use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
 
 /// The interval between batches: short enough to look live, and long enough to put thousands of
 /// events into one batch.
@@ -47,7 +46,6 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 const MAX_LAG: usize = 128;
 
 const REQUESTS: &str = "holdup_requests_total";
-const OPEN: &str = "holdup_requests_open";
 const READERS: &str = "holdup_console_readers";
 
 /// The questions that the hub answers.
@@ -116,7 +114,6 @@ impl Hub {
     pub(super) async fn run(mut self) {
         let mut state = with_local_recorder(&self.recorder, || {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
-            describe_gauge!(OPEN, Unit::Count, "Requests that are open");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
             let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
             board.follow(std::mem::take(&mut self.followed));
@@ -181,7 +178,7 @@ impl Hub {
         let lately = |(_, at): &&(String, Duration)| now.saturating_sub(*at) < READ_WITHIN;
         let beside = state.beside.as_ref().filter(lately);
         state.board.leave_out(beside.map(|(path, _)| path.as_str()));
-        let mut released = Vec::new();
+        let mut ended = Vec::new();
         let mut is_active = false;
         while let Some(event) = first.take().or_else(|| self.events.try_next()) {
             is_active = true;
@@ -192,10 +189,13 @@ impl Hub {
                 }
                 Event::Released(hold) => {
                     state.board.draw_culprits(&hold);
-                    released.push(hold.clone());
+                    ended.push(End::Released(hold.clone()));
                     state.holds.released(hold);
                 }
-                Event::Withdrawn(hold) => state.holds.withdrawn(hold),
+                Event::Withdrawn(hold) => {
+                    ended.push(End::Withdrawn(hold.clone()));
+                    state.holds.withdrawn(hold);
+                }
                 Event::Lost { .. } => {
                     state.holds.lost();
                     state.board.apply(event);
@@ -231,30 +231,40 @@ impl Hub {
             state.news.send(news.text.into()).ok();
         }
 
+        self.record(state, &ended, workers.len(), open, now);
+        is_active || state.board.has_waiting() || state.surveys.are_wanted()
+    }
+
+    /// Records the figures for Prometheus. `ended` are the holds that have ended since the last call.
+    fn record(&self, state: &mut State, ended: &[End], workers: usize, open: usize, now: Duration) {
         let requests = state.board.totals().requests;
-        let held = state.holds.by_worker().len();
+        let held = state.holds.by_worker();
         let is_due = state.lost.is_due(now);
-        let victims = is_due.then(|| self.watch.victims());
-        let lost = state.lost.news(victims.unwrap_or_default());
         with_local_recorder(&self.recorder, || {
-            state
-                .figures
-                .update(self.watch.polls(), held, workers.len());
-            released.iter().for_each(Figures::hold);
-            for (route, blame) in &lost {
-                state.figures.held_up(route, slice::from_ref(blame));
+            let figures = &mut state.figures;
+            held.values().for_each(|hold| figures.lasts(hold));
+            for end in ended {
+                match end {
+                    End::Released(hold) => figures.over(hold),
+                    End::Withdrawn(hold) => figures.withdrawn(hold.started, hold.worker),
+                }
+            }
+            figures.update(self.watch.polls(), open, held.len(), workers);
+            if is_due {
+                for (route, blame) in state.lost.news(self.watch.victims()) {
+                    figures.held_up(&route, &[blame]);
+                }
+                figures.ended(&self.watch.held_up_times());
             }
             counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
-            gauge!(OPEN).set(count(open));
             gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
         });
-        if !released.is_empty() {
+        if is_due || !ended.is_empty() {
             // Folds the recorded samples together. Otherwise each one would be kept until the next
             // scrape.
             self.recorder.handle().run_upkeep();
         }
         state.counted = requests;
-        is_active || state.board.has_waiting() || state.surveys.are_wanted()
     }
 
     /// Surveys the open requests, if somebody looks and it is time.
@@ -374,6 +384,12 @@ impl Hub {
             probe: run.as_ref(),
         })));
     }
+}
+
+/// How a hold ended.
+enum End {
+    Released(Hold),
+    Withdrawn(Hold),
 }
 
 /// Messages that are sent together, as server-sent events.

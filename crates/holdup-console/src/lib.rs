@@ -136,6 +136,7 @@ mod message;
 mod names;
 mod page;
 mod probes;
+mod recorder;
 mod rest;
 mod section;
 mod server;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup_model::{Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
+use holdup_model::{HeldUpTimes, Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
 
 use crate::clock::{Clock, Time};
 use crate::places;
@@ -210,6 +210,12 @@ impl Detector {
     /// may be missing.
     pub fn victims(&self) -> Vec<Victim> {
         self.0.losses.victims()
+    }
+
+    /// How long requests were held up that are over, by route, with those that lost nothing. Those that ended a moment
+    /// ago may be missing.
+    pub fn held_up_times(&self) -> Vec<HeldUpTimes> {
+        self.0.held_up_times()
     }
 
     /// Whether a worker has had a request of this route.

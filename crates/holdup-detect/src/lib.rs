@@ -47,7 +47,7 @@
 //! - `busy_period`, `gap`, `run_queue`, `routes`, `socket_beat`, `worker_state`: what a worker records.
 //! - `slot`, `slots`, `seat`: the open requests of a worker, and how they are woken. `recent`, `lost`: what they
 //!   lose.
-//! - `record`, `samples`, `lasting`, `memory`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
+//! - `record`, `samples`, `lasting`, `memory`, `times`, `losses`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
 //! - `worker`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`, `collector`: what
 //!   runs outside.
@@ -98,6 +98,7 @@ mod sync;
 mod system;
 mod tasks;
 mod threads;
+mod times;
 mod trace;
 mod version;
 mod wake_up;

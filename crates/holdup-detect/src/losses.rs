@@ -1,6 +1,6 @@
 //! What requests lost to others: from the workers to the collector, and the sums by route.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,6 +11,8 @@ use holdup_model::{Blame, RouteName, Victim};
 use tracing::Span;
 
 use crate::lost::Lost;
+use crate::routes::OTHER_ROUTES;
+use crate::times::Times;
 use crate::worker_state::WorkerState;
 
 /// The most requests that wait for the collector, which takes them every few milliseconds.
@@ -127,6 +129,7 @@ struct Sums {
     uncounted: HashMap<Pair, Duration>,
     /// For each route, the request that lost most: how much of it is certain, and to whom.
     longest: HashMap<RouteName, (Duration, Vec<Blame>)>,
+    times: Times,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -238,6 +241,11 @@ impl Losses {
         victims
     }
 
+    /// For each route, how many requests lost how much.
+    pub(crate) fn times(&self) -> HashMap<RouteName, BTreeMap<Duration, u64>> {
+        self.lock().times.by_route().clone()
+    }
+
     /// The lock is only held briefly.
     fn lock(&self) -> MutexGuard<'_, Sums> {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
@@ -246,7 +254,7 @@ impl Losses {
 
 impl Sums {
     fn add(&mut self, blamed: &Blamed) {
-        let other = || RouteName::new("OTHER", "other routes");
+        let other = || RouteName::new("OTHER", OTHER_ROUTES);
         for blame in &blamed.by {
             let mut pair = (blamed.route.clone(), blame.by.clone());
             if self.pairs.len() >= PAIRS && !self.pairs.contains_key(&pair) {
@@ -262,6 +270,7 @@ impl Sums {
         if self.longest.len() >= PAIRS && !self.longest.contains_key(&route) {
             route = other();
         }
+        self.times.add(&route, blamed.total());
         let longest = self.longest.entry(route).or_default();
         if longest.1.is_empty() || longest.0 < blamed.certain() {
             *longest = (blamed.certain(), blamed.by.clone());

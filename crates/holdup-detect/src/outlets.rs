@@ -8,7 +8,7 @@ use std::sync::mpsc::{
 };
 use std::time::Duration;
 
-use holdup_model::{Blame, Hold, RouteName, Spent};
+use holdup_model::{Blame, HeldUpTimes, Hold, RouteName, Spent};
 use tracing::Span;
 
 use crate::record::HoldId;
@@ -66,16 +66,25 @@ pub(crate) struct NoThreads {
 /// A change of the metrics.
 #[derive(Debug)]
 pub(crate) enum Figure {
-    /// The number of polls so far, of held workers and of all workers.
+    /// The number of polls so far, of open requests, of held workers and of all workers.
     Workers {
         polls: u64,
+        open: usize,
         held: usize,
         workers: usize,
     },
-    /// A hold is over.
-    Hold(Hold),
+    /// A hold that lasts, as of its latest event.
+    Lasts(Hold),
+    /// A hold is over. Its details follow.
+    Ends(HoldId),
+    /// A hold is over and complete.
+    Over(Hold),
+    /// A hold turned out not to be one.
+    Withdrawn(HoldId),
     /// Requests of these routes lost time to others.
     HeldUp(Vec<(RouteName, Blame)>),
+    /// How long all requests were held up that are over.
+    Ended(Vec<HeldUpTimes>),
 }
 
 /// The sending ends of the channels.

@@ -276,8 +276,9 @@ impl Drop for Request {
             };
             worker.lanes().add(lane, now, ended);
         }
-        if let Some(loss) = loss {
-            worker.hand_over(loss, seat.span.take());
+        match loss {
+            Some(loss) => worker.hand_over(loss, seat.span.take()),
+            None => worker.state.routes.count_unharmed(self.route),
         }
         worker.state.set_open(worker.state.open() - 1);
         seat.slot.close();

@@ -1,12 +1,13 @@
 //! The state that all clones of a watch share.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
-use holdup_model::OpenRequest;
+use holdup_model::{HeldUpTimes, OpenRequest, RouteName};
 
 use crate::clock::Clock;
 use crate::doze::Doze;
@@ -151,6 +152,24 @@ impl Shared {
             let stopped = self.oversleeps.long_stops(from, to, self.threshold());
             (stopped, self.oversleeps.missed(from, to))
         })
+    }
+
+    /// How long requests were held up that are over, by route.
+    pub(crate) fn held_up_times(&self) -> Vec<HeldUpTimes> {
+        let mut all = self.losses.times();
+        for (route, requests) in self.workers.unharmed() {
+            let route = RouteName::new(route.method, route.pattern);
+            *all.entry(route)
+                .or_default()
+                .entry(Duration::ZERO)
+                .or_default() += requests;
+        }
+        let times = |(route, times): (_, BTreeMap<_, _>)| {
+            HeldUpTimes::new(route, times.into_iter().collect())
+        };
+        let mut all: Vec<_> = all.into_iter().map(times).collect();
+        all.sort_by(|one, other| one.route.cmp(&other.route));
+        all
     }
 
     /// How much of the time that an open request was held up the app has caused for certain. It is not known when in

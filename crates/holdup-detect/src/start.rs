@@ -82,7 +82,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
         if again {
             to_log.send(LogEntry::Restarted { thread: METRICS });
         }
-        metrics::run(&figures, known.get_or_insert_with(Figures::default));
+        metrics::run(&figures, known.get_or_insert_with(Figures::of_installed));
     });
     note(METRICS, started);
     if let Some(holds) = holds {

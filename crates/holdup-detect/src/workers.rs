@@ -1,6 +1,6 @@
 //! The live workers of a watch.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +13,8 @@ pub(crate) struct Workers {
     states: Mutex<Vec<Arc<WorkerState>>>,
     /// The number of polls of the workers that have ended.
     past_polls: AtomicU64,
-    /// The routes of the workers that have ended.
-    past_routes: Mutex<HashSet<Route>>,
+    /// The routes of the workers that have ended, and how many of their requests lost no time.
+    past_routes: Mutex<HashMap<Route, u64>>,
 }
 
 impl Workers {
@@ -32,14 +32,20 @@ impl Workers {
         self.only_alive().clone()
     }
 
-    /// Removes the workers that have ended, but keeps their number of polls.
+    /// Removes the workers that have ended, but keeps what they have counted.
     fn only_alive(&self) -> MutexGuard<'_, Vec<Arc<WorkerState>>> {
         let mut states = self.lock();
         states.retain(|state| {
             let alive = state.is_alive();
             if !alive {
                 self.past_polls.fetch_add(state.polls(), Ordering::Relaxed);
-                self.past_routes().extend(state.routes.all().cloned());
+                let mut past = self.past_routes();
+                for route in state.routes.all() {
+                    past.entry(route.clone()).or_default();
+                }
+                for (route, requests) in state.routes.unharmed() {
+                    *past.entry(route).or_default() += requests;
+                }
             }
             alive
         });
@@ -60,10 +66,22 @@ impl Workers {
         let is_it = |route: &Route| route.method == method && route.pattern == pattern;
         let states = self.only_alive();
         states.iter().any(|state| state.routes.all().any(is_it))
-            || self.past_routes().iter().any(is_it)
+            || self.past_routes().keys().any(is_it)
     }
 
-    fn past_routes(&self) -> MutexGuard<'_, HashSet<Route>> {
+    /// How many requests of each route are over that lost no time.
+    pub(crate) fn unharmed(&self) -> HashMap<Route, u64> {
+        // As for the polls, the list stays locked.
+        let states = self.only_alive();
+        let mut all = self.past_routes().clone();
+        for (route, requests) in states.iter().flat_map(|state| state.routes.unharmed()) {
+            *all.entry(route).or_default() += requests;
+        }
+        all.retain(|_, requests| *requests > 0);
+        all
+    }
+
+    fn past_routes(&self) -> MutexGuard<'_, HashMap<Route, u64>> {
         self.past_routes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -286,6 +286,6 @@ pub use self::service::WatchedService;
 pub use self::watch::Watch;
 pub use holdup_detect::{Figures, LogLevel, Subscription, THRESHOLD, ThreadHealth, ThreadState};
 pub use holdup_model::{
-    Activity, AwaitPoint, Blame, Culprit, Event, Hold, HoldKind, Line, OpenRequest, Part,
-    RequestState, RouteName, Spent, Victim, Wait, WorkerStatus,
+    Activity, AwaitPoint, Blame, Culprit, Event, HeldUpTimes, Hold, HoldKind, Line, OpenRequest,
+    Part, RequestState, RouteName, Spent, Victim, Wait, WorkerStatus,
 };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use holdup_detect::{Detector, Failing, LogLevel, Subscription, ThreadHealth};
-use holdup_model::{Hold, OpenRequest, Victim, Wait, WorkerStatus};
+use holdup_model::{HeldUpTimes, Hold, OpenRequest, Victim, Wait, WorkerStatus};
 
 /// The shortest threshold.
 const LEAST_THRESHOLD: Duration = Duration::from_millis(10);
@@ -214,6 +214,20 @@ impl Watch {
     /// ```
     pub fn victims(&self) -> Vec<Victim> {
         self.0.victims()
+    }
+
+    /// How long the requests of each route were held up, of those that are over; requests that lost nothing are in it,
+    /// so that a quantile is one of all requests. Those that ended in the last few milliseconds may be missing. The
+    /// routes are in alphabetical order, and at most 1024 of those that lost time are told apart.
+    ///
+    /// ```
+    /// # let watch = holdup_watch::Watch::new();
+    /// for times in watch.held_up_times() {
+    ///     println!("{}: 99 % lost at most {:?}", times.route, times.quantile(0.99));
+    /// }
+    /// ```
+    pub fn held_up_times(&self) -> Vec<HeldUpTimes> {
+        self.0.held_up_times()
     }
 
     /// Why the code's lines and functions are not known: for one, because the program is stripped of its symbols, or

@@ -298,7 +298,7 @@ fn a_prometheus_reads_the_figures() {
         3
     );
     let prometheus = Prometheus::start(console, "/metrics");
-    let count = "holdup_hold_duration_seconds_count{route=\"/blocking\"}";
+    let count = "holdup_hold_duration_seconds_count{route=\"GET /blocking\"}";
     prometheus.query_until(count, |found| found[0]["value"][1] == "1");
     prometheus.query_until("holdup_requests_total", |found| found[0]["value"][1] == "1");
     prometheus.query_until("holdup_workers", |found| found[0]["value"][1] == "1");

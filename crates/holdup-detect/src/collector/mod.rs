@@ -30,7 +30,7 @@ use self::figures::Figures;
 use self::publish::{losses, released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
 use self::told::Told;
-use crate::outlets::{LogEntry, Outlets};
+use crate::outlets::{Figure, LogEntry, Outlets};
 use crate::oversleep::Lateness;
 use crate::record::HoldId;
 use crate::shared::Shared;
@@ -154,13 +154,20 @@ impl Collector {
         self.release_named(shared, outlets);
         withdraw_gone(shared, outlets, &states);
         let (polls, now) = (shared.workers.polls(), shared.elapsed());
-        if let Some(figure) = self.figures.update(polls, held, states.len(), now) {
+        let open = states.iter().map(|state| state.open()).sum();
+        if let Some(figure) = self.figures.update(polls, open, held, states.len(), now) {
             outlets.metrics.send(figure);
         }
         // The time in which the process was stopped is known up to now. What follows may take long after a hold with
         // thousands of victims.
         self.lateness.works(&shared.oversleeps);
         losses(shared, outlets, &mut self.told);
+        if self.figures.are_ended_due(now, states.is_empty()) {
+            let times = shared.held_up_times();
+            if self.figures.have_ended(&times) {
+                outlets.metrics.send(Figure::Ended(times));
+            }
+        }
         shared.lanes.drain(
             |at| shared.since_origin(at),
             |loss| shared.blamed(loss).by.clone(),
@@ -239,6 +246,7 @@ impl Collector {
         self.name_line(shared, outlets, state, &hold);
         let mut lasting = shared.lasting();
         if let Some(event) = lasting.event(&hold) {
+            outlets.metrics.send(Figure::Lasts(hold.clone()));
             if matches!(event, Event::Held(_)) {
                 outlets.callbacks.send(hold);
             }
@@ -369,6 +377,7 @@ impl Collector {
         }
         for hold in judged.holds {
             shared.lasting().ends(HoldId::of(&hold));
+            outlets.metrics.send(Figure::Ends(HoldId::of(&hold)));
             self.nameless.push((hold, now));
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn released(shared: &Shared, outlets: &Outlets, mut hold: Hold) {
         let hold = hold.clone();
         outlets.log.send(LogEntry::Released { hold });
     }
-    outlets.metrics.send(Figure::Hold(hold.clone()));
+    outlets.metrics.send(Figure::Over(hold.clone()));
     outlets.callbacks.send(hold.clone());
     let mut lasting = shared.lasting();
     lasting.remove(HoldId::of(&hold));
@@ -59,6 +59,7 @@ pub(super) fn withdraw_gone(shared: &Shared, outlets: &Outlets, states: &[Arc<Wo
 pub(super) fn withdrawn(shared: &Shared, outlets: &Outlets, hold: Hold) {
     let id = HoldId::of(&hold);
     outlets.log.send(LogEntry::Withdrawn { id });
+    outlets.metrics.send(Figure::Withdrawn(id));
     shared.events.publish(Event::Withdrawn(hold));
 }
 

@@ -117,9 +117,7 @@ impl Fleet {
 
     /// The answer of Prometheus' API to a path with a query.
     pub(crate) fn api(&self, path: &str, query: &[(&str, &str)]) -> Value {
-        let query = Serializer::new(String::new())
-            .extend_pairs(query)
-            .finish();
+        let query = Serializer::new(String::new()).extend_pairs(query).finish();
         let reply = get(self.prometheus, &format!("/api/v1/{path}?{query}"));
         let mut answer: Value = serde_json::from_str(&reply.rest()).expect("JSON");
         assert_eq!(answer["status"], "success", "{path} {query}: {answer}");

@@ -1,8 +1,8 @@
 //! The settings of a console: what it shows, and its limits.
 
 use std::net::{TcpListener, ToSocketAddrs as _};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -268,7 +268,7 @@ impl Builder {
         let probes = Arc::new(probes);
         let listener = bind(&self.address)?;
 
-        let recorder = recorder(&self.bounds.buckets)?;
+        let recorder = Arc::new(recorder(&self.bounds.buckets)?);
         let (commands, asked) = mpsc::channel(COMMANDS);
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
@@ -277,7 +277,8 @@ impl Builder {
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
-            metrics: recorder.handle(),
+            recorder: Arc::clone(&recorder),
+            await_points: Mutex::default(),
             app: public.map(Seen::At).or(app.map(Seen::BesideConsole)),
             connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
             names,

@@ -86,7 +86,7 @@ pub(super) struct Hub {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
     pub(super) readers: Arc<AtomicUsize>,
-    pub(super) recorder: PrometheusRecorder,
+    pub(super) recorder: Arc<PrometheusRecorder>,
 }
 
 /// What the hub works with.

@@ -117,6 +117,7 @@
 
 mod admission;
 mod asked;
+mod await_points;
 mod board;
 mod bounds;
 mod builder;

@@ -118,7 +118,7 @@ fn admitted(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
 async fn metrics(site: Data<Site>) -> HttpResponse {
     text(
         "text/plain; version=0.0.4; charset=utf-8",
-        site.metrics.render(),
+        Site::figures(site).await,
     )
 }
 

@@ -58,12 +58,15 @@ fn has_data(fleet: &Fleet, target: &Value) -> bool {
 #[test]
 fn every_query_of_the_dashboard_returns_data() {
     let fleet = Fleet::start();
-    // One worker is blocked, again and again, and others wait for it. Requests of the coroutine wait at a line.
+    // A worker is blocked for a second, again and again, and those who wait at a line of the coroutine meanwhile lose
+    // time to it.
     let paths = [
-        "/blocking?from=2&period=100ms",
+        "/blocking?from=5&period=200ms",
+        "/coroutine?from=20&period=100ms",
+        "/coroutine?from=20&period=100ms",
+        "/coroutine?from=20&period=100ms",
         "/coroutine?from=20&period=100ms",
         "/coroutine?from=2&period=50ms",
-        "/healthz",
         "/healthz",
     ];
     let load = Load::start(fleet.nginx, &paths);

@@ -77,11 +77,7 @@ fn the_tests_notice_a_wrong_threshold_and_a_wrong_label() {
             "            and on (job, instance) up offset 2m == 1\n",
             "",
         ),
-        (
-            "worker_was_blocked",
-            "          unless on (job, instance, route) max",
-            "          unless max",
-        ),
+        ("worker_was_blocked", "[3m]) >= 5\n", "[3m]) >= 50\n"),
         (
             "route_takes_workers",
             "ratio_rate5m > 0.05",

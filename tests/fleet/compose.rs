@@ -177,6 +177,12 @@ fn a_fault_in_any_of_the_files_is_found() {
             "prometheus does not listen at 9091",
         ),
         (
+            "prometheus/prometheus.yml",
+            "scrape_interval: 3s",
+            "scrape_interval: 9s",
+            "Grafana expects a scrape every 3s",
+        ),
+        (
             "grafana/provisioning/dashboards/holdup.yml",
             "/etc/grafana/",
             "/etc/",

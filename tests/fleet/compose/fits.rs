@@ -221,6 +221,14 @@ impl Project<'_> {
     fn grafana(&mut self) {
         let source = self.text("grafana/provisioning/datasources/prometheus.yml");
         self.check_address(after(&source, "url: http://"));
+        let config = self.text("prometheus/prometheus.yml");
+        let (interval, scraped) = (
+            after(&source, "timeInterval: "),
+            after(&config, "scrape_interval: "),
+        );
+        self.check(interval == scraped, || {
+            format!("Grafana expects a scrape every {interval}, and not every {scraped}")
+        });
         let provider = self.text("grafana/provisioning/dashboards/holdup.yml");
         let home = set(
             &self.services["grafana"],

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Bytes;
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::PrometheusRecorder;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,10 +13,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::board::Board;
 use super::doing::Doing;
+use super::figures::{self, End, Recorded};
 use super::holds::{self, Holds};
 use super::lane;
 use super::looks::Looks;
-use super::lost::Lost;
 use super::message::{Intro, Limits, Message, SCHEMA, Snapshot, Worker};
 use super::probes::{self, ProbeRun, Published};
 use super::rest::Rest;
@@ -26,7 +25,7 @@ use super::surveys::Surveys;
 use super::trace;
 use super::unread::unread;
 use holdup_model::millis::Millis;
-use holdup_watch::{Event, Figures, Hold, Subscription, Watch};
+use holdup_watch::{Event, Subscription, Watch};
 
 /// The interval between batches: short enough to look live, and long enough to put thousands of
 /// events into one batch.
@@ -44,9 +43,6 @@ const READ_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many batches a reader may fall behind: more than six seconds' worth.
 const MAX_LAG: usize = 128;
-
-const REQUESTS: &str = "holdup_requests_total";
-const READERS: &str = "holdup_console_readers";
 
 /// The questions that the hub answers.
 pub(super) enum Command {
@@ -93,7 +89,7 @@ pub(super) struct Hub {
 struct State {
     board: Board,
     news: broadcast::Sender<Bytes>,
-    figures: Figures,
+    figures: Recorded,
     holds: Holds,
     /// The path that a probe asks beside a button's route, and when the probe last ran.
     beside: Option<(String, Duration)>,
@@ -104,35 +100,27 @@ struct State {
     surveys: Surveys<Surveyed>,
     /// What was last sent of a survey.
     doing: Option<Doing>,
-    lost: Lost,
-    counted: u64,
     rest: Rest,
 }
 
 impl Hub {
     /// Runs until every sender of questions is dropped.
     pub(super) async fn run(mut self) {
-        let mut state = with_local_recorder(&self.recorder, || {
-            describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
-            describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
-            let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
-            board.follow(std::mem::take(&mut self.followed));
-            State {
-                board,
-                news: broadcast::channel(MAX_LAG).0,
-                figures: Figures::default(),
-                holds: Holds::default(),
-                beside: None,
-                held_at: Duration::ZERO,
-                sent_at: Duration::ZERO,
-                looks: Looks::default(),
-                surveys: Surveys::default(),
-                doing: None,
-                lost: Lost::default(),
-                counted: 0,
-                rest: Rest::default(),
-            }
-        });
+        let mut board = Board::new(self.lanes_before, self.most_lanes, self.watch.least_hold());
+        board.follow(std::mem::take(&mut self.followed));
+        let mut state = State {
+            board,
+            news: broadcast::channel(MAX_LAG).0,
+            figures: Recorded::new(&self.recorder),
+            holds: Holds::default(),
+            beside: None,
+            held_at: Duration::ZERO,
+            sent_at: Duration::ZERO,
+            looks: Looks::default(),
+            surveys: Surveys::default(),
+            doing: None,
+            rest: Rest::default(),
+        };
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -231,40 +219,17 @@ impl Hub {
             state.news.send(news.text.into()).ok();
         }
 
-        self.record(state, &ended, workers.len(), open, now);
+        let now = figures::Now {
+            at: now,
+            holds: &state.holds,
+            ended: &ended,
+            workers: workers.len(),
+            open,
+            requests: state.board.totals().requests,
+            readers: self.readers.load(Ordering::Relaxed),
+        };
+        state.figures.update(&self.recorder, &self.watch, &now);
         is_active || state.board.has_waiting() || state.surveys.are_wanted()
-    }
-
-    /// Records the figures for Prometheus. `ended` are the holds that have ended since the last call.
-    fn record(&self, state: &mut State, ended: &[End], workers: usize, open: usize, now: Duration) {
-        let requests = state.board.totals().requests;
-        let held = state.holds.by_worker();
-        let is_due = state.lost.is_due(now);
-        with_local_recorder(&self.recorder, || {
-            let figures = &mut state.figures;
-            held.values().for_each(|hold| figures.lasts(hold));
-            for end in ended {
-                match end {
-                    End::Released(hold) => figures.over(hold),
-                    End::Withdrawn(hold) => figures.withdrawn(hold.started, hold.worker),
-                }
-            }
-            figures.update(self.watch.polls(), open, held.len(), workers);
-            if is_due {
-                for (route, blame) in state.lost.news(self.watch.victims()) {
-                    figures.held_up(&route, &[blame]);
-                }
-                figures.ended(&self.watch.held_up_times());
-            }
-            counter!(REQUESTS).increment(requests.saturating_sub(state.counted));
-            gauge!(READERS).set(count(self.readers.load(Ordering::Relaxed)));
-        });
-        if is_due || !ended.is_empty() {
-            // Folds the recorded samples together. Otherwise each one would be kept until the next
-            // scrape.
-            self.recorder.handle().run_upkeep();
-        }
-        state.counted = requests;
     }
 
     /// Surveys the open requests, if somebody looks and it is time.
@@ -386,12 +351,6 @@ impl Hub {
     }
 }
 
-/// How a hold ended.
-enum End {
-    Released(Hold),
-    Withdrawn(Hold),
-}
-
 /// Messages that are sent together, as server-sent events.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -411,8 +370,4 @@ impl Batch {
     pub(super) fn into_bytes(self) -> Bytes {
         self.text.into()
     }
-}
-
-fn count(n: usize) -> f64 {
-    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }

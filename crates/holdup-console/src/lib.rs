@@ -126,6 +126,7 @@ mod console;
 mod doing;
 mod error;
 mod events;
+mod figures;
 mod guard;
 mod health;
 mod holds;

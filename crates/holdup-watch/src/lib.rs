@@ -132,7 +132,9 @@
 //! *As a metric*, the counter `holdup_held_up_seconds_total` has the labels `route`, who lost the time, and `by`,
 //! the route that it was lost to, or `unattributed`. Counters of the `metrics` crate are whole numbers. So the watch
 //! keeps the fractions of a second, and adds them to the next loss of the same pair of routes: each counter is up to
-//! one second behind. At most 1024 pairs are told apart; the others are counted as `other routes`.
+//! one second behind. At most 1024 pairs are told apart; the others are counted as `other routes`. The histogram
+//! `holdup_held_up_duration_seconds` has what each request lost, by `route`, and 0 for those that lost nothing.
+//! [`Watch::held_up_times`] returns the same.
 //!
 //! *What it cannot know.* The time before its worker has read a request is not part of it. A request that waits for
 //! a lock waits, even if the one that has the lock is held up. A body that its client reads slowly is held up only by

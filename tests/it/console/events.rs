@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use holdup_testkit::client::{Reply, connect};
 use holdup_testkit::pause;
-use holdup_testkit::prometheus::{Prometheus, check_metrics};
 
 use super::*;
 use crate::server::Server;
@@ -285,25 +284,6 @@ fn a_trace_has_the_holds_by_worker_and_the_requests_as_tracks() {
         assert_eq!(ended["name"], begun["name"]);
         assert!(ended["ts"].as_f64() >= begun["ts"].as_f64());
     }
-}
-
-#[test]
-fn a_prometheus_reads_the_figures() {
-    let server = Server::start(&[]);
-    let console = server.console();
-    assert_eq!(
-        get(server.address, "/blocking?from=2&period=100ms")
-            .ticks()
-            .len(),
-        3
-    );
-    let prometheus = Prometheus::start(console, "/metrics");
-    let count = "holdup_hold_duration_seconds_count{route=\"GET /blocking\"}";
-    prometheus.query_until(count, |found| found[0]["value"][1] == "1");
-    prometheus.query_until("holdup_requests_total", |found| found[0]["value"][1] == "1");
-    prometheus.query_until("holdup_workers", |found| found[0]["value"][1] == "1");
-    let text = get(console, "/metrics").rest();
-    check_metrics(&text).unwrap_or_else(|complaint| panic!("{complaint}\n{text}"));
 }
 
 #[test]

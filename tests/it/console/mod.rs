@@ -2,6 +2,7 @@
 
 mod door;
 mod events;
+mod figures;
 mod refused;
 mod schema;
 

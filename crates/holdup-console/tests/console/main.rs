@@ -4,6 +4,7 @@
 #![cfg(feature = "probe")]
 
 mod door;
+mod figures;
 mod options;
 mod own_app;
 mod page;

@@ -119,7 +119,7 @@ impl Figures {
     }
 
     /// Records that the hold of this worker that began at this time is over, although its details are not known yet.
-    fn ends(&mut self, started: Duration, worker: usize) {
+    pub fn ends(&mut self, started: Duration, worker: usize) {
         self.blocked.ends(started, worker);
         self.publish();
     }

@@ -1,5 +1,6 @@
 //! What Prometheus reports, and what nginx does, when a replica is blocked or killed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::thread;
@@ -20,8 +21,8 @@ fn report(line: &str) {
 fn a_blocked_worker_is_reported_with_its_replica_and_its_route() {
     let fleet = Fleet::start();
     let load = Load::start(fleet.nginx, &["/coroutine?from=2&period=50ms"]);
-    let lab = &fleet.labs[1];
-    let mut blocking = get(lab.address, "/blocking?from=60");
+    let mut blocking = get(fleet.nginx, "/blocking?from=60");
+    let replica = blocking.headers["x-holdup-replica"].clone();
     blocking.tick().expect("the first tick");
     let began = Instant::now();
 
@@ -29,11 +30,11 @@ fn a_blocked_worker_is_reported_with_its_replica_and_its_route() {
     let seen = began.elapsed();
     let all = fleet.firing("HoldupWorkerBlocked");
     assert_eq!(all.len(), 1, "{all:#?}");
-    assert_eq!(alert["labels"]["instance"], *lab.name, "{alert}");
+    assert_eq!(alert["labels"]["instance"], *replica, "{alert}");
     assert_eq!(alert["labels"]["route"], "GET /blocking", "{alert}");
     let summary = alert["annotations"]["summary"].as_str().expect("a text");
-    let begins = "GET /blocking has blocked a worker of lab-2 for ";
-    assert!(summary.starts_with(begins), "{summary}");
+    let begins = format!("GET /blocking has blocked a worker of {replica} for ");
+    assert!(summary.starts_with(&begins), "{summary}");
     report(&format!(
         "HoldupWorkerBlocked fired {:.1} s after the hold began: {summary}",
         seen.as_secs_f64()
@@ -65,9 +66,16 @@ fn a_replica_without_a_free_worker_is_reported() {
     });
 }
 
-/// The ticks of a stream, and whether it came to its proper end.
-fn streamed(address: SocketAddr) -> (Vec<Tick>, bool) {
+/// A stream: the replica that sent it, its ticks, and whether it came to its proper end.
+struct Streamed {
+    replica: String,
+    ticks: Vec<Tick>,
+    is_whole: bool,
+}
+
+fn streamed(address: SocketAddr) -> Streamed {
     let mut reply = get(address, "/coroutine?from=100&period=100ms");
+    let replica = reply.headers["x-holdup-replica"].clone();
     let mut ticks = Vec::new();
     // nginx may pass two ticks on together if it comes late to them.
     while let Ok(Some(chunk)) = reply.chunk() {
@@ -77,8 +85,12 @@ fn streamed(address: SocketAddr) -> (Vec<Tick>, bool) {
             ticks.push(Tick { at, json });
         }
     }
-    let ended = ticks.last().is_some_and(|tick| tick.remaining() == 0);
-    (ticks, ended)
+    let is_whole = ticks.last().is_some_and(|tick| tick.remaining() == 0);
+    Streamed {
+        replica,
+        ticks,
+        is_whole,
+    }
 }
 
 #[test]
@@ -108,16 +120,22 @@ fn the_streams_of_the_others_go_on_when_a_replica_is_killed() {
     fleet.labs[0].kill();
 
     // nginx sends every new request to the others.
+    let mut answered = BTreeMap::<_, u32>::new();
     for number in 0..60 {
         let reply = get(fleet.nginx, "/healthz");
         assert_eq!(reply.status, 200, "request {number} after the kill");
+        let replica = reply.headers["x-holdup-replica"].clone();
+        *answered.entry(replica).or_default() += 1;
     }
+    let others: Vec<_> = answered.keys().collect();
+    assert_eq!(others, ["lab-2", "lab-3"], "{answered:?}");
     let streams = streams.into_iter().map(|stream| stream.join());
     let streams: Vec<_> = streams.map(|told| told.expect("no panic")).collect();
-    let (whole, cut): (Vec<_>, Vec<_>) = streams.into_iter().partition(|(_, ended)| *ended);
-    assert_eq!(cut.len(), counts[0], "those of the killed replica");
+    let (whole, cut): (Vec<_>, Vec<_>) = streams.into_iter().partition(|one| one.is_whole);
+    let cut: Vec<_> = cut.iter().map(|one| &*one.replica).collect();
+    assert_eq!(cut, ["lab-1"; STREAMS / 3]);
     let mut longest = Duration::ZERO;
-    for (ticks, _) in &whole {
+    for Streamed { ticks, .. } in &whole {
         let remaining: Vec<_> = ticks.iter().map(Tick::remaining).collect();
         assert_eq!(remaining, (0..=100).rev().collect::<Vec<_>>());
         assert!(ticks[100].at > killed, "it went on");

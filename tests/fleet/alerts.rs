@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use holdup_testkit::client::{Tick, get};
@@ -129,9 +129,9 @@ fn the_streams_of_the_others_go_on_when_a_replica_is_killed() {
     }
     let others: Vec<_> = answered.keys().collect();
     assert_eq!(others, ["lab-2", "lab-3"], "{answered:?}");
-    let streams = streams.into_iter().map(|stream| stream.join());
-    let streams: Vec<_> = streams.map(|told| told.expect("no panic")).collect();
-    let (whole, cut): (Vec<_>, Vec<_>) = streams.into_iter().partition(|one| one.is_whole);
+    let streams = streams.into_iter().map(JoinHandle::join);
+    let streams = streams.map(|told| told.expect("no panic"));
+    let (whole, cut): (Vec<_>, Vec<_>) = streams.partition(|one| one.is_whole);
     let cut: Vec<_> = cut.iter().map(|one| &*one.replica).collect();
     assert_eq!(cut, ["lab-1"; STREAMS / 3]);
     let mut longest = Duration::ZERO;

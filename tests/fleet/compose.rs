@@ -21,7 +21,8 @@ fn config(folder: &Path) -> Output {
     // What a user has set is not ours to check.
     command.env_remove("HOLDUP_PROFILE").stdin(Stdio::null());
     let output = command.output();
-    output.unwrap_or_else(|error| panic!("{program:?}: {error}; scripts/test installs it"))
+    output
+        .unwrap_or_else(|error| panic!("{}: {error}; scripts/test installs it", program.display()))
 }
 
 /// What is wrong with the compose file of a folder, by Docker Compose and by the files that it mounts.
@@ -52,150 +53,151 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Faults: the file, what is replaced in it, by what, and what is said about it.
+const CHANGES: &[(&str, &str, &str, &str)] = &[
+    (
+        "compose.yaml",
+        "depends_on:",
+        "dependson:",
+        "'dependson' not allowed",
+    ),
+    (
+        "compose.yaml",
+        "[lab-1, lab-2, lab-3]",
+        "[lab-1, lab-4]",
+        "undefined service \"lab-4\"",
+    ),
+    (
+        "compose.yaml",
+        "./prometheus/rules:",
+        "./prometheus/rule:",
+        "prometheus/rule is not there",
+    ),
+    (
+        "compose.yaml",
+        "127.0.0.1:8082:",
+        "127.0.0.1:8081:",
+        "8081 is published twice",
+    ),
+    (
+        "compose.yaml",
+        "127.0.0.1:9090:",
+        "9090:",
+        "9090 is published to everybody",
+    ),
+    (
+        "compose.yaml",
+        "8083:8081",
+        "8083:8082",
+        "lab-3 does not listen at 8082",
+    ),
+    (
+        "compose.yaml",
+        "localhost:8092",
+        "localhost:8091",
+        "lab-2 is not at http://localhost:8091",
+    ),
+    (
+        "compose.yaml",
+        "HOST: lab-2",
+        "HOST: lab-1",
+        "lab-2 refuses who asks for lab-2",
+    ),
+    (
+        "compose.yaml",
+        "server lab-3:8080;",
+        "",
+        "lab-3 gets no requests",
+    ),
+    (
+        "compose.yaml",
+        "server lab-3:8080;",
+        "server lab-3:80;",
+        "lab-3 does not listen at 80",
+    ),
+    (
+        "compose.yaml",
+        "FLEET_LISTEN: 80",
+        "FLEET_LISTEN: 81",
+        "nginx does not listen at 80",
+    ),
+    (
+        "compose.yaml",
+        "FLEET_LABS:",
+        "LABS:",
+        "FLEET_LABS is not set",
+    ),
+    (
+        "compose.yaml",
+        "^FLEET_",
+        "^LAB_",
+        "FLEET_LABS is not filled in",
+    ),
+    (
+        "nginx/labs.conf.template",
+        "${FLEET_LISTEN}",
+        "${FLEET_PORT}",
+        "FLEET_PORT is not set",
+    ),
+    (
+        "prometheus/targets.json",
+        "lab-3:8081",
+        "lab-3:8080",
+        "lab-3:8080 is no console",
+    ),
+    (
+        "prometheus/targets.json",
+        "\"lab-2\" }",
+        "\"lab-1\" }",
+        "lab-2:8081 is called lab-1",
+    ),
+    (
+        "prometheus/targets.json",
+        "lab-1:8081",
+        "lab-2:8081",
+        "lab-1 is not scraped",
+    ),
+    (
+        "prometheus/prometheus.yml",
+        "[targets.json]",
+        "[labs.json]",
+        "/etc/prometheus/labs.json is not mounted",
+    ),
+    (
+        "prometheus/prometheus.yml",
+        "- rules/",
+        "- alerts/",
+        "/etc/prometheus/alerts is not mounted",
+    ),
+    (
+        "grafana/provisioning/datasources/prometheus.yml",
+        ":9090",
+        ":9091",
+        "prometheus does not listen at 9091",
+    ),
+    (
+        "prometheus/prometheus.yml",
+        "scrape_interval: 3s",
+        "scrape_interval: 9s",
+        "Grafana expects a scrape every 3s",
+    ),
+    (
+        "grafana/provisioning/dashboards/holdup.yml",
+        "/etc/grafana/",
+        "/etc/",
+        "/etc/dashboards is not mounted",
+    ),
+    (
+        "compose.yaml",
+        "dashboards/holdup.json",
+        "dashboards/lab.json",
+        "lab.json is not mounted",
+    ),
+];
+
 #[test]
 fn a_fault_in_any_of_the_files_is_found() {
-    // The file, what is replaced in it, by what, and what is said about it.
-    let changes = [
-        (
-            "compose.yaml",
-            "depends_on:",
-            "dependson:",
-            "'dependson' not allowed",
-        ),
-        (
-            "compose.yaml",
-            "[lab-1, lab-2, lab-3]",
-            "[lab-1, lab-4]",
-            "undefined service \"lab-4\"",
-        ),
-        (
-            "compose.yaml",
-            "./prometheus/rules:",
-            "./prometheus/rule:",
-            "prometheus/rule is not there",
-        ),
-        (
-            "compose.yaml",
-            "127.0.0.1:8082:",
-            "127.0.0.1:8081:",
-            "8081 is published twice",
-        ),
-        (
-            "compose.yaml",
-            "127.0.0.1:9090:",
-            "9090:",
-            "9090 is published to everybody",
-        ),
-        (
-            "compose.yaml",
-            "8083:8081",
-            "8083:8082",
-            "lab-3 does not listen at 8082",
-        ),
-        (
-            "compose.yaml",
-            "localhost:8092",
-            "localhost:8091",
-            "lab-2 is not at http://localhost:8091",
-        ),
-        (
-            "compose.yaml",
-            "HOST: lab-2",
-            "HOST: lab-1",
-            "lab-2 refuses who asks for lab-2",
-        ),
-        (
-            "compose.yaml",
-            "server lab-3:8080;",
-            "",
-            "lab-3 gets no requests",
-        ),
-        (
-            "compose.yaml",
-            "server lab-3:8080;",
-            "server lab-3:80;",
-            "lab-3 does not listen at 80",
-        ),
-        (
-            "compose.yaml",
-            "FLEET_LISTEN: 80",
-            "FLEET_LISTEN: 81",
-            "nginx does not listen at 80",
-        ),
-        (
-            "compose.yaml",
-            "FLEET_LABS:",
-            "LABS:",
-            "FLEET_LABS is not set",
-        ),
-        (
-            "compose.yaml",
-            "^FLEET_",
-            "^LAB_",
-            "FLEET_LABS is not filled in",
-        ),
-        (
-            "nginx/labs.conf.template",
-            "${FLEET_LISTEN}",
-            "${FLEET_PORT}",
-            "FLEET_PORT is not set",
-        ),
-        (
-            "prometheus/targets.json",
-            "lab-3:8081",
-            "lab-3:8080",
-            "lab-3:8080 is no console",
-        ),
-        (
-            "prometheus/targets.json",
-            "\"lab-2\" }",
-            "\"lab-1\" }",
-            "lab-2:8081 is called lab-1",
-        ),
-        (
-            "prometheus/targets.json",
-            "lab-1:8081",
-            "lab-2:8081",
-            "lab-1 is not scraped",
-        ),
-        (
-            "prometheus/prometheus.yml",
-            "[targets.json]",
-            "[labs.json]",
-            "/etc/prometheus/labs.json is not mounted",
-        ),
-        (
-            "prometheus/prometheus.yml",
-            "- rules/",
-            "- alerts/",
-            "/etc/prometheus/alerts is not mounted",
-        ),
-        (
-            "grafana/provisioning/datasources/prometheus.yml",
-            ":9090",
-            ":9091",
-            "prometheus does not listen at 9091",
-        ),
-        (
-            "prometheus/prometheus.yml",
-            "scrape_interval: 3s",
-            "scrape_interval: 9s",
-            "Grafana expects a scrape every 3s",
-        ),
-        (
-            "grafana/provisioning/dashboards/holdup.yml",
-            "/etc/grafana/",
-            "/etc/",
-            "/etc/dashboards is not mounted",
-        ),
-        (
-            "compose.yaml",
-            "dashboards/holdup.json",
-            "dashboards/lab.json",
-            "lab.json is not mounted",
-        ),
-    ];
-    for (file, right, wrong, said) in changes {
+    for (file, right, wrong, said) in CHANGES {
         let folder = folder();
         let deployed = folder.join("deploy");
         copy(&deploy(""), &deployed);

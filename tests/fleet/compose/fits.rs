@@ -47,6 +47,11 @@ fn word<'a>(of: &'a Value, name: &str) -> &'a str {
     of[name].as_str().unwrap_or_default()
 }
 
+/// The port of the container that is published.
+fn target(port: &Value) -> String {
+    port["target"].to_string()
+}
+
 /// The word behind a text that stands in one line only.
 fn after<'a>(text: &'a str, before: &str) -> &'a str {
     let mut found = text
@@ -67,7 +72,7 @@ impl Project<'_> {
 
     fn text(&self, path: &str) -> String {
         let path = self.folder.join(path);
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     /// The names of the services that run the lab.
@@ -130,7 +135,7 @@ impl Project<'_> {
         let mut all = BTreeSet::new();
         for (name, service) in self.services {
             for port in list(&service["ports"]) {
-                let (published, target) = (word(port, "published"), port["target"].to_string());
+                let (published, target) = (word(port, "published"), target(port));
                 let is_private = word(port, "host_ip") == "127.0.0.1";
                 self.check(is_private, || {
                     format!("{published} is published to everybody")
@@ -152,7 +157,7 @@ impl Project<'_> {
             let is_named = set(service, "HOLDUP_REPLICA") == Some(&*name);
             self.check(is_named, || format!("{name} has another name for itself"));
             let mut ports = list(&service["ports"]).iter();
-            let port = ports.find(|port| port["target"].to_string() == LAB);
+            let port = ports.find(|port| target(port) == LAB);
             let url = set(service, "HOLDUP_PUBLIC_URL").unwrap_or_default();
             let is_there = port
                 .is_some_and(|port| url == format!("http://localhost:{}", word(port, "published")));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use holdup_testkit::client::get;
 use holdup_testkit::{PATIENCE, pause};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
@@ -103,6 +103,11 @@ impl Fleet {
     /// Sends a signal to all processes, as a terminal does on Ctrl-C.
     pub(crate) fn signal_all(&self, signal: Signal) {
         kill_process_group(self.pid(), signal).expect("it runs");
+    }
+
+    /// Whether a process of the fleet is left.
+    pub(crate) fn is_there(&self) -> bool {
+        test_kill_process_group(self.pid()).is_ok()
     }
 
     fn pid(&self) -> Pid {

@@ -1,27 +1,19 @@
 //! How `scripts/fleet` ends.
 
-use std::net::TcpStream;
-
 use rustix::process::Signal;
 
-use crate::fleet::Fleet;
-
-/// Nobody listens at the addresses of a fleet any longer.
-fn is_gone(fleet: &Fleet) {
-    let consoles = fleet.labs.iter().map(|lab| lab.console);
-    let labs = fleet.labs.iter().map(|lab| lab.address).chain(consoles);
-    for address in labs.chain([fleet.nginx, fleet.prometheus]) {
-        assert!(TcpStream::connect(address).is_err(), "{address}");
-    }
-}
+use crate::fleet::{Fleet, waited};
 
 #[test]
 fn ctrl_c_in_a_terminal_stops_everything() {
     let mut fleet = Fleet::start();
+    assert!(fleet.is_there());
     fleet.signal_all(Signal::INT);
     let status = fleet.ended();
     assert!(status.success(), "{status}");
-    is_gone(&fleet);
+    waited("the end of all processes", || {
+        (!fleet.is_there()).then_some(())
+    });
 }
 
 #[test]
@@ -30,5 +22,7 @@ fn sigterm_for_the_script_stops_everything() {
     fleet.signal(Signal::TERM);
     let status = fleet.ended();
     assert!(status.success(), "{status}");
-    is_gone(&fleet);
+    waited("the end of all processes", || {
+        (!fleet.is_there()).then_some(())
+    });
 }

@@ -1,14 +1,15 @@
 //! The settings of a console: what it shows, and its limits.
 
 use std::net::{TcpListener, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use tokio::sync::mpsc;
 use url::Url;
 
+use super::await_points::AwaitPoints;
 use super::bounds::Bounds;
 use super::console::{Console, Parts};
 use super::error::StartError;
@@ -269,6 +270,7 @@ impl Builder {
         let listener = bind(&self.address)?;
 
         let recorder = Arc::new(recorder(&self.bounds.buckets)?);
+        let await_points = Arc::new(AwaitPoints::new(&recorder));
         let (commands, asked) = mpsc::channel(COMMANDS);
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
@@ -278,7 +280,7 @@ impl Builder {
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
             recorder: Arc::clone(&recorder),
-            await_points: Mutex::default(),
+            await_points: Arc::clone(&await_points),
             app: public.map(Seen::At).or(app.map(Seen::BesideConsole)),
             connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
             names,
@@ -303,6 +305,7 @@ impl Builder {
             run: probes.subscribe(),
             readers,
             recorder,
+            await_points,
         };
         Console::run(Parts {
             listener,

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::await_points::AwaitPoints;
 use super::board::Board;
 use super::doing::Doing;
 use super::figures::{self, End, Recorded};
@@ -83,6 +84,7 @@ pub(super) struct Hub {
     pub(super) run: watch::Receiver<Option<ProbeRun>>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) recorder: Arc<PrometheusRecorder>,
+    pub(super) await_points: Arc<AwaitPoints>,
 }
 
 /// What the hub works with.
@@ -251,7 +253,11 @@ impl Hub {
             // The next reader must not get what is long past.
             state.doing = None;
         }
-        let mut doing = state.surveys.take_ended()?.doing.clone()?;
+        let surveyed = state.surveys.take_ended()?;
+        if self.await_points.are_scraped(surveyed.survey.at) {
+            surveyed.survey.record_in(&self.await_points);
+        }
+        let mut doing = surveyed.doing.clone()?;
         let drawn = state.board.drawn_open();
         doing.lanes.retain(|lane| drawn.contains(&lane.lane));
         let is_new = is_read && state.doing.as_ref() != Some(&doing);

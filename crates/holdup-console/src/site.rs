@@ -1,12 +1,11 @@
 //! The state that the console's handlers share, and the app's URL for browsers.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, rt};
-use metrics::with_local_recorder;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -20,7 +19,7 @@ use holdup_http::problem::Problem;
 use holdup_watch::Watch;
 
 /// The longest that a scrape waits until it is known where requests wait. If it takes longer, the next scrape has it.
-const LOOKS: Duration = Duration::from_millis(500);
+const LOOKS: Duration = Duration::from_millis(250);
 
 /// The state of the listener's single worker.
 pub(super) struct Site {
@@ -29,7 +28,7 @@ pub(super) struct Site {
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
     pub(super) recorder: Arc<PrometheusRecorder>,
-    pub(super) await_points: Mutex<AwaitPoints>,
+    pub(super) await_points: Arc<AwaitPoints>,
     /// The app's URL for browsers, if it is known.
     pub(super) app: Option<Seen>,
     /// Whether the page may send requests to the app.
@@ -67,7 +66,7 @@ impl Site {
     pub(super) async fn figures(site: Data<Self>) -> String {
         let now = site.watch.elapsed();
         let recorder = Arc::clone(&site.recorder);
-        if site.with_await_points(|points| points.are_due(now)) {
+        if site.await_points.is_look_due(now) {
             // It goes on if it takes longer.
             let look = rt::spawn(async move { site.look().await });
             timeout(LOOKS, look).await.ok();
@@ -76,20 +75,9 @@ impl Site {
     }
 
     async fn look(&self) {
-        let Ok(surveyed) = self.ask(Command::Survey).await else {
-            return;
-        };
-        let survey = &surveyed.survey;
-        let (waits, is_known) = (survey.places(Duration::ZERO), survey.why_no_lines.is_none());
-        with_local_recorder(&self.recorder, || {
-            self.with_await_points(|points| points.record(&waits, is_known));
-        });
-    }
-
-    /// The lock is only held briefly, and never over an `.await`.
-    fn with_await_points<T>(&self, run: impl FnOnce(&mut AwaitPoints) -> T) -> T {
-        let points = self.await_points.lock();
-        run(&mut points.unwrap_or_else(PoisonError::into_inner))
+        if let Ok(surveyed) = self.ask(Command::Survey).await {
+            surveyed.survey.record_in(&self.await_points);
+        }
     }
 
     /// The app's origin, as the requesting browser has to write it.

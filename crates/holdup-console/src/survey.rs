@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::await_points::AwaitPoints;
 use holdup_model::millis::{self, Millis};
 use holdup_model::{AwaitPoint, OpenRequest, RouteName, Victim, Wait, waits};
 use holdup_watch::Watch;
@@ -86,6 +87,12 @@ impl Survey {
     /// Where requests wait that have waited for at least `min_age`.
     pub(super) fn places(&self, min_age: Duration) -> Vec<Wait> {
         waits(&self.requests, self.at, min_age)
+    }
+
+    /// Records where requests wait for Prometheus.
+    pub(super) fn record_in(&self, points: &AwaitPoints) {
+        let is_known = self.why_no_lines.is_none();
+        points.record(&self.places(Duration::ZERO), is_known, self.at);
     }
 
     /// The answer of `/requests`: at most so many requests that have been open for at least `min_age`.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::replica::Replica;
 use holdup::serve::Settings;
 use holdup_console::host_name;
 use holdup_probe::is_web;
@@ -240,6 +241,11 @@ pub(crate) struct Serve {
     #[arg(value_parser = host_name)]
     allow_host: Vec<String>,
 
+    /// Name of this lab among several, which every answer has in the header x-holdup-replica [default: the host
+    /// name and the port]. The number of the worker is in x-holdup-worker
+    #[arg(long, value_name = "NAME", env = "HOLDUP_REPLICA")]
+    replica: Option<Replica>,
+
     /// Number of worker threads. With more than one, two requests may go to different workers, and then
     /// neither blocks the other
     #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]
@@ -279,6 +285,7 @@ impl Serve {
     pub(crate) fn settings(&self) -> Settings {
         Settings {
             bind: self.bind,
+            replica: self.replica.clone(),
             workers: self.workers,
             pool_threads: self.pool_threads,
             max_streams: self.max_streams,

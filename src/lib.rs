@@ -14,6 +14,7 @@
 //! | [`streams`] | counts, bounds and logs the streams that are open |
 //! | [`limits`] | how many streams and connections the limit on open files allows |
 //! | [`problem`] | errors that a client can read |
+//! | [`replica`] | the name of one of several labs, which every answer has |
 //! | [`lesson`] | the lines in which each handler differs, from its source |
 //! | [`experiment`] | what the lab adds to its console: its buttons, and "Is it the browser?" |
 //!
@@ -29,6 +30,7 @@ pub mod handlers;
 pub mod lesson;
 pub mod limits;
 pub mod problem;
+pub mod replica;
 pub mod routes;
 pub mod serve;
 pub mod streams;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_rt::time::{sleep, timeout};
@@ -16,6 +16,7 @@ use url::Url;
 use crate::countdown::Context;
 use crate::experiment;
 use crate::limits::{self, Limits};
+use crate::replica::Replica;
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
 use holdup_console::Console;
@@ -46,6 +47,8 @@ const CUT_OFF: Duration = Duration::from_millis(1500);
 pub struct Settings {
     /// The address to listen on. Port 0 picks a free port.
     pub bind: SocketAddr,
+    /// The name of this lab among several, which every answer has. `None` uses the host name and the port.
+    pub replica: Option<Replica>,
     /// The number of worker threads.
     pub workers: NonZeroUsize,
     /// The number of threads in each worker's pool for blocking calls. `None` uses actix's default
@@ -75,6 +78,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            replica: None,
             workers: NonZeroUsize::MIN,
             pool_threads: None,
             max_streams: None,
@@ -139,22 +143,27 @@ impl Lab {
         let watch = Watch::new().record_query(true);
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let console_port = ConsolePort::default();
+        // Its name may have the port, which is known before the workers start.
+        let replica: Arc<OnceLock<Replica>> = Arc::default();
         // This closure is called on each worker.
         let app = {
             let (watch, streams) = (watch.clone(), Arc::clone(&streams));
-            let console_port = console_port.clone();
+            let (console_port, replica) = (console_port.clone(), Arc::clone(&replica));
             move || {
                 if let Err(error) = holdup_timer::install() {
                     warn!(%error, "no timer for this worker: its ticks wait by tokio's");
                 }
+                let worker = watch.worker();
+                let replica = replica.get_or_init(|| Replica::of_host(0));
                 let context = Context {
-                    worker: watch.worker(),
+                    worker,
                     max_duration,
                     streams: Arc::clone(&streams),
                 };
                 App::new()
                     .app_data(console_port.clone())
                     .configure(|config| routes::configure(config, context))
+                    .wrap(replica.headers(worker))
                     .wrap(watch.clone())
             }
         };
@@ -192,7 +201,11 @@ impl Lab {
                 source,
             })?;
         let address = server.addrs().first().copied().unwrap_or(settings.bind);
-        info!(%address, workers, max_streams = streams.max(), "lab is listening");
+        let replica = replica.get_or_init(|| {
+            let name = settings.replica.clone();
+            name.unwrap_or_else(|| Replica::of_host(address.port()))
+        });
+        info!(%address, %replica, workers, max_streams = streams.max(), "lab is listening");
         let console = settings
             .console
             .map(|at| start_console(&watch, at, address, settings))

@@ -11,6 +11,7 @@ mod lab;
 mod live;
 mod malformed;
 mod ps;
+mod replica;
 #[path = "../support/server.rs"]
 mod server;
 mod source;

@@ -143,6 +143,10 @@ fn turn(
     for _ in 0..runs {
         let run_begun = Instant::now();
         let (outcome, note) = (row.check)(&lab);
+        // A signal may have ended the lab, too.
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
         record.append(Run {
             row: row.name.to_owned(),
             busy,
@@ -150,9 +154,6 @@ fn turn(
             ms: u64::try_from(run_begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             note,
         })?;
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
     }
     drop(processes);
     let took = begun.elapsed() / u32::try_from(runs.max(1)).unwrap_or(1);

@@ -19,6 +19,9 @@ fail() {
 # Prints a file that others wrote. A line in it that looks like a command is not obeyed by the runner.
 print_file() {
   local token="holdup-$RANDOM$RANDOM$RANDOM"
+  if [ ! -s "$1" ]; then
+    return 0
+  fi
   echo "::stop-commands::$token"
   cat "$1"
   # The file may end within a line.

@@ -151,7 +151,10 @@ fn a_healthy_server_is_as_expected() {
     );
     job.ends("success", "concurrent", "as expected");
     assert_eq!(job.output("cause"), "none");
-    job.says("summary", "| Concurrent\\: all 3 ran at the same time");
+    job.says(
+        "summary",
+        "| Concurrent\\: all 3 requests ran at the same time\\,",
+    );
     job.says("summary", "\n```text\nhttp://127.0.0.1:");
     assert!(
         !job.text("log").contains("title=holdup"),

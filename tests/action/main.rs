@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::external::folder;
 use holdup_testkit::{PATIENCE, pause, target};
@@ -25,7 +26,13 @@ fn programs() -> PathBuf {
 
 /// A job with these inputs. The program is the one that is tested.
 fn job(inputs: &Value) -> Job {
-    let folder = folder();
+    let mut inputs = inputs.clone();
+    inputs["install"] = json!("no");
+    job_in(folder(), &programs(), &inputs)
+}
+
+/// A job with these inputs in a folder, with these programs before all others.
+fn job_in(folder: PathBuf, programs: &Path, inputs: &Value) -> Job {
     let path = std::env::var("PATH").expect("a path");
     let mut runner = Command::new("python3")
         .arg(concat!(
@@ -34,13 +41,11 @@ fn job(inputs: &Value) -> Job {
         ))
         .arg(&folder)
         .env("CARGO_TARGET_DIR", target())
-        .env("PATH", format!("{}:{path}", programs().display()))
+        .env("PATH", format!("{}:{path}", programs.display()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python3 runs; scripts/test installs it");
-    let mut inputs = inputs.clone();
-    inputs["install"] = json!("no");
     let mut stdin = runner.stdin.take().expect("piped");
     write!(stdin, "{inputs}").expect("it reads");
     drop(stdin);
@@ -130,7 +135,7 @@ fn nobody_listens(port: u16) {
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).is_ok() {
         assert!(Instant::now() < deadline, "a server was left behind");
-        pause(std::time::Duration::from_millis(20));
+        pause(Duration::from_millis(20));
     }
 }
 
@@ -328,4 +333,65 @@ fn no_input_is_run_as_a_command_but_the_command() {
     job.ends("success", "inconclusive", "inconclusive");
     assert_eq!(job.result["used"][0]["with"]["name"], harm);
     assert!(!job.folder.join("harm").exists());
+}
+
+/// A `cargo` that notes its arguments, and installs the program that is tested.
+const CARGO: &str = r#"#!/bin/sh
+echo "$@" >>"$RUNNER_TEMP/cargo"
+while [ "$1" != --root ]; do shift; done
+mkdir -p "$2/bin" && cp "$PROGRAM" "$2/bin/"
+"#;
+
+#[test]
+fn the_program_is_installed_by_cargo_and_kept_for_later_jobs() {
+    let script = CARGO.replace("$PROGRAM", env!("CARGO_BIN_EXE_holdup"));
+    let mut keys = Vec::new();
+    for (install, asks) in [("source", "--path /"), ("0.1.0", "holdup@0.1.0\n")] {
+        let folder = folder();
+        let cargo = folder.join("cargo-bin");
+        fs::create_dir(&cargo).expect("a folder");
+        fs::write(cargo.join("cargo"), &script).expect("written");
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(cargo.join("cargo"), executable).expect("executable");
+        // What comes of the probe does not matter here.
+        let inputs = json!({ "url": "127.0.0.1:1/", "wait-timeout": "0", "install": install });
+        let first = job_in(folder.clone(), &cargo, &inputs);
+        first.says("log", "127.0.0.1:1 was not answered within 0 s");
+        let asked = fs::read_to_string(folder.join("cargo")).expect("its arguments");
+        assert!(
+            asked.starts_with("install --locked ") && asked.contains(asks),
+            "{asked}"
+        );
+        let cache = &first.result["used"][0];
+        assert_eq!(cache["uses"], "actions/cache@v5");
+        assert_eq!(
+            cache["with"]["path"],
+            folder.join("holdup-program").to_str().expect("UTF-8")
+        );
+        let again = job_in(folder.clone(), &cargo, &inputs);
+        again.says("log", "holdup is there from an earlier job.");
+        assert_eq!(&again.result["used"][0], cache);
+        assert_eq!(
+            fs::read_to_string(folder.join("cargo")).expect("as before"),
+            asked
+        );
+        keys.push(cache["with"]["key"].as_str().expect("a key").to_owned());
+    }
+    assert_eq!(keys[1], "holdup-Linux-X64-0.1.0");
+    let source = keys[0].strip_prefix("holdup-Linux-X64-").expect("a key");
+    assert!(
+        source.len() == 32 && source.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{source}"
+    );
+
+    let job = job_in(
+        folder(),
+        &programs(),
+        &json!({ "url": "127.0.0.1:1/", "install": "newest" }),
+    );
+    assert_eq!(job.text("conclusion"), "failure");
+    job.says(
+        "log",
+        "install is \"newest\", but has to be source, no, or a version such as 0.1.0",
+    );
 }

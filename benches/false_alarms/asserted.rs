@@ -51,9 +51,10 @@ fn said(assertion: fn()) -> Said {
     };
     let message = failed.downcast::<String>();
     let message = message.map_or_else(|_| "no message".to_owned(), |message| *message);
-    let outcome = match message.contains("actual: inconclusive") {
-        true => Outcome::Undecided,
-        false => Outcome::Failed,
+    let outcome = if message.contains("actual: inconclusive") {
+        Outcome::Undecided
+    } else {
+        Outcome::Failed
     };
     (outcome, message.chars().take(MESSAGE).collect())
 }

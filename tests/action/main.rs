@@ -107,7 +107,7 @@ impl Drop for Job {
 }
 
 /// A job that starts a lab, and probes one of its paths.
-fn lab_job(path: &str, more: Value) -> (Job, u16) {
+fn lab_job(path: &str, more: &Value) -> (Job, u16) {
     let port = free_port();
     let mut inputs = json!({
         "command": format!("holdup serve --bind 127.0.0.1:{port} --no-console"),
@@ -120,12 +120,12 @@ fn lab_job(path: &str, more: Value) -> (Job, u16) {
 
 /// As [`lab_job`], once noise did not make the verdict inconclusive.
 fn quiet_lab_job(path: &str, more: &Value) -> (Job, u16) {
-    let mut made = lab_job(path, more.clone());
+    let mut made = lab_job(path, more);
     for _ in 0..2 {
         if made.0.output("verdict") != "inconclusive" {
             break;
         }
-        made = lab_job(path, more.clone());
+        made = lab_job(path, more);
     }
     made
 }
@@ -227,7 +227,7 @@ fn what_cannot_be_told_warns_and_fails_only_if_strict() {
         ("false", "success", "warning"),
         ("true", "failure", "error"),
     ] {
-        let (job, port) = lab_job("/missing", json!({ "strict": strict }));
+        let (job, port) = lab_job("/missing", &json!({ "strict": strict }));
         job.ends(conclusion, "inconclusive", "inconclusive");
         job.says(
             "log",
@@ -256,7 +256,7 @@ fn a_command_that_fails_ends_the_job_at_once() {
     let begun = Instant::now();
     let (job, _) = lab_job(
         "/",
-        json!({ "command": "echo it is broken >&2; exit 7", "wait-timeout": "1000" }),
+        &json!({ "command": "echo it is broken >&2; exit 7", "wait-timeout": "1000" }),
     );
     job.ends("failure", "", "nothing was measured");
     job.says("log", "it is broken\n");
@@ -290,11 +290,11 @@ fn wrong_inputs_are_named() {
         ),
         (json!({ "url": "" }), "url is empty"),
     ] {
-        let (job, _) = lab_job("/", inputs);
+        let (job, _) = lab_job("/", &inputs);
         assert_eq!(job.text("conclusion"), "failure");
         job.says("log", told);
     }
-    let (job, port) = lab_job("/", json!({ "expect": "fast" }));
+    let (job, port) = lab_job("/", &json!({ "expect": "fast" }));
     job.ends("failure", "", "nothing was measured");
     job.says("log", "invalid value 'fast'");
     nobody_listens(port);
@@ -328,7 +328,7 @@ fn no_input_is_run_as_a_command_but_the_command() {
     let args = format!("-H\nX-Any: {harm}");
     let (job, _) = lab_job(
         "/missing",
-        json!({ "args": args, "artifact": harm, "working-directory": "/" }),
+        &json!({ "args": args, "artifact": harm, "working-directory": "/" }),
     );
     job.ends("success", "inconclusive", "inconclusive");
     assert_eq!(job.result["used"][0]["with"]["name"], harm);

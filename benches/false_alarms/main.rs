@@ -22,6 +22,7 @@ mod rules;
 mod table;
 
 use std::error::Error;
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,6 +153,7 @@ fn turn(
             busy,
             outcome,
             ms: u64::try_from(run_begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            load: load_average(),
             note,
         })?;
     }
@@ -159,6 +161,11 @@ fn turn(
     let took = begun.elapsed() / u32::try_from(runs.max(1)).unwrap_or(1);
     progress(row.name, busy, record.made(row.name, busy), took);
     Ok(())
+}
+
+fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 fn progress(name: &str, busy: usize, made: usize, each: Duration) {

@@ -20,6 +20,8 @@ pub(crate) struct Run {
     pub(crate) outcome: Outcome,
     /// How long the check took.
     pub(crate) ms: u64,
+    /// The machine's load average: how many threads ran or wanted to, in the last minute. `None` where that is not known.
+    pub(crate) load: Option<f64>,
     /// The evidence.
     pub(crate) note: String,
 }

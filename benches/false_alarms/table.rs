@@ -12,6 +12,8 @@ const CONFIDENCE: f64 = 0.95;
 /// What was counted for a row at one load.
 struct Counts {
     busy: usize,
+    /// The median of the load averages.
+    load: Option<f64>,
     runs: usize,
     /// The check ended red.
     red: usize,
@@ -29,8 +31,8 @@ pub(crate) fn markdown(runs: &[Run]) -> String {
     ] {
         let _ = writeln!(
             text,
-            "| {title} is checked by | busy beside | runs | {wrong} | at most, with 95 % confidence | undecided |\n\
-             |---|---:|---:|---:|---:|---:|"
+            "| {title} is checked by | busy beside | load average | runs | {wrong} | at most, with 95 % confidence | undecided |\n\
+             |---|---:|---:|---:|---:|---:|---:|"
         );
         for row in ROWS.iter().filter(|row| row.blocks == blocks) {
             for counts in counts(row, runs) {
@@ -44,10 +46,13 @@ pub(crate) fn markdown(runs: &[Run]) -> String {
 
 fn line(text: &mut String, row: &Row, counts: &Counts) {
     let wrong = if row.blocks { counts.green } else { counts.red };
+    let load = counts
+        .load
+        .map_or("—".to_owned(), |load| format!("{load:.1}"));
     let bound = upper_bound(wrong, counts.runs) * 100.0;
     let _ = writeln!(
         text,
-        "| {} | {} | {} | {wrong} | {bound:.2} % | {} |",
+        "| {} | {} | {load} | {} | {wrong} | {bound:.2} % | {} |",
         row.name, counts.busy, counts.runs, counts.undecided
     );
 }
@@ -65,6 +70,7 @@ fn counts(row: &Row, runs: &[Run]) -> Vec<Counts> {
         let fails = if row.undecided_fails { undecided } else { 0 };
         Counts {
             busy,
+            load: median(at_load().filter_map(|run| run.load).collect()),
             runs: at_load().count(),
             red: count(Outcome::Failed) + fails,
             undecided,
@@ -72,6 +78,11 @@ fn counts(row: &Row, runs: &[Run]) -> Vec<Counts> {
         }
     });
     counts.collect()
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// The highest share that still explains so few cases in so many runs (Clopper and Pearson's bound, one-sided):

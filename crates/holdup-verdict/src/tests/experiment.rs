@@ -311,7 +311,7 @@ fn in_a_test_noise_is_measured_anew_and_identical_urls_are_not_asked() {
     (server.jitter, server.dice) = (0.6, Dice(3));
     let (asked, findings) = plan(&mut server, Policy::in_process(4));
     assert_eq!(findings.verdict.kind, Kind::Inconclusive, "{asked}");
-    assert_eq!(asked.matches("solo, solo").count(), 5, "{asked}");
+    assert_eq!(asked.matches("solo, solo").count(), 10, "{asked}");
 
     // Errors are certain, and shown.
     let mut server = Server::new(Way::Workers(9), 0.1);

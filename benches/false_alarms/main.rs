@@ -106,14 +106,13 @@ fn measure(options: &Options, record: &mut Record) -> Result<(), Box<dyn Error>>
         let (text, names) = (&options.rows, names.join("; "));
         return Err(format!("--rows is {text:?}, which is in no name of a row: {names}").into());
     }
-    // What takes seconds for each run comes after all else.
-    for slow in [false, true] {
+    for later in [false, true] {
         let mut tasks = Vec::new();
         for busy in &options.busy {
-            let healthy = chosen().filter(|row| !row.blocks && row.slow == slow);
+            let healthy = chosen().filter(|row| !row.blocks && row.later == later);
             tasks.extend(healthy.map(|row| Task { row, busy: *busy }));
         }
-        let blocking = chosen().filter(|row| row.blocks && row.slow == slow);
+        let blocking = chosen().filter(|row| row.blocks && row.later == later);
         tasks.extend(blocking.map(|row| Task { row, busy: 0 }));
         while !tasks.is_empty() {
             for task in &tasks {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::outcome::{Outcome, Said};
 
-/// `holdup serve` with one worker, on a free port.
+/// `holdup serve` on a free port.
 pub(crate) struct Lab {
     child: Child,
     program: String,
@@ -19,9 +19,15 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    pub(crate) fn start(program: &str) -> Result<Self, Box<dyn Error>> {
+    /// Starts a lab with so many workers.
+    pub(crate) fn start(program: &str, workers: usize) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(program)
-            .args(["serve", "--bind=127.0.0.1:0", "--no-console", "--workers=1"])
+            .args([
+                "serve",
+                "--bind=127.0.0.1:0",
+                "--no-console",
+                &format!("--workers={workers}"),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

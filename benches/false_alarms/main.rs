@@ -137,7 +137,7 @@ fn turn(
     let Task { row, busy } = *task;
     let made = record.made(row.name, busy);
     let runs = options.runs.saturating_sub(made).min(TURN);
-    let lab = Lab::start(&options.program)?;
+    let lab = Lab::start(&options.program, row.workers)?;
     let processes = Busy::start(busy)?;
     let begun = Instant::now();
     for _ in 0..runs {

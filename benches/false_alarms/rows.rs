@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) later: bool,
     /// Whether a check that cannot tell fails all the same.
     pub(crate) undecided_fails: bool,
+    /// How many workers the lab has.
+    pub(crate) workers: usize,
     pub(crate) check: fn(&Lab) -> Said,
 }
 
@@ -25,6 +27,7 @@ const HEALTHY: Row = Row {
     blocks: false,
     later: false,
     undecided_fails: false,
+    workers: 1,
     check: |lab| lab.probe(AWAITS),
 };
 
@@ -39,7 +42,7 @@ const AWAITS_LONG: &str = "/coroutine?from=4&period=250ms";
 const BLOCKS: &str = "/blocking?from=4&period=50ms";
 const BLOCKS_LONG: &str = "/blocking?from=4&period=250ms";
 
-pub(crate) const ROWS: [Row; 15] = [
+pub(crate) const ROWS: [Row; 17] = [
     Row {
         name: "`probe --expect concurrent`, 200 ms awaited",
         ..HEALTHY
@@ -106,6 +109,20 @@ pub(crate) const ROWS: [Row; 15] = [
     Row {
         name: "4 at once < 2.5 × alone, 200 ms blocked",
         later: true,
+        check: |lab| Rule::NAIVE.check(lab.address, BLOCKS),
+        ..BLOCKING
+    },
+    Row {
+        name: "`probe --expect concurrent`, 200 ms blocked, two workers",
+        later: true,
+        workers: 2,
+        check: |lab| lab.probe(BLOCKS),
+        ..BLOCKING
+    },
+    Row {
+        name: "4 at once < 2.5 × alone, 200 ms blocked, two workers",
+        later: true,
+        workers: 2,
         check: |lab| Rule::NAIVE.check(lab.address, BLOCKS),
         ..BLOCKING
     },

@@ -227,7 +227,7 @@ fn what_cannot_be_told_warns_and_fails_only_if_strict() {
         ("false", "success", "warning"),
         ("true", "failure", "error"),
     ] {
-        let (job, port) = lab_job("/missing", &json!({ "strict": strict }));
+        let (job, port) = lab_job("/missing", &json!({ "strict": strict, "attempts": "2" }));
         job.ends(conclusion, "inconclusive", "inconclusive");
         job.says(
             "log",
@@ -285,6 +285,10 @@ fn wrong_inputs_are_named() {
             "strict is \"yes\", but has to be true or false",
         ),
         (
+            json!({ "attempts": "0" }),
+            "attempts is \"0\", but has to be a whole number from 1 to 99",
+        ),
+        (
             json!({ "wait-timeout": "soon" }),
             "wait-timeout is \"soon\"",
         ),
@@ -308,6 +312,7 @@ fn no_input_is_run_as_a_command_but_the_command() {
         "expect",
         "beside",
         "timeout",
+        "attempts",
         "args",
         "wait-for",
         "artifact",

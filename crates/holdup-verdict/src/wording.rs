@@ -148,6 +148,11 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::WebSocket => {
             "this is a WebSocket's route, and a WebSocket cannot be probed".to_owned()
         }
+        // The client of a test does not count its work.
+        Reason::ClientTooSlow { busy, late } if busy.is_zero() => format!(
+            "what measured was kept from running for {}, which alone may have made the requests end late",
+            HumanDuration(*late)
+        ),
         Reason::ClientTooSlow { busy, late } => format!(
             "the prober itself was too slow: it worked for {} and was kept from working for {}, which \
              alone may have made the requests end late",

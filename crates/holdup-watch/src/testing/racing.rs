@@ -134,7 +134,7 @@ fn note_wait(lanes: &mut [Lane], waited: Duration) {
     let (Some(first), Some(last)) = (ends().min(), ends().max()) else {
         return;
     };
-    if lanes.len() > 1 && last - first <= last / TOGETHER {
+    if lanes.len() > 1 && last.saturating_sub(first) <= last / TOGETHER {
         for lane in lanes {
             lane.record_client_time(ClientTime {
                 late: waited,

@@ -83,13 +83,23 @@ pub(crate) struct Probe {
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
     pub(crate) requests: usize,
 
-    /// Print the report as one JSON document, instead of the picture and the text
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// Print the report as one JSON document, instead of the picture and the text. With =FILE, write the document
+    /// to this file, and print the picture and the text
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    #[expect(
+        clippy::option_option,
+        reason = "not given, given, and given with a file"
+    )]
+    pub(crate) json: Option<Option<PathBuf>>,
 
     /// Write the picture to this file as well
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
+
+    /// Write whether what is expected holds to this file as well, in the format of JUnit, which CI systems read. What
+    /// cannot be told is a test that was skipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 
     /// What makes the exit code 0, separated by commas: concurrent, serialized, limited or limited=N;
     /// beside=untouched, slowed, some_frozen or frozen for all of --beside; streamed, buffered or single;
@@ -165,6 +175,13 @@ pub(crate) struct Probe {
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+}
+
+impl Probe {
+    /// Whether stdout gets the JSON document, and nothing else.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.json == Some(None)
+    }
 }
 
 #[derive(Debug, Args)]

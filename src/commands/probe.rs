@@ -4,6 +4,8 @@ mod announce;
 mod expect;
 mod flags;
 mod inside;
+mod judge;
+mod junit;
 mod live;
 mod picture;
 mod screen;
@@ -13,48 +15,76 @@ mod usage;
 use std::error::Error;
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use holdup_model::HumanDuration;
 use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
-use holdup_verdict::Kind;
 use tokio::runtime;
 
 use super::{open_files, terminal};
-use crate::cli::{Expectation, Probe};
-use expect::{Facts, Held};
+use crate::cli::Probe;
+use judge::EXIT_NO;
 
-/// The exit code for serialized or limited requests, something that is not as expected, or a probe that failed.
-const EXIT_NO: u8 = 1;
 const EXIT_USAGE: u8 = 2;
-const EXIT_INCONCLUSIVE: u8 = 3;
+
+/// Why nothing was found: what is said, and the exit code.
+struct Failed {
+    message: String,
+    code: u8,
+}
+
+impl Failed {
+    fn usage(error: &(impl ToString + ?Sized)) -> Self {
+        Self {
+            message: error.to_string(),
+            code: EXIT_USAGE,
+        }
+    }
+}
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
-    let asked = asked(options).and_then(|asked| Ok((asked, console(options)?)));
-    let ((target, request, settings), console) = match asked {
-        Ok(asked) => asked,
-        Err(error) => {
-            eprintln!("holdup: {error}");
-            return EXIT_USAGE.into();
+    let begun = Instant::now();
+    let found = found(options);
+    let (judged, code) = match &found {
+        Ok(report) => judge::judged(report, &options.expect),
+        Err(failed) => {
+            eprintln!("holdup: {}", failed.message);
+            (Vec::new(), failed.code)
         }
     };
+    if let Some(file) = &options.junit {
+        let document = match &found {
+            Ok(report) => junit::document(options, report, &judged, begun.elapsed()),
+            Err(failed) => junit::broken(options, &failed.message, begun.elapsed()),
+        };
+        if let Err(error) = written(file, &document) {
+            eprintln!("holdup: {error}");
+            return EXIT_NO.into();
+        }
+    }
+    code.into()
+}
+
+/// Measures, and prints and writes the report.
+fn found(options: &Probe) -> Result<Report, Failed> {
+    let (target, request, settings) = asked(options).map_err(|error| Failed::usage(&*error))?;
+    let console = console(options).map_err(|error| Failed::usage(&*error))?;
     // With --json and without a terminal, only a program reads the output.
     if let Some(text) = announce::text(&target, &settings, console.as_ref())
-        && (!options.json || io::stderr().is_terminal())
+        && (!options.prints_json() || io::stderr().is_terminal())
     {
         eprint!("{text}");
     }
-    match measured(options, &target, &request, settings, console.as_ref()) {
-        Ok(report) => code(&report, &options.expect).into(),
-        Err(error) => {
-            if let Some(bad) = error.downcast_ref() {
-                eprintln!("holdup: {}", flags::bad_console(bad));
-                return EXIT_USAGE.into();
-            }
-            eprintln!("holdup: {error}");
-            EXIT_NO.into()
-        }
-    }
+    let measured = measured(options, &target, &request, settings, console.as_ref());
+    measured.map_err(|error| match error.downcast_ref() {
+        Some(bad) => Failed::usage(&flags::bad_console(bad)),
+        None => Failed {
+            message: error.to_string(),
+            code: EXIT_NO,
+        },
+    })
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
@@ -138,8 +168,10 @@ fn measured(
 
     if let Some(file) = &options.svg {
         let lead = show::lead(&report);
-        fs::write(file, picture::svg(&report, lead.as_deref()))
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        written(file, &picture::svg(&report, lead.as_deref()))?;
+    }
+    if let Some(Some(file)) = &options.json {
+        written(file, &document(&report)?)?;
     }
     super::print(&text(options, &report)?)?;
     Ok(report)
@@ -163,46 +195,17 @@ fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Err
 }
 
 fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
-    if options.json {
-        return Ok(serde_json::to_string_pretty(&report.document())? + "\n");
+    if options.prints_json() {
+        return Ok(document(report)?);
     }
     let style = terminal::style(&io::stdout(), options.color);
     Ok(show::text(report, &style))
 }
 
-fn code(report: &Report, expected: &[Expectation]) -> u8 {
-    if expected.is_empty() {
-        return match report.found.verdict.kind {
-            Kind::Concurrent => 0,
-            Kind::Serialized | Kind::Limited => EXIT_NO,
-            _ => EXIT_INCONCLUSIVE,
-        };
-    }
-    if report.is_elsewhere() {
-        eprintln!(
-            "holdup: {} redirects to another page, {}, but --expect judges the page that was given. \
-             Give the URL of that other page, or send what keeps the server from redirecting (for \
-             example, the cookie of a log-in with -H)",
-            report.redirected_from[0], report.url
-        );
-        return EXIT_INCONCLUSIVE;
-    }
-    let facts = Facts::of(report);
-    let mut code = 0;
-    for expected in expected {
-        match facts.hold(*expected) {
-            Held::Yes => {}
-            Held::No(found) => {
-                eprintln!("holdup: expected {expected}, but {found}");
-                code = EXIT_NO;
-            }
-            Held::Unknown(why) => {
-                eprintln!("holdup: expected {expected}, which cannot be told: {why}");
-                if code == 0 {
-                    code = EXIT_INCONCLUSIVE;
-                }
-            }
-        }
-    }
-    code
+fn document(report: &Report) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(&report.document())? + "\n")
+}
+
+fn written(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }

@@ -10,6 +10,7 @@ mod expect;
 mod hostile;
 mod http2;
 mod inside;
+mod junit;
 mod limit;
 mod output;
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -117,6 +117,7 @@ pub use self::routes::Route;
 pub use self::settings::{LogLevel, THRESHOLD};
 pub use self::sink::metrics::Figures;
 pub use self::subscription::Subscription;
+pub use self::system::waited_for_cpu;
 pub use self::tasks::Task;
 pub use self::threads::{Spawner, ThreadHealth, ThreadState};
 pub use self::trace::{TRACES, Traced, trace};

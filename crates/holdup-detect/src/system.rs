@@ -84,6 +84,12 @@ pub(crate) fn thread_number() -> Option<u32> {
     None
 }
 
+/// How long the calling thread was ready to run but not running, since it began. `None` where the system does not say.
+pub fn waited_for_cpu() -> Option<std::time::Duration> {
+    let times = thread_times(thread_number())?;
+    Some(std::time::Duration::from_nanos(times.run_delay))
+}
+
 /// What the system's scheduler knows of a thread, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThreadTimes {

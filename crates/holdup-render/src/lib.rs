@@ -32,12 +32,15 @@
 //! A [`Picture`] can have rows below the lanes, a [`Bystander`] each: another route that was asked again and
 //! again meanwhile. Its row shows when it was answered, and when it waited.
 //!
+//! [`junit`](junit()) writes the results of tests for CI systems.
+//!
 //! A time that was recorded out of order, such as that of a chunk after the end, is drawn at the nearest time
 //! that is in order.
 
 #![forbid(unsafe_code)]
 
 mod axis;
+mod junit;
 mod label;
 mod picture;
 mod style;
@@ -46,7 +49,9 @@ mod svg;
 mod tests;
 mod text;
 mod wrap;
+mod xml;
 
+pub use junit::{TestCase, TestEnd, TestNote, TestSuite, junit};
 pub use picture::{Bystander, Picture};
 pub use style::Style;
 pub use svg::{svg, svg_of_all};

@@ -7,6 +7,7 @@ use super::axis::Axis;
 use super::label::{MAX_LABEL, outcome, shown_label, shown_note, shown_outcome, widest};
 use super::picture::{Bystander, Picture};
 use super::wrap;
+use super::xml::escaped;
 use holdup_model::{HumanDuration, Lane};
 
 /// Sizes in pixels. A README shows pictures about 800 pixels wide. At half of that size, 14-pixel text is
@@ -278,25 +279,6 @@ impl Row {
             HumanDuration(at.saturating_sub(asked)),
         )
     }
-}
-
-/// Text that is safe in an element and in a quoted attribute. Characters that XML forbids are left
-/// out.
-fn escaped(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => {}
-            c if c.is_control() => {}
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -148,12 +148,7 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
         Reason::WebSocket => {
             "this is a WebSocket's route, and a WebSocket cannot be probed".to_owned()
         }
-        Reason::ClientTooSlow { busy, late } => format!(
-            "the prober itself was too slow: it worked for {} and was kept from working for {}, which \
-             alone may have made the requests end late",
-            HumanDuration(*busy),
-            HumanDuration(*late)
-        ),
+        Reason::ClientTooSlow { busy, late } => client_too_slow(*busy, *late),
         Reason::Status {
             count,
             status,
@@ -303,4 +298,20 @@ fn steps(verdict: &Verdict) -> Option<String> {
 
 fn shown(time: Duration) -> String {
     HumanDuration(time).to_string()
+}
+
+fn client_too_slow(busy: Duration, late: Duration) -> String {
+    // The client of a test does not count its work.
+    if busy.is_zero() {
+        return format!(
+            "what measured was kept from running for {}, which alone may have made the requests end late",
+            HumanDuration(late)
+        );
+    }
+    format!(
+        "the prober itself was too slow: it worked for {} and was kept from working for {}, which alone may have \
+         made the requests end late",
+        HumanDuration(busy),
+        HumanDuration(late)
+    )
 }

@@ -41,8 +41,8 @@ pub struct Measured {
 ///
 /// If a single pause of the machine can have caused that verdict ([`Verdict::needs_confirmation`]), all `n` are
 /// asked once more, and both have to agree. If the verdict is then inconclusive because of noise, all but
-/// the warming up is done anew, at most four times. So a handler is asked `n + 3` times on a quiet machine,
-/// and `10 n + 11` times at most.
+/// the warming up is done anew, at most nine times. So a handler is asked `n + 3` times on a quiet machine,
+/// and `20 n + 21` times at most.
 ///
 /// `request` makes the requests. It is given a number that differs each time, for a URL that is
 /// unique: a handler that keeps its answers would be measured once and then not any more.

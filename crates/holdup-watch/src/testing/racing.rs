@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::timeout;
 
-use holdup_model::{Failure, Lane, RouteName, Timeline};
+use holdup_model::{ClientTime, Failure, Lane, RouteName, Timeline};
 
 use super::looks::{Look, Looked};
 
@@ -50,6 +50,10 @@ where
     race_within(app, requests, TIMEOUT, &[]).await.timeline
 }
 
+/// Requests ended together if their ends are apart by at most this part of the time that they took. Others ended after
+/// each other, which no wait for a CPU explains.
+const TOGETHER: u32 = 10;
+
 /// What came back when, and what was seen meanwhile.
 #[derive(Debug)]
 pub(super) struct Race {
@@ -77,6 +81,7 @@ where
 {
     let requests: Vec<_> = requests.into_iter().collect();
     let looked: Vec<_> = requests.iter().map(|_| Looked::default()).collect();
+    let waited_before = holdup_detect::waited_for_cpu();
     let start = Instant::now();
     let mut racing: FuturesUnordered<_> = requests
         .into_iter()
@@ -108,13 +113,35 @@ where
         }
     }
     drop(racing);
+    let waited = holdup_detect::waited_for_cpu();
     lanes.sort_by_key(|(place, _)| *place);
-    let lanes: Vec<_> = lanes.into_iter().map(|(_, lane)| lane).collect();
+    let mut lanes: Vec<_> = lanes.into_iter().map(|(_, lane)| lane).collect();
+    if let (Some(before), Some(after)) = (waited_before, waited) {
+        note_wait(&mut lanes, after.saturating_sub(before));
+    }
     Race {
         timeline: lanes.into(),
         running: looked.iter().map(Looked::running).sum(),
         route: looked.iter().find_map(Looked::route),
         looks: Look::all(&times, looked, start),
+    }
+}
+
+/// Notes how long this thread waited for a CPU, which may be why requests that ended together ended late: on a busy
+/// machine, all of them are seen to end when the thread comes to run.
+fn note_wait(lanes: &mut [Lane], waited: Duration) {
+    let ends = || lanes.iter().filter_map(Lane::ended_at);
+    let (Some(first), Some(last)) = (ends().min(), ends().max()) else {
+        return;
+    };
+    if lanes.len() > 1 && last.saturating_sub(first) <= last / TOGETHER {
+        for lane in lanes {
+            lane.record_client_time(ClientTime {
+                late: waited,
+                late_for_it: waited,
+                ..ClientTime::default()
+            });
+        }
     }
 }
 
@@ -167,4 +194,32 @@ where
         lane.record_chunk(start.elapsed(), &chunk);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAITED: Duration = Duration::from_millis(40);
+
+    /// What is noted for requests that ended after so many milliseconds.
+    fn noted(ends: &[u64]) -> Vec<Duration> {
+        let lane = |&end: &u64| {
+            let mut lane = Lane::start("/", Duration::ZERO);
+            lane.finish(Duration::from_millis(end));
+            lane
+        };
+        let mut lanes: Vec<_> = ends.iter().map(lane).collect();
+        note_wait(&mut lanes, WAITED);
+        lanes.iter().map(|lane| lane.client_time().late).collect()
+    }
+
+    #[test]
+    fn a_wait_for_a_cpu_is_noted_only_where_it_may_explain_the_times() {
+        assert_eq!(noted(&[186, 186, 188, 190]), [WAITED; 4]);
+        assert_eq!(noted(&[100, 200, 300, 400]), [Duration::ZERO; 4]);
+        assert_eq!(noted(&[100, 100, 200, 200]), [Duration::ZERO; 4]);
+        assert_eq!(noted(&[104]), [Duration::ZERO], "one alone");
+        assert!(noted(&[]).is_empty());
+    }
 }

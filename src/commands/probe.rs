@@ -1,6 +1,8 @@
 //! `holdup probe`: measures a URL, and shows the requests and the verdict.
 
 mod announce;
+mod ask;
+mod exit;
 mod expect;
 mod flags;
 mod inside;
@@ -8,6 +10,7 @@ mod live;
 mod picture;
 mod screen;
 mod show;
+mod spread;
 mod usage;
 
 use std::error::Error;
@@ -15,7 +18,6 @@ use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use holdup_model::HumanDuration;
 use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
 use holdup_verdict::Kind;
 use tokio::runtime;
@@ -24,18 +26,16 @@ use super::{open_files, terminal};
 use crate::cli::{Expectation, Probe};
 use expect::{Facts, Held};
 
-/// The exit code for serialized or limited requests, something that is not as expected, or a probe that failed.
-const EXIT_NO: u8 = 1;
-const EXIT_USAGE: u8 = 2;
-const EXIT_INCONCLUSIVE: u8 = 3;
-
 pub(crate) fn run(options: &Probe) -> ExitCode {
+    if let Some(connections) = options.spread {
+        return spread::run(options, connections).into();
+    }
     let asked = asked(options).and_then(|asked| Ok((asked, console(options)?)));
     let ((target, request, settings), console) = match asked {
         Ok(asked) => asked,
         Err(error) => {
             eprintln!("holdup: {error}");
-            return EXIT_USAGE.into();
+            return exit::USAGE.into();
         }
     };
     // With --json and without a terminal, only a program reads the output.
@@ -49,10 +49,10 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
         Err(error) => {
             if let Some(bad) = error.downcast_ref() {
                 eprintln!("holdup: {}", flags::bad_console(bad));
-                return EXIT_USAGE.into();
+                return exit::USAGE.into();
             }
             eprintln!("holdup: {error}");
-            EXIT_NO.into()
+            exit::NO.into()
         }
     }
 }
@@ -61,26 +61,7 @@ fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>>
     let open_files = open_files::raise();
     let others = usage::connections_beside(options.beside.len());
     open_files::check_requests(open_files, others, "-n", options.requests)?;
-    let (lasting, timeout) = (options.lasting, options.timeout);
-    if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
-        let error = format!(
-            "--for is {}, but must be shorter than the longest time for one request, {} (--timeout)",
-            HumanDuration(lasting),
-            HumanDuration(timeout)
-        );
-        return Err(error.into());
-    }
-    let target = Target::parse(&options.url).map_err(|error| flags::bad_url(&error))?;
-    let mut request = Request::default();
-    if let Some(body) = &options.body {
-        request = request.method("POST")?.body(body.as_str());
-    }
-    if let Some(method) = &options.method {
-        request = request.method(method)?;
-    }
-    for header in &options.headers {
-        request = request.header(header)?;
-    }
+    let (target, request) = ask::request(options)?;
     let settings = settings(options)?;
     if let Some(most) = settings.limit {
         open_files::check_requests(open_files, others, "--max", most)?;
@@ -147,14 +128,11 @@ fn measured(
 
 /// The contrasts that the options ask for.
 fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Error>> {
-    let other = |flag: &str, url: &str| {
-        Target::parse(url).map_err(|error| format!("{flag}: {}", flags::bad_url(&error)))
-    };
     for url in &options.beside {
-        settings.beside.push(other("--beside", url)?);
+        settings.beside.push(ask::other("--beside", url)?);
     }
     if let Some(url) = &options.versus {
-        settings.versus = Some(other("--versus", url)?);
+        settings.versus = Some(ask::other("--versus", url)?);
     }
     settings.limit = usage::most(options.limit, options.max, options.requests)?;
     settings.cookie_contrast = options.cookie_contrast;
@@ -174,8 +152,8 @@ fn code(report: &Report, expected: &[Expectation]) -> u8 {
     if expected.is_empty() {
         return match report.found.verdict.kind {
             Kind::Concurrent => 0,
-            Kind::Serialized | Kind::Limited => EXIT_NO,
-            _ => EXIT_INCONCLUSIVE,
+            Kind::Serialized | Kind::Limited => exit::NO,
+            _ => exit::INCONCLUSIVE,
         };
     }
     if report.is_elsewhere() {
@@ -185,7 +163,7 @@ fn code(report: &Report, expected: &[Expectation]) -> u8 {
              example, the cookie of a log-in with -H)",
             report.redirected_from[0], report.url
         );
-        return EXIT_INCONCLUSIVE;
+        return exit::INCONCLUSIVE;
     }
     let facts = Facts::of(report);
     let mut code = 0;
@@ -194,12 +172,12 @@ fn code(report: &Report, expected: &[Expectation]) -> u8 {
             Held::Yes => {}
             Held::No(found) => {
                 eprintln!("holdup: expected {expected}, but {found}");
-                code = EXIT_NO;
+                code = exit::NO;
             }
             Held::Unknown(why) => {
                 eprintln!("holdup: expected {expected}, which cannot be told: {why}");
                 if code == 0 {
-                    code = EXIT_INCONCLUSIVE;
+                    code = exit::INCONCLUSIVE;
                 }
             }
         }

@@ -150,6 +150,7 @@ fn check_expected(
         Expectation::Beside(_) if settings.beside.is_empty() => {
             Err(format!("--expect {expected} needs --beside URL"))
         }
+        Expectation::Spread(_) => Err(format!("--expect {expected} needs --spread M")),
         Expectation::OneConnection(_) if settings.http2 == Http2::Off => Err(format!(
             "--expect {expected} needs HTTP/2, which --http1 turns off"
         )),
@@ -235,6 +236,7 @@ mod tests {
             (told(plain, &["concurrent", "limited"]), "cannot both hold"),
             (told(plain, &["beside=untouched"]), "needs --beside URL"),
             (told(plain, &["one-connection=limited"]), "needs --http2"),
+            (told(plain, &["spread=even"]), "needs --spread M"),
         ] {
             assert!(error.contains(part), "{error:?} {part}");
         }

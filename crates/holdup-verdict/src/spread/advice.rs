@@ -53,7 +53,7 @@ pub(super) fn inconclusive(reason: &SpreadReason) -> Vec<String> {
             "Make sure that the server runs and answers; if one of several replicas does not, measure again \
              when it does."
         }
-        SpreadReason::Nameless { .. } => {
+        SpreadReason::NoId | SpreadReason::Nameless { .. } => {
             "Name something that each answer has and that differs between workers: a header, or a value in its \
              JSON, such as a host name with a process id."
         }

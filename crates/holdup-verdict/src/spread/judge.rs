@@ -74,10 +74,11 @@ fn in_words<S: Serializer>(
 impl Spread {
     /// A measurement that could not be made, and why, in a clause.
     pub fn not_measured(why: impl Into<String>) -> Self {
-        Self::inconclusive(SpreadReason::NotMeasured(why.into()))
+        Self::because(SpreadReason::NotMeasured(why.into()))
     }
 
-    pub(super) fn inconclusive(reason: SpreadReason) -> Self {
+    /// A measurement that does not show it, for this reason.
+    pub fn because(reason: SpreadReason) -> Self {
         Self {
             kind: SpreadKind::Inconclusive,
             chance: None,
@@ -128,7 +129,7 @@ pub fn judge_spread(
     let groups = uneven::groups(&fresh);
     let reason = missing(tally).or_else(|| too_little(&fresh, &groups));
     let mut spread = match reason {
-        Some(reason) => Spread::inconclusive(reason),
+        Some(reason) => Spread::because(reason),
         None => compared(&fresh, &groups),
     };
     spread.evidence = evidence(tally, &fresh);
@@ -199,7 +200,7 @@ fn compared(fresh: &Fresh, groups: &[Vec<usize>]) -> Spread {
         }
         None => (SpreadKind::Even, String::new()),
     };
-    let mut spread = Spread::inconclusive(SpreadReason::NotMeasured(String::new()));
+    let mut spread = Spread::because(SpreadReason::NotMeasured(String::new()));
     spread.kind = kind;
     spread.reason = None;
     spread.chance = chance;

@@ -22,7 +22,7 @@ const UNCLEAR: usize = 10;
 pub fn judge_frozen(rounds: &[FrozenRound]) -> Spread {
     let frozen = Frozen::of(rounds);
     let mut spread = match nothing_to_compare(rounds) {
-        Some(reason) => Spread::inconclusive(reason),
+        Some(reason) => Spread::because(reason),
         None => compared(rounds, &frozen),
     };
     if let (Some(SpreadReason::FewFroze { .. }), Some(workers)) = (&spread.reason, frozen.workers)
@@ -69,7 +69,7 @@ fn compared(rounds: &[FrozenRound], frozen: &Frozen) -> Spread {
     );
     let number = frozen.workers.and_then(number).unwrap_or_default();
     let often = often(chance);
-    let mut spread = Spread::inconclusive(SpreadReason::NotMeasured(String::new()));
+    let mut spread = Spread::because(SpreadReason::NotMeasured(String::new()));
     spread.reason = None;
     spread.chance = Some(chance);
     (spread.kind, spread.sentence, spread.advice) = if chance.probability < UNEVEN {

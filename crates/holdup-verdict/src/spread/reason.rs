@@ -11,6 +11,8 @@ use holdup_model::HumanDuration;
 pub enum SpreadReason {
     /// Nothing could be measured, and why.
     NotMeasured(String),
+    /// It is not known by what answers of different workers differ.
+    NoId,
     /// Too many connections got no answer.
     Failed {
         /// How many.
@@ -92,6 +94,10 @@ impl fmt::Display for SpreadReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotMeasured(why) => f.write_str(why),
+            Self::NoId => f.write_str(
+                "it is not known by what the answers of different workers differ (no id was named, and they have \
+                 no header x-holdup-worker)",
+            ),
             Self::Failed { failed, of, what } => {
                 write!(f, "{failed} of {of} connections got no answer ({what})")
             }

@@ -58,6 +58,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
+    usage::check_ids(options.id_header.is_some(), options.id_json.is_some())?;
     let open_files = open_files::raise();
     let others = usage::connections_beside(options.beside.len());
     open_files::check_requests(open_files, others, "-n", options.requests)?;

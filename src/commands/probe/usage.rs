@@ -52,6 +52,21 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Checks that no option is given that only a spread needs.
+///
+/// # Errors
+///
+/// When one is given.
+pub(super) fn check_ids(header: bool, json: bool) -> Result<(), String> {
+    let given = [("--id-header", header), ("--id-json", json)];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(format!(
+            "{option} needs --spread M, which measures on which workers connections fall"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The most requests that `--limit` sends at once, from `--max`.
 ///
 /// # Errors

@@ -114,8 +114,12 @@ async fn by_id(
     let at_once = settings.at_once.max(1);
     let counts = (settings.fresh(), at_once);
     let tally = driven(&inlets, fresh::ask(visitor, id, counts, observe)).await;
-    let counts = (settings.kept(), at_once);
-    let kept = driven(&inlets, kept::ask(visitor, id, counts, observe)).await;
+    let mut kept = Vec::new();
+    // If fresh connections do not show who answers, kept ones do not either.
+    if tally.answered() > 0 {
+        let counts = (settings.kept(), at_once);
+        kept = driven(&inlets, kept::ask(visitor, id, counts, observe)).await;
+    }
     let expected = settings.expected.map(std::num::NonZeroUsize::get);
     judge_spread(&tally, expected, &kept, REQUESTS_EACH)
 }

@@ -1,7 +1,9 @@
 //! What to do about a spread.
 
 use super::fresh::Fresh;
+use super::multinomial;
 use super::reason::SpreadReason;
+use super::uneven::UNEVEN;
 
 /// About connections that are spread unevenly.
 pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
@@ -13,6 +15,9 @@ pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
              knows them."
                 .to_owned(),
         );
+    }
+    if are_even(fresh) {
+        return lines;
     }
     if fresh.replicas.as_ref().is_some_and(|all| all.len() > 1) {
         lines.push(
@@ -33,6 +38,16 @@ pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
             .to_owned(),
     );
     lines
+}
+
+/// Whether the workers that were seen got as many as each other.
+fn are_even(fresh: &Fresh) -> bool {
+    let counts: Vec<_> = fresh
+        .counts()
+        .into_iter()
+        .filter(|count| *count > 0)
+        .collect();
+    counts.len() > 1 && multinomial::chance(&counts).probability >= UNEVEN
 }
 
 /// About connections that waited for different shares of the rounds.

@@ -59,7 +59,7 @@ impl Tally {
     }
 
     /// The answers that say who gave them.
-    pub(super) fn answered(&self) -> usize {
+    pub fn answered(&self) -> usize {
         self.workers.values().sum()
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::external::{External, server};
-use holdup_testkit::schema;
+use holdup_testkit::{PATIENCE, pause, schema};
 use serde_json::Value;
 
 use super::{REPEATS, probe, url};
@@ -84,10 +86,20 @@ fn agree(server: &External, spread: &Value) {
     assert_eq!(found(spread, "fresh").values().sum::<u64>(), 100);
 }
 
+/// uvicorn says where it will be before its first worker listens.
+fn wait_until_it_listens(server: &External) {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(server.address).is_err() {
+        assert!(Instant::now() < deadline, "it does not listen");
+        pause(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn uvicorns_workers_are_counted_as_they_count_themselves() {
     for (option, id) in [("--id-header", "x-worker"), ("--id-json", "/worker/pid")] {
         let server = server("uvicorn-spread", &["--workers=4"], &[]);
+        wait_until_it_listens(&server);
         let spread = spread(&[&url(&server, "/"), "--spread=100", option, id]);
         agree(&server, &spread);
         // If one of them accepts all connections, it does not show what becomes of a kept one.
@@ -205,6 +217,24 @@ fn replicas_behind_nginx_are_counted_as_they_count_themselves() {
         let replicas = spread["fresh"]["replicas"].as_array().expect("replicas");
         assert_eq!(replicas.len(), 3, "{spread:#}");
     }
+}
+
+#[test]
+fn a_balancer_with_weights_is_uneven() {
+    let labs = ["a", "b"].map(|name| Server::start(&["--replica", name]));
+    let heavy = format!("{} weight=7", labs[0].address);
+    let light = labs[1].address.to_string();
+    let server = server("balance", &["round_robin", &heavy, &light], &[]);
+    let spread = spread(&[&url(&server, LOGGED), "--spread=80", "-n2"]);
+    assert_eq!(spread["verdict"], "uneven", "{spread:#}");
+    let expected = [("a/0", 70), ("b/0", 10)].map(|(id, count)| (id.to_owned(), count));
+    assert_eq!(found(&spread, "fresh"), expected.into());
+    for (lab, count) in labs.iter().zip([70, 10]) {
+        let own = logged(lab, "fresh", Some(count));
+        assert_eq!(own.values().sum::<u64>(), count as u64);
+    }
+    let advice = spread["advice"].to_string();
+    assert!(advice.contains("the balancer's weights"), "{advice}");
 }
 
 /// How many requests beside the one that held its worker fell on the same worker, in each round, by the lab's log.

@@ -82,7 +82,7 @@ pub(super) fn inconclusive(reason: &SpreadReason) -> Vec<String> {
             "If there are to be several workers, say how many. A balancer that assigns clients by address sends \
              all connections from here to one of them."
         }
-        SpreadReason::TooFew { .. } => "Open more connections.",
+        SpreadReason::TooFew { .. } | SpreadReason::Doubtful { .. } => "Open more connections.",
         SpreadReason::TooShort { .. } => {
             "Measure a request that holds its worker for longer, such as one that computes or sleeps for a second."
         }

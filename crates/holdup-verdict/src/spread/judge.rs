@@ -11,7 +11,7 @@ use super::frozen::Frozen;
 use super::kept::{Kept, KeptConnection};
 use super::reason::SpreadReason;
 use super::tally::{Tally, most_frequent, sum};
-use super::uneven::{self, UNEVEN};
+use super::uneven::{self, DOUBTFUL, UNEVEN};
 use super::wording::{average, connections, listed, often, percent};
 
 /// How connections are spread.
@@ -19,7 +19,7 @@ use super::wording::{average, connections, listed, often, percent};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SpreadKind {
-    /// Nothing speaks against an even spread.
+    /// Chance explains it: an even spread looks like this, or less even, at least once in a hundred times.
     Even,
     /// An even spread looks like this less than once in a thousand times.
     Uneven,
@@ -75,6 +75,25 @@ impl Spread {
     /// A measurement that could not be made, and why, in a clause.
     pub fn not_measured(why: impl Into<String>) -> Self {
         Self::because(SpreadReason::NotMeasured(why.into()))
+    }
+
+    pub(super) fn told(
+        kind: SpreadKind,
+        chance: Chance,
+        sentence: String,
+        advice: Vec<String>,
+    ) -> Self {
+        Self {
+            kind,
+            chance: Some(chance),
+            reason: None,
+            sentence,
+            evidence: Vec::new(),
+            advice,
+            fresh: None,
+            kept: None,
+            frozen: None,
+        }
     }
 
     /// A measurement that does not show it, for this reason.
@@ -176,40 +195,47 @@ fn too_little(fresh: &Fresh, groups: &[Vec<usize>]) -> Option<SpreadReason> {
 }
 
 fn compared(fresh: &Fresh, groups: &[Vec<usize>]) -> Spread {
-    let chance = uneven::chance(groups);
-    let is_uneven = chance.is_some_and(|chance| chance.probability < UNEVEN);
-    let counts = fresh.counts();
-    let found = format!("{}: {}.", connections(fresh.answered), listed(&counts));
-    let over = over(fresh, counts.len());
-    let (kind, sentence) = match chance {
-        Some(chance) if is_uneven => {
-            let often = often(chance);
-            let what =
-                format!("An even spread over {over} looks like this, or less even, {often}.");
-            (SpreadKind::Uneven, what)
-        }
-        _ if uneven::is_in_turn(groups) => {
-            (SpreadKind::Even, format!("The {over} get them in turn."))
-        }
-        Some(chance) => {
-            let often = often(chance);
-            let what = format!(
-                "Nothing speaks against an even spread over {over}: it looks like this, or less even, {often}."
-            );
-            (SpreadKind::Even, what)
-        }
-        None => (SpreadKind::Even, String::new()),
+    let Some(chance) = uneven::chance(groups) else {
+        // There are groups, or nothing would be compared.
+        return Spread::not_measured("there is nothing to compare");
     };
-    let mut spread = Spread::because(SpreadReason::NotMeasured(String::new()));
-    spread.kind = kind;
-    spread.reason = None;
-    spread.chance = chance;
-    spread.sentence = format!("{found} {sentence}");
-    spread.advice = match kind {
+    let counts = fresh.counts();
+    let found = format!("{}: {}", connections(fresh.answered), listed(&counts));
+    let (over, often) = (over(fresh, counts.len()), often(chance));
+    let looks = format!("looks like this, or less even, {often}");
+    let (kind, sentence) = match chance.probability {
+        p if p < UNEVEN => (
+            SpreadKind::Uneven,
+            format!("{found}. An even spread over {over} {looks}."),
+        ),
+        p if p < DOUBTFUL => {
+            let reason = SpreadReason::Doubtful {
+                often,
+                connections: fresh.answered,
+            };
+            let mut spread = Spread::because(reason);
+            spread.sentence = format!("{found}. {}", spread.sentence);
+            spread.chance = Some(chance);
+            return spread;
+        }
+        _ if uneven::is_in_turn(groups) => (
+            SpreadKind::Even,
+            format!("{found}. The {over} get them in turn."),
+        ),
+        p if p < 0.1 => (
+            SpreadKind::Even,
+            format!("{found}. An even spread over {over} {looks}, so chance may explain it."),
+        ),
+        _ => (
+            SpreadKind::Even,
+            format!("{found}. Nothing speaks against an even spread over {over}: it {looks}."),
+        ),
+    };
+    let advice = match kind {
         SpreadKind::Uneven => advice::uneven(fresh),
         _ => Vec::new(),
     };
-    spread
+    Spread::told(kind, chance, sentence, advice)
 }
 
 /// `4 workers`, or `12 workers of 3 replicas`.

@@ -5,7 +5,7 @@ use super::compositions;
 use super::frozen::{Frozen, FrozenRound, Workers, told, total};
 use super::judge::{Spread, SpreadKind};
 use super::reason::SpreadReason;
-use super::uneven::UNEVEN;
+use super::uneven::{DOUBTFUL, UNEVEN};
 use super::wording::{connections, often, percent};
 
 /// Fewer connections that wait do not show whether the rounds differ.
@@ -69,23 +69,30 @@ fn compared(rounds: &[FrozenRound], frozen: &Frozen) -> Spread {
     );
     let number = frozen.workers.and_then(number).unwrap_or_default();
     let often = often(chance);
-    let mut spread = Spread::because(SpreadReason::NotMeasured(String::new()));
-    spread.reason = None;
-    spread.chance = Some(chance);
-    (spread.kind, spread.sentence, spread.advice) = if chance.probability < UNEVEN {
-        let sentence = format!(
-            "{waited}, but not alike in all rounds: even shares differ like this, or more, {often}. So some \
-             workers get more connections than others."
-        );
-        (SpreadKind::Uneven, sentence, advice::uneven_rounds())
-    } else {
-        let sentence = format!(
-            "{waited}, as with {number}. Nothing speaks against an even spread: even shares differ like this, or \
-             more, {often}."
-        );
-        (SpreadKind::Even, sentence, Vec::new())
-    };
-    spread
+    let differ = format!("even shares differ like this, or more, {often}");
+    match chance.probability {
+        p if p < UNEVEN => Spread::told(
+            SpreadKind::Uneven,
+            chance,
+            format!(
+                "{waited}, but not alike in all rounds: {differ}. So some workers get more connections than others."
+            ),
+            advice::uneven_rounds(),
+        ),
+        p if p < DOUBTFUL => {
+            let connections = told(rounds);
+            let mut spread = Spread::because(SpreadReason::Doubtful { often, connections });
+            spread.sentence = format!("{waited}. {}", spread.sentence);
+            spread.chance = Some(chance);
+            spread
+        }
+        _ => Spread::told(
+            SpreadKind::Even,
+            chance,
+            format!("{waited}, as with {number}. Nothing speaks against an even spread: {differ}."),
+            Vec::new(),
+        ),
+    }
 }
 
 /// `4 workers of equal share (3 to 6)`.

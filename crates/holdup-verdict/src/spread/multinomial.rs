@@ -187,7 +187,7 @@ mod tests {
     fn the_approximation_is_close_where_it_takes_over() {
         for counts in [
             vec![50, 40, 45, 45, 20],
-            vec![25, 12, 9, 14, 11, 8, 12, 9],
+            vec![22, 10, 8, 12, 10, 7, 11, 8],
             vec![30, 10, 20, 20],
         ] {
             let exact = chance(&counts);

@@ -57,6 +57,13 @@ pub enum SpreadReason {
         /// How many are needed.
         needed: usize,
     },
+    /// An even spread rarely looks like this, but not so rarely that it is ruled out.
+    Doubtful {
+        /// How often, in words: `in 3 of 1,000 cases`.
+        often: String,
+        /// How many connections there were.
+        connections: usize,
+    },
     /// The request that is to hold its worker is over too soon.
     TooShort {
         /// How long it takes.
@@ -129,6 +136,11 @@ impl fmt::Display for SpreadReason {
             } => write!(
                 f,
                 "{connections} connections are too few for {workers} workers; at least {needed} are needed"
+            ),
+            Self::Doubtful { often, .. } => write!(
+                f,
+                "an even spread looks like this, or less even, {often}, which is too rarely to call it even, and too \
+                 often to call it uneven"
             ),
             Self::TooShort { took, least } => write!(
                 f,

@@ -10,6 +10,10 @@ use super::multinomial;
 /// a thousand runs.
 pub(super) const UNEVEN: f64 = 0.001;
 
+/// If an even spread looks like it less often than this, and more often than [`UNEVEN`], it may be either. An even
+/// spread is in doubt in one of a hundred runs.
+pub(super) const DOUBTFUL: f64 = 0.01;
+
 /// How many connections each worker is to get, on average, so that counts can be judged. It is also what the
 /// chi-square distribution needs.
 const EACH: usize = 5;

@@ -75,6 +75,31 @@ fn an_even_spread_is_even_and_an_uneven_one_is_not() {
 }
 
 #[test]
+fn what_may_be_either_is_neither() {
+    // As uvicorn's workers did.
+    let spread = judged(&counts(&[33, 33, 24, 10]));
+    assert_eq!(spread.kind, SpreadKind::Inconclusive, "{spread:#?}");
+    assert_eq!(
+        spread.sentence,
+        "100 connections: 33, 33, 24, 10. Inconclusive: an even spread looks like this, or less even, in 3 of 1,000 \
+         cases, which is too rarely to call it even, and too often to call it uneven."
+    );
+    assert!(spread.chance.is_some() && !spread.advice.is_empty());
+    let spread = judged(&counts(&[31, 30, 27, 12]));
+    assert_eq!(spread.kind, SpreadKind::Even);
+    assert!(
+        spread
+            .sentence
+            .ends_with("in 25 of 1,000 cases, so chance may explain it."),
+        "{}",
+        spread.sentence
+    );
+    let rounds = judge_frozen(&rounds(&[10, 3, 10, 2, 8], 20));
+    assert!(rounds.chance.is_some(), "{rounds:#?}");
+    assert_eq!(rounds.kind, SpreadKind::Inconclusive, "{rounds:#?}");
+}
+
+#[test]
 fn a_worker_that_is_expected_and_not_seen_counts_as_none() {
     let found = counts(&[34, 33, 33]);
     assert_eq!(judged(&found).kind, SpreadKind::Even);

@@ -3,6 +3,9 @@
 use holdup_probe::{MOST_CONNECTIONS, SpreadReport};
 use holdup_verdict::SpreadReason;
 
+/// How many times as many connections decide a doubtful case, as a rule.
+const MORE: usize = 4;
+
 /// The report, with the flags that help.
 pub(super) fn named(mut report: SpreadReport) -> SpreadReport {
     if report.is_unverified() {
@@ -20,6 +23,9 @@ pub(super) fn named(mut report: SpreadReport) -> SpreadReport {
         }
         Some(SpreadReason::TooFew { needed, .. }) if *needed <= MOST_CONNECTIONS => {
             format!("--spread {needed} opens enough, if no further workers appear.")
+        }
+        Some(SpreadReason::Doubtful { connections, .. }) if connections * MORE <= MOST_CONNECTIONS => {
+            format!("--spread {} opens {MORE} times as many.", connections * MORE)
         }
         _ => return report,
     };

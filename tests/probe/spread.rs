@@ -102,8 +102,9 @@ fn uvicorns_workers_are_counted_as_they_count_themselves() {
         wait_until_it_listens(&server);
         let spread = spread(&[&url(&server, "/"), "--spread=100", option, id]);
         agree(&server, &spread);
-        // If one of them accepts all connections, it does not show what becomes of a kept one.
-        let stays = if found(&spread, "fresh").len() > 1 {
+        // While only the first of them is ready, it does not show what becomes of a kept connection.
+        let seen = ["fresh", "kept"].map(|kind| found(&spread, kind).len());
+        let stays = if seen.iter().any(|workers| *workers > 1) {
             "stays"
         } else {
             "unclear"
@@ -127,13 +128,12 @@ fn gunicorns_workers_are_counted_and_keep_no_connection() {
 }
 
 #[test]
-fn a_cluster_of_node_hands_connections_out_evenly() {
+fn nodes_cluster_is_counted_as_it_counts_itself() {
     let server = server("cluster-spread", &[], &[("WORKERS", "4")]);
     let url = url(&server, "/");
     let spread = spread(&[&url, "--spread=100/4", "--id-json=/worker/pid"]);
     agree(&server, &spread);
     assert_eq!(spread["kept"]["verdict"], "stays", "{spread:#}");
-    assert_eq!(spread["verdict"], "even", "{spread:#}");
 }
 
 #[test]
@@ -211,7 +211,10 @@ fn replicas_behind_nginx_are_counted_as_they_count_themselves() {
         }
         let all: u64 = found(&spread, "fresh").values().sum();
         assert_eq!(all, 120, "{spread:#}");
-        assert_eq!(spread["verdict"], "even", "{method}: {spread:#}");
+        // The other method prefers a replica that has just answered more quickly.
+        if method == "round_robin" {
+            assert_eq!(spread["verdict"], "even", "{spread:#}");
+        }
         // nginx chooses a replica for each request, also on one connection.
         assert_eq!(spread["kept"]["verdict"], "moves", "{spread:#}");
         let replicas = spread["fresh"]["replicas"].as_array().expect("replicas");
@@ -234,7 +237,10 @@ fn a_balancer_with_weights_is_uneven() {
         assert_eq!(own.values().sum::<u64>(), count as u64);
     }
     let advice = spread["advice"].to_string();
-    assert!(advice.contains("the balancer's weights"), "{advice}");
+    assert!(
+        advice.contains("the balancer's method and weights"),
+        "{advice}"
+    );
 }
 
 /// How many requests beside the one that held its worker fell on the same worker, in each round, by the lab's log.
@@ -268,11 +274,13 @@ fn connections_that_wait_show_how_many_workers_there_are() {
         let held = format!("{}/blocking?from=4&period=150ms", lab.address);
         let beside = format!("{}{LOGGED}", lab.address);
         let spread = spread(&[&held, "--spread=100", "--beside", &beside]);
-        let rounds = spread["frozen"]["rounds"].as_array().expect("rounds");
+        let rounds = spread["frozen"]["rounds"].as_array().cloned();
+        let rounds = rounds.unwrap_or_default();
         let unclear = |round: &Value| round["unclear"] != 0 || round["failed"] != 0;
-        if rounds.iter().any(unclear) && repeat < REPEATS {
+        if (rounds.is_empty() || rounds.iter().any(unclear)) && repeat < REPEATS {
             continue;
         }
+        assert_eq!(rounds.len(), 5, "{spread:#}");
         let frozen: Vec<_> = rounds
             .iter()
             .map(|round| round["frozen"].as_u64())

@@ -33,10 +33,13 @@ const AT_ONCE: f64 = 0.5;
 /// second may seem to be a moment before the first.
 const AFTER: f64 = 0.9;
 
-/// How long one request takes that has nothing beside it, at best of two.
+/// How often a request is sent alone first.
+const ALONE: usize = 2;
+
+/// How long one request takes that has nothing beside it, at best.
 pub(super) async fn alone(slow: Visitor<'_>) -> Result<Duration, Failure> {
     let mut best = Duration::MAX;
-    for number in 1..=2 {
+    for number in 1..=ALONE {
         let began = Instant::now();
         let ended = slow.once(format!("alone{number}"), false).await?;
         best = best.min(ended.head.ended.saturating_duration_since(began));

@@ -22,7 +22,7 @@ use holdup_verdict::experiment::{Experiment, Policy, Step};
 use holdup_verdict::{Spread, SpreadReason, judge_frozen, judge_spread};
 
 /// A route that is asked beside a request has to be this many times as fast.
-const FASTER: u32 = 10;
+const FASTER: u32 = 6;
 
 /// Measures over how many workers connections to `target` fall. `observe` is called with the events meanwhile.
 ///

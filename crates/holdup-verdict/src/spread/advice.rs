@@ -21,8 +21,9 @@ pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
     }
     if fresh.replicas.as_ref().is_some_and(|all| all.len() > 1) {
         lines.push(
-            "If the replicas differ, look at the balancer's weights, and whether it assigns clients by \
-             address, cookie or URL: all of these connections came from one address."
+            "If the replicas differ, look at the balancer's method and weights. One that looks for the fewest open \
+             connections (least_conn) prefers the replica that answers sooner. One that assigns clients by \
+             address, cookie or URL sends all connections from here to one of them."
                 .to_owned(),
         );
     }

@@ -4,7 +4,7 @@ use super::chance::{Chance, Method};
 use super::gamma::{chi_square_tail, float, ln_factorials};
 
 /// The most ways that are added up one by one.
-const MOST_WAYS: f64 = 1_000_000.0;
+const MOST_WAYS: f64 = 100_000.0;
 
 /// A round: how many were hit, of how many.
 pub(super) type Round = (usize, usize);
@@ -12,7 +12,7 @@ pub(super) type Round = (usize, usize);
 /// The chance that rounds with one and the same share differ at least as much as these. The measure is Pearson's, and
 /// the total is taken as given, so that the share need not be known: Fisher's exact test, for several rounds.
 ///
-/// All ways to spread the hits over the rounds are added up if there are at most a million; otherwise the measure is
+/// All ways to spread the hits over the rounds are added up if there are at most 100,000; otherwise the measure is
 /// compared with the chi-square distribution.
 pub(super) fn chance(rounds: &[Round]) -> Chance {
     // What was not hit differs between the rounds as much as what was. The fewer of both are less to add up.
@@ -143,14 +143,16 @@ mod tests {
         let rounds = [(60, 200), (38, 200), (52, 200), (41, 200), (57, 200)];
         let many = chance(&rounds);
         assert_eq!(many.method, Method::ChiSquare);
-        let few = rounds.map(|(hits, of)| (hits / 4, of / 4));
-        let few = chance(&few);
-        assert_eq!(few.method, Method::Exact);
-        // A quarter of the connections differ by a quarter of the measure.
-        let scaled = chi_square_tail(3.3, 4);
+        // 29 of 125, of which 5.8 are expected in each round.
+        let few = [(7, 25), (4, 25), (6, 25), (5, 25), (7, 25)];
+        let exact = chance(&few);
+        assert_eq!(exact.method, Method::Exact);
+        let squares = few.map(|(hits, _)| (float(hits) - 5.8).powi(2));
+        let measure = squares.iter().sum::<f64>() / (5.8 * (1.0 - 5.8 / 25.0));
+        let near = chi_square_tail(measure, 4);
         assert!(
-            (few.probability / scaled - 1.0).abs() < 0.3,
-            "{few:?} {scaled}"
+            (exact.probability / near - 1.0).abs() < 0.1,
+            "{exact:?} {near}"
         );
     }
 }

@@ -1,11 +1,13 @@
 //! Over how many workers connections fall, if none of them says who it is.
 
 use super::advice;
+use super::chance::Chance;
 use super::compositions;
 use super::frozen::{Frozen, FrozenRound, Workers, told, total};
 use super::judge::{Spread, SpreadKind};
 use super::reason::SpreadReason;
 use super::uneven::{DOUBTFUL, UNEVEN};
+use super::whole;
 use super::wording::{connections, often, percent};
 
 /// Fewer connections that wait do not show whether the rounds differ.
@@ -18,7 +20,7 @@ const UNCLEAR: usize = 10;
 ///
 /// A connection that falls on the worker that is held waits for it. If the workers get connections alike, the share
 /// that waits is one in as many as there are workers, in all rounds. If they do not, it depends on which worker is
-/// held, and differs between the rounds.
+/// held, differs between the rounds, and need not be one in any whole number.
 pub fn judge_frozen(rounds: &[FrozenRound]) -> Spread {
     let frozen = Frozen::of(rounds);
     let mut spread = match nothing_to_compare(rounds) {
@@ -61,37 +63,45 @@ fn compared(rounds: &[FrozenRound], frozen: &Frozen) -> Spread {
         .iter()
         .map(|round| (round.frozen, round.frozen + round.prompt))
         .collect();
-    let chance = compositions::chance(&counts);
+    let (waiting, all) = (total(rounds, |round| round.frozen), told(rounds));
+    let (alike, whole) = (compositions::chance(&counts), whole::chance(waiting, all));
+    // There are two, so that it is never none.
+    let chance = Chance::of_several(&[alike, whole]).unwrap_or(alike);
     let waited = format!(
-        "{} of {} waited for the request that held its worker",
-        total(rounds, |round| round.frozen),
-        connections(told(rounds))
+        "{waiting} of {} waited for the request that held its worker",
+        connections(all)
     );
-    let number = frozen.workers.and_then(number).unwrap_or_default();
     let often = often(chance);
-    let differ = format!("even shares differ like this, or more, {often}");
+    let looks = format!("an even spread looks like this, or less even, {often}");
     match chance.probability {
-        p if p < UNEVEN => Spread::told(
-            SpreadKind::Uneven,
-            chance,
-            format!(
-                "{waited}, but not alike in all rounds: {differ}. So some workers get more connections than others."
-            ),
-            advice::uneven_rounds(),
-        ),
+        p if p < UNEVEN => {
+            let why = if alike.probability <= whole.probability {
+                "but not alike in all rounds"
+            } else {
+                "which fits no number of workers of equal share"
+            };
+            Spread::told(
+                SpreadKind::Uneven,
+                chance,
+                format!(
+                    "{waited}, {why}: {looks}. So some workers get more connections than others."
+                ),
+                advice::uneven_rounds(),
+            )
+        }
         p if p < DOUBTFUL => {
-            let connections = told(rounds);
+            let connections = all;
             let mut spread = Spread::because(SpreadReason::Doubtful { often, connections });
             spread.sentence = format!("{waited}. {}", spread.sentence);
             spread.chance = Some(chance);
             spread
         }
-        _ => Spread::told(
-            SpreadKind::Even,
-            chance,
-            format!("{waited}, as with {number}. Nothing speaks against an even spread: {differ}."),
-            Vec::new(),
-        ),
+        _ => {
+            let number = frozen.workers.and_then(number).unwrap_or_default();
+            let sentence =
+                format!("{waited}, as with {number}. Nothing speaks against an even spread.");
+            Spread::told(SpreadKind::Even, chance, sentence, Vec::new())
+        }
     }
 }
 

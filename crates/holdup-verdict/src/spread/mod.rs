@@ -16,6 +16,7 @@ mod reason;
 mod share;
 mod tally;
 mod uneven;
+mod whole;
 mod wording;
 
 pub use chance::{Chance, Method};

@@ -94,7 +94,7 @@ fn what_may_be_either_is_neither() {
         "{}",
         spread.sentence
     );
-    let rounds = judge_frozen(&rounds(&[10, 3, 10, 2, 8], 20));
+    let rounds = judge_frozen(&rounds(&[11, 2, 11, 2, 8], 20));
     assert!(rounds.chance.is_some(), "{rounds:#?}");
     assert_eq!(rounds.kind, SpreadKind::Inconclusive, "{rounds:#?}");
 }
@@ -348,7 +348,7 @@ fn the_share_that_waits_is_one_in_as_many_as_there_are_workers() {
     assert_eq!(
         spread.sentence,
         "25 of 100 connections waited for the request that held its worker, as with 4 workers of equal share (3 to \
-         5). Nothing speaks against an even spread: even shares differ like this, or more, almost always."
+         5). Nothing speaks against an even spread."
     );
     let found = spread.frozen.expect("frozen").workers.expect("some waited");
     assert!((found.about - 4.0).abs() < 1e-9);
@@ -359,6 +359,56 @@ fn the_share_that_waits_is_one_in_as_many_as_there_are_workers() {
         spread.sentence.contains("not alike in all rounds"),
         "{spread:#?}"
     );
+}
+
+#[test]
+fn a_worker_that_gets_nearly_all_is_found_although_all_rounds_are_alike() {
+    let spread = judge_frozen(&rounds(&[18, 19, 18, 19, 18], 20));
+    assert_eq!(spread.kind, SpreadKind::Uneven, "{spread:#?}");
+    assert!(
+        spread
+            .sentence
+            .contains("which fits no number of workers of equal share"),
+        "{}",
+        spread.sentence
+    );
+}
+
+/// Rounds in which a connection picks the worker that is held, and others fall on it or not, by these shares.
+fn thrown_rounds(dice: &mut Dice, shares: &[f64], of: usize) -> Vec<FrozenRound> {
+    let mut picked = || {
+        let mut at = dice.roll();
+        let worker = shares.iter().position(|share| {
+            at -= share;
+            at < 0.0
+        });
+        worker.unwrap_or(shares.len() - 1)
+    };
+    let frozen: Vec<_> = (0..5)
+        .map(|_| {
+            let held = picked();
+            (0..of).filter(|_| picked() == held).count()
+        })
+        .collect();
+    rounds(&frozen, of)
+}
+
+#[test]
+fn even_rounds_are_rarely_called_uneven_and_uneven_ones_often() {
+    let mut dice = Dice(3);
+    let mut uneven = |shares: &[f64], of: usize, runs: usize| {
+        let found = (0..runs).filter(|_| {
+            judge_frozen(&thrown_rounds(&mut dice, shares, of)).kind == SpreadKind::Uneven
+        });
+        found.count()
+    };
+    for shares in [&[0.25; 4][..], &[0.5; 2], &[0.125; 8]] {
+        let found = uneven(shares, 20, 300);
+        // Fewer than one is expected.
+        assert!(found <= 4, "{shares:?}: {found}");
+    }
+    let found = uneven(&[0.7, 0.17, 0.13], 40, 100);
+    assert!(found > 70, "{found}");
 }
 
 #[test]

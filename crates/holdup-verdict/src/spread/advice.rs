@@ -28,8 +28,8 @@ pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
         );
     }
     lines.push(
-        "If the workers accept from one socket, the system gives a connection to whichever of them asks \
-         first, and while there is little to do, that is mostly the same one. Give each worker a listening \
+        "If the workers accept from one socket, whichever of them asks first gets a connection, and often \
+         several at once. Give each worker a listening \
          socket of its own (SO_REUSEPORT), or let one process, or a balancer, hand them out in turn."
             .to_owned(),
     );

@@ -12,7 +12,7 @@ use super::kept::{Kept, KeptConnection};
 use super::reason::SpreadReason;
 use super::tally::{Tally, most_frequent, sum};
 use super::uneven::{self, DOUBTFUL, UNEVEN};
-use super::wording::{average, connections, listed, often, percent};
+use super::wording::{average, connections, listed, often, percent, times};
 
 /// How connections are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -272,11 +272,11 @@ fn evidence(tally: &Tally, fresh: &Fresh) -> Vec<String> {
             percent(fresh.least_seen)
         ));
     }
-    for (count, what) in [(&tally.failed, "no answer"), (&tally.nameless, "no id")] {
+    for (counts, what) in [(&tally.failed, "no answer"), (&tally.nameless, "no id")] {
         lines.extend(
-            count
+            counts
                 .iter()
-                .map(|(why, times)| format!("{what}, {times} times: {why}")),
+                .map(|(why, count)| format!("{what}, {}: {why}", times(*count))),
         );
     }
     lines

@@ -8,7 +8,7 @@ use super::judge::{Spread, SpreadKind};
 use super::reason::SpreadReason;
 use super::uneven::{DOUBTFUL, UNEVEN};
 use super::whole;
-use super::wording::{connections, often, percent};
+use super::wording::{connections, often, percent, times};
 
 /// Fewer connections that wait do not show whether the rounds differ.
 const FEW: usize = 10;
@@ -140,12 +140,13 @@ fn evidence(rounds: &[FrozenRound], frozen: &Frozen) -> Vec<String> {
     let unclear = total(rounds, |round| round.unclear);
     if unclear > 0 {
         lines.push(format!(
-            "neither at once nor after the request, {unclear} times"
+            "neither at once nor after the request, {}",
+            times(unclear)
         ));
     }
     let failed = total(rounds, |round| round.failed);
     if failed > 0 {
-        lines.push(format!("no answer, {failed} times"));
+        lines.push(format!("no answer, {}", times(failed)));
     }
     lines
 }

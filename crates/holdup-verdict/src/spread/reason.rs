@@ -139,8 +139,8 @@ impl fmt::Display for SpreadReason {
             ),
             Self::Doubtful { often, .. } => write!(
                 f,
-                "an even spread looks like this, or less even, {often}, which is too rarely to call it even, and too \
-                 often to call it uneven"
+                "an even spread looks like this, or less even, {often}, which is too rare to call it even, and too \
+                 common to call it uneven"
             ),
             Self::TooShort { took, least } => write!(
                 f,

@@ -83,6 +83,14 @@ pub(super) fn connections(count: usize) -> String {
     }
 }
 
+/// `once`, `3 times`.
+pub(super) fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{} times", thousands(count as u64)),
+    }
+}
+
 /// The average of these counts, with at most one decimal.
 pub(super) fn average(all: usize, of: usize) -> String {
     let average = float(all) / float(of.max(1));
@@ -126,6 +134,8 @@ mod tests {
         assert_eq!(percent(0.045), "4.5 %");
         assert_eq!(percent(0.0), "0 %");
         assert_eq!(connections(10_000), "10,000 connections");
+        assert_eq!(times(1), "once");
+        assert_eq!(times(2), "2 times");
         assert_eq!(average(100, 4), "25");
         assert_eq!(average(10, 4), "2.5");
     }

@@ -82,7 +82,7 @@ fn what_may_be_either_is_neither() {
     assert_eq!(
         spread.sentence,
         "100 connections: 33, 33, 24, 10. Inconclusive: an even spread looks like this, or less even, in 3 of 1,000 \
-         cases, which is too rarely to call it even, and too often to call it uneven."
+         cases, which is too rare to call it even, and too common to call it uneven."
     );
     assert!(spread.chance.is_some() && !spread.advice.is_empty());
     let spread = judged(&counts(&[31, 30, 27, 12]));

@@ -8,7 +8,7 @@ use super::uneven::UNEVEN;
 /// About connections that are spread unevenly.
 pub(super) fn uneven(fresh: &Fresh) -> Vec<String> {
     let mut lines = Vec::new();
-    let unseen = fresh.counts().iter().any(|count| *count == 0);
+    let unseen = fresh.counts().contains(&0);
     if unseen {
         lines.push(
             "Make sure that the workers which got nothing run, and that whatever hands out the connections \

@@ -65,16 +65,16 @@ fn series(a: f64, x: f64) -> f64 {
 /// The continued fraction, from its front, by the modified method of Lentz.
 fn fraction(a: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
-    let mut b = x + 1.0 - a;
-    let mut c = 1.0 / TINY;
-    let mut d = 1.0 / b;
-    let mut result = d;
+    let mut term = x + 1.0 - a;
+    let mut above = 1.0 / TINY;
+    let mut below = 1.0 / term;
+    let mut result = below;
     for number in 1..MOST_TERMS {
         let factor = float(number) * (a - float(number));
-        b += 2.0;
-        d = 1.0 / not_zero(factor * d + b, TINY);
-        c = not_zero(b + factor / c, TINY);
-        let change = c * d;
+        term += 2.0;
+        below = 1.0 / not_zero(factor * below + term, TINY);
+        above = not_zero(term + factor / above, TINY);
+        let change = above * below;
         result *= change;
         if (change - 1.0).abs() < 1e-14 {
             break;

@@ -7,7 +7,7 @@ const Z: f64 = 1.959_963_985;
 
 /// The 95 % interval for the share of which `count` of `of` were seen: Wilson's score interval (Wilson, "Probable
 /// Inference, the Law of Succession, and Statistical Inference", 1927). Unlike the simple one, it is never empty for
-/// a share of 0 or 1, and it holds what it promises for small counts (Brown, Cai and DasGupta, "Interval Estimation
+/// a share of 0 or 1, and it holds what it promises for small counts (Brown, Cai and others, "Interval Estimation
 /// for a Binomial Proportion", 2001, who recommend it).
 pub(super) fn interval(count: usize, of: usize) -> (f64, f64) {
     if of == 0 {

@@ -63,6 +63,7 @@ pub struct Spread {
     pub frozen: Option<Frozen>,
 }
 
+#[expect(clippy::ref_option, reason = "serde passes the field")]
 fn in_words<S: Serializer>(
     reason: &Option<SpreadReason>,
     serializer: S,

@@ -62,7 +62,8 @@ pub(super) async fn ask(
     for number in 0..ROUNDS {
         let connections = count / ROUNDS + usize::from(number < count % ROUNDS);
         observe(Event::Connections { done, of: count });
-        rounds.push(round(slow, fast, number, (connections, takes)).await?);
+        let round = round(slow, fast, number, (connections, takes));
+        rounds.push(Box::pin(round).await?);
         done += connections;
     }
     Ok(rounds)

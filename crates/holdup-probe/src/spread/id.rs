@@ -168,9 +168,12 @@ fn checked(id: String) -> Result<String, String> {
     if !id.contains(char::is_control) {
         return Ok(id);
     }
-    let escaped = id.chars().map(|c| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
+    let escaped = id.chars().map(|c| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
     });
     Ok(escaped.collect())
 }

@@ -42,10 +42,12 @@ pub async fn spread(
     settings: &SpreadSettings,
     observe: &mut Observer<'_>,
 ) -> SpreadReport {
-    let mut plain = Settings::default();
-    plain.timeout = settings.timeout;
-    plain.insecure = settings.insecure;
-    plain.end = settings.end;
+    let plain = Settings {
+        timeout: settings.timeout,
+        insecure: settings.insecure,
+        end: settings.end,
+        ..Settings::default()
+    };
     let mut run = Run::new(target, request, plain);
     let failure = warm_up(&mut run, settings, observe).await;
     let measured = &run.measured.target;
@@ -66,7 +68,7 @@ pub async fn spread(
                 .request
                 .for_bystander(measured.parsed(), beside.parsed()),
         );
-        report.spread = beside_one(&run.measured, place, settings, observe).await;
+        report.spread = Box::pin(beside_one(&run.measured, place, settings, observe)).await;
         return report;
     }
     let id = settings.id.clone().or_else(|| AnswerId::lab(&run.headers));
@@ -156,7 +158,7 @@ async fn beside_one(
             .map(|rounds| judge_frozen(&rounds))
             .map_err(|failure| format!("the request that was to hold its worker failed: {failure}"))
     };
-    let spread: Result<Spread, String> = driven(&inlets, work).await;
+    let spread: Result<Spread, String> = driven(&inlets, Box::pin(work)).await;
     spread.unwrap_or_else(Spread::not_measured)
 }
 

@@ -153,7 +153,7 @@ mod tests {
     fn a_connection_that_waited_is_told_from_one_that_was_late() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let takes = Duration::from_millis(1000);
+        let takes = Duration::from_secs(1);
         for (began, ended, expected) in [
             (100, Some(1001), Told::Frozen),
             // Read a moment before the end of the request, which the same client reads.

@@ -1,5 +1,5 @@
 //! Over how many workers connections fall, and how evenly: from who answered each of them
-//! ([`judge_spread`]), or from how many waited for a request that held its worker ([`judge_frozen`]).
+//! ([`judge_spread`]), or from how many waited for a request that held its worker ([`judge_frozen`](judge_frozen())).
 
 mod advice;
 mod chance;

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod expect;
+mod spread;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -18,6 +19,7 @@ use holdup_probe::is_web;
 use url::Url;
 
 pub(crate) use expect::Expectation;
+pub(crate) use spread::Connections;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -47,7 +49,7 @@ pub(crate) enum Command {
 
 const PROBE_EXIT_CODES: &str = "\
 The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage.
-With --expect, it is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be
+With --spread, it is 0 for an even spread, 1 for an uneven one, and 3 for an inconclusive one. With --expect, it is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be
 told: the measurement is inconclusive, or redirects led to another page, such as a log-in.
 
 Each request gets a label of its own, so that no cache answers it. Write {} where the label belongs: in the
@@ -103,7 +105,7 @@ pub(crate) struct Probe {
 
     /// What makes the exit code 0, separated by commas: concurrent, serialized, limited or limited=N;
     /// beside=untouched, slowed, some_frozen or frozen for all of --beside; streamed, buffered or single;
-    /// one-connection=concurrent, serialized or limited
+    /// one-connection=concurrent, serialized or limited; spread=even or uneven, with --spread
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) expect: Vec<Expectation>,
 
@@ -137,7 +139,8 @@ pub(crate) struct Probe {
     pub(crate) insecure: bool,
 
     /// Ask this URL, too, while the measured one runs: does it wait as well? A route that is fast, such as a
-    /// health check. May be given up to four times
+    /// health check. May be given up to four times. With --spread, it is asked while the measured URL holds a
+    /// worker: which part of the connections waits?
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) beside: Vec<String>,
 
@@ -171,6 +174,21 @@ pub(crate) struct Probe {
     /// Read the events of the app's console meanwhile: which route held the workers, and at which line?
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) console: Option<String>,
+
+    /// Measure nothing but this: over how many workers and replicas M connections fall, -n at a time. M/N says that
+    /// there are to be N workers, so that one which gets nothing counts
+    #[arg(long, value_name = "M[/N]", help_heading = "Spread")]
+    pub(crate) spread: Option<Connections>,
+
+    /// The header of an answer that names its worker, such as a process id. Without it, and without --id-json and
+    /// --beside, the headers of the lab are used
+    #[arg(long, value_name = "NAME", help_heading = "Spread")]
+    pub(crate) id_header: Option<String>,
+
+    /// The place in the answer's JSON document of a string or number that names its worker, such as /worker/pid
+    /// (RFC 6901)
+    #[arg(long, value_name = "POINTER", help_heading = "Spread")]
+    pub(crate) id_json: Option<String>,
 
     /// When to use colours; auto uses them in a terminal, unless the variable `NO_COLOR` is set
     #[arg(long, value_name = "WHEN", default_value = "auto")]

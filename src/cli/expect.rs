@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use holdup_verdict::{BesideKind, Kind};
+use holdup_verdict::{BesideKind, Kind, SpreadKind};
 
 /// What is allowed, in words.
 const ALLOWED: &str = "concurrent, serialized, limited, limited=N, beside=VERDICT, streamed, buffered, single, \
-                       one-connection=VERDICT";
+                       one-connection=VERDICT, spread=VERDICT";
 
 /// The most that can be expected to run at a time, because no more are ever sent at once.
 const MOST: usize = 1000;
@@ -25,6 +25,8 @@ pub(crate) enum Expectation {
     Delivery(&'static str),
     /// The verdict on the requests on one HTTP/2 connection.
     OneConnection(Kind),
+    /// How connections are spread.
+    Spread(SpreadKind),
 }
 
 impl Expectation {
@@ -38,7 +40,8 @@ impl Expectation {
             | (Self::Limited(_), Self::Limited(_))
             | (Self::Beside(_), Self::Beside(_))
             | (Self::Delivery(_), Self::Delivery(_))
-            | (Self::OneConnection(_), Self::OneConnection(_)) => self != other,
+            | (Self::OneConnection(_), Self::OneConnection(_))
+            | (Self::Spread(_), Self::Spread(_)) => self != other,
             _ => false,
         }
     }
@@ -52,6 +55,7 @@ impl fmt::Display for Expectation {
             Self::Beside(kind) => write!(f, "beside={kind}"),
             Self::Delivery(name) => f.write_str(name),
             Self::OneConnection(kind) => write!(f, "one-connection={kind}"),
+            Self::Spread(kind) => write!(f, "spread={kind}"),
         }
     }
 }
@@ -64,6 +68,7 @@ impl FromStr for Expectation {
         match given.split_once('=') {
             Some(("limited", count)) => limited(count),
             Some(("beside", verdict)) => beside(verdict),
+            Some(("spread", verdict)) => spread(verdict),
             Some(("one-connection", verdict)) => match verdict_of(verdict) {
                 Some(kind) => Ok(Self::OneConnection(kind)),
                 None => Err(format!(
@@ -111,6 +116,13 @@ fn beside(given: &str) -> Result<Expectation, String> {
     })
 }
 
+fn spread(given: &str) -> Result<Expectation, String> {
+    let kinds = [SpreadKind::Even, SpreadKind::Uneven];
+    let kind = kinds.into_iter().find(|kind| kind.to_string() == given);
+    kind.map(Expectation::Spread)
+        .ok_or_else(|| format!("{given:?} is no verdict on a spread; allowed: even, uneven"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +140,7 @@ mod tests {
             "buffered",
             "single",
             "one-connection=concurrent",
+            "spread=even",
         ] {
             let read: Expectation = text.parse().expect(text);
             assert_eq!(read.to_string(), text);
@@ -156,6 +169,7 @@ mod tests {
                 "one-connection=fast",
                 "allowed: concurrent, serialized, limited",
             ),
+            ("spread=fair", "allowed: even, uneven"),
         ] {
             let error = text.parse::<Expectation>().expect_err(text);
             assert!(error.contains(told), "{text}: {error}");
@@ -178,5 +192,6 @@ mod tests {
         assert!(!contradict("limited", "limited"));
         assert!(!contradict("serialized", "one-connection=concurrent"));
         assert!(!contradict("concurrent", "beside=frozen"));
+        assert!(contradict("spread=even", "spread=uneven"));
     }
 }

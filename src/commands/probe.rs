@@ -1,6 +1,8 @@
 //! `holdup probe`: measures a URL, and shows the requests and the verdict.
 
 mod announce;
+mod ask;
+mod exit;
 mod expect;
 mod flags;
 mod inside;
@@ -10,65 +12,50 @@ mod live;
 mod picture;
 mod screen;
 mod show;
+mod spread;
 mod usage;
+mod write;
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use holdup_model::HumanDuration;
 use holdup_probe::{BadConsole, Event, Inside, Report, Request, Settings, Target, probe};
 use tokio::runtime;
 
 use super::{open_files, terminal};
 use crate::cli::Probe;
-use judge::EXIT_NO;
-
-const EXIT_USAGE: u8 = 2;
-
-/// Why nothing was found: what is said, and the exit code.
-struct Failed {
-    message: String,
-    code: u8,
-}
-
-impl Failed {
-    fn usage(error: &(impl ToString + ?Sized)) -> Self {
-        Self {
-            message: error.to_string(),
-            code: EXIT_USAGE,
-        }
-    }
-}
+use exit::Failed;
+use judge::Found;
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
     let begun = Instant::now();
-    let found = found(options);
-    let (judged, code) = match &found {
-        Ok(report) => judge::judged(report, &options.expect),
-        Err(failed) => {
-            eprintln!("holdup: {}", failed.message);
-            (Vec::new(), failed.code)
-        }
+    let found = match options.spread {
+        Some(connections) => spread::found(options, connections),
+        None => found(options),
     };
+    if let Err(failed) = &found {
+        eprintln!("holdup: {}", failed.message);
+    }
     if let Some(file) = &options.junit {
         let document = match &found {
-            Ok(report) => junit::document(options, report, &judged, begun.elapsed()),
+            Ok(found) => junit::document(options, found, begun.elapsed()),
             Err(failed) => junit::broken(options, &failed.message, begun.elapsed()),
         };
-        if let Err(error) = written(file, &document) {
+        if let Err(error) = write::file(file, &document) {
             eprintln!("holdup: {error}");
-            return EXIT_NO.into();
+            return exit::NO.into();
         }
     }
-    code.into()
+    match found {
+        Ok(found) => found.code.into(),
+        Err(failed) => failed.code.into(),
+    }
 }
 
 /// Measures, and prints and writes the report.
-fn found(options: &Probe) -> Result<Report, Failed> {
+fn found(options: &Probe) -> Result<Found, Failed> {
     let (target, request, settings) = asked(options).map_err(|error| Failed::usage(&*error))?;
     let console = console(options).map_err(|error| Failed::usage(&*error))?;
     // With --json and without a terminal, only a program reads the output.
@@ -78,39 +65,23 @@ fn found(options: &Probe) -> Result<Report, Failed> {
         eprint!("{text}");
     }
     let measured = measured(options, &target, &request, settings, console.as_ref());
-    measured.map_err(|error| match error.downcast_ref() {
+    let report = measured.map_err(|error| match error.downcast_ref() {
         Some(bad) => Failed::usage(&flags::bad_console(bad)),
-        None => Failed {
-            message: error.to_string(),
-            code: EXIT_NO,
-        },
-    })
+        None => Failed::measuring(&*error),
+    })?;
+    Ok(judge::judged(
+        &report,
+        &options.expect,
+        show::text(&report, &junit::STYLE),
+    ))
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
+    usage::check_ids(options.id_header.is_some(), options.id_json.is_some())?;
     let open_files = open_files::raise();
     let others = usage::connections_beside(options.beside.len());
     open_files::check_requests(open_files, others, "-n", options.requests)?;
-    let (lasting, timeout) = (options.lasting, options.timeout);
-    if let Some((lasting, timeout)) = lasting.zip(timeout).filter(|(long, most)| long >= most) {
-        let error = format!(
-            "--for is {}, but must be shorter than the longest time for one request, {} (--timeout)",
-            HumanDuration(lasting),
-            HumanDuration(timeout)
-        );
-        return Err(error.into());
-    }
-    let target = Target::parse(&options.url).map_err(|error| flags::bad_url(&error))?;
-    let mut request = Request::default();
-    if let Some(body) = &options.body {
-        request = request.method("POST")?.body(body.as_str());
-    }
-    if let Some(method) = &options.method {
-        request = request.method(method)?;
-    }
-    for header in &options.headers {
-        request = request.header(header)?;
-    }
+    let (target, request) = ask::request(options)?;
     let settings = settings(options)?;
     if let Some(most) = settings.limit {
         open_files::check_requests(open_files, others, "--max", most)?;
@@ -168,10 +139,10 @@ fn measured(
 
     if let Some(file) = &options.svg {
         let lead = show::lead(&report);
-        written(file, &picture::svg(&report, lead.as_deref()))?;
+        write::file(file, &picture::svg(&report, lead.as_deref()))?;
     }
     if let Some(Some(file)) = &options.json {
-        written(file, &document(&report)?)?;
+        write::file(file, &write::json(&report.document())?)?;
     }
     super::print(&text(options, &report)?)?;
     Ok(report)
@@ -179,14 +150,11 @@ fn measured(
 
 /// The contrasts that the options ask for.
 fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Error>> {
-    let other = |flag: &str, url: &str| {
-        Target::parse(url).map_err(|error| format!("{flag}: {}", flags::bad_url(&error)))
-    };
     for url in &options.beside {
-        settings.beside.push(other("--beside", url)?);
+        settings.beside.push(ask::other("--beside", url)?);
     }
     if let Some(url) = &options.versus {
-        settings.versus = Some(other("--versus", url)?);
+        settings.versus = Some(ask::other("--versus", url)?);
     }
     settings.limit = usage::most(options.limit, options.max, options.requests)?;
     settings.cookie_contrast = options.cookie_contrast;
@@ -196,16 +164,8 @@ fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Err
 
 fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
     if options.prints_json() {
-        return Ok(document(report)?);
+        return write::json(&report.document());
     }
     let style = terminal::style(&io::stdout(), options.color);
     Ok(show::text(report, &style))
-}
-
-fn document(report: &Report) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(&report.document())? + "\n")
-}
-
-fn written(file: &Path, text: &str) -> Result<(), String> {
-    fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }

@@ -17,6 +17,7 @@ mod output;
 #[path = "../support/server.rs"]
 mod server;
 mod shapes;
+mod spread;
 mod terminal;
 
 use std::process::{Command, Output, Stdio};

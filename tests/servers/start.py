@@ -69,12 +69,22 @@ def listening():
 
 
 def nginx(upstream):
+    return nginx_with("nginx.conf", UPSTREAM=upstream)
+
+
+def balance(method, *upstreams):
+    """A balancer: its method is round_robin, which is nginx's default, or the name of another one."""
+    method = "" if method == "round_robin" else f"{method};"
+    return nginx_with("balance.conf", METHOD=method, SERVERS=" ".join(f"server {at};" for at in upstreams))
+
+
+def nginx_with(config, **values):
     listener, address = listening()
     # As from an older nginx, which this one replaces.
     os.environ["NGINX"] = f"{listener};"
-    filled = (HERE / "nginx.conf").read_text()
+    filled = (HERE / config).read_text()
     writable = folder()
-    for name, value in {"LISTEN": address, "UPSTREAM": upstream, "FOLDER": writable}.items():
+    for name, value in {"LISTEN": address, "FOLDER": writable, **values}.items():
         filled = filled.replace(name, value)
     config = pathlib.Path(writable, "nginx.conf")
     config.write_text(filled)
@@ -86,12 +96,21 @@ def haproxy(upstream):
     return ["haproxy", "-db", "-f", str(HERE / "haproxy.cfg")]
 
 
+def counting(name, *arguments):
+    """A server whose processes count their own requests, in FOLDER."""
+    os.environ["FOLDER"] = folder()
+    return module(name, *arguments)
+
+
 SERVERS = {
+    "balance": balance,
     "cluster": lambda: cluster("node.js"),
+    "cluster-spread": lambda: cluster("spread.js"),
     "cluster-http2": lambda: cluster("http2.js", *certificate()),
     "fastapi": lambda *arguments: module("uvicorn", "--port", "0", *arguments, "asgi_routes:app"),
     "flask": lambda: script("flask_routes.py"),
     "go": go,
+    "gunicorn-spread": lambda *arguments: counting("gunicorn", "--bind", "127.0.0.1:0", *arguments, "spread_wsgi:app"),
     "gunicorn": lambda *arguments: module("gunicorn", "--bind", "127.0.0.1:0", *arguments, "wsgi_slow:app"),
     "h2c": lambda: script("http2.js"),
     "haproxy": haproxy,
@@ -105,6 +124,9 @@ SERVERS = {
     "contrasts": lambda: script("contrasts.js"),
     "shapes": lambda: script("shapes.js"),
     "tornado": lambda: script("tornado_faq.py"),
+    "uvicorn-spread": lambda *arguments: counting(
+        "uvicorn", "--port", "0", "--lifespan", "off", "--no-access-log", *arguments, "spread_asgi:app"
+    ),
 }
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use hyper::header::CONNECTION;
 use tokio::time::{self, Interval, MissedTickBehavior, interval_at};
 
 use super::connection::{self, Client, LaneRecorder, Link, Noticed, Terms};
 use super::place::Place;
-use super::request::Message;
+use super::request::kept_alive;
 use super::settings::End;
 use super::way::Way;
 use holdup_model::{Failure, Lane, Timeline};
@@ -267,10 +266,4 @@ impl<'a> Visits<'a> {
         let samples = lanes.into_iter().zip(self.kept);
         samples.map(|(lane, kept)| Sample { lane, kept }).collect()
     }
-}
-
-/// The message for a connection that the server is to keep open.
-fn kept_alive(mut message: Message) -> Message {
-    message.headers_mut().remove(CONNECTION);
-    message
 }

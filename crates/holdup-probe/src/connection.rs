@@ -254,6 +254,18 @@ impl Link {
         end: End,
         recorder: LaneRecorder<'_>,
     ) -> Result<Head, Failure> {
+        self.exchange_showing(request, end, recorder, &mut |_| ())
+            .await
+    }
+
+    /// The same, and shows each part of the body as it is read.
+    pub(super) async fn exchange_showing(
+        &mut self,
+        request: Message,
+        end: End,
+        recorder: LaneRecorder<'_>,
+        show: &mut (dyn FnMut(&Bytes) + Send),
+    ) -> Result<Head, Failure> {
         let broken = |error: hyper::Error| broken(&error, recorder);
         // The request is handed over here, so that the connection sends it in its first poll.
         let response = self.sender.send_request(request);
@@ -262,8 +274,12 @@ impl Link {
             let response = response.await.map_err(broken)?;
             let next = |body: &mut Incoming, context: &mut Context<'_>| {
                 let frame = ready!(Pin::new(body).poll_frame(context));
-                let data = |frame: Frame<Bytes>| frame.into_data().unwrap_or_default();
-                Poll::Ready(frame.map(|frame| frame.map(data).map_err(broken)))
+                let mut data = |frame: Frame<Bytes>| {
+                    let data = frame.into_data().unwrap_or_default();
+                    show(&data);
+                    data
+                };
+                Poll::Ready(frame.map(|frame| frame.map(&mut data).map_err(broken)))
             };
             reading::read(response, next, end, (arrivals, recorder)).await
         });

@@ -24,6 +24,13 @@ pub enum Event<'a> {
     },
     /// A round begins: how many requests, and how long it may take.
     Round(&'a Round),
+    /// So many connections of a spread have been opened and answered, ten times a second.
+    Connections {
+        /// How many.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Nothing is sent for this long, so that nothing remains of the requests before.
     Pause(Duration),
     /// The lanes so far, ten times a second. Handle it quickly, because the prober waits meanwhile.

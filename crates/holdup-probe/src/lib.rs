@@ -11,6 +11,8 @@
 //! them follows the [cause](holdup_verdict::cause()): what the requests wait for. [`Inside`] adds what the console
 //! of an app saw. [`ConsoleReader`] asks a console which requests are open, without a probe.
 //!
+//! [`spread`](spread()) is about another question: over how many workers and replicas connections fall.
+//!
 //! Each request's URL gets a query of its own. If the URL, a header or the body contains `{}`, each request
 //! gets a label of its own there instead. An [`End`] says when to count an answer as ended that has no end.
 //!
@@ -60,6 +62,7 @@ mod route;
 mod runner;
 mod settings;
 mod sips;
+mod spread;
 mod start_line;
 mod target;
 mod template;
@@ -76,4 +79,8 @@ pub use report::Report;
 pub use request::{BadRequest, Request};
 pub use runner::probe;
 pub use settings::{End, Settings};
+pub use spread::{
+    AnswerId, BadId, KEPT_CONNECTIONS, LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_FROZEN, Named,
+    REQUESTS_EACH, SpreadDocument, SpreadReport, SpreadSettings, spread,
+};
 pub use target::{BadUrl, Target, is_web};

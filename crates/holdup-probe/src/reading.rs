@@ -5,9 +5,9 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, LOCATION, SERVER};
+use hyper::{HeaderMap, Response, StatusCode};
 use tokio::time::{Instant as Deadline, timeout_at};
 
 use super::answer;
@@ -17,27 +17,33 @@ use super::settings::End;
 use holdup_model::Failure;
 use holdup_verdict::Platform;
 
-/// What the warm-up needs to know about an answer's head.
+/// What is to be known about an answer's head.
 pub(super) struct Head {
     /// Where it redirects to.
     pub(super) location: Option<String>,
     pub(super) platform: Platform,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     /// When the end of the answer was read.
     pub(super) ended: Instant,
 }
 
 impl Head {
-    fn of<B>(response: &Response<B>) -> Self {
+    fn of(status: StatusCode, headers: HeaderMap) -> Self {
         let texts = |name| {
-            let values = response.headers().get_all(name).iter();
+            let values = headers.get_all(name).iter();
             values.map(|value| String::from_utf8_lossy(value.as_bytes()))
         };
         let location = texts(LOCATION).next();
-        let location = location.filter(|_| response.status().is_redirection());
+        let location = location.filter(|_| status.is_redirection());
+        let location = location.map(Cow::into_owned);
         let says: Vec<_> = texts(SERVER).chain(texts(X_POWERED_BY)).collect();
+        let platform = Platform::of(says.iter().map(AsRef::as_ref));
         Self {
-            location: location.map(Cow::into_owned),
-            platform: Platform::of(says.iter().map(AsRef::as_ref)),
+            location,
+            platform,
+            status,
+            headers,
             ended: Instant::now(),
         }
     }
@@ -59,8 +65,8 @@ pub(super) async fn read<B>(
         recorder.record(|lane, _| lane.record_cache_header(header));
     }
     let websocket = answer::wants_websocket(&response);
-    let mut head = Head::of(&response);
-    let mut body = response.into_body();
+    let (parts, mut body) = response.into_parts();
+    let mut head = Head::of(parts.status, parts.headers);
     let next = |context: &mut Context<'_>| next(&mut body, context);
     let (names_it, ended) = read_body(next, end, (arrivals, recorder)).await?;
     head.ended = ended;

@@ -241,6 +241,12 @@ impl Request {
     }
 }
 
+/// The message for a connection that the server is to keep open.
+pub(super) fn kept_alive(mut message: Message) -> Message {
+    message.headers_mut().remove(CONNECTION);
+    message
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

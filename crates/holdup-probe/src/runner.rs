@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::thread;
 use std::time::Instant;
 
+use hyper::HeaderMap;
 use tokio::time;
 use url::Host;
 
@@ -79,10 +80,10 @@ fn cores_of(target: &Target) -> Option<usize> {
     cores.map(NonZeroUsize::get)
 }
 
-struct Run {
+pub(super) struct Run {
     settings: Settings,
     /// The route that is measured.
-    measured: Place,
+    pub(super) measured: Place,
     /// The routes that are asked beside it, and their connections that are kept open.
     bystanders: Vec<(Place, Vec<Kept>)>,
     /// The route that it is compared with.
@@ -91,14 +92,16 @@ struct Run {
     /// When requests of the measured route were open: a range for each round.
     rounds: Vec<Range<Instant>>,
     /// Where the redirects came from, in order.
-    redirected_from: Vec<Target>,
+    pub(super) redirected_from: Vec<Target>,
     platform: Platform,
+    /// The headers of the answer to the first request, at the end of the redirects.
+    pub(super) headers: HeaderMap,
     /// Whether the server answers over HTTP/2 only.
-    only_http2: bool,
+    pub(super) only_http2: bool,
 }
 
 impl Run {
-    fn new(target: &Target, request: &Request, settings: Settings) -> Self {
+    pub(super) fn new(target: &Target, request: &Request, settings: Settings) -> Self {
         let beside = |place: &Target| {
             let request = request.for_bystander(target.parsed(), place.parsed());
             (Place::new(place.clone(), request), Vec::new())
@@ -113,6 +116,7 @@ impl Run {
             rounds: Vec::new(),
             redirected_from: Vec::new(),
             platform: Platform::Unknown,
+            headers: HeaderMap::new(),
             only_http2: false,
         }
     }
@@ -281,7 +285,7 @@ impl Run {
     }
 
     /// Sends the first request and follows redirects. The lane is that of the last request.
-    async fn warm_up(&mut self, round: &Round, observe: &mut Observer<'_>) -> Lane {
+    pub(super) async fn warm_up(&mut self, round: &Round, observe: &mut Observer<'_>) -> Lane {
         loop {
             let name = round.asks.first().map_or("warm", |ask| &ask.name);
             let question = self.measured.question(name);
@@ -306,6 +310,7 @@ impl Run {
             // The address that answered, and no other, is measured.
             self.measured.endpoint.addresses = vec![answer.peer];
             self.platform = answer.head.platform;
+            self.headers = answer.head.headers;
             let Some(location) = answer.head.location else {
                 return lane;
             };

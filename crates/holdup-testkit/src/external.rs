@@ -18,7 +18,8 @@ use crate::{PATIENCE, pause};
 pub struct External {
     child: Child,
     pub address: SocketAddr,
-    folder: Option<PathBuf>,
+    /// The only place where it writes.
+    pub folder: Option<PathBuf>,
 }
 
 /// Creates a folder for one test, below the build's folder.

@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 pub static PROBE: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/probe.schema.json")));
 
+/// `schema/probe-spread.schema.json`, as published.
+static SPREAD: LazyLock<Value> =
+    LazyLock::new(|| parsed(include_str!("../../../schema/probe-spread.schema.json")));
+
 /// `schema/events.schema.json`, as published.
 pub static EVENTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/events.schema.json")));
@@ -23,6 +27,8 @@ static REQUESTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/requests.schema.json")));
 
 static STRICT_REQUESTS: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&REQUESTS)));
+
+static STRICT_SPREAD: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&SPREAD)));
 
 static STRICT_PROBE: LazyLock<Validator> = LazyLock::new(|| validator(&closed(&PROBE)));
 
@@ -56,6 +62,12 @@ pub fn event_names() -> Vec<String> {
 #[track_caller]
 pub fn check_probe(document: &Value) {
     fail_on(&STRICT_PROBE, document);
+}
+
+/// Fails unless the value is a document of `probe --spread --json`.
+#[track_caller]
+pub fn check_spread(document: &Value) {
+    fail_on(&STRICT_SPREAD, document);
 }
 
 /// Fails unless the value is a message of `/events`.

@@ -15,6 +15,8 @@
 //! If the numbers do not decide, the verdict is [`Kind::Inconclusive`], with the reason and what to do about
 //! it, because a wrong verdict is worse than none.
 //!
+//! [`judge_spread`] is about another question: over how many workers connections fall, and how evenly.
+//!
 //! [`cause`](cause()) names what the requests wait for. It reads that from contrasts, in which one thing is
 //! different, such as another route that is asked meanwhile ([`judge_beside`]). [`experiment`] plans all rounds.
 //!
@@ -70,6 +72,7 @@ mod outcome;
 mod platform;
 mod reason;
 mod session;
+mod spread;
 mod staircase;
 mod verdict;
 mod versus;
@@ -95,5 +98,9 @@ pub use one_answer::one_answer;
 pub use platform::Platform;
 pub use reason::Reason;
 pub use session::Session;
+pub use spread::{
+    Chance, Fresh, Frozen, FrozenRound, Heard, Kept, KeptAnswers, KeptConnection, KeptKind, Method,
+    Share, Spread, SpreadKind, SpreadReason, Tally, WorkerId, Workers, judge_frozen, judge_spread,
+};
 pub use verdict::{Kind, Verdict};
 pub use versus::{Versus, VersusNames};

@@ -86,6 +86,7 @@ impl Facts {
                         .to_owned(),
                 ),
             },
+            Expectation::Spread(_) => Held::Unknown("the spread was not measured".to_owned()),
             Expectation::OneConnection(kind) => match &self.connection {
                 Some((found, _)) if *found == kind => Held::Yes,
                 Some((Kind::Inconclusive, sentence)) => Held::Unknown(without_stop(sentence)),

@@ -3,46 +3,61 @@
 use holdup_probe::Report;
 use holdup_verdict::Kind;
 
+use super::exit;
 use super::expect::{Facts, Held};
 use crate::cli::Expectation;
 
-/// The exit code for serialized or limited requests, something that is not as expected, or a probe that failed.
-pub(super) const EXIT_NO: u8 = 1;
-const EXIT_INCONCLUSIVE: u8 = 3;
+/// What was found.
+pub(super) struct Found {
+    /// What is expected, and whether it holds.
+    pub(super) judged: Vec<(Expectation, Held)>,
+    pub(super) code: u8,
+    /// The report as text, without colours.
+    pub(super) text: String,
+}
 
-/// What is expected, and whether it holds.
-pub(super) type Judged = Vec<(Expectation, Held)>;
-
-/// Judges a report, and says what does not hold on stderr. Without an expectation, the requests should be concurrent,
-/// which needs no saying, because the report begins with it.
-pub(super) fn judged(report: &Report, expected: &[Expectation]) -> (Judged, u8) {
+/// Judges a report. Without an expectation, the requests should be concurrent.
+pub(super) fn judged(report: &Report, expected: &[Expectation], text: String) -> Found {
     let facts = Facts::of(report);
+    let usual = Expectation::Verdict(Kind::Concurrent);
+    if report.is_elsewhere() && !expected.is_empty() {
+        return elsewhere(&report.redirected_from[0], &report.url, expected, text);
+    }
+    judge(usual, expected, text, |expected| facts.hold(expected))
+}
+
+/// Judges each expectation, and says on stderr what does not hold. Without an expectation, what is usual is expected,
+/// which needs no saying, because the report begins with it.
+pub(super) fn judge(
+    usual: Expectation,
+    expected: &[Expectation],
+    text: String,
+    hold: impl Fn(Expectation) -> Held,
+) -> Found {
     if expected.is_empty() {
-        let expected = Expectation::Verdict(Kind::Concurrent);
-        let judged = vec![(expected, facts.hold(expected))];
-        let code = code(&judged);
-        return (judged, code);
+        return Found::new(vec![(usual, hold(usual))], text);
     }
-    let elsewhere = report.is_elsewhere().then(|| elsewhere(report));
-    if let Some(why) = &elsewhere {
-        eprintln!("holdup: {why}");
-    }
-    let judged: Judged = expected
+    let judged: Vec<_> = expected
         .iter()
-        .map(|expected| match &elsewhere {
-            Some(why) => (*expected, Held::Unknown(why.clone())),
-            None => (*expected, facts.hold(*expected)),
-        })
+        .map(|expected| (*expected, hold(*expected)))
         .collect();
-    if elsewhere.is_none() {
-        for (expected, held) in &judged {
-            if let Some(sentence) = sentence(*expected, held) {
-                eprintln!("holdup: {sentence}");
-            }
+    for (expected, held) in &judged {
+        if let Some(sentence) = sentence(*expected, held) {
+            eprintln!("holdup: {sentence}");
         }
     }
-    let code = code(&judged);
-    (judged, code)
+    Found::new(judged, text)
+}
+
+/// What is found if the URL leads to another page: nothing that is expected of it can be told.
+pub(super) fn elsewhere(from: &str, to: &str, expected: &[Expectation], text: String) -> Found {
+    let why = format!(
+        "{from} redirects to another page, {to}, but --expect judges the page that was given. Give the URL of that \
+         other page, or send what keeps the server from redirecting (for example, the cookie of a log-in with -H)"
+    );
+    eprintln!("holdup: {why}");
+    let unknown = |expected: &Expectation| (*expected, Held::Unknown(why.clone()));
+    Found::new(expected.iter().map(unknown).collect(), text)
 }
 
 /// Why an expectation does not hold; `None` if it does.
@@ -54,21 +69,16 @@ pub(super) fn sentence(expected: Expectation, held: &Held) -> Option<String> {
     }
 }
 
-fn elsewhere(report: &Report) -> String {
-    format!(
-        "{} redirects to another page, {}, but --expect judges the page that was given. Give the URL of that \
-         other page, or send what keeps the server from redirecting (for example, the cookie of a log-in with -H)",
-        report.redirected_from[0], report.url
-    )
-}
-
-fn code(judged: &Judged) -> u8 {
-    let any = |is: fn(&Held) -> bool| judged.iter().any(|(_, held)| is(held));
-    if any(|held| matches!(held, Held::No(_))) {
-        EXIT_NO
-    } else if any(|held| matches!(held, Held::Unknown(_))) {
-        EXIT_INCONCLUSIVE
-    } else {
-        0
+impl Found {
+    fn new(judged: Vec<(Expectation, Held)>, text: String) -> Self {
+        let any = |is: fn(&Held) -> bool| judged.iter().any(|(_, held)| is(held));
+        let code = if any(|held| matches!(held, Held::No(_))) {
+            exit::NO
+        } else if any(|held| matches!(held, Held::Unknown(_))) {
+            exit::INCONCLUSIVE
+        } else {
+            0
+        };
+        Self { judged, code, text }
     }
 }

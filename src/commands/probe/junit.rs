@@ -2,29 +2,22 @@
 
 use std::time::Duration;
 
-use holdup_probe::{Report, Target};
+use holdup_probe::Target;
 use holdup_render::{Style, TestCase, TestEnd, TestNote, TestSuite};
 
 use super::expect::Held;
-use super::judge::{Judged, sentence};
-use super::show;
+use super::judge::{Found, sentence};
 use crate::cli::Probe;
 
 /// CI systems show the text in columns of their own width, without colours.
-const STYLE: Style = Style::plain(80);
+pub(super) const STYLE: Style = Style::plain(80);
 
 /// The document of a report.
-pub(super) fn document(
-    options: &Probe,
-    report: &Report,
-    judged: &Judged,
-    took: Duration,
-) -> String {
-    let text = show::text(report, &STYLE);
-    let tests = judged.iter().map(|(expected, held)| {
+pub(super) fn document(options: &Probe, found: &Found, took: Duration) -> String {
+    let tests = found.judged.iter().map(|(expected, held)| {
         let note = || TestNote {
             message: sentence(*expected, held).unwrap_or_default(),
-            details: text.clone(),
+            details: found.text.clone(),
         };
         TestCase {
             name: name(options, &expected.to_string()),
@@ -36,7 +29,7 @@ pub(super) fn document(
             },
         }
     });
-    suite(tests.collect(), took, &text)
+    suite(tests.collect(), took, &found.text)
 }
 
 /// The document of a probe that did not come to a report.
@@ -55,7 +48,8 @@ pub(super) fn broken(options: &Probe, message: &str, took: Duration) -> String {
         .map(|expected| broken(&expected.to_string()));
     let mut tests: Vec<_> = expected.collect();
     if tests.is_empty() {
-        tests.push(broken("concurrent"));
+        let usual = options.spread.map_or("concurrent", |_| "spread=even");
+        tests.push(broken(usual));
     }
     suite(tests, took, "")
 }

@@ -96,6 +96,7 @@ impl Live {
                 view.heading = heading(round, &view.bystanders);
                 view.show(view.heading.clone());
             }
+            Event::Connections { done, of } => view.show(format!("{done} of {of} connections")),
             Event::Progress { timeline, now } => {
                 if view.busy.swap(true, Ordering::AcqRel) {
                     return;

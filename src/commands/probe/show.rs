@@ -148,14 +148,15 @@ fn advice(text: &mut String, report: &Report, style: &Style) {
 }
 
 /// A sentence on its own.
-fn paragraph(text: &mut String, sentence: Option<&str>, style: &Style) {
+pub(super) fn paragraph(text: &mut String, sentence: Option<&str>, style: &Style) {
     if let Some(sentence) = sentence {
         text.push('\n');
         fill(text, sentence, "", style.width);
     }
 }
 
-fn bold(text: &mut String, sentence: &str, style: &Style) {
+/// A sentence that stands out.
+pub(super) fn bold(text: &mut String, sentence: &str, style: &Style) {
     let (bold, plain) = if style.color {
         ("\x1b[1m", "\x1b[0m")
     } else {
@@ -181,7 +182,7 @@ fn draw(text: &mut String, picture: Picture<'_>, style: &Style) {
 }
 
 /// Breaks `line` between words, and indents the further lines below the first word.
-fn fill(text: &mut String, line: &str, lead: &str, width: usize) {
+pub(super) fn fill(text: &mut String, line: &str, lead: &str, width: usize) {
     let width = width.clamp(20, 100);
     let mut column = 0;
     text.push_str(lead);

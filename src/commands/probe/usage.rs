@@ -52,6 +52,21 @@ pub(super) fn check(
     Ok(())
 }
 
+/// Checks that no option is given that only a spread needs.
+///
+/// # Errors
+///
+/// When one is given.
+pub(super) fn check_ids(header: bool, json: bool) -> Result<(), String> {
+    let given = [("--id-header", header), ("--id-json", json)];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(format!(
+            "{option} needs --spread M, which measures on which workers connections fall"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The most requests that `--limit` sends at once, from `--max`.
 ///
 /// # Errors
@@ -150,6 +165,7 @@ fn check_expected(
         Expectation::Beside(_) if settings.beside.is_empty() => {
             Err(format!("--expect {expected} needs --beside URL"))
         }
+        Expectation::Spread(_) => Err(format!("--expect {expected} needs --spread M")),
         Expectation::OneConnection(_) if settings.http2 == Http2::Off => Err(format!(
             "--expect {expected} needs HTTP/2, which --http1 turns off"
         )),
@@ -235,6 +251,7 @@ mod tests {
             (told(plain, &["concurrent", "limited"]), "cannot both hold"),
             (told(plain, &["beside=untouched"]), "needs --beside URL"),
             (told(plain, &["one-connection=limited"]), "needs --http2"),
+            (told(plain, &["spread=even"]), "needs --spread M"),
         ] {
             assert!(error.contains(part), "{error:?} {part}");
         }

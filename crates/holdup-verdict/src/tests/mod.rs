@@ -13,6 +13,7 @@ mod limit;
 mod rules;
 pub(super) mod server;
 mod simulated;
+mod spread;
 
 use std::time::Duration;
 

@@ -1,0 +1,32 @@
+//! The exit codes beside 0, and why nothing was found.
+
+/// Serialized or limited requests, an uneven spread, something that is not as expected, or a probe that failed.
+pub(super) const NO: u8 = 1;
+/// Wrong usage.
+pub(super) const USAGE: u8 = 2;
+/// The measurement does not show it.
+pub(super) const INCONCLUSIVE: u8 = 3;
+
+/// Why nothing was found: what is said, and the exit code.
+pub(super) struct Failed {
+    pub(super) message: String,
+    pub(super) code: u8,
+}
+
+impl Failed {
+    /// The options, or what they name, cannot be used.
+    pub(super) fn usage(error: &(impl ToString + ?Sized)) -> Self {
+        Self {
+            message: error.to_string(),
+            code: USAGE,
+        }
+    }
+
+    /// The measurement did not come to an end, or its report could not be written.
+    pub(super) fn measuring(error: &(impl ToString + ?Sized)) -> Self {
+        Self {
+            message: error.to_string(),
+            code: NO,
+        }
+    }
+}

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most functions that one log line names.
 const NAMED: usize = 3;
 
 /// A line of the app's own code that held a worker, or of a library that the app mounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Line {
     /// The function, with its path: `app::report`. In an optimized build with line tables only, an inlined

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{AwaitPoint, OpenRequest, RequestState, RouteName};
+use serde::{Deserialize, Serialize};
+
+use super::{AwaitPoint, OpenRequest, RequestState, RouteName, millis};
 
 /// The most numbers of requests that one [`Wait`] lists.
 pub const MAX_NUMBERS: usize = 100;
 
 /// An await point and the requests that wait there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Wait {
     /// The await point. All that wait there have the same line and wait in the same function; the stack is that
@@ -18,6 +20,7 @@ pub struct Wait {
     /// How many requests wait there.
     pub requests: usize,
     /// The longest time that one of them has waited.
+    #[serde(rename = "longest_ms", with = "millis")]
     pub longest: Duration,
     /// Their routes, each with how many of them wait there, the most frequent first.
     pub routes: Vec<(RouteName, usize)>,

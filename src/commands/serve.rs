@@ -11,7 +11,7 @@ use holdup::serve::{Lab, Settings, StartError, reachable};
 use holdup_console::StartError as ConsoleError;
 use tokio::sync::oneshot;
 
-use super::open_files;
+use super::{open_files, with_sources};
 use crate::cli::Serve;
 use crate::logs;
 
@@ -56,6 +56,11 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
             let error = with_sources(&error);
             format!("{error}; give another address with --console, or use --no-console").into()
         }
+        StartError::Record(_) => format!(
+            "{}; give another folder with --record",
+            with_sources(&error)
+        )
+        .into(),
         other => other.into(),
     }
 }
@@ -110,15 +115,4 @@ fn welcome(lab: &Lab, settings: &Settings) -> String {
          Then try the cures: /coroutine, /callback and /threadpool. {lab}/ explains more.\n\
          Ctrl-C stops the lab.\n"
     )
-}
-
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -1,6 +1,6 @@
 //! Decides which of a watch's events are worth a line.
 //!
-//! Every hold is: its beginning, its state once a second, and its end. Of the requests, those are that hold a worker,
+//! Every hold is: its beginning, its state about twice a second, and its end. Of the requests, those are that hold a worker,
 //! that are held up, or that are slow. Whether a request is one of them is often known only when it has ended, so its
 //! beginning is kept until then. All others are counted.
 
@@ -17,8 +17,9 @@ const SHORTEST_LOSS: Duration = Duration::from_millis(10);
 /// A request that takes longer is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// A hold that lasts is written again after this time.
-const AGAIN: Duration = Duration::from_secs(1);
+/// A hold that lasts is written again after this time: so the record of a process that was killed knows of it up to a
+/// second before.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// The most requests whose beginnings are kept. A worker that serves more has other problems.
 const OPEN: usize = 20_000;

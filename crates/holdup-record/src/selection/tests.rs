@@ -82,22 +82,22 @@ fn healthy_requests_are_counted_and_others_are_written_from_their_beginning() {
 }
 
 #[test]
-fn a_hold_is_written_once_a_second_with_those_that_it_holds_up() {
+fn a_hold_is_written_twice_a_second_with_those_that_it_holds_up() {
     let mut selection = Selection::default();
     for lane in 1..=3 {
         take(&mut selection, opened(lane, 0));
     }
     let lines = take(&mut selection, Event::Held(hold(10, 100, 2)));
     assert_eq!(lines, ["opened 2", "opened 1", "opened 3", "held 100ms"]);
-    assert!(take(&mut selection, Event::Updated(hold(10, 350, 2))).is_empty());
+    assert!(take(&mut selection, Event::Updated(hold(10, 599, 2))).is_empty());
     assert_eq!(
-        take(&mut selection, Event::Updated(hold(10, 1100, 2))),
-        ["updated 1.1s"]
+        take(&mut selection, Event::Updated(hold(10, 600, 2))),
+        ["updated 600ms"]
     );
-    let mut elsewhere = hold(10, 1200, 2);
+    let mut elsewhere = hold(10, 900, 2);
     elsewhere.lines = vec![Line::new("app::report")];
     let lines = take(&mut selection, Event::Updated(elsewhere));
-    assert_eq!(lines, ["updated 1.2s"], "its line has changed");
+    assert_eq!(lines, ["updated 900ms"], "its line has changed");
     selection.new_segment();
     assert_eq!(
         take(&mut selection, Event::Released(hold(10, 1300, 2))),

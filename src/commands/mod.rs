@@ -5,6 +5,7 @@ pub(crate) mod probe;
 pub(crate) mod ps;
 pub(crate) mod replay;
 pub(crate) mod serve;
+mod stop;
 mod terminal;
 
 use std::error::Error;

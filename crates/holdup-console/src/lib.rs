@@ -136,6 +136,7 @@ mod message;
 mod names;
 mod page;
 mod probes;
+mod replay;
 mod rest;
 mod section;
 mod server;
@@ -153,4 +154,5 @@ pub use self::names::host_name;
 #[cfg(feature = "probe")]
 #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
 pub use self::probes::{Button, Parameter, Values};
+pub use self::replay::Replay;
 pub use self::section::Section;

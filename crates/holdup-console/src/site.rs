@@ -10,13 +10,15 @@ use url::Url;
 
 use super::hub::Command;
 use super::names::Names;
+use super::replay::Control;
 use holdup_http::host;
 use holdup_http::problem::Problem;
 use holdup_watch::Watch;
 
 /// The state of the listener's single worker.
 pub(super) struct Site {
-    pub(super) watch: Watch,
+    /// The watch; `None` for a record.
+    pub(super) watch: Option<Watch>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
@@ -29,6 +31,8 @@ pub(super) struct Site {
     pub(super) names: Names,
     /// How to allow a refused name, for which `{name}` stands.
     pub(super) remedy: String,
+    /// Takes what a reader of a record asks for.
+    pub(super) replay: Option<mpsc::Sender<Control>>,
 }
 
 /// How browsers reach the app.

@@ -275,6 +275,9 @@ declare namespace T {
     (id: 'pause'): HTMLButtonElement;
     (id: 'requests'): HTMLInputElement;
     (id: 'stack'): HTMLDialogElement;
+    (id: 'replay-slider'): HTMLInputElement;
+    (id: 'replay-speed'): HTMLSelectElement;
+    (id: 'replay-next' | 'replay-back' | 'replay-play'): HTMLButtonElement;
     (id: string): HTMLElement;
   }
   type Tag<K> = K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K] : HTMLElement;

@@ -22,7 +22,7 @@ fn countdown(server: &Server, path: &str) -> thread::JoinHandle<()> {
 fn killed_lab(folder: &std::path::Path) {
     let mut server = Server::start(&["--record", recorded::text(folder)]);
     let others: Vec<_> = (0..3)
-        .map(|n| countdown(&server, &format!("/coroutine?from=8&x={n}")))
+        .map(|n| countdown(&server, &format!("/coroutine?from={}&x={n}", 2 + n * 10)))
         .collect();
     pause(Duration::from_millis(1500));
     countdown(&server, "/blocking?from=3&x=b").join().ok();

@@ -36,6 +36,9 @@ pub struct Record {
     pub earlier_runs: usize,
 }
 
+/// A record begins so long before its first hold: the first line of a segment may be about one.
+const BEFORE: Duration = Duration::from_secs(1);
+
 /// A time in a record, from when to when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
@@ -140,9 +143,16 @@ fn in_order(read: Vec<Segment>) -> Vec<Entry> {
 }
 
 impl Record {
-    /// From when the record was written, to its last entry.
+    /// From when the record was written, or from a little before its first hold, to its last entry.
     pub fn span(&self) -> Span {
-        let from = self.header.at;
+        let started = |entry: &Entry| match entry {
+            Entry::Event(Event::Held(hold) | Event::Updated(hold) | Event::Released(hold)) => {
+                Some(hold.started.saturating_sub(BEFORE))
+            }
+            _ => None,
+        };
+        let first = self.entries.iter().filter_map(started).min();
+        let from = first.map_or(self.header.at, |first| first.min(self.header.at));
         let last = self.entries.iter().rev().find_map(Entry::at);
         let to = last.unwrap_or(from).max(from);
         Span { from, to }

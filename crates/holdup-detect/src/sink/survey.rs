@@ -27,6 +27,8 @@ pub(super) struct Surveys {
     due: Duration,
     pause: Duration,
     asked: Option<Asked>,
+    /// Whether a worker was held a moment ago.
+    was_held: bool,
     /// What was last written.
     written: Option<Survey>,
 }
@@ -47,6 +49,10 @@ impl Surveys {
 
     /// Does what is to be done at this time. Returns a survey that is to be written.
     pub(super) fn step(&mut self, shared: &Shared, now: Duration, is_held: bool) -> Option<Survey> {
+        if std::mem::replace(&mut self.was_held, is_held) && !is_held {
+            // Those whose worker was held can answer now.
+            self.due = now;
+        }
         let Some(asked) = &mut self.asked else {
             return self.begin(shared, now, is_held);
         };

@@ -97,7 +97,7 @@ impl Doing {
         let is_worth_it = |victim: &&Victim| victim.longest >= SHORTEST_LOSS;
         Self {
             waits: listed.iter().map(place).collect(),
-            more: all.len() - listed.len() + survey.more(),
+            more: survey.more().saturating_add(all.len() - listed.len()),
             lanes: survey.requests.iter().filter_map(lane).collect(),
             held_up: survey
                 .victims

@@ -61,7 +61,7 @@ pub struct LineSummary<'a>(pub &'a [Line]);
 
 impl fmt::Display for LineSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: u32 = self.0.iter().map(|line| line.samples).sum();
+        let all: u64 = self.0.iter().map(|line| u64::from(line.samples)).sum();
         let functions = self.functions();
         for (index, (line, samples)) in functions.iter().take(NAMED).enumerate() {
             f.write_str(if index == 0 { "at " } else { ", " })?;
@@ -86,15 +86,15 @@ impl fmt::Display for LineSummary<'_> {
 impl<'a> LineSummary<'a> {
     /// Each function's first line, which is its most frequent one, with the number of samples of all its
     /// lines. The most frequent function comes first.
-    fn functions(&self) -> Vec<(&'a Line, u32)> {
-        let mut functions: Vec<(&Line, u32)> = Vec::new();
+    fn functions(&self) -> Vec<(&'a Line, u64)> {
+        let mut functions: Vec<(&Line, u64)> = Vec::new();
         for line in self.0 {
             let known = functions
                 .iter_mut()
                 .find(|(known, _)| known.function == line.function);
             match known {
-                Some((_, samples)) => *samples += line.samples,
-                None => functions.push((line, line.samples)),
+                Some((_, samples)) => *samples += u64::from(line.samples),
+                None => functions.push((line, u64::from(line.samples))),
             }
         }
         functions.sort_by_key(|(_, samples)| Reverse(*samples));

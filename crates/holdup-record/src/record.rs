@@ -24,7 +24,7 @@ pub struct Record {
     pub entries: Vec<Entry>,
     /// How many segments were read, and their bytes.
     pub segments: usize,
-    /// The bytes of these segments.
+    /// The bytes of these segments, if they were read from files.
     pub bytes: u64,
     /// How many lines are damaged, and were left out.
     pub damaged: usize,
@@ -89,26 +89,18 @@ pub fn read(path: &Path) -> Result<Record, ReadError> {
             }
         }
     }
-    let Some(last) = read.last() else {
-        let path = path.to_owned();
-        return Err(first_error.unwrap_or(ReadError::Empty { path }));
-    };
-    // A torn line in the middle is a damaged one.
-    let is_torn = last.is_torn;
-    let torn = read.iter().filter(|segment| segment.is_torn).count();
-    let damaged: usize = read.iter().map(|segment| segment.damaged).sum();
-    let segments = read.len();
-    let header = read[0].header.clone();
-    Ok(Record {
-        header,
-        entries: in_order(read),
-        segments,
-        bytes,
-        damaged: damaged + torn - usize::from(is_torn),
-        is_torn,
-        unreadable,
-        earlier_runs,
-    })
+    match Record::of(read) {
+        Some(record) => Ok(Record {
+            bytes,
+            unreadable,
+            earlier_runs,
+            ..record
+        }),
+        None => {
+            let path = path.to_owned();
+            Err(first_error.unwrap_or(ReadError::Empty { path }))
+        }
+    }
 }
 
 /// The files of the latest run, of all segments of a folder in their order; and how many runs are earlier.
@@ -143,6 +135,24 @@ fn in_order(read: Vec<Segment>) -> Vec<Entry> {
 }
 
 impl Record {
+    /// The record of these segments of one run, in their order. `None` if there are none.
+    pub fn of(segments: Vec<Segment>) -> Option<Self> {
+        let is_torn = segments.last()?.is_torn;
+        // A torn line in the middle is a damaged one.
+        let torn = segments.iter().filter(|segment| segment.is_torn).count();
+        let damaged: usize = segments.iter().map(|segment| segment.damaged).sum();
+        Some(Self {
+            header: segments[0].header.clone(),
+            segments: segments.len(),
+            bytes: 0,
+            damaged: damaged + torn - usize::from(is_torn),
+            is_torn,
+            unreadable: Vec::new(),
+            earlier_runs: 0,
+            entries: in_order(segments),
+        })
+    }
+
     /// From when the record was written, or from a little before its first hold, to its last entry.
     pub fn span(&self) -> Span {
         let started = |entry: &Entry| match entry {

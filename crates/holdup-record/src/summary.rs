@@ -77,7 +77,7 @@ impl Summary<'_> {
             Entry::Missing(missing) => Some(missing.lines),
             _ => None,
         });
-        match missing.sum::<u64>() {
+        match missing.fold(0, u64::saturating_add) {
             0 => Ok(()),
             n => writeln!(f, "{n} lines are missing: they could not be written."),
         }

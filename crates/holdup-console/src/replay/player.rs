@@ -19,6 +19,9 @@ const SHOWN: Duration = Duration::from_secs(70);
 /// How far time passes at once when the scene is made anew: lanes get their places in its course.
 const STEP: Duration = Duration::from_millis(250);
 
+/// Browsers know no later dates, and a damaged header may have one. It is in the year 33658.
+const LATEST: u64 = 1_000_000_000_000_000;
+
 /// The most holds that are marked.
 const MARKS: usize = 200;
 
@@ -182,9 +185,9 @@ impl Player {
             at_ms: Millis(self.now),
             from_ms: Millis(self.span.from),
             to_ms: Millis(self.span.to),
-            origin_unix_ms: self.record.header.origin_unix_ms,
+            origin_unix_ms: self.record.header.origin_unix_ms.min(LATEST),
             holds: self.marks.clone(),
-            damaged: self.record.damaged as u64 + missing.sum::<u64>(),
+            damaged: missing.fold(self.record.damaged as u64, u64::saturating_add),
         }
     }
 }

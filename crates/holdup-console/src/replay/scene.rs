@@ -79,7 +79,8 @@ impl Scene {
 
     /// Applies the passing of time.
     pub(super) fn advance(&mut self, now: Duration) {
-        let open = self.workers.iter().map(|load| load.open).sum();
+        let open = self.workers.iter().map(|load| load.open);
+        let open = open.fold(0, usize::saturating_add);
         self.board.advance(open, now);
     }
 

@@ -64,16 +64,7 @@ fn player(entries: Vec<Entry>) -> Player {
     let text = header.to_line() + &lines;
     let read = segment(text.as_bytes()).expect("a segment");
     assert_eq!(read.damaged, 0);
-    let record = Record {
-        header,
-        entries: read.entries,
-        segments: 1,
-        bytes: 0,
-        damaged: 0,
-        is_torn: false,
-        unreadable: Vec::new(),
-        earlier_runs: 0,
-    };
+    let record = Record::of(vec![read]).expect("a segment");
     Player::new(record, 100)
 }
 

@@ -89,18 +89,16 @@ pub fn read(path: &Path) -> Result<Record, ReadError> {
             }
         }
     }
-    match Record::of(read) {
-        Some(record) => Ok(Record {
-            bytes,
-            unreadable,
-            earlier_runs,
-            ..record
-        }),
-        None => {
-            let path = path.to_owned();
-            Err(first_error.unwrap_or(ReadError::Empty { path }))
-        }
-    }
+    let Some(record) = Record::of(read) else {
+        let path = path.to_owned();
+        return Err(first_error.unwrap_or(ReadError::Empty { path }));
+    };
+    Ok(Record {
+        bytes,
+        unreadable,
+        earlier_runs,
+        ..record
+    })
 }
 
 /// The files of the latest run, of all segments of a folder in their order; and how many runs are earlier.

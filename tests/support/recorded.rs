@@ -33,35 +33,38 @@ pub(crate) struct Replay {
     /// What it printed before its address.
     pub(crate) about: String,
     /// The pipe is kept open.
-    _stdout: BufReader<ChildStdout>,
+    #[expect(dead_code, reason = "it is only kept")]
+    stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Replay {
     pub(crate) fn start(path: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_holdup"))
+        let child = Command::new(env!("CARGO_BIN_EXE_holdup"))
             .arg("replay")
             .arg(path)
             .args(["--address", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .spawn()
-            .expect("holdup starts");
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let mut about = String::new();
-        loop {
-            let before = about.len();
-            let read = stdout.read_line(&mut about).expect("text");
-            assert!(read > 0, "it ended: {:?}; {about}", child.wait());
-            if let Some((_, address)) = about[before..].split_once("http://") {
+            .spawn();
+        let mut replay = Self {
+            child: child.expect("holdup starts"),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            about: String::new(),
+            stdout: None,
+        };
+        let stdout = replay.child.stdout.take().expect("stdout is piped");
+        let mut stdout = BufReader::new(stdout);
+        while replay.address.port() == 0 {
+            let before = replay.about.len();
+            let read = stdout.read_line(&mut replay.about).expect("text");
+            assert!(read > 0, "it ended: {}", replay.about);
+            if let Some((_, address)) = replay.about[before..].split_once("http://") {
                 let address = address.trim_end().trim_end_matches('/');
-                return Self {
-                    address: address.parse().expect("an address"),
-                    child,
-                    about,
-                    _stdout: stdout,
-                };
+                replay.address = address.parse().expect("an address");
             }
         }
+        replay.stdout = Some(stdout);
+        replay
     }
 }
 

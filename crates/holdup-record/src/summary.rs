@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::fmt;
+use std::time::Duration;
 
 use holdup_model::{HumanDuration, RouteName};
 
@@ -10,6 +11,9 @@ use super::record::Record;
 
 /// The most holds, pairs of routes and places that are listed.
 const LISTED: usize = 10;
+
+/// A hold that lasts is written more often than this.
+const AT_THE_END: Duration = Duration::from_secs(2);
 
 /// Displays a record for people: when it was made, its longest holds, who held up whom, and where requests waited.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +88,7 @@ impl Summary<'_> {
     }
 
     fn holds(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut holds = self.0.holds();
+        let (mut holds, span) = (self.0.holds(), self.0.span());
         if holds.is_empty() {
             return f.write_str("\nNo worker was held.\n");
         }
@@ -97,10 +101,11 @@ impl Summary<'_> {
         }
         for hold in holds.iter().take(LISTED) {
             let at = self.0.stamp(hold.started).time_of_day();
-            let end = if hold.ongoing {
-                ", and the record ends"
-            } else {
-                ""
+            let unknown = span.to.saturating_sub(hold.started + hold.duration);
+            let end = match hold.ongoing {
+                true if unknown <= AT_THE_END => ", and the record ends",
+                true => ", and its end is missing",
+                false => "",
             };
             writeln!(f, "  {at}  {hold}{end}")?;
         }
@@ -147,7 +152,7 @@ impl Summary<'_> {
 struct Place<'a> {
     name: String,
     requests: usize,
-    at: std::time::Duration,
+    at: Duration,
     routes: Vec<&'a RouteName>,
 }
 

@@ -48,7 +48,8 @@ impl Scene {
                     self.why_no_lines.clone(),
                 )));
             }
-            Entry::Missing(_) => {}
+            // The ends of any of them may be missing. Those that last are told again soon.
+            Entry::Missing(_) => self.holds.lost(),
         }
     }
 

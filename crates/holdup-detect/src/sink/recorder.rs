@@ -166,12 +166,12 @@ impl Recorder {
         let begun = self.folder.begin(header(shared, now));
         match begun.and_then(|()| self.folder.append(&self.lines, now)) {
             Ok(is_new) => {
-                if is_new {
+                let failing = std::mem::take(&mut self.failing);
+                if is_new || failing.lines > 0 {
+                    // What is open and how it is is written again, whatever was written or lost before.
                     self.selection.new_segment();
-                    // The next ones are written, whatever the ones in the last segment were.
                     (self.load, self.victims) = (None, Vec::new());
                 }
-                let failing = std::mem::take(&mut self.failing);
                 if failing.lines > 0 {
                     let (folder, lines) = (self.folder.path().to_owned(), failing.lines);
                     log.send(LogEntry::RecordedAgain { folder, lines });

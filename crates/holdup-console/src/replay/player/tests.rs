@@ -49,7 +49,7 @@ fn load(at: u64, open: usize, requests: u64) -> Entry {
 }
 
 /// The record of these entries, in the order of time.
-fn player(entries: Vec<Entry>) -> Player {
+fn player(entries: &[Entry]) -> Player {
     let header = Header {
         version: VERSION,
         holdup: "0.1.0".to_owned(),
@@ -70,7 +70,7 @@ fn player(entries: Vec<Entry>) -> Player {
 
 /// A hold of three seconds at 100 s, and a short one at 300 s in which the record ends.
 fn two_holds() -> Player {
-    player(vec![
+    player(&[
         load(1000, 1, 1),
         opened(1, 1500),
         opened(2, 99_900),
@@ -163,7 +163,7 @@ fn the_marks_are_the_longest_holds_in_the_order_of_time() {
         let hold = hold(1000 * n, if n == 250 { 900 } else { 100 + n }, 1);
         Entry::Event(Event::Released(hold))
     });
-    let state = player(many.collect()).state();
+    let state = player(&many.collect::<Vec<_>>()).state();
     assert_eq!(state.holds.len(), MARKS);
     assert!(state.holds.is_sorted_by_key(|mark| mark.started_ms.0));
     assert_eq!(state.at_ms.0, ms(248_000));
@@ -171,7 +171,7 @@ fn the_marks_are_the_longest_holds_in_the_order_of_time() {
 
 #[test]
 fn an_empty_record_has_one_moment() {
-    let mut player = player(Vec::new());
+    let mut player = player(&[]);
     assert_eq!(player.now(), ms(1000));
     go(&mut player, 5000);
     player.control(Control {

@@ -55,6 +55,12 @@
 //!
 //! The lines are known if the app enables the feature `stacks` of `holdup-watch`.
 //!
+//! # What was recorded
+//!
+//! [`Console::replay`] shows a record of `Watch::record` on the same page, with play, pause, speed and a slider. All paths
+//! answer for the time at which the replay is, and `POST /replay` moves it: a JSON document with `playing`, `speed` or
+//! `at_ms`, from the page itself only. `/metrics` has nothing then, and `/probe` is not there.
+//!
 //! # More on the page
 //!
 //! A [`Section`] adds HTML and a script of the app's own to the page. [`Builder::intro`] sets what the page

@@ -50,9 +50,10 @@ pub(super) fn configure(
         let file = move || ready(text(content_type, body.clone()));
         config.service(at(&path).route(web::get().to(file)));
     }
-    probes::configure(config, probes);
     if is_replay {
         replay::configure(config);
+    } else {
+        probes::configure(config, probes);
     }
     config.default_service(web::to(move |request: HttpRequest| async move {
         let more = if is_replay {

@@ -33,7 +33,6 @@ pub(crate) struct Replay {
     /// What it printed before its address.
     pub(crate) about: String,
     /// The pipe is kept open.
-    #[expect(dead_code, reason = "it is only kept")]
     stdout: Option<BufReader<ChildStdout>>,
 }
 

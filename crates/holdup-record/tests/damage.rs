@@ -41,7 +41,7 @@ fn any_change_of_any_bytes_is_survived() {
         (state >> 33) as usize % below
     };
     let mut readable = 0;
-    for _ in 0..5_000 {
+    for _ in 0..2_000 {
         let mut bytes = whole.clone();
         for _ in 0..=next(4) {
             let at = next(bytes.len());
@@ -66,5 +66,5 @@ fn any_change_of_any_bytes_is_survived() {
         assert!(record.entries.len() + record.damaged <= 63);
         assert!(!Summary(&record).to_string().is_empty());
     }
-    assert!(readable > 3_000, "{readable}");
+    assert!(readable > 1_200, "{readable}");
 }

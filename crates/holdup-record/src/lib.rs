@@ -6,7 +6,7 @@
 //! - [`Selection`] decides which of a watch's events are worth a line: every hold, the requests that caused it, those
 //!   that it held up, and slow ones. Healthy requests are only counted.
 //! - [`Folder`] writes the lines, and keeps to the bound.
-//! - [`read`] reads a segment, or the latest run in a folder. What is damaged is left out and counted.
+//! - [`read()`] reads a segment, or the latest run in a folder. What is damaged is left out and counted.
 //! - [`Summary`] tells in words what a record has.
 //!
 //! `schema/record.schema.json` in the repository describes each line.

@@ -16,6 +16,7 @@ use holdup::replica::Replica;
 use holdup::serve::Settings;
 use holdup_console::host_name;
 use holdup_probe::is_web;
+use holdup_watch::RecordOptions;
 use url::Url;
 
 pub(crate) use expect::Expectation;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// List the requests that are open in an app, with where each of them waits
     #[command(after_help = PS_EXAMPLE)]
     Ps(Ps),
+    /// Show what was recorded with `serve --record` or `Watch::record`, on the console's page or as text
+    #[command(after_help = REPLAY_EXAMPLE)]
+    Replay(Replay),
 }
 
 const PROBE_EXIT_CODES: &str = "\
@@ -71,6 +75,14 @@ built with the feature `stacks` of holdup-watch.
 
 The exit code is 0, also if no request is open or Ctrl-C ends --watch. It is 2 for wrong usage, and if no console
 can be read at the URL. It is 1 if something else fails, such as writing the output to a full disk.";
+
+const REPLAY_EXAMPLE: &str = "\
+Example:
+
+  $ holdup serve --record /var/tmp/lab        (or Watch::record in your app)
+  $ holdup replay /var/tmp/lab --summary
+
+The exit code is 0, also if Ctrl-C ends the page, 2 for a path that is no record, and 1 if something else fails.";
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -235,6 +247,25 @@ pub(crate) struct Ps {
     pub(crate) color: Color,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The folder of the record, of which the latest run is shown, or one of its files
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+
+    /// Print what was recorded, and serve no page: the longest holds, who held up whom, and where requests waited
+    #[arg(long)]
+    pub(crate) summary: bool,
+
+    /// Address and port of the page; port 0 picks a free one. Everybody who reaches this address can read the record
+    #[arg(long, value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8082")]
+    pub(crate) address: SocketAddr,
+
+    /// A further host name under which the page answers; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    pub(crate) allow_host: Vec<String>,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Color {
     Auto,
@@ -306,6 +337,20 @@ pub(crate) struct Serve {
     #[arg(default_value = "10s")]
     grace: Duration,
 
+    /// Record what is held, waits or is held up into this folder, which has to exist. `holdup replay` shows it
+    #[arg(long, value_name = "DIR", env = "HOLDUP_RECORD")]
+    record: Option<PathBuf>,
+
+    /// The most that all files of the record may take together; then the oldest is deleted
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "HOLDUP_RECORD_SIZE",
+        requires = "record"
+    )]
+    #[arg(value_parser = size, default_value = "64MiB")]
+    record_size: u64,
+
     /// Format of the log, which goes to stderr
     #[arg(
         long,
@@ -330,6 +375,10 @@ impl Serve {
             public_url: self.public_url.clone(),
             allow_hosts: self.allow_host.clone(),
             allow_host_advice: Some("start with --allow-host {name}".to_owned()),
+            record: self
+                .record
+                .as_ref()
+                .map(|folder| RecordOptions::new(folder).bytes(self.record_size)),
         }
     }
 }
@@ -365,6 +414,17 @@ fn web_url(value: &str) -> Result<Url, String> {
 fn count<T: FromStr>(value: &str) -> Result<T, String> {
     let count = value.parse();
     count.map_err(|_| "use a whole number, 1 or more".to_owned())
+}
+
+/// A number of bytes with its unit, 1 MiB at least.
+fn size(value: &str) -> Result<u64, String> {
+    let allowed = "use a size of 1MiB or more, such as 64MiB or 2GiB";
+    let units = [("MiB", 20), ("GiB", 30)];
+    let read = units.iter().find_map(|(unit, shift)| {
+        let number: u64 = value.strip_suffix(unit)?.trim().parse().ok()?;
+        number.checked_mul(1 << shift).filter(|&bytes| bytes > 0)
+    });
+    read.ok_or_else(|| allowed.to_owned())
 }
 
 fn timeout(value: &str) -> Result<Duration, String> {

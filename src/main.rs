@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Probe(options) => commands::probe::run(&options),
         Command::Ps(options) => commands::ps::run(&options),
+        Command::Replay(options) => commands::replay::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
     }
 }

@@ -20,7 +20,7 @@ use crate::replica::Replica;
 use crate::routes::{self, ConsolePort};
 use crate::streams::Streams;
 use holdup_console::Console;
-use holdup_watch::Watch;
+use holdup_watch::{RecordError, RecordOptions, Watch};
 
 /// How long a client may take to send the head of a request, in addition to twice the longest
 /// countdown. After that it gets 408.
@@ -71,6 +71,8 @@ pub struct Settings {
     /// The console's advice when it refuses a host name, for which `{name}` stands. `None` names
     /// this setting.
     pub allow_host_advice: Option<String>,
+    /// Where what is held, waits or is held up is recorded, if it is.
+    pub record: Option<RecordOptions>,
 }
 
 impl Default for Settings {
@@ -88,6 +90,7 @@ impl Default for Settings {
             public_url: None,
             allow_hosts: Vec::new(),
             allow_host_advice: None,
+            record: None,
         }
     }
 }
@@ -107,6 +110,9 @@ pub enum StartError {
     /// `max_streams` is more than the limit on open files allows.
     #[error(transparent)]
     Limits(#[from] limits::TooMany),
+    /// The folder for the record cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The console could not start.
     #[error(transparent)]
     Console(#[from] holdup_console::StartError),
@@ -127,8 +133,8 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// Returns an error when an address cannot be bound, or when `max_streams` is more than the
-    /// limit on open files allows.
+    /// Returns an error when an address cannot be bound, when `max_streams` is more than the
+    /// limit on open files allows, or when the folder for the record cannot be used.
     ///
     /// # Panics
     ///
@@ -140,7 +146,10 @@ impl Lab {
         } = Limits::within(limits::open_files(), settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
         // A countdown's query contains no secrets, and its label distinguishes the requests.
-        let watch = Watch::new().record_query(true);
+        let mut watch = Watch::new().record_query(true);
+        if let Some(record) = &settings.record {
+            watch = watch.record(record.clone())?;
+        }
         let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let console_port = ConsolePort::default();
         // Its name may have the port, which is known before the workers start.

@@ -3,9 +3,12 @@
 mod open_files;
 pub(crate) mod probe;
 pub(crate) mod ps;
+pub(crate) mod replay;
 pub(crate) mod serve;
+mod stop;
 mod terminal;
 
+use std::error::Error;
 use std::io::{self, Write};
 
 /// Prints to stdout. It is not an error when the reader has closed the pipe.
@@ -24,4 +27,16 @@ fn is_read(text: &str) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The error, and what caused it.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }

@@ -1,23 +1,17 @@
 //! `holdup serve`: run the lab until a signal stops it.
 
 use std::error::Error;
-use std::io;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
-use actix_rt::signal::unix::{SignalKind, signal};
-use actix_rt::{System, spawn};
+use actix_rt::System;
 use holdup::limits::TooMany;
 use holdup::serve::{Lab, Settings, StartError, reachable};
 use holdup_console::StartError as ConsoleError;
-use tokio::sync::oneshot;
 
-use super::open_files;
+use super::stop::stop_signal;
+use super::{open_files, with_sources};
 use crate::cli::Serve;
 use crate::logs;
-
-/// The exit code of a program that Ctrl-C ended: 128 plus the signal's number, the convention of
-/// shells.
-const INTERRUPTED: i32 = 130;
 
 pub(crate) fn run(options: &Serve) -> ExitCode {
     // This is dropped last, so that all queued lines are written.
@@ -56,25 +50,13 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
             let error = with_sources(&error);
             format!("{error}; give another address with --console, or use --no-console").into()
         }
+        StartError::Record(_) => format!(
+            "{}; give another folder with --record",
+            with_sources(&error)
+        )
+        .into(),
         other => other.into(),
     }
-}
-
-/// A future that is ready at the first SIGTERM or SIGINT. A second SIGINT ends the process at once.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let (stop, stopped) = oneshot::channel();
-    spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        stop.send(()).ok();
-        interrupt.recv().await;
-        process::exit(INTERRUPTED);
-    });
-    Ok(async move { stopped.await.unwrap_or(()) })
 }
 
 fn welcome(lab: &Lab, settings: &Settings) -> String {
@@ -110,15 +92,4 @@ fn welcome(lab: &Lab, settings: &Settings) -> String {
          Then try the cures: /coroutine, /callback and /threadpool. {lab}/ explains more.\n\
          Ctrl-C stops the lab.\n"
     )
-}
-
-fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

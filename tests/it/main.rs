@@ -11,6 +11,9 @@ mod lab;
 mod live;
 mod malformed;
 mod ps;
+mod record;
+#[path = "../support/recorded.rs"]
+mod recorded;
 mod replica;
 #[path = "../support/server.rs"]
 mod server;

@@ -184,6 +184,12 @@ impl Board {
         drawn.or_else(|| self.undrawn.get_mut(&number))
     }
 
+    /// Sets what was counted of all requests, most of which are not known here.
+    pub(super) fn count(&mut self, requests: u64, finished: u64, unfinished: u64) {
+        let totals = &mut self.totals;
+        (totals.requests, totals.finished, totals.unfinished) = (requests, finished, unfinished);
+    }
+
     /// Draws the lanes that wait, as far as there are places, and as others may be replaced.
     fn draw_more(&mut self, now: Duration) {
         self.now = now;

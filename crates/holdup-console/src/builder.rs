@@ -11,7 +11,7 @@ use url::Url;
 
 use super::await_points::AwaitPoints;
 use super::bounds::Bounds;
-use super::console::{Console, Parts};
+use super::console::{Console, Parts, Task};
 use super::error::StartError;
 use super::hub::Hub;
 use super::message::Intro;
@@ -26,7 +26,7 @@ use super::site::{Seen, Site};
 use holdup_watch::Watch;
 
 /// How many commands may wait for the hub.
-const COMMANDS: usize = 64;
+pub(super) const COMMANDS: usize = 64;
 
 /// The settings of a console that has not started. Create one with [`Console::builder`].
 #[derive(Debug, Clone)]
@@ -256,7 +256,7 @@ impl Builder {
         self.check_sections()?;
         let app = self.app.as_deref().map(web_url).transpose()?;
         let public = self.public_url.as_deref().map(web_url).transpose()?;
-        let names = self.names(public.as_ref())?;
+        let names = names(&self.hosts, public.as_ref())?;
         #[cfg(feature = "probe")]
         let probes = Probes::new(
             app.clone(),
@@ -275,7 +275,7 @@ impl Builder {
         let readers = Arc::new(AtomicUsize::new(0));
         let port = app.as_ref().and_then(Url::port_or_known_default);
         let site = Data::new(Site {
-            watch: self.watch.clone(),
+            watch: Some(self.watch.clone()),
             commands,
             readers: Arc::clone(&readers),
             most_readers: self.bounds.readers,
@@ -285,6 +285,7 @@ impl Builder {
             connects_to_app: self.sections.iter().any(|section| section.connects_to_app),
             names,
             remedy: self.remedy,
+            replay: None,
         });
         let hub = Hub {
             // Other consoles of this watch may have subscribed before.
@@ -312,7 +313,7 @@ impl Builder {
             site,
             assets: page::assets(&self.sections),
             probes,
-            hub,
+            task: Task::Live(Box::new(hub)),
             connections: self.bounds.connections,
             unread: self.bounds.unread,
         })
@@ -332,25 +333,25 @@ impl Builder {
         }
         Ok(())
     }
-
-    /// The names under which the console answers.
-    fn names(&self, public: Option<&Url>) -> Result<Names, StartError> {
-        let mut names = Names::default();
-        for given in &self.hosts {
-            let name = host_name(given).map_err(|why| StartError::Host {
-                given: given.clone(),
-                why,
-            })?;
-            names.add(name);
-        }
-        if let Some(Ok(name)) = public.and_then(Url::host_str).map(host_name) {
-            names.add(name);
-        }
-        Ok(names)
-    }
 }
 
-fn bind(address: &str) -> Result<TcpListener, StartError> {
+/// The names under which the console answers.
+pub(super) fn names(hosts: &[String], public: Option<&Url>) -> Result<Names, StartError> {
+    let mut names = Names::default();
+    for given in hosts {
+        let name = host_name(given).map_err(|why| StartError::Host {
+            given: given.clone(),
+            why,
+        })?;
+        names.add(name);
+    }
+    if let Some(Ok(name)) = public.and_then(Url::host_str).map(host_name) {
+        names.add(name);
+    }
+    Ok(names)
+}
+
+pub(super) fn bind(address: &str) -> Result<TcpListener, StartError> {
     let bad = |source| StartError::Bind {
         address: address.to_owned(),
         source,

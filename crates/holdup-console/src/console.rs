@@ -18,6 +18,7 @@ use super::error::StartError;
 use super::hub::Hub;
 use super::page::Asset;
 use super::probes::Probes;
+use super::replay::Conductor;
 use super::server;
 use super::site::Site;
 
@@ -41,11 +42,28 @@ pub(super) struct Parts {
     pub(super) site: Data<Site>,
     pub(super) assets: Vec<Asset>,
     pub(super) probes: Arc<Probes>,
-    pub(super) hub: Hub,
+    pub(super) task: Task,
     /// The most simultaneous connections.
     pub(super) connections: usize,
     /// How long a client may leave sent bytes unread before its connection is closed.
     pub(super) unread: Duration,
+}
+
+/// What the page shows.
+pub(super) enum Task {
+    /// A watch.
+    Live(Box<Hub>),
+    /// A record.
+    Replay(Box<Conductor>),
+}
+
+impl Task {
+    fn spawn(self) {
+        match self {
+            Self::Live(hub) => drop(actix_rt::spawn(hub.run())),
+            Self::Replay(conductor) => drop(actix_rt::spawn(conductor.run())),
+        }
+    }
 }
 
 impl Console {
@@ -56,9 +74,9 @@ impl Console {
         let run = move || {
             System::new().block_on(async move {
                 match listen(parts) {
-                    Ok((server, hub)) => {
+                    Ok((server, task)) => {
                         send.send(Ok(server.handle())).ok();
-                        actix_rt::spawn(hub.run());
+                        task.spawn();
                         // The hub logs its own errors.
                         server.await.ok();
                     }
@@ -105,13 +123,13 @@ impl Drop for Console {
     }
 }
 
-fn listen(parts: Parts) -> io::Result<(Server, Hub)> {
+fn listen(parts: Parts) -> io::Result<(Server, Task)> {
     let Parts {
         listener,
         site,
         assets,
         probes,
-        hub,
+        task,
         connections,
         unread,
     } = parts;
@@ -127,7 +145,7 @@ fn listen(parts: Parts) -> io::Result<(Server, Hub)> {
         .tcp_nodelay(true)
         .disable_signals()
         .listen(listener)?;
-    Ok((server.run(), hub))
+    Ok((server.run(), task))
 }
 
 /// Bounds what a client that stops reading costs: one send buffer in the kernel, for this long.

@@ -97,7 +97,7 @@ impl Doing {
         let is_worth_it = |victim: &&Victim| victim.longest >= SHORTEST_LOSS;
         Self {
             waits: listed.iter().map(place).collect(),
-            more: all.len() - listed.len(),
+            more: survey.more().saturating_add(all.len() - listed.len()),
             lanes: survey.requests.iter().filter_map(lane).collect(),
             held_up: survey
                 .victims
@@ -135,7 +135,11 @@ fn place(wait: &Wait, survey: &Survey, by_number: &HashMap<u64, &OpenRequest>) -
             since: survey.at.saturating_sub(wait.longest),
         },
         waiting: waiting.collect(),
-        others: others(wait, &survey.requests),
+        others: if survey.is_whole() {
+            others(wait, &survey.requests)
+        } else {
+            Vec::new()
+        },
         stack: stack.unwrap_or_default(),
     }
 }
@@ -278,6 +282,7 @@ mod tests {
             requests,
             victims: Vec::new(),
             why_no_lines: None,
+            recorded: None,
         };
         serde_json::to_value(Doing::new(&survey, ms(100), &all_lanes())).expect("JSON")
     }
@@ -378,6 +383,7 @@ mod tests {
                 victim("/c", 1, 9, 9),
             ],
             why_no_lines: None,
+            recorded: None,
         };
         let doing = Doing::new(&survey, ms(100), &all_lanes());
         let listed: Vec<_> = doing.held_up.iter().map(|v| &v.route.route).collect();
@@ -394,6 +400,7 @@ mod tests {
             ],
             victims: Vec::new(),
             why_no_lines: None,
+            recorded: None,
         };
         let shown = |survey: &Survey| {
             let doing = Doing::new(survey, ms(100), &all_lanes());

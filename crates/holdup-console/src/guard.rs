@@ -83,7 +83,6 @@ fn is_same_origin(request: &HttpRequest) -> bool {
 /// # Errors
 ///
 /// Returns 403 for another site's page.
-#[cfg(feature = "probe")]
 pub(super) fn check_same_origin(request: &HttpRequest) -> Result<(), Problem> {
     is_same_origin(request)
         .then_some(())

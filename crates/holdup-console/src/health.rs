@@ -7,10 +7,10 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::Data;
 
 use super::site::Site;
-use holdup_watch::ThreadHealth;
+use holdup_watch::{ThreadHealth, Watch};
 
 pub(super) async fn healthz(site: Data<Site>) -> HttpResponse {
-    let (status, text) = report(&site.watch.health());
+    let (status, text) = report(&site.watch.as_ref().map(Watch::health).unwrap_or_default());
     HttpResponse::build(status)
         .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
         .body(text)

@@ -65,7 +65,7 @@ pub(super) enum Command {
 pub(super) struct Surveyed {
     pub(super) survey: Survey,
     /// What the page shows of it; `None` if no reader is there.
-    doing: Option<Doing>,
+    pub(super) doing: Option<Doing>,
 }
 
 pub(super) struct Hub {
@@ -210,7 +210,7 @@ impl Hub {
         {
             news.add(&Message::Probe(run));
         }
-        if !news.text.is_empty() || now.saturating_sub(state.sent_at) >= HEARTBEAT {
+        if !news.is_empty() || now.saturating_sub(state.sent_at) >= HEARTBEAT {
             state.sent_at = now;
             news.add(&Message::Now {
                 now_ms: Millis(now),
@@ -218,7 +218,7 @@ impl Hub {
                 workers: workers.clone(),
             });
             // A send fails only when there are no readers, which is not an error.
-            state.news.send(news.text.into()).ok();
+            state.news.send(news.into_bytes()).ok();
         }
 
         let now = figures::Now {
@@ -371,6 +371,10 @@ impl Batch {
             self.text.push_str(&json);
             self.text.push_str("\n\n");
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     pub(super) fn into_bytes(self) -> Bytes {

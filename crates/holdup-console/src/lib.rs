@@ -55,6 +55,12 @@
 //!
 //! The lines are known if the app enables the feature `stacks` of `holdup-watch`.
 //!
+//! # What was recorded
+//!
+//! [`Console::replay`] shows a record of `Watch::record` on the same page, with play, pause, speed and a slider. All paths
+//! answer for the time at which the replay is, and `POST /replay` moves it: a JSON document with `playing`, `speed` or
+//! `at_ms`, from the page itself only. `/metrics` has nothing then, and `/probe` is not there.
+//!
 //! # More on the page
 //!
 //! A [`Section`] adds HTML and a script of the app's own to the page. [`Builder::intro`] sets what the page
@@ -139,6 +145,7 @@ mod names;
 mod page;
 mod probes;
 mod recorder;
+mod replay;
 mod rest;
 mod section;
 mod server;
@@ -156,4 +163,5 @@ pub use self::names::host_name;
 #[cfg(feature = "probe")]
 #[cfg_attr(docsrs, doc(cfg(feature = "probe")))]
 pub use self::probes::{Button, Parameter, Values};
+pub use self::replay::Replay;
 pub use self::section::Section;

@@ -18,6 +18,7 @@ use super::health::healthz;
 use super::hub::Command;
 use super::page::Asset;
 use super::probes::{self, Probes};
+use super::replay;
 use super::site::Site;
 use super::survey::Survey;
 use holdup_http::problem::Problem;
@@ -30,6 +31,7 @@ pub(super) fn configure(
     assets: &[Asset],
     probes: &Arc<Probes>,
 ) {
+    let is_replay = site.replay.is_some();
     config
         .app_data(site)
         .service(at("/events").route(web::get().to(events)))
@@ -48,9 +50,18 @@ pub(super) fn configure(
         let file = move || ready(text(content_type, body.clone()));
         config.service(at(&path).route(web::get().to(file)));
     }
-    probes::configure(config, probes);
-    config.default_service(web::to(|request: HttpRequest| async move {
-        let paths = format!("{PATHS}{}", probes::PATHS);
+    if is_replay {
+        replay::configure(config);
+    } else {
+        probes::configure(config, probes);
+    }
+    config.default_service(web::to(move |request: HttpRequest| async move {
+        let more = if is_replay {
+            replay::PATHS
+        } else {
+            probes::PATHS
+        };
+        let paths = format!("{PATHS}{more}");
         Problem::not_found(request.path(), &paths).response()
     }));
 }

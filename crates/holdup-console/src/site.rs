@@ -14,6 +14,7 @@ use url::Url;
 use super::await_points::AwaitPoints;
 use super::hub::Command;
 use super::names::Names;
+use super::replay::Control;
 use holdup_http::host;
 use holdup_http::problem::Problem;
 use holdup_watch::Watch;
@@ -23,7 +24,8 @@ const LOOKS: Duration = Duration::from_millis(250);
 
 /// The state of the listener's single worker.
 pub(super) struct Site {
-    pub(super) watch: Watch,
+    /// The watch; `None` for a record.
+    pub(super) watch: Option<Watch>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) readers: Arc<AtomicUsize>,
     pub(super) most_readers: usize,
@@ -37,6 +39,8 @@ pub(super) struct Site {
     pub(super) names: Names,
     /// How to allow a refused name, for which `{name}` stands.
     pub(super) remedy: String,
+    /// Takes what a reader of a record asks for.
+    pub(super) replay: Option<mpsc::Sender<Control>>,
 }
 
 /// How browsers reach the app.
@@ -62,11 +66,11 @@ impl Site {
         answer.await.map_err(|_| stopping())
     }
 
-    /// The figures for Prometheus. Finds out first where requests wait, unless that was done lately.
+    /// The figures for Prometheus. Finds out first where requests wait, unless that was done lately. A record has none.
     pub(super) async fn figures(site: Data<Self>) -> String {
-        let now = site.watch.elapsed();
+        let now = site.watch.as_ref().map(Watch::elapsed);
         let recorder = Arc::clone(&site.recorder);
-        if site.await_points.is_look_due(now) {
+        if now.is_some_and(|now| site.await_points.is_look_due(now)) {
             // It goes on if it takes longer.
             let look = rt::spawn(async move { site.look().await });
             timeout(LOOKS, look).await.ok();

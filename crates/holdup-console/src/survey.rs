@@ -16,7 +16,7 @@ const SCHEMA: u32 = 1;
 const PLACES: usize = 100;
 
 /// All open requests, and what was lost so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Survey {
     /// When the requests were read, on the watch's clock.
     pub(super) at: Duration,
@@ -25,6 +25,8 @@ pub(super) struct Survey {
     /// Who lost how much time to whom, the most first.
     pub(super) victims: Vec<Victim>,
     pub(super) why_no_lines: Option<String>,
+    /// The places as they were recorded, and how many more there were. Then `requests` are only some of all.
+    pub(super) recorded: Option<(Vec<Wait>, usize)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,12 +83,51 @@ impl Survey {
             requests,
             victims: watch.victims(),
             why_no_lines: watch.why_no_lines().map(str::to_owned),
+            recorded: None,
         }
+    }
+
+    /// A survey from a record.
+    pub(super) fn recorded(survey: holdup_record::Survey, why_no_lines: Option<String>) -> Self {
+        Self {
+            at: survey.at,
+            requests: survey.requests,
+            victims: Vec::new(),
+            why_no_lines,
+            recorded: Some((survey.waits, survey.more)),
+        }
+    }
+
+    /// A survey in which nothing is open.
+    pub(super) fn none(at: Duration, why_no_lines: Option<String>) -> Self {
+        Self {
+            at,
+            requests: Vec::new(),
+            victims: Vec::new(),
+            why_no_lines,
+            recorded: None,
+        }
+    }
+
+    /// How many places were not recorded.
+    pub(super) fn more(&self) -> usize {
+        self.recorded.as_ref().map_or(0, |(_, more)| *more)
+    }
+
+    /// Whether it knows of all open requests.
+    pub(super) fn is_whole(&self) -> bool {
+        self.recorded.is_none()
     }
 
     /// Where requests wait that have waited for at least `min_age`.
     pub(super) fn places(&self, min_age: Duration) -> Vec<Wait> {
-        waits(&self.requests, self.at, min_age)
+        match &self.recorded {
+            Some((places, _)) => {
+                let places = places.iter().filter(|place| place.longest >= min_age);
+                places.cloned().collect()
+            }
+            None => waits(&self.requests, self.at, min_age),
+        }
     }
 
     /// Records where requests wait for Prometheus.

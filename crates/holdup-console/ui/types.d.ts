@@ -2,6 +2,21 @@
 // are milliseconds. Only the type check reads this file; it is not served.
 
 declare namespace T {
+  /** Where the replay of a record is. */
+  interface Replay {
+    event: 'replay';
+    playing: boolean;
+    speed: number;
+    at_ms: number;
+    from_ms: number;
+    to_ms: number;
+    /** Milliseconds since 1970 at time zero. */
+    origin_unix_ms: number;
+    /** The longest, in the order of time. */
+    holds: { started_ms: number; duration_ms: number }[];
+    /** How many lines are damaged or missing. */
+    damaged: number;
+  }
   interface Snapshot {
     event: 'snapshot';
     version: string;
@@ -260,6 +275,9 @@ declare namespace T {
     (id: 'pause'): HTMLButtonElement;
     (id: 'requests'): HTMLInputElement;
     (id: 'stack'): HTMLDialogElement;
+    (id: 'replay-slider'): HTMLInputElement;
+    (id: 'replay-speed'): HTMLSelectElement;
+    (id: 'replay-next' | 'replay-back' | 'replay-play'): HTMLButtonElement;
     (id: string): HTMLElement;
   }
   type Tag<K> = K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K] : HTMLElement;

@@ -1,11 +1,12 @@
 //! The entry point of the crate: the detector that a middleware owns.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use holdup_model::{HeldUpTimes, Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
+use holdup_record::{Folder, FolderError, Options};
 
 use crate::clock::{Clock, Time};
 use crate::places;
@@ -131,6 +132,22 @@ impl Detector {
     /// As [`set_threshold`](Self::set_threshold).
     pub fn on_hold(&mut self, callback: impl Fn(&Hold) + Send + Sync + 'static) {
         self.settings().callbacks.push(Arc::new(callback));
+    }
+
+    /// Records what is held, waits or is held up into a folder, from the first worker on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the folder cannot be recorded into.
+    ///
+    /// # Panics
+    ///
+    /// As [`set_threshold`](Self::set_threshold).
+    pub fn record(&mut self, options: Options) -> Result<(), FolderError> {
+        let shared = Arc::get_mut(&mut self.0).expect(SHARED);
+        let folder = shared.folder.get_mut();
+        *folder.unwrap_or_else(PoisonError::into_inner) = Some(Folder::open(options)?);
+        Ok(())
     }
 
     /// The calling thread's worker, created if there is none yet. `spawn` has to spawn the tasks that it is

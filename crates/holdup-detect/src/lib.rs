@@ -122,3 +122,4 @@ pub use self::tasks::Task;
 pub use self::threads::{Spawner, ThreadHealth, ThreadState};
 pub use self::trace::{TRACES, Traced, trace};
 pub use self::worker::Worker;
+pub use holdup_record::{FolderError as RecordError, Options as RecordOptions};

@@ -1,6 +1,7 @@
 //! The bounded channels through which the collector sends its findings to other threads. It never waits for
 //! them. Items that find no room are dropped and counted.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{
@@ -59,6 +60,14 @@ pub(crate) enum LogEntry {
     Stacks(Result<(), &'static str>),
     /// The program has installed its own handler for the signal with which stacks are taken.
     SignalTaken,
+    /// So many lines of the record could not be written so far.
+    NotRecorded {
+        folder: PathBuf,
+        lines: u64,
+        error: String,
+    },
+    /// The record is written again. So many lines are missing in it.
+    RecordedAgain { folder: PathBuf, lines: u64 },
     /// A thread of the watch panicked and was restarted.
     Restarted { thread: &'static str },
     /// Threads could not be started.

@@ -8,6 +8,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use holdup_model::{HeldUpTimes, OpenRequest, RouteName};
+use holdup_record::Folder;
 
 use crate::clock::Clock;
 use crate::doze::Doze;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) oversleeps: Oversleeps,
     pub(crate) doze: Doze,
     pub(crate) threads: Threads,
+    /// The folder that is to be recorded into, until the thread that does so takes it.
+    pub(crate) folder: Mutex<Option<Folder>>,
     /// The collector's thread, once it runs.
     pub(crate) collector: OnceLock<Thread>,
     /// Whether it was logged that the collector could not be started. Locked while the threads are started.
@@ -80,6 +83,7 @@ impl Shared {
             oversleeps: Oversleeps::default(),
             doze: Doze::default(),
             threads,
+            folder: Mutex::default(),
             collector: OnceLock::new(),
             starting: Mutex::default(),
         }

@@ -9,8 +9,9 @@ use crate::outlets::{LogEntry, NoThreads, Outlet, Outlets};
 use crate::shared::Shared;
 use crate::sink::log::Log;
 use crate::sink::metrics::Figures;
+use crate::sink::recorder::{self, Recorder};
 use crate::sink::{callbacks, log, metrics, symbols};
-use crate::threads::{CALLBACKS, COLLECTOR, LOG, METRICS, SYMBOLS};
+use crate::threads::{CALLBACKS, COLLECTOR, LOG, METRICS, RECORD, SYMBOLS};
 
 /// Starts the threads of a watch unless they run already. If the collector cannot be started, the next worker
 /// tries again.
@@ -95,6 +96,18 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
             callbacks::run(&holds, &callbacks);
         });
         note(CALLBACKS, started);
+    }
+    let folder = shared.folder.lock();
+    if let Some(folder) = folder.unwrap_or_else(PoisonError::into_inner).take() {
+        let (to_log, weak) = (log.clone(), Arc::downgrade(shared));
+        let mut recorder = Recorder::new(folder, shared.subscribe());
+        let started = threads.start(RECORD, move |again| {
+            if again {
+                to_log.send(LogEntry::Restarted { thread: RECORD });
+            }
+            recorder::run(&mut recorder, &weak, &to_log);
+        });
+        note(RECORD, started);
     }
     if let Some(stacks) = stacks {
         let to_log = log.clone();

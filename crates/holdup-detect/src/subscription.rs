@@ -76,6 +76,19 @@ impl Subscription {
         }
     }
 
+    /// Waits for the next event on the calling thread, which runs no tasks. Returns `None` when the watch and all its
+    /// clones are dropped.
+    pub(crate) fn wait(&mut self) -> Option<Event> {
+        if let Some(event) = self.first.pop_front() {
+            return Some(event);
+        }
+        match self.events.blocking_recv() {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(events)) => Some(Event::Lost { events }),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
     /// Returns the next event if one is available, without waiting.
     pub fn try_next(&mut self) -> Option<Event> {
         if let Some(event) = self.first.pop_front() {

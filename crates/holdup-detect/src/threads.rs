@@ -17,6 +17,7 @@ pub(crate) const COLLECTOR: &str = "holdup-watch";
 pub(crate) const LOG: &str = "holdup-log";
 pub(crate) const METRICS: &str = "holdup-metrics";
 pub(crate) const CALLBACKS: &str = "holdup-on-hold";
+pub(crate) const RECORD: &str = "holdup-record";
 pub(crate) const SYMBOLS: &str = "holdup-symbols";
 
 /// The state of one of a watch's threads.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a held worker's thread is doing. It is serialized in the words that the log uses: `"waiting for a
 /// lock"`.
@@ -42,5 +42,21 @@ impl fmt::Display for Activity {
 impl Serialize for Activity {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Activity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let words = String::deserialize(from)?;
+        let known = [
+            Self::Computing,
+            Self::Sleeping,
+            Self::WaitingForLock,
+            Self::ReadingFile,
+            Self::Connecting,
+            Self::Polling,
+        ];
+        let known = known.into_iter().find(|known| known.to_string() == words);
+        Ok(known.unwrap_or(Self::Other(words)))
     }
 }

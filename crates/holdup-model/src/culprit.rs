@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, millis};
 
 /// One request's share in a hold.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Culprit {
     /// The request's method; `OTHER` for one that is not in the HTTP standard.
@@ -23,12 +23,12 @@ pub struct Culprit {
     /// How many times that part was polled in this hold, counted from its first long poll.
     pub polls: u64,
     /// The time that those polls took together.
-    #[serde(rename = "busy_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "busy_ms", with = "millis")]
     pub busy: Duration,
 }
 
 /// The parts of answering a request that run on the worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Part {

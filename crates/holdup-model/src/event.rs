@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Hold, Spent, millis};
 
 /// Something that a watch recorded. Times are counted from the moment the watch was created.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
@@ -17,7 +17,7 @@ pub enum Event {
         /// Its lane's number, from 1.
         lane: u64,
         /// When it happened.
-        #[serde(rename = "opened_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "opened_ms", with = "millis")]
         at: Duration,
         /// Its worker's number, from 0.
         worker: usize,
@@ -36,7 +36,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When it happened.
-        #[serde(rename = "answered_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "answered_ms", with = "millis")]
         at: Duration,
         /// The response's status.
         status: u16,
@@ -46,7 +46,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When it happened.
-        #[serde(rename = "chunk_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "chunk_ms", with = "millis")]
         at: Duration,
         /// Its size.
         bytes: usize,
@@ -56,7 +56,7 @@ pub enum Event {
         /// The lane's number.
         lane: u64,
         /// When it happened.
-        #[serde(rename = "ended_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "ended_ms", with = "millis")]
         at: Duration,
         /// Whether the whole response was handed over. If not, the client left or the handler failed.
         finished: bool,
@@ -86,7 +86,7 @@ pub enum Event {
 }
 
 /// A worker and its load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WorkerStatus {
     /// The worker, counted from 0.

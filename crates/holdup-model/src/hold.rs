@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Activity, Culprit, HumanDuration, Line, LineSummary, millis};
 
 /// A period in which one worker never got back to its other work.
 ///
 /// As JSON, every time is in milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Hold {
     /// What the worker could not do meanwhile. It is serialized as `kind`, with `turns` beside it.
@@ -19,22 +19,22 @@ pub struct Hold {
     /// The worker, counted from 0.
     pub worker: usize,
     /// When it began, on the clock of the watch that recorded it.
-    #[serde(rename = "started_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "started_ms", with = "millis")]
     pub started: Duration,
     /// How long the worker was held; for an ongoing hold, so far. Up to a tick of the system's
     /// clock too short, which is 1 to 10 ms.
-    #[serde(rename = "duration_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "duration_ms", with = "millis")]
     pub duration: Duration,
     /// How much of it the worker's thread was computing. Close to `duration`: a long computation. Close to
     /// zero: the thread waited for something, such as a file, a lock or a sleep, or it was
     /// [`descheduled`](Self::descheduled). `None` where the system does not provide it, and while the hold
     /// lasts.
-    #[serde(rename = "cpu_ms", serialize_with = "millis::serialize_option")]
+    #[serde(rename = "cpu_ms", with = "millis::option")]
     pub cpu: Option<Duration>,
     /// For how much of it the thread was ready to run while the system ran something else. No handler is at
     /// fault for that time. `None` where the system does not provide it (Linux does), and while the hold
     /// lasts.
-    #[serde(rename = "descheduled_ms", serialize_with = "millis::serialize_option")]
+    #[serde(rename = "descheduled_ms", with = "millis::option")]
     pub descheduled: Option<Duration>,
     /// The requests that held the worker, the longest first; requests that took less than a hundredth of it
     /// are summed up by route. Empty if something outside the watched requests held it, such as a task that
@@ -57,7 +57,7 @@ pub struct Hold {
 }
 
 /// What a worker could not do during a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum HoldKind {

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most functions that one log line names.
 const NAMED: usize = 3;
 
 /// A line of the app's own code that held a worker, or of a library that the app mounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Line {
     /// The function, with its path: `app::report`. In an optimized build with line tables only, an inlined
@@ -61,7 +61,7 @@ pub struct LineSummary<'a>(pub &'a [Line]);
 
 impl fmt::Display for LineSummary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: u32 = self.0.iter().map(|line| line.samples).sum();
+        let all: u64 = self.0.iter().map(|line| u64::from(line.samples)).sum();
         let functions = self.functions();
         for (index, (line, samples)) in functions.iter().take(NAMED).enumerate() {
             f.write_str(if index == 0 { "at " } else { ", " })?;
@@ -86,15 +86,15 @@ impl fmt::Display for LineSummary<'_> {
 impl<'a> LineSummary<'a> {
     /// Each function's first line, which is its most frequent one, with the number of samples of all its
     /// lines. The most frequent function comes first.
-    fn functions(&self) -> Vec<(&'a Line, u32)> {
-        let mut functions: Vec<(&Line, u32)> = Vec::new();
+    fn functions(&self) -> Vec<(&'a Line, u64)> {
+        let mut functions: Vec<(&Line, u64)> = Vec::new();
         for line in self.0 {
             let known = functions
                 .iter_mut()
                 .find(|(known, _)| known.function == line.function);
             match known {
-                Some((_, samples)) => *samples += line.samples,
-                None => functions.push((line, line.samples)),
+                Some((_, samples)) => *samples += u64::from(line.samples),
+                None => functions.push((line, u64::from(line.samples))),
             }
         }
         functions.sort_by_key(|(_, samples)| Reverse(*samples));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Line, RouteName, millis};
 
@@ -11,7 +11,7 @@ use super::{HumanDuration, Line, RouteName, millis};
 ///
 /// As JSON, every time is in milliseconds, and the fields of its [state](RequestState) are among its own, with
 /// the state's name as `state`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct OpenRequest {
     /// Its number, from 1. No other request of the same watch has it.
@@ -26,11 +26,11 @@ pub struct OpenRequest {
     /// The pattern of its route, such as `/users/{id}`; `unmatched` where no route matched.
     pub route: String,
     /// How long it has been open.
-    #[serde(rename = "age_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "age_ms", with = "millis")]
     pub age: Duration,
     /// How much of that it was held up in so far: see [`Spent::held_up`](super::Spent::held_up). The time of a
     /// hold that still lasts is not in it.
-    #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "held_up_ms", with = "millis")]
     pub held_up: Duration,
     /// Another request's route that holds its worker at the moment. Whatever this request waits for, it cannot
     /// go on before that hold is over.
@@ -41,26 +41,26 @@ pub struct OpenRequest {
 }
 
 /// What an open request is doing. All times are on the clock of the watch that recorded it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum RequestState {
     /// Its worker runs it.
     Running {
         /// Since when.
-        #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "since_ms", with = "millis")]
         since: Duration,
     },
     /// It is ready to run, but its worker has not come to it.
     Woken {
         /// Since when.
-        #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "since_ms", with = "millis")]
         since: Duration,
     },
     /// It waits for something.
     Waiting {
         /// Since when.
-        #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "since_ms", with = "millis")]
         since: Duration,
         /// What it waits for: several where it waits for several things at a time, as in a `join!` or a
         /// `select!`. Empty if that is not known: it was not asked, its worker could not answer in time, or the
@@ -71,7 +71,7 @@ pub enum RequestState {
     /// reads slowly.
     Sending {
         /// Since when.
-        #[serde(rename = "since_ms", serialize_with = "millis::serialize")]
+        #[serde(rename = "since_ms", with = "millis")]
         since: Duration,
     },
     /// It changed too fast to be read.
@@ -103,7 +103,7 @@ impl RequestState {
 }
 
 /// A place in the code at which a request waits: it has given its waker to what it waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AwaitPoint {
     /// The innermost line of the app's own code: the line with the `.await`. If no code of the app was on the

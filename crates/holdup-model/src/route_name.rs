@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A method and the pattern of a route, written as `GET /users/{id}`. As JSON, it is that text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,5 +34,18 @@ impl fmt::Display for RouteName {
 impl Serialize for RouteName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RouteName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(from)?;
+        let Some((method, route)) = name.split_once(' ') else {
+            let allowed = "allowed: a method and a pattern, such as \"GET /users/{id}\"";
+            return Err(D::Error::custom(format!(
+                "the route is {name:?}; {allowed}"
+            )));
+        };
+        Ok(Self::new(method, route))
     }
 }

@@ -3,26 +3,26 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, RouteName, millis};
 
 /// The time of a request from when its worker had read it to its end, split by what it was spent on. The three
 /// add up to that time.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Spent {
     /// The time in which its worker ran it.
-    #[serde(rename = "running_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "running_ms", with = "millis")]
     pub running: Duration,
     /// The time in which it waited for something.
-    #[serde(rename = "waiting_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "waiting_ms", with = "millis")]
     pub waiting: Duration,
     /// The time in which it could not run because its worker was busy with something else. This is the time from
     /// when it was woken until its worker came to it. While a worker is in a hold, it does not see that a socket
     /// or a timer is ready. So for a request that is found ready right after a hold, the time counts from when
     /// the hold began, or from when the request began to wait, if that was later.
-    #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "held_up_ms", with = "millis")]
     pub held_up: Duration,
     /// Who held it up, the longest time first. The times add up to [`held_up`](Self::held_up).
     #[serde(rename = "held_up_by")]
@@ -30,14 +30,14 @@ pub struct Spent {
 }
 
 /// The time that a request lost to one route.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Blame {
     /// The route whose requests its worker was busy with; `None` for something outside the watched requests, such
     /// as a spawned task, another process that the machine ran, or a time in which this process was stopped.
     pub by: Option<RouteName>,
     /// How long.
-    #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "held_up_ms", with = "millis")]
     pub held_up: Duration,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Spent {
 }
 
 /// A route whose requests were held up by those of another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Victim {
     /// The route that lost time.
@@ -89,10 +89,10 @@ pub struct Victim {
     /// How many requests lost time, of those that are over.
     pub requests: u64,
     /// How much time they lost together.
-    #[serde(rename = "held_up_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "held_up_ms", with = "millis")]
     pub held_up: Duration,
     /// How much one of them lost at most.
-    #[serde(rename = "longest_ms", serialize_with = "millis::serialize")]
+    #[serde(rename = "longest_ms", with = "millis")]
     pub longest: Duration,
 }
 

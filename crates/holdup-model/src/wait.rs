@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{AwaitPoint, OpenRequest, RequestState, RouteName};
+use serde::{Deserialize, Serialize};
+
+use super::{AwaitPoint, OpenRequest, RequestState, RouteName, millis};
 
 /// The most numbers of requests that one [`Wait`] lists.
 pub const MAX_NUMBERS: usize = 100;
 
 /// An await point and the requests that wait there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Wait {
     /// The await point. All that wait there have the same line and wait in the same function; the stack is that
@@ -18,11 +20,49 @@ pub struct Wait {
     /// How many requests wait there.
     pub requests: usize,
     /// The longest time that one of them has waited.
+    #[serde(rename = "longest_ms", with = "millis")]
     pub longest: Duration,
     /// Their routes, each with how many of them wait there, the most frequent first.
+    #[serde(with = "routes")]
     pub routes: Vec<(RouteName, usize)>,
     /// The [numbers](OpenRequest::number) of those that have waited longest: at most [`MAX_NUMBERS`].
     pub numbers: Vec<u64>,
+}
+
+/// As JSON, each route is an object with its `route` and its `requests`.
+mod routes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::RouteName;
+
+    #[derive(Serialize)]
+    struct Count<'a> {
+        route: &'a RouteName,
+        requests: usize,
+    }
+
+    #[derive(Deserialize)]
+    struct Read {
+        route: RouteName,
+        requests: usize,
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        routes: &[(RouteName, usize)],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let count = |&(ref route, requests)| Count { route, requests };
+        to.collect_seq(routes.iter().map(count))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<(RouteName, usize)>, D::Error> {
+        let read = Vec::<Read>::deserialize(from)?.into_iter();
+        Ok(read
+            .map(|Read { route, requests }| (route, requests))
+            .collect())
+    }
 }
 
 /// Groups the requests that have waited for at least `min_age` by where they wait: first where most requests

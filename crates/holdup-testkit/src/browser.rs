@@ -25,6 +25,8 @@ pub struct Tab(String);
 pub enum Key {
     Enter,
     Escape,
+    Left,
+    Right,
 }
 
 impl Key {
@@ -33,6 +35,8 @@ impl Key {
         match self {
             Self::Enter => "\u{e007}",
             Self::Escape => "\u{e00c}",
+            Self::Left => "\u{e012}",
+            Self::Right => "\u{e014}",
         }
     }
 }

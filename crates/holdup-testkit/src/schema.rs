@@ -22,6 +22,11 @@ static SPREAD: LazyLock<Value> =
 pub static EVENTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/events.schema.json")));
 
+static RECORD: LazyLock<Validator> = LazyLock::new(|| {
+    let schema = parsed(include_str!("../../../schema/record.schema.json"));
+    validator(&closed(&schema))
+});
+
 /// `schema/requests.schema.json`, as published.
 static REQUESTS: LazyLock<Value> =
     LazyLock::new(|| parsed(include_str!("../../../schema/requests.schema.json")));
@@ -97,6 +102,12 @@ pub fn check_state(state: &Value) {
 #[track_caller]
 pub fn check_requests(document: &Value) {
     fail_on(&STRICT_REQUESTS, document);
+}
+
+/// Fails unless the value is a line of a record.
+#[track_caller]
+pub fn check_record(line: &Value) {
+    fail_on(&RECORD, line);
 }
 
 #[track_caller]

@@ -289,7 +289,10 @@ pub use self::body::WatchedBody;
 pub use self::future::WatchedFuture;
 pub use self::service::WatchedService;
 pub use self::watch::Watch;
-pub use holdup_detect::{Figures, LogLevel, Subscription, THRESHOLD, ThreadHealth, ThreadState};
+pub use holdup_detect::{
+    Figures, LogLevel, RecordError, RecordOptions, Subscription, THRESHOLD, ThreadHealth,
+    ThreadState,
+};
 pub use holdup_model::{
     Activity, AwaitPoint, Blame, Culprit, Event, HeldUpTimes, Hold, HoldKind, Line, OpenRequest,
     Part, RequestState, RouteName, Spent, Victim, Wait, WorkerStatus,

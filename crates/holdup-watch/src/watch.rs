@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use holdup_detect::{Detector, Failing, LogLevel, Subscription, ThreadHealth};
+use holdup_detect::{
+    Detector, Failing, LogLevel, RecordError, RecordOptions, Subscription, ThreadHealth,
+};
 use holdup_model::{HeldUpTimes, Hold, OpenRequest, Victim, Wait, WorkerStatus};
 
 /// The shortest threshold.
@@ -122,6 +124,42 @@ impl Watch {
     pub fn on_hold(mut self, callback: impl Fn(&Hold) + Send + Sync + 'static) -> Self {
         self.0.on_hold(callback);
         self
+    }
+
+    /// Records into this folder what is held, waits or is held up, so that the evidence is there when somebody looks
+    /// for it: every hold with its lines, the requests that caused it and those that it held up, slow requests, where
+    /// requests wait, and the workers' load. `holdup replay FOLDER` shows it on the console's page, as it was.
+    ///
+    /// The files take 64 MiB at most ([`RecordOptions::bytes`](crate::RecordOptions::bytes) sets another bound); then
+    /// the oldest is deleted. Lines are written at least once a second, so that what is recorded is there even if the
+    /// process is killed. Only the owner can read the files: they have paths, without their queries unless
+    /// [`record_query`](Self::record_query) includes them.
+    ///
+    /// A thread of its own writes, and no worker waits for it. If the disk is full, lines are lost: that is logged, and
+    /// the record itself says so when it can be written again.
+    ///
+    /// ```no_run
+    /// use holdup_watch::{RecordOptions, Watch};
+    ///
+    /// # fn main() -> Result<(), holdup_watch::RecordError> {
+    /// let watch = Watch::new().record("/var/lib/shop/holdup")?;
+    /// // Or, with a bound of 16 MiB:
+    /// let watch = Watch::new().record(RecordOptions::new("/var/lib/shop/holdup").bytes(16 << 20))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the folder does not exist, cannot be written or has no room, and when another process
+    /// records into it.
+    ///
+    /// # Panics
+    ///
+    /// When the watch was cloned, as settings hold for all clones: change them first.
+    pub fn record(mut self, into: impl Into<RecordOptions>) -> Result<Self, RecordError> {
+        self.0.record(into.into())?;
+        Ok(self)
     }
 
     /// The last thousand holds that are over, oldest first. A hold has its

@@ -124,6 +124,21 @@ impl Log {
             LogEntry::SignalTaken => {
                 warn!(target: "holdup", "lines: off: the program has taken SIGURG");
             }
+            LogEntry::NotRecorded {
+                folder,
+                lines,
+                error,
+            } => warn!(
+                target: "holdup",
+                "the record in {} cannot be written ({error}), so {lines} lines about holds and requests are lost so \
+                 far; make room there",
+                folder.display()
+            ),
+            LogEntry::RecordedAgain { folder, lines } => warn!(
+                target: "holdup",
+                "the record in {} is written again; {lines} lines are missing in it",
+                folder.display()
+            ),
             LogEntry::Restarted { thread } => {
                 warn!(target: "holdup", "the thread {thread} panicked and was started again");
             }

@@ -1,0 +1,241 @@
+//! Writes the record: what is worth a line of the events, the workers and their counts once a second, where requests
+//! wait, and who held up whom.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use holdup_model::{Event, Victim};
+use holdup_record::{Entry, Folder, Header, Load, Missing, Selection, VERSION, Victims};
+
+use super::survey::Surveys;
+use crate::outlets::{LogEntry, Outlet};
+use crate::shared::Shared;
+use crate::stack;
+use crate::subscription::Subscription;
+
+/// How often events are taken. The subscription has room for far more than come in this time.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// How often lines are written at least. What is written is there even if the process is killed.
+const WRITTEN: Duration = Duration::from_millis(500);
+
+/// How often the workers, and who held up whom, are read.
+const READ: Duration = Duration::from_secs(1);
+
+/// How long nothing has to happen before the thread waits for the next event.
+const RESTS_AFTER: Duration = Duration::from_secs(2);
+
+/// How much waits to be written at most, bytes. Then lines are written at once.
+const ROOM: usize = 256 << 10;
+
+/// The most pairs of routes that are recorded.
+const PAIRS: usize = 32;
+
+/// How often it is logged that nothing can be written.
+const LOGGED: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    folder: Folder,
+    events: Subscription,
+    selection: Selection,
+    surveys: Surveys,
+    /// The lines that wait, and how many they are.
+    lines: String,
+    count: u64,
+    written: Duration,
+    read: Duration,
+    active: Duration,
+    load: Option<Load>,
+    victims: Vec<Victim>,
+    failing: Failing,
+}
+
+/// Lines that could not be written.
+#[derive(Debug, Default)]
+struct Failing {
+    lines: u64,
+    /// When that was last logged.
+    logged: Option<Duration>,
+}
+
+/// Writes the record until the watch is gone.
+pub(crate) fn run(recorder: &mut Recorder, shared: &Weak<Shared>, log: &Outlet<LogEntry>) {
+    loop {
+        let mut first = None;
+        if recorder.rests() {
+            // Nobody publishes events when the watch is gone.
+            let Some(event) = recorder.events.wait() else {
+                return;
+            };
+            first = Some(event);
+        } else {
+            thread::park_timeout(EVERY);
+        }
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        recorder.turn(&shared, first, log);
+    }
+}
+
+impl Recorder {
+    pub(crate) fn new(folder: Folder, mut events: Subscription) -> Self {
+        events.want_chunks(false);
+        Self {
+            folder,
+            events,
+            selection: Selection::default(),
+            surveys: Surveys::default(),
+            lines: String::new(),
+            count: 0,
+            written: Duration::ZERO,
+            read: Duration::ZERO,
+            active: Duration::ZERO,
+            load: None,
+            victims: Vec::new(),
+            failing: Failing::default(),
+        }
+    }
+
+    /// Whether nothing is to be done before the next event.
+    fn rests(&self) -> bool {
+        let is_done = self.lines.is_empty() && self.failing.lines == 0;
+        let is_long_idle = self.read.saturating_sub(self.active) >= RESTS_AFTER;
+        is_done && is_long_idle && self.selection.is_idle() && self.surveys.rests()
+    }
+
+    fn turn(&mut self, shared: &Arc<Shared>, mut first: Option<Event>, log: &Outlet<LogEntry>) {
+        let Self {
+            events,
+            selection,
+            lines,
+            count,
+            ..
+        } = self;
+        let mut is_urgent = false;
+        let mut write = |entry: Entry| {
+            is_urgent |= matches!(entry, Entry::Event(Event::Held(_) | Event::Released(_)));
+            lines.push_str(&entry.to_line());
+            *count += 1;
+        };
+        while let Some(event) = first.take().or_else(|| events.try_next()) {
+            selection.take(event, &mut write);
+        }
+        let now = shared.elapsed();
+        if !selection.is_idle() {
+            self.active = now;
+        }
+        if now.saturating_sub(self.read) >= READ {
+            self.read = now;
+            selection.tick(now, &mut write);
+            let load = load(shared, selection, now);
+            if !is_same(self.load.as_ref(), &load) {
+                self.load = Some(load.clone());
+                write(Entry::Load(load));
+            }
+            let mut victims = shared.losses.victims();
+            victims.truncate(PAIRS);
+            if victims != self.victims {
+                self.victims.clone_from(&victims);
+                write(Entry::Victims(Victims { at: now, victims }));
+            }
+        }
+        if let Some(survey) = self.surveys.step(shared, now, selection.has_holds()) {
+            write(Entry::Survey(survey));
+        }
+        let is_due = now.saturating_sub(self.written) >= WRITTEN;
+        if is_urgent || is_due || self.lines.len() >= ROOM {
+            self.write(shared, now, log);
+        }
+    }
+
+    /// Writes the lines that wait. What cannot be written is lost, and that is logged.
+    fn write(&mut self, shared: &Shared, now: Duration, log: &Outlet<LogEntry>) {
+        self.written = now;
+        if self.failing.lines > 0 {
+            // What was lost is said first, and again until it is written.
+            let lines = self.failing.lines;
+            let missing = Entry::Missing(Missing { at: now, lines });
+            self.lines.insert_str(0, &missing.to_line());
+        }
+        if self.lines.is_empty() {
+            return;
+        }
+        let begun = self.folder.begin(header(shared, now));
+        match begun.and_then(|()| self.folder.append(&self.lines, now)) {
+            Ok(is_new) => {
+                let failing = std::mem::take(&mut self.failing);
+                if is_new || failing.lines > 0 {
+                    // What is open and how it is is written again, whatever was written or lost before.
+                    self.selection.new_segment();
+                    (self.load, self.victims) = (None, Vec::new());
+                }
+                if failing.lines > 0 {
+                    let (folder, lines) = (self.folder.path().to_owned(), failing.lines);
+                    log.send(LogEntry::RecordedAgain { folder, lines });
+                }
+            }
+            Err(error) => {
+                self.failing.lines += self.count;
+                let is_recent = |at: Duration| now.saturating_sub(at) < LOGGED;
+                if !self.failing.logged.is_some_and(is_recent) {
+                    self.failing.logged = Some(now);
+                    log.send(LogEntry::NotRecorded {
+                        folder: self.folder.path().to_owned(),
+                        lines: self.failing.lines,
+                        error: error.to_string(),
+                    });
+                }
+            }
+        }
+        self.lines.clear();
+        self.count = 0;
+    }
+}
+
+fn header(shared: &Shared, now: Duration) -> Header {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    let origin = unix.unwrap_or_default().saturating_sub(now);
+    Header {
+        version: VERSION,
+        holdup: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        segment: 1,
+        origin_unix_ms: u64::try_from(origin.as_millis()).unwrap_or(u64::MAX),
+        at: now,
+        threshold: shared.settings.threshold,
+        why_no_lines: why_no_lines().map(str::to_owned),
+    }
+}
+
+fn why_no_lines() -> Option<&'static str> {
+    if cfg!(feature = "stacks") {
+        stack::why_off()
+    } else {
+        Some("the app is built without the feature `stacks` of holdup-watch")
+    }
+}
+
+fn load(shared: &Shared, selection: &Selection, now: Duration) -> Load {
+    let counts = selection.counts();
+    Load {
+        at: now,
+        workers: shared.worker_statuses(),
+        requests: counts.requests,
+        finished: counts.finished,
+        unfinished: counts.unfinished,
+        left_out: counts.left_out,
+    }
+}
+
+/// Whether it tells the same as the one before, apart from the time.
+fn is_same(before: Option<&Load>, load: &Load) -> bool {
+    before.is_some_and(|before| {
+        Load {
+            at: before.at,
+            ..load.clone()
+        } == *before
+    })
+}

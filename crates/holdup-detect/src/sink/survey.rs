@@ -1,0 +1,136 @@
+//! Where open requests wait, asked every few seconds while something waits or is held: for the record. Nothing here
+//! waits for an answer, because the record has to be written meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use holdup_model::{OpenRequest, RequestState};
+use holdup_record::Survey;
+
+use crate::shared::Shared;
+use crate::stack::StackSample;
+
+/// How often requests are asked where they wait. If that does not change, less and less often.
+const EVERY: Duration = Duration::from_secs(3);
+const SELDOM: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether a request has waited for long, which wakes none.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// How long the answers, and the names of functions in them, are waited for.
+const ANSWERS: Duration = Duration::from_millis(300);
+const NAMES: Duration = Duration::from_secs(2);
+
+/// The latest survey, and when the next one is due.
+#[derive(Debug, Default)]
+pub(super) struct Surveys {
+    due: Duration,
+    pause: Duration,
+    asked: Option<Asked>,
+    /// Whether a worker was held a moment ago.
+    was_held: bool,
+    /// What was last written.
+    written: Option<Survey>,
+}
+
+/// Requests were asked, and have not all answered.
+#[derive(Debug)]
+struct Asked {
+    at: Duration,
+    /// The stacks whose names are being looked up.
+    named: Vec<Arc<StackSample>>,
+}
+
+impl Surveys {
+    /// Whether it may rest: nothing waited when it was last looked.
+    pub(super) fn rests(&self) -> bool {
+        self.asked.is_none() && self.written.is_none()
+    }
+
+    /// Does what is to be done at this time. Returns a survey that is to be written.
+    pub(super) fn step(&mut self, shared: &Shared, now: Duration, is_held: bool) -> Option<Survey> {
+        if std::mem::replace(&mut self.was_held, is_held) && !is_held {
+            // Those whose worker was held can answer now.
+            self.due = now;
+        }
+        let Some(asked) = &mut self.asked else {
+            return self.begin(shared, now, is_held);
+        };
+        let since = now.saturating_sub(asked.at);
+        if since < ANSWERS || since < NAMES && asked.waits_for_names(shared) {
+            return None;
+        }
+        self.asked = None;
+        let survey = Survey::of(
+            &shared.open_requests(),
+            shared.elapsed(),
+            shared.settings.threshold,
+        );
+        if survey.waits.is_empty() {
+            self.due = now + EVERY;
+            return self.none_waits(now);
+        }
+        let before = self.written.as_ref();
+        let is_alike = before.is_some_and(|before| before.is_like(&survey));
+        let is_recent = before.is_some_and(|before| now.saturating_sub(before.at) < SELDOM);
+        self.pause = if is_alike && !is_held {
+            (self.pause * 2).clamp(EVERY, SELDOM)
+        } else {
+            EVERY
+        };
+        self.due = now + self.pause;
+        if is_alike && is_recent {
+            return None;
+        }
+        self.written = Some(survey.clone());
+        Some(survey)
+    }
+
+    /// Asks the requests, if it is time and something waits or is held.
+    fn begin(&mut self, shared: &Shared, now: Duration, is_held: bool) -> Option<Survey> {
+        // A hold that begins does not wait for the end of a long pause.
+        if now < self.due && !(is_held && self.due > now + EVERY) {
+            return None;
+        }
+        let threshold = shared.settings.threshold;
+        let waits = |request: &OpenRequest| match &request.state {
+            RequestState::Waiting { since, .. } => now.saturating_sub(*since) >= threshold,
+            _ => false,
+        };
+        let waits = shared.open_requests().iter().any(waits);
+        if !waits {
+            self.due = now + GLANCE;
+            return self.none_waits(now);
+        }
+        shared.look(true, None);
+        self.asked = Some(Asked {
+            at: now,
+            named: Vec::new(),
+        });
+        None
+    }
+
+    /// An empty survey, if the latest one that was written was not.
+    fn none_waits(&mut self, now: Duration) -> Option<Survey> {
+        self.written.take()?;
+        self.pause = EVERY;
+        Some(Survey::of(&[], now, Duration::ZERO))
+    }
+}
+
+impl Asked {
+    /// Whether names are missing and will be known soon. Has them looked up.
+    fn waits_for_names(&mut self, shared: &Shared) -> bool {
+        let unnamed = shared.unnamed();
+        for stack in &unnamed {
+            let is_sent = self.named.iter().any(|sent| Arc::ptr_eq(sent, stack));
+            if !is_sent && !shared.send_to_be_named(stack) {
+                return false;
+            }
+            if !is_sent {
+                self.named.push(Arc::clone(stack));
+            }
+        }
+        !unnamed.is_empty()
+    }
+}

@@ -1,0 +1,116 @@
+//! Reads a segment. What is damaged is left out and counted. No I/O.
+
+use serde::Deserialize;
+
+use super::entry::{Entry, Header, VERSION};
+
+/// A longer line is damaged: no entry is that long.
+const LONGEST: usize = 4 << 20;
+
+/// What a segment has.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its first line.
+    pub header: Header,
+    /// Its other lines, in the order in which they were written.
+    pub entries: Vec<Entry>,
+    /// How many lines could not be read, without a last one that is incomplete.
+    pub damaged: usize,
+    /// Whether its last line is incomplete: the process ended while it was writing, or is writing just now.
+    pub is_torn: bool,
+}
+
+/// Why a segment cannot be read at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its first line is no header.
+    NoHeader,
+    /// It is of a newer version of the format.
+    Newer(u32),
+}
+
+/// What the headers of all versions have.
+#[derive(Deserialize)]
+struct AnyHeader {
+    event: String,
+    version: u32,
+}
+
+/// Reads the bytes of a segment.
+///
+/// # Errors
+///
+/// Returns an error when the first line is no header, or one of a newer version.
+pub fn segment(bytes: &[u8]) -> Result<Segment, Unreadable> {
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let any: AnyHeader = serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)?;
+    if any.event != "record" {
+        return Err(Unreadable::NoHeader);
+    }
+    if any.version > VERSION {
+        return Err(Unreadable::Newer(any.version));
+    }
+    let header = serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)?;
+    let mut segment = Segment {
+        header,
+        entries: Vec::new(),
+        damaged: 0,
+        is_torn: false,
+    };
+    for line in lines {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let entry = (line.len() <= LONGEST)
+            .then(|| Entry::parse(line))
+            .flatten();
+        match entry {
+            Some(entry) => segment.entries.push(entry),
+            None if line.ends_with(b"\n") => segment.damaged += 1,
+            None => segment.is_torn = true,
+        }
+    }
+    Ok(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"{"event":"record","version":1,"holdup":"0.1.0","pid":1,"segment":1,"origin_unix_ms":0,"at_ms":0,"threshold_ms":100,"why_no_lines":null}"#;
+    const LOST: &str = r#"{"event":"lost","events":1}"#;
+
+    #[test]
+    fn damaged_lines_are_left_out_and_counted() {
+        let text = format!(
+            "{HEADER}\n{LOST}\n{{\"event\":\"lo\n\n\0\0\0\n{LOST}\n{{\"event\":\"lost\",\"ev"
+        );
+        let segment = segment(text.as_bytes()).expect("a segment");
+        assert_eq!((segment.entries.len(), segment.damaged), (2, 2));
+        assert!(segment.is_torn);
+    }
+
+    #[test]
+    fn a_last_line_without_its_line_break_is_whole_if_it_can_be_read() {
+        let segment = segment(format!("{HEADER}\n{LOST}").as_bytes()).expect("a segment");
+        assert_eq!((segment.entries.len(), segment.is_torn), (1, false));
+    }
+
+    #[test]
+    fn what_is_no_record_or_a_newer_one_is_refused() {
+        for text in [
+            "",
+            "\n",
+            LOST,
+            "{\"event\":\"record\"}\n",
+            "PK\x03\x04",
+            "{\"version\":1}",
+        ] {
+            let refused = segment(text.as_bytes()).err();
+            assert_eq!(refused, Some(Unreadable::NoHeader), "{text}");
+        }
+        let newer = "{\"event\":\"record\",\"version\":2,\"what\":[]}\n";
+        assert_eq!(segment(newer.as_bytes()).err(), Some(Unreadable::Newer(2)));
+    }
+}

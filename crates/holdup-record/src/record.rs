@@ -1,0 +1,196 @@
+//! Reads a record from its files.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use holdup_model::{Event, Hold};
+
+use super::entry::{Entry, Header};
+use super::error::ReadError;
+use super::folder::segments;
+use super::name;
+use super::read::{Segment, Unreadable, segment};
+use super::stamp::Stamp;
+
+/// What one run of a process has recorded, or one segment of it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The header of its first segment.
+    pub header: Header,
+    /// Everything it tells, in the order of time.
+    pub entries: Vec<Entry>,
+    /// How many segments were read, and their bytes.
+    pub segments: usize,
+    /// The bytes of these segments, if they were read from files.
+    pub bytes: u64,
+    /// How many lines are damaged, and were left out.
+    pub damaged: usize,
+    /// Whether the last line is incomplete.
+    pub is_torn: bool,
+    /// Segments of this run that could not be read at all.
+    pub unreadable: Vec<PathBuf>,
+    /// How many earlier runs the folder has; 0 if a file was read.
+    pub earlier_runs: usize,
+}
+
+/// A record begins so long before its first hold: the first line of a segment may be about one.
+const BEFORE: Duration = Duration::from_secs(1);
+
+/// A time in a record, from when to when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// When it begins, on the clock of the watch.
+    pub from: Duration,
+    /// When it ends.
+    pub to: Duration,
+}
+
+/// Reads a record: a segment, or the latest run of a folder.
+///
+/// # Errors
+///
+/// Returns an error when the path cannot be read, is no record or one of a newer format, or is a folder without
+/// records.
+pub fn read(path: &Path) -> Result<Record, ReadError> {
+    let failed = |path: &Path, source: io::Error| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let about = fs::metadata(path).map_err(|error| failed(path, error))?;
+    let (files, earlier_runs) = if about.is_dir() {
+        let all = segments(path).map_err(|error| failed(path, error))?;
+        latest_run(all.into_iter().map(|(path, _)| path).collect())
+    } else {
+        (vec![path.to_owned()], 0)
+    };
+    let (mut read, mut unreadable, mut first_error, mut bytes) = (Vec::new(), Vec::new(), None, 0);
+    for file in &files {
+        let text = match fs::read(file) {
+            Ok(text) => text,
+            // The bound of a record that is being written.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && about.is_dir() => continue,
+            Err(error) => return Err(failed(file, error)),
+        };
+        match segment(&text) {
+            Ok(segment) => {
+                bytes += text.len() as u64;
+                read.push(segment);
+            }
+            Err(why) => {
+                let path = file.clone();
+                unreadable.push(path.clone());
+                first_error.get_or_insert(match why {
+                    Unreadable::NoHeader => ReadError::NoRecord { path },
+                    Unreadable::Newer(version) => ReadError::Newer { path, version },
+                });
+            }
+        }
+    }
+    let Some(record) = Record::of(read) else {
+        let path = path.to_owned();
+        return Err(first_error.unwrap_or(ReadError::Empty { path }));
+    };
+    Ok(Record {
+        bytes,
+        unreadable,
+        earlier_runs,
+        ..record
+    })
+}
+
+/// The files of the latest run, of all segments of a folder in their order; and how many runs are earlier.
+fn latest_run(all: Vec<PathBuf>) -> (Vec<PathBuf>, usize) {
+    let run_of = |path: &PathBuf| -> Option<String> {
+        let name = path.file_name()?.to_str()?;
+        Some(name::parse(name)?.0.to_owned())
+    };
+    let runs: HashSet<_> = all.iter().filter_map(run_of).collect();
+    let latest = all.last().and_then(run_of);
+    let files = all.into_iter().filter(|path| run_of(path) == latest);
+    (files.collect(), runs.len().saturating_sub(1))
+}
+
+/// All entries in the order of time. Requests are written when it is known that they matter, so that their beginnings
+/// come late, and again in each segment.
+fn in_order(read: Vec<Segment>) -> Vec<Entry> {
+    let mut opened = HashSet::new();
+    let mut time = Duration::ZERO;
+    let mut all = Vec::new();
+    for entry in read.into_iter().flat_map(|segment| segment.entries) {
+        if let Entry::Event(Event::Opened { lane, .. }) = &entry
+            && !opened.insert(*lane)
+        {
+            continue;
+        }
+        time = entry.at().unwrap_or(time);
+        all.push((time, entry));
+    }
+    all.sort_by_key(|(time, _)| *time);
+    all.into_iter().map(|(_, entry)| entry).collect()
+}
+
+impl Record {
+    /// The record of these segments of one run, in their order. `None` if there are none.
+    pub fn of(segments: Vec<Segment>) -> Option<Self> {
+        let is_torn = segments.last()?.is_torn;
+        // A torn line in the middle is a damaged one.
+        let torn = segments.iter().filter(|segment| segment.is_torn).count();
+        let damaged: usize = segments.iter().map(|segment| segment.damaged).sum();
+        Some(Self {
+            header: segments[0].header.clone(),
+            segments: segments.len(),
+            bytes: 0,
+            damaged: damaged + torn - usize::from(is_torn),
+            is_torn,
+            unreadable: Vec::new(),
+            earlier_runs: 0,
+            entries: in_order(segments),
+        })
+    }
+
+    /// From when the record was written, or from a little before its first hold, to its last entry.
+    pub fn span(&self) -> Span {
+        let started = |entry: &Entry| match entry {
+            Entry::Event(Event::Held(hold) | Event::Updated(hold) | Event::Released(hold)) => {
+                Some(hold.started.saturating_sub(BEFORE))
+            }
+            _ => None,
+        };
+        let first = self.entries.iter().filter_map(started).min();
+        let from = first.map_or(self.header.at, |first| first.min(self.header.at));
+        let last = self.entries.iter().rev().find_map(Entry::at);
+        let to = last.unwrap_or(from).max(from);
+        Span { from, to }
+    }
+
+    /// A time of the record on the calendar.
+    pub fn stamp(&self, at: Duration) -> Stamp {
+        Stamp::after(self.header.origin_unix_ms, at)
+    }
+
+    /// All holds, each in its latest state, in the order of their ends. Those that were withdrawn are left out.
+    pub fn holds(&self) -> Vec<Hold> {
+        let key = |hold: &Hold| (hold.worker, hold.started);
+        let (mut lasting, mut over): (Vec<Hold>, Vec<Hold>) = (Vec::new(), Vec::new());
+        for entry in &self.entries {
+            let Entry::Event(event) = entry else { continue };
+            match event {
+                Event::Held(hold) | Event::Updated(hold) => {
+                    lasting.retain(|other| key(other) != key(hold));
+                    lasting.push(hold.clone());
+                }
+                Event::Released(hold) => {
+                    lasting.retain(|other| key(other) != key(hold));
+                    over.push(hold.clone());
+                }
+                Event::Withdrawn(hold) => lasting.retain(|other| key(other) != key(hold)),
+                _ => {}
+            }
+        }
+        over.append(&mut lasting);
+        over
+    }
+}

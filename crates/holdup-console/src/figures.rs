@@ -40,12 +40,14 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    pub(super) fn new(recorder: &PrometheusRecorder) -> Self {
+    pub(super) fn new(recorder: &PrometheusRecorder, watch: &Watch) -> Self {
         with_local_recorder(recorder, || {
             describe_counter!(REQUESTS, Unit::Count, "Requests since the console started");
             describe_gauge!(READERS, Unit::Count, "Readers of the console's events");
+            let mut figures = Figures::default();
+            figures.leave_out(&watch.held_up_times());
             Self {
-                figures: Figures::default(),
+                figures,
                 lost: Lost::default(),
                 requests: 0,
             }

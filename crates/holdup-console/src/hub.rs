@@ -113,7 +113,7 @@ impl Hub {
         let mut state = State {
             board,
             news: broadcast::channel(MAX_LAG).0,
-            figures: Recorded::new(&self.recorder),
+            figures: Recorded::new(&self.recorder, &self.watch),
             holds: Holds::default(),
             beside: None,
             held_at: Duration::ZERO,

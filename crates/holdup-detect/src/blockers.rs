@@ -13,6 +13,9 @@ const LINKS: usize = 4;
 /// A request is linked to only if it ran for at least the lost time divided by this.
 const SHARE: u64 = 10;
 
+/// A pause between two polls of a request in which the worker may have run another one, nanoseconds.
+const PAUSE: u64 = 1_000_000;
+
 /// A time for which a worker ran one request. All times are nanoseconds of one clock.
 #[derive(Debug)]
 struct Blocker {
@@ -37,6 +40,7 @@ impl Blockers {
     ) -> Option<Span> {
         if let Some(last) = self.0.last_mut()
             && last.request == request
+            && from.saturating_sub(last.to) < PAUSE
         {
             last.to = to;
             return None;
@@ -101,6 +105,23 @@ mod tests {
     fn requests(blockers: &Blockers, time: (u64, u64), own: u64) -> Vec<u64> {
         let found = blockers.between(time, own).into_iter();
         found.map(|(request, _)| request).collect()
+    }
+
+    #[test]
+    fn a_request_did_not_run_between_two_polls_that_are_apart() {
+        let mut blockers = Blockers::default();
+        let ms = 1_000_000;
+        for (from, to) in [
+            (0, 100 * ms),
+            (500 * ms, 600 * ms),
+            (600 * ms + 1, 700 * ms),
+        ] {
+            let gone = blockers.note(1, (from, to), || Some(Span::none()));
+            assert!(gone.is_none());
+        }
+        assert_eq!(requests(&blockers, (100 * ms, 500 * ms), 9), [0; 0]);
+        assert_eq!(requests(&blockers, (100 * ms, 600 * ms), 9), [1]);
+        assert_eq!(blockers.0.len(), 2, "{blockers:?}");
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Cell {
 
     /// Tries once to read; see [`read`](Self::read).
     pub(crate) fn try_read<T>(&self, beside: impl Fn() -> T) -> Option<(Snapshot, T)> {
-        self.version.read(|| {
+        let read = self.version.read(|| {
             let snapshot = Snapshot {
                 work: self.work.load(Ordering::Relaxed),
                 request: self.request.load(Ordering::Relaxed),
@@ -109,8 +109,12 @@ impl Cell {
                 pending_start: self.pending_start.load(Ordering::Relaxed),
                 pending_end: self.pending_end.load(Ordering::Relaxed),
             };
-            (snapshot, beside())
-        })
+            let beside = beside();
+            // The end of a poll changes no version, and what was read beside may be of a time after it.
+            let is_same = self.work.load(Ordering::Relaxed) == snapshot.work;
+            is_same.then_some((snapshot, beside))
+        });
+        read.flatten()
     }
 
     /// Whether a call or a poll is in progress.

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A worker writes atomics and bounded queues, and never waits. The collector drains the queues, takes
-//! samples and asks workers for heartbeats. The log, the metrics, the callbacks and the lookup of symbols
-//! have a thread each, so one that blocks or panics delays only its own work. A thread that panics is
+//! samples and asks workers for heartbeats. The log, the metrics, the callbacks, the lookup of symbols and
+//! the record have a thread each, so one that blocks or panics delays only its own work. A thread that panics is
 //! restarted, and [`Detector::health`] reports that.
 //!
 //! ```
@@ -49,7 +49,7 @@
 //!   lose. `blockers`: the spans of those that ran for long.
 //! - `record`, `samples`, `lasting`, `memory`, `times`, `losses`, `spans`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `blocking`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
+//! - `worker`, `polls`, `blocking`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
 //!   `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 //! - `captured`, `trace`: where a future waits that a test polls.

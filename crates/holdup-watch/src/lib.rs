@@ -267,9 +267,9 @@
 //! once for each streamed body, once for a path that is not in its cache, and a little when a request loses time and
 //! when more requests are open than before.
 //!
-//! A watch has up to five threads. One samples the workers. One each writes the log, records the figures of
-//! the `metrics` crate, calls [`on_hold`](Watch::on_hold), and looks up the names of functions (with the
-//! feature `stacks`). A log that blocks or panics delays or loses its own lines and nothing else.
+//! A watch has up to six threads. One samples the workers. One each writes the log, records the figures of
+//! the `metrics` crate, calls [`on_hold`](Watch::on_hold), looks up the names of functions (with the feature
+//! `stacks`), and writes the [record](Watch::record). A log that blocks or panics delays or loses its own lines and nothing else.
 //! [`Watch::health`] shows the state of the threads. If the system cannot start them, the app is still
 //! served, and one warning is logged.
 //!

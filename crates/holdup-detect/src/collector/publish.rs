@@ -39,6 +39,8 @@ pub(super) fn losses(shared: &Shared, outlets: &Outlets, told: &mut Told) {
             told.tell(log, span, blamed.route.clone(), spent);
         },
     );
+    // At once, because the collector rests when the last request is over.
+    told.drop_unused(log);
     shared.losses.want_spans(told.wants_spans(log));
     match shared.losses.take_dropped() {
         0 => {}

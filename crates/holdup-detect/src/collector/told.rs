@@ -156,7 +156,7 @@ impl Told {
     }
 
     /// Has the log's thread drop the spans that are not needed any more.
-    fn drop_unused(&mut self, log: &Outlet<LogEntry>) {
+    pub(super) fn drop_unused(&mut self, log: &Outlet<LogEntry>) {
         if self.unused.is_empty() || !log.has_room() {
             return;
         }

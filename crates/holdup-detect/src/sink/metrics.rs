@@ -80,6 +80,8 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
             Figure::Ended(times) => figures.ended(&times),
         }
     }
+    // The watch is gone, so what it has added to the gauges is taken back.
+    figures.place.leave(set);
 }
 
 impl Figures {
@@ -161,6 +163,15 @@ impl Figures {
         }
     }
 
+    /// Leaves out the requests that are over by now, as a recorder does that begins later than the watch. `times` are
+    /// those of all of them.
+    pub fn leave_out(&mut self, times: &[HeldUpTimes]) {
+        for of in times {
+            let counted = of.times.iter().copied().collect();
+            self.ended.insert(of.route.clone(), counted);
+        }
+    }
+
     /// Counts the requests that have ended since the last call. `times` are those of all requests that are over.
     pub fn ended(&mut self, times: &[HeldUpTimes]) {
         for of in times {
@@ -187,13 +198,7 @@ impl Figures {
     /// Sets the gauges.
     fn publish(&mut self) {
         self.known.current = self.blocked.current();
-        set(&self.place.set(self.known.clone()));
-    }
-}
-
-impl Drop for Figures {
-    fn drop(&mut self) {
-        set(&self.place.leave());
+        self.place.set(self.known.clone(), set);
     }
 }
 

@@ -115,3 +115,25 @@ fn a_pending_busy_period_and_what_is_read_beside_it_match() {
         worker.join().expect("it ends");
     });
 }
+
+#[test]
+fn what_is_read_beside_a_poll_is_not_of_after_it() {
+    model(|| {
+        let cell = Arc::new(Cell::new());
+        let beside = Arc::new(sync::AtomicU64::new(0));
+        let worker = {
+            let (cell, beside) = (Arc::clone(&cell), Arc::clone(&beside));
+            thread::spawn(move || {
+                cell.enter(7, 1, 10);
+                cell.leave(15);
+                beside.store(1, sync::Ordering::Release);
+                cell.set_pending(10, 15);
+            })
+        };
+        let read = cell.try_read(|| beside.load(sync::Ordering::Acquire));
+        if let Some((snapshot, beside)) = read {
+            assert!(snapshot.work == 0 || beside == 0, "{snapshot:?}");
+        }
+        worker.join().expect("it ends");
+    });
+}

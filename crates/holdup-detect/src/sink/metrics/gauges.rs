@@ -62,19 +62,20 @@ impl Place {
         }
     }
 
-    /// Sets what this watch knows. Returns what all watches know together.
-    pub(super) fn set(&self, mut known: Known) -> Known {
+    /// Sets what this watch knows, and calls `show` with what all watches know together. They are still locked then, so
+    /// that no watch shows an older sum after a newer one.
+    pub(super) fn set(&self, mut known: Known, show: impl FnOnce(&Known)) {
         let mut all = self.watches.lock();
         known.current = all.bounded(known.current);
         all.known.insert(self.number, known);
-        all.together()
+        show(&all.together());
     }
 
-    /// Gives up the place. Returns what the other watches know together.
-    pub(super) fn leave(&self) -> Known {
+    /// Gives up the place, and calls `show` with what the other watches know together.
+    pub(super) fn leave(&self, show: impl FnOnce(&Known)) {
         let mut all = self.watches.lock();
         all.known.remove(&self.number);
-        all.together()
+        show(&all.together());
     }
 }
 
@@ -113,7 +114,6 @@ impl All {
 }
 
 impl Watches {
-    /// The lock is only held briefly.
     fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,13 +121,26 @@ impl Watches {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.leave();
+        self.leave(|_| ());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Sets what one watch knows. Returns what is shown.
+    fn set(place: &Place, known: Known) -> Known {
+        let mut shown = None;
+        place.set(known, |all| shown = Some(all.clone()));
+        shown.expect("it is shown at once")
+    }
+
+    fn leave(place: &Place) -> Known {
+        let mut shown = None;
+        place.leave(|all| shown = Some(all.clone()));
+        shown.expect("it is shown at once")
+    }
 
     #[test]
     fn watches_add_up_and_take_back_what_they_added() {
@@ -139,15 +152,15 @@ mod tests {
             open: 10 * workers,
             current: BTreeMap::from([("GET /a".to_owned(), Duration::from_secs(seconds))]),
         };
-        one.set(known(2, 1, 5));
-        assert_eq!(other.set(known(4, 2, 3)), known(6, 3, 5));
-        assert_eq!(one.set(known(2, 0, 0)), known(6, 2, 3));
-        assert_eq!(other.set(known(3, 2, 4)), known(5, 2, 4));
-        assert_eq!(other.leave(), known(2, 0, 0), "the route stays, at zero");
+        set(&one, known(2, 1, 5));
+        assert_eq!(set(&other, known(4, 2, 3)), known(6, 3, 5));
+        assert_eq!(set(&one, known(2, 0, 0)), known(6, 2, 3));
+        assert_eq!(set(&other, known(3, 2, 4)), known(5, 2, 4));
+        assert_eq!(leave(&other), known(2, 0, 0), "the route stays, at zero");
         drop(other);
         let another = Place::among(&watches);
         drop(one);
-        assert_eq!(another.set(Known::default()).workers, 0);
+        assert_eq!(set(&another, Known::default()).workers, 0);
     }
 
     #[test]
@@ -161,7 +174,7 @@ mod tests {
                 current,
                 ..Known::default()
             };
-            last = Place::among(&watches).set(known);
+            last = set(&Place::among(&watches), known);
         }
         assert_eq!(last.current.len(), ROUTES + 1);
         assert_eq!(last.current[OTHER_ROUTES].as_secs(), ROUTES as u64 * 2 - 1);

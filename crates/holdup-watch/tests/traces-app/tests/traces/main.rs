@@ -129,9 +129,10 @@ fn check_traces(
     assert!(said["holdup.summary"].starts_with(&begins), "{held:#?}");
     assert!(culprit.links.is_empty(), "{culprit:#?}");
     // The span was kept open until the event was written, but that is not part of its time.
-    let took = Duration::from_nanos(culprit.end_time_unix_nano - culprit.start_time_unix_nano);
-    let polls = Duration::from_secs_f64(duration) + Duration::from_secs(2);
-    assert!(took < polls, "{took:?}: {culprit:#?}");
+    assert!(
+        culprit.end_time_unix_nano <= held.time_unix_nano,
+        "{culprit:#?}"
+    );
 
     let [held_up] = events(victim, "holdup.held_up")[..] else {
         panic!("one event: {victim:#?}");

@@ -49,8 +49,8 @@
 //!   lose. `blockers`: the spans of those that ran for long.
 //! - `record`, `samples`, `lasting`, `memory`, `times`, `losses`, `spans`, `lanes`, `looks`, `subscription`, `oversleep`,
 //!   `settings`, `threads`: what other threads derive from these records, gathered in `shared`.
-//! - `worker`, `polls`, `blocking`, `starving`, `places`, `request`, `tasks`: what runs on a worker. `observe`, `look`,
-//!   `collector`: what runs outside.
+//! - `worker`, `polls`, `ending`, `blocking`, `starving`, `places`, `request`, `tasks`: what runs on a worker.
+//!   `observe`, `look`, `collector`: what runs outside.
 //! - `outlets`, `sink`: from the collector to the other threads. `start` starts them all.
 //! - `captured`, `trace`: where a future waits that a test polls.
 
@@ -65,6 +65,7 @@ mod clock;
 mod collector;
 mod detector;
 mod doze;
+mod ending;
 mod gap;
 mod lanes;
 mod lasting;

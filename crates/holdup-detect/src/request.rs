@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use holdup_model::Part;
 
 use crate::lanes::{LaneEvent, Opened};
-use crate::losses::Loss;
 use crate::seat::Seat;
 use crate::worker::Worker;
 
@@ -361,37 +360,6 @@ impl Request {
             .lanes()
             .add(self.lane(), self.worker.now(), event);
     }
-
-    /// Tells what there is to tell of a request that is over.
-    #[cold]
-    fn tell_end(&self, seat: &Seat) {
-        let worker = &self.worker;
-        let loss = self.take_loss(seat);
-        let lane = seat.lane.get();
-        if lane > 0 {
-            let now = worker.now();
-            let ended = LaneEvent::Ended {
-                finished: self.finished.get(),
-                age: now.saturating_sub(seat.opened.get()),
-                running: seat.running.get(),
-                loss: loss.clone(),
-            };
-            worker.lanes().add(lane, now, ended);
-        }
-        if let Some(loss) = loss {
-            let victim = seat.victim.take();
-            worker.hand_over(loss, victim.map(|victim| victim.span));
-        }
-    }
-
-    /// Takes what the request lost, if anything.
-    fn take_loss(&self, seat: &Seat) -> Option<Arc<Loss>> {
-        if seat.lost.borrow().is_empty() {
-            return None;
-        }
-        let state = Arc::clone(&self.worker.state);
-        Some(Arc::new(Loss::new(state, self.route, seat.lost.take())))
-    }
 }
 
 /// The path, cut off if it is too long to record.
@@ -413,7 +381,7 @@ impl Drop for Request {
         worker.waits_no_more(&seat);
         let is_unharmed = seat.lost.borrow().is_empty();
         if seat.lane.get() > 0 || !is_unharmed {
-            self.tell_end(&seat);
+            worker.tell_end(&seat, self.route, self.finished.get());
         }
         if is_unharmed {
             worker.state.routes.count_unharmed(self.route);

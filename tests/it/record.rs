@@ -226,7 +226,7 @@ fn what_is_no_record_is_a_usage_error() {
     fs::write(&file, "hello\n").expect("room");
     for (path, says) in [
         (folder.clone(), "has no record"),
-        (file, "is no record of holdup"),
+        (file, "is not a record of holdup"),
         (folder.join("none"), "cannot read"),
     ] {
         let output = summary(&path);

@@ -48,7 +48,7 @@ pub enum Entry {
     Missing(Missing),
 }
 
-/// The workers and the counts at a time: one a second while a request is open or a worker is held.
+/// The workers and the counts at a time: once a second, if they have changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename = "load")]
 pub struct Load {
@@ -63,7 +63,8 @@ pub struct Load {
     pub finished: u64,
     /// Those that were cut off.
     pub unfinished: u64,
-    /// The requests that were held up or slow, and came too fast to be recorded.
+    /// The requests that were held up or slow and are not recorded, because there were too many; and those that came
+    /// while too many others were open.
     pub left_out: u64,
 }
 
@@ -106,6 +107,24 @@ pub struct Missing {
     pub lines: u64,
 }
 
+/// The kinds of lines of this version, the header included. Lines of other kinds are those of a later one.
+const KINDS: [&str; 14] = [
+    "record",
+    "load",
+    "survey",
+    "victims",
+    "missing",
+    "opened",
+    "answered",
+    "chunk",
+    "ended",
+    "held",
+    "updated",
+    "released",
+    "withdrawn",
+    "lost",
+];
+
 /// The name of a line's kind.
 #[derive(Deserialize)]
 struct Kind<'a> {
@@ -132,7 +151,7 @@ impl Entry {
         }
     }
 
-    /// Reads a line. `None` if it is damaged.
+    /// Reads a line. `None` if it is damaged, or of a kind that this version does not know.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?;
         let Kind { event } = serde_json::from_str(line).ok()?;
@@ -165,6 +184,15 @@ impl Entry {
             },
         }
     }
+}
+
+/// Whether a line is whole, and of a kind that only a later version knows.
+pub(crate) fn is_of_later_kind(line: &[u8]) -> bool {
+    let kind: Option<Kind<'_>> = serde_json::from_slice(line).ok();
+    kind.is_some_and(|Kind { event }| {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        !event.is_empty() && event.bytes().all(is_name) && !KINDS.contains(&&*event)
+    })
 }
 
 /// Serializing strings and numbers cannot fail.
@@ -262,6 +290,8 @@ mod tests {
         ] {
             let line = again(&entry);
             assert_eq!(line.matches('\n').count(), 1, "{line}");
+            let Kind { event } = serde_json::from_str(&line).expect("a kind");
+            assert!(KINDS.contains(&&*event), "{event}");
         }
     }
 

@@ -22,11 +22,11 @@ pub enum FolderError {
         /// The path.
         folder: PathBuf,
     },
-    /// Another process that runs records into it.
+    /// Another process that runs, or another watch of this one, records into it.
     Used {
         /// The folder.
         folder: PathBuf,
-        /// The other process, if it has said so.
+        /// The process, if it has said so.
         pid: Option<u32>,
     },
     /// The number of bytes is too small.
@@ -56,10 +56,18 @@ impl fmt::Display for FolderError {
             Self::NoFolder { folder } => {
                 write!(
                     f,
-                    "{} is no folder; a record needs a folder",
+                    "{} is not a folder; a record needs a folder",
                     folder.display()
                 )
             }
+            Self::Used {
+                folder,
+                pid: Some(pid),
+            } if *pid == std::process::id() => write!(
+                f,
+                "another watch of this process records into {}; give each watch a folder of its own",
+                folder.display()
+            ),
             Self::Used { folder, pid } => {
                 let by = pid.map_or_else(String::new, |pid| format!(", the process {pid},"));
                 write!(
@@ -122,7 +130,7 @@ impl fmt::Display for ReadError {
             Self::Io { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::NoRecord { path } => write!(
                 f,
-                "{} is no record of holdup: its first line is not the header of one",
+                "{} is not a record of holdup: its first line is not the header of one",
                 path.display()
             ),
             Self::Newer { path, version } => write!(

@@ -255,10 +255,70 @@ pub(crate) fn segments(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        if name.to_str().and_then(name::parse).is_some() && entry.file_type()?.is_file() {
-            found.push((entry.path(), entry.metadata()?.len()));
+        if name.to_str().and_then(name::parse).is_none() {
+            continue;
+        }
+        match entry.metadata() {
+            Ok(about) if about.is_file() => found.push((entry.path(), about.len())),
+            Ok(_) => {}
+            // Whoever records into the folder has deleted it meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::super::entry::{Entry, Missing, VERSION};
+    use super::super::read::segment;
+    use super::*;
+
+    fn missing(at: u64) -> Entry {
+        let at = Duration::from_secs(at);
+        Entry::Missing(Missing { at, lines: 1 })
+    }
+
+    #[test]
+    fn what_is_written_after_a_failure_can_be_read() {
+        let path = std::env::temp_dir().join(format!("holdup-record-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        let mut folder = Folder::open(Options::new(&path)).expect("it can be written");
+        let begun = folder.begin(Header {
+            version: VERSION,
+            holdup: "0.1.0".to_owned(),
+            pid: 1,
+            segment: 1,
+            origin_unix_ms: 0,
+            at: Duration::ZERO,
+            threshold: Duration::ZERO,
+            why_no_lines: None,
+        });
+        begun.expect("room");
+        let append = |folder: &mut Folder, at: u64| {
+            folder.append(&missing(at).to_line(), Duration::from_secs(at))
+        };
+        append(&mut folder, 1).expect("room");
+        // The system takes a part of the line, and refuses the rest.
+        let current = folder.current.as_mut().expect("a segment");
+        current.file.write_all(b"{\"event\":\"mis").expect("room");
+        let unwritable = File::open(&current.path).expect("a segment");
+        let writable = std::mem::replace(&mut current.file, unwritable);
+        append(&mut folder, 2).expect_err("it is opened for reading only");
+        folder.current.as_mut().expect("a segment").file = writable;
+        append(&mut folder, 3).expect("room");
+        append(&mut folder, 4).expect("room");
+        let text = fs::read(&folder.current.as_ref().expect("a segment").path).expect("a file");
+        let read = segment(&text).expect("a segment");
+        let size = folder.current.as_ref().map(|current| current.size);
+        fs::remove_dir_all(&path).expect("a folder");
+        let at: Vec<_> = read.entries.iter().filter_map(Entry::at).collect();
+        assert_eq!(at, [1, 3, 4].map(Duration::from_secs));
+        assert_eq!((read.damaged, read.is_torn), (1, false));
+        assert_eq!(size, Some(text.len() as u64));
+    }
 }

@@ -30,7 +30,7 @@ pub use self::error::{FolderError, ReadError};
 pub use self::folder::Folder;
 pub use self::options::{BYTES, LEAST_BYTES, Options};
 pub use self::read::{Segment, Unreadable, segment};
-pub use self::record::{Record, Span, read};
+pub use self::record::{Gaps, Record, Span, read};
 pub use self::selection::{Counts, Selection};
 pub use self::stamp::Stamp;
 pub use self::summary::Summary;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::entry::{Entry, Header, VERSION};
+use super::entry::{Entry, Header, VERSION, is_of_later_kind};
 
 /// A longer line is damaged: no entry is that long.
 const LONGEST: usize = 4 << 20;
@@ -12,7 +12,8 @@ const LONGEST: usize = 4 << 20;
 pub struct Segment {
     /// Its first line.
     pub header: Header,
-    /// Its other lines, in the order in which they were written.
+    /// Its other lines, in the order in which they were written, without those of kinds that this version does not
+    /// know.
     pub entries: Vec<Entry>,
     /// How many lines could not be read, without a last one that is incomplete.
     pub damaged: usize,
@@ -67,6 +68,8 @@ pub fn segment(bytes: &[u8]) -> Result<Segment, Unreadable> {
             .flatten();
         match entry {
             Some(entry) => segment.entries.push(entry),
+            // Of the same version of the format, which more kinds of lines do not change.
+            None if line.len() <= LONGEST && is_of_later_kind(line) => {}
             None if line.ends_with(b"\n") => segment.damaged += 1,
             None => segment.is_torn = true,
         }
@@ -89,6 +92,21 @@ mod tests {
         let segment = segment(text.as_bytes()).expect("a segment");
         assert_eq!((segment.entries.len(), segment.damaged), (2, 2));
         assert!(segment.is_torn);
+    }
+
+    #[test]
+    fn lines_of_kinds_that_are_not_known_are_passed_over() {
+        let later = r#"{"event":"weather","at_ms":1,"wind":[3]}"#;
+        let known = r#"{"event":"load","at_ms":1}"#;
+        let text = format!("{HEADER}\n{later}\n{LOST}\n{known}\n{HEADER}\n{later}");
+        let read = segment(text.as_bytes()).expect("a segment");
+        assert_eq!((read.entries.len(), read.damaged), (1, 2));
+        assert!(!read.is_torn);
+        for damaged in ["{\"event\":\"weather\"", "{\"event\":\"\"}", "{}", "[]"] {
+            let text = format!("{HEADER}\n{damaged}\n");
+            let read = segment(text.as_bytes()).expect("a segment");
+            assert_eq!(read.damaged, 1, "{damaged}");
+        }
     }
 
     #[test]

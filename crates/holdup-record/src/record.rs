@@ -1,6 +1,6 @@
 //! Reads a record from its files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub struct Record {
     pub header: Header,
     /// Everything it tells, in the order of time.
     pub entries: Vec<Entry>,
-    /// How many segments were read, and their bytes.
+    /// How many segments were read.
     pub segments: usize,
     /// The bytes of these segments, if they were read from files.
     pub bytes: u64,
@@ -34,6 +34,22 @@ pub struct Record {
     pub unreadable: Vec<PathBuf>,
     /// How many earlier runs the folder has; 0 if a file was read.
     pub earlier_runs: usize,
+    /// The requests whose ends are among the lines that could not be written, as far as is known, and when lines were
+    /// written again.
+    pub cut: HashMap<u64, Duration>,
+}
+
+/// What a record does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Lines that are damaged.
+    pub damaged: u64,
+    /// Lines that could not be written.
+    pub missing: u64,
+    /// Events that came too fast for the watch, and were lost.
+    pub lost: u64,
+    /// Requests that would have been worth a line, and were only counted.
+    pub left_out: u64,
 }
 
 /// A record begins so long before its first hold: the first line of a segment may be about one.
@@ -113,11 +129,32 @@ fn latest_run(all: Vec<PathBuf>) -> (Vec<PathBuf>, usize) {
     (files.collect(), runs.len().saturating_sub(1))
 }
 
+/// The requests of which nothing is written after lines were lost. Those that were open then, and still are, are
+/// written again.
+fn cut(read: &[Segment]) -> HashMap<u64, Duration> {
+    let (mut open, mut cut) = (HashSet::new(), HashMap::new());
+    for entry in read.iter().flat_map(|segment| &segment.entries) {
+        match entry {
+            Entry::Event(Event::Opened { lane, .. } | Event::Answered { lane, .. }) => {
+                open.insert(*lane);
+                cut.remove(lane);
+            }
+            Entry::Event(Event::Ended { lane, .. }) => {
+                open.remove(lane);
+                cut.remove(lane);
+            }
+            Entry::Missing(missing) => cut.extend(open.drain().map(|lane| (lane, missing.at))),
+            _ => {}
+        }
+    }
+    cut
+}
+
 /// All entries in the order of time. Requests are written when it is known that they matter, so that their beginnings
-/// come late, and again in each segment.
+/// come late, and again in each segment. Lost events are as late as the latest entry before them.
 fn in_order(read: Vec<Segment>) -> Vec<Entry> {
     let mut opened = HashSet::new();
-    let mut time = Duration::ZERO;
+    let mut latest = Duration::ZERO;
     let mut all = Vec::new();
     for entry in read.into_iter().flat_map(|segment| segment.entries) {
         if let Entry::Event(Event::Opened { lane, .. }) = &entry
@@ -125,7 +162,8 @@ fn in_order(read: Vec<Segment>) -> Vec<Entry> {
         {
             continue;
         }
-        time = entry.at().unwrap_or(time);
+        let time = entry.at().unwrap_or(latest);
+        latest = latest.max(time);
         all.push((time, entry));
     }
     all.sort_by_key(|(time, _)| *time);
@@ -147,6 +185,7 @@ impl Record {
             is_torn,
             unreadable: Vec::new(),
             earlier_runs: 0,
+            cut: cut(&segments),
             entries: in_order(segments),
         })
     }
@@ -164,6 +203,27 @@ impl Record {
         let last = self.entries.iter().rev().find_map(Entry::at);
         let to = last.unwrap_or(from).max(from);
         Span { from, to }
+    }
+
+    /// What it does not have.
+    pub fn gaps(&self) -> Gaps {
+        let mut gaps = Gaps {
+            damaged: self.damaged as u64,
+            ..Gaps::default()
+        };
+        for entry in &self.entries {
+            match entry {
+                Entry::Missing(missing) => {
+                    gaps.missing = gaps.missing.saturating_add(missing.lines)
+                }
+                Entry::Event(Event::Lost { events }) => {
+                    gaps.lost = gaps.lost.saturating_add(*events)
+                }
+                Entry::Load(load) => gaps.left_out = load.left_out,
+                _ => {}
+            }
+        }
+        gaps
     }
 
     /// A time of the record on the calendar.
@@ -192,5 +252,99 @@ impl Record {
         }
         over.append(&mut lasting);
         over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::{Missing, VERSION};
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn opened(lane: u64, at: u64) -> Entry {
+        Entry::Event(Event::Opened {
+            lane,
+            at: ms(at),
+            worker: 0,
+            method: "GET".to_owned(),
+            route: "/".to_owned(),
+            path: "/".to_owned(),
+            peer: None,
+        })
+    }
+
+    fn ended(lane: u64, at: u64) -> Entry {
+        Entry::Event(Event::Ended {
+            lane,
+            at: ms(at),
+            finished: true,
+            spent: holdup_model::Spent::default(),
+        })
+    }
+
+    fn record(entries: Vec<Entry>) -> Record {
+        let header = Header {
+            version: VERSION,
+            holdup: "0.1.0".to_owned(),
+            pid: 1,
+            segment: 1,
+            origin_unix_ms: 0,
+            at: ms(0),
+            threshold: ms(100),
+            why_no_lines: None,
+        };
+        let segment = Segment {
+            header,
+            entries,
+            damaged: 0,
+            is_torn: false,
+        };
+        Record::of(vec![segment]).expect("a segment")
+    }
+
+    #[test]
+    fn lost_events_are_as_late_as_the_latest_entry_before_them() {
+        let record = record(vec![
+            opened(1, 900),
+            ended(1, 2000),
+            // Written late, because only now it is known that it matters.
+            opened(2, 500),
+            Entry::Event(Event::Lost { events: 1 }),
+            ended(3, 2500),
+        ]);
+        let place = record
+            .entries
+            .iter()
+            .position(|entry| matches!(entry, Entry::Event(Event::Lost { .. })));
+        assert_eq!(place, Some(3));
+    }
+
+    #[test]
+    fn requests_of_which_nothing_is_written_after_lost_lines_are_cut() {
+        let missing = |at| {
+            Entry::Missing(Missing {
+                at: ms(at),
+                lines: 2,
+            })
+        };
+        let record = record(vec![
+            opened(1, 0),
+            opened(2, 10),
+            opened(3, 20),
+            ended(3, 50),
+            opened(4, 30),
+            missing(1000),
+            // It is still open, and written again.
+            opened(2, 10),
+            ended(4, 1100),
+            opened(5, 1200),
+            missing(2000),
+            opened(5, 1200),
+        ]);
+        let expected = HashMap::from([(1, ms(1000)), (2, ms(2000))]);
+        assert_eq!(record.cut, expected);
     }
 }

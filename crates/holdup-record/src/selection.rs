@@ -28,6 +28,10 @@ const OPEN: usize = 20_000;
 const HELD_UP: Pace = Pace::new(20, 100);
 const SLOW_ONES: Pace = Pace::new(5, 50);
 
+/// Those that are open while their worker is held, of which nobody knows yet whether they lose anything. They must not
+/// take the places of those that did.
+const BESIDE: Pace = Pace::new(5, 50);
+
 /// What is known of the open requests and of the holds, to decide what is worth a line.
 #[derive(Debug)]
 pub struct Selection {
@@ -35,6 +39,7 @@ pub struct Selection {
     held: HashMap<(usize, Duration), Held>,
     held_up: Pace,
     slow: Pace,
+    beside: Pace,
     counts: Counts,
 }
 
@@ -47,7 +52,7 @@ pub struct Counts {
     pub finished: u64,
     /// Those that were cut off.
     pub unfinished: u64,
-    /// Those that were worth a line, and got none.
+    /// Those that were worth a line, and got none, and those that came while too many others were open.
     pub left_out: u64,
 }
 
@@ -78,6 +83,7 @@ impl Default for Selection {
             held: HashMap::new(),
             held_up: HELD_UP,
             slow: SLOW_ONES,
+            beside: BESIDE,
             counts: Counts::default(),
         }
     }
@@ -160,6 +166,7 @@ impl Selection {
     pub fn tick(&mut self, now: Duration, write: &mut impl FnMut(Entry)) {
         self.held_up.advance(now);
         self.slow.advance(now);
+        self.beside.advance(now);
         for open in self.open.values_mut() {
             if now.saturating_sub(open.at) < SLOW {
                 // The others came later.
@@ -237,9 +244,10 @@ impl Selection {
         };
         self.held.insert(key(hold), lasts);
         self.write_culprits(hold, write);
-        // Those that it holds up, the oldest first.
+        // Those that it may hold up, the oldest first. What was written once is written again in each segment.
         for open in self.open.values_mut() {
-            if open.worker == hold.worker && !open.is_written && self.held_up.take() {
+            let is_missing = open.worker == hold.worker && !open.is_written;
+            if is_missing && (open.was_written || self.beside.take()) {
                 open.write(write);
             }
         }

@@ -27,6 +27,12 @@ impl Stamp {
         format!("{hour:02}:{minute:02}:{second:02}")
     }
 
+    /// `2026-11-30`, in UTC.
+    pub fn date(self) -> String {
+        let (year, month, day, _) = self.parts();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
     /// Year, month, day and time of day.
     fn parts(self) -> (u64, u64, u64, [u64; 3]) {
         // Nobody lives in the year 9999, and names stay as long as they are.
@@ -48,12 +54,7 @@ impl Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day, _) = self.parts();
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02} {} UTC",
-            self.time_of_day()
-        )
+        write!(f, "{} {} UTC", self.date(), self.time_of_day())
     }
 }
 

@@ -44,7 +44,7 @@ impl Summary<'_> {
             record.header.holdup,
             record.header.pid,
             record.stamp(span.from),
-            record.stamp(span.to).time_of_day(),
+            self.when(span.to),
             HumanDuration(span.to.saturating_sub(span.from)),
             record.segments,
             record.bytes.div_ceil(1024),
@@ -62,6 +62,17 @@ impl Summary<'_> {
         }
     }
 
+    /// The time of day; with its date if the record has more than one.
+    fn when(self, at: Duration) -> String {
+        let (record, span) = (self.0, self.0.span());
+        let stamp = record.stamp(at);
+        if record.stamp(span.from).date() == record.stamp(span.to).date() {
+            stamp.time_of_day()
+        } else {
+            format!("{} {}", stamp.date(), stamp.time_of_day())
+        }
+    }
+
     fn damage(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = self.0;
         if record.is_torn {
@@ -69,7 +80,8 @@ impl Summary<'_> {
                 "The last line is incomplete: the process was writing it. It was left out.\n",
             )?;
         }
-        match record.damaged {
+        let gaps = record.gaps();
+        match gaps.damaged {
             0 => {}
             1 => f.write_str("1 damaged line was left out.\n")?,
             n => writeln!(f, "{n} damaged lines were left out.")?,
@@ -77,13 +89,23 @@ impl Summary<'_> {
         for path in &record.unreadable {
             writeln!(f, "{} was left out: it cannot be read.", path.display())?;
         }
-        let missing = record.entries.iter().filter_map(|entry| match entry {
-            Entry::Missing(missing) => Some(missing.lines),
-            _ => None,
-        });
-        match missing.fold(0, u64::saturating_add) {
+        match gaps.missing {
+            0 => {}
+            1 => f.write_str("1 line is missing: it could not be written.\n")?,
+            n => writeln!(f, "{n} lines are missing: they could not be written.")?,
+        }
+        match gaps.lost {
+            0 => {}
+            1 => f.write_str("1 event was lost, because events came too fast.\n")?,
+            n => writeln!(f, "{n} events were lost, because they came too fast.")?,
+        }
+        match gaps.left_out {
             0 => Ok(()),
-            n => writeln!(f, "{n} lines are missing: they could not be written."),
+            1 => f.write_str("1 request was only counted, because there were too many.\n"),
+            n => writeln!(
+                f,
+                "{n} requests were only counted, because there were too many."
+            ),
         }
     }
 
@@ -100,7 +122,7 @@ impl Summary<'_> {
             n => writeln!(f, "\n{n} holds, of which these are the longest:")?,
         }
         for hold in holds.iter().take(LISTED) {
-            let at = self.0.stamp(hold.started).time_of_day();
+            let at = self.when(hold.started);
             let unknown = span.to.saturating_sub(hold.started + hold.duration);
             let end = match hold.ongoing {
                 true if unknown <= AT_THE_END => ", and the record ends",
@@ -139,7 +161,7 @@ impl Summary<'_> {
         most.sort_by_key(|place| Reverse(place.requests));
         f.write_str("\nWhere requests waited, with the most that waited there at a time:\n")?;
         for place in most.iter().take(LISTED) {
-            let at = self.0.stamp(place.at).time_of_day();
+            let at = self.when(place.at);
             let routes: Vec<_> = place.routes.iter().map(ToString::to_string).collect();
             let routes = routes.join(", ");
             writeln!(f, "  {at}  {} at {}: {routes}", place.requests, place.name)?;
@@ -178,4 +200,90 @@ fn most_at_each_place<'a>(surveys: impl Iterator<Item = &'a Survey>) -> Vec<Plac
         }
     }
     places
+}
+
+#[cfg(test)]
+mod tests {
+    use holdup_model::{Event, Hold, HoldKind};
+
+    use super::super::entry::{Header, Load, Missing, VERSION};
+    use super::super::read::Segment;
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn summary(origin: u64, entries: Vec<Entry>) -> String {
+        let header = Header {
+            version: VERSION,
+            holdup: "0.1.0".to_owned(),
+            pid: 4711,
+            segment: 1,
+            origin_unix_ms: origin * 1000,
+            at: Duration::ZERO,
+            threshold: Duration::from_millis(100),
+            why_no_lines: None,
+        };
+        let segment = Segment {
+            header,
+            entries,
+            damaged: 0,
+            is_torn: false,
+        };
+        let record = Record::of(vec![segment]).expect("a segment");
+        Summary(&record).to_string()
+    }
+
+    fn hold(at: u64) -> Entry {
+        let (at, lasted) = (Duration::from_secs(at), Duration::from_secs(2));
+        let mut hold = Hold::new(HoldKind::Blocked, 0, at, lasted);
+        hold.ongoing = false;
+        Entry::Event(Event::Released(hold))
+    }
+
+    #[test]
+    fn times_have_a_date_if_the_record_has_more_than_one_day() {
+        let one = summary(0, vec![hold(60), hold(DAY - 10)]);
+        assert!(
+            one.contains("from 1970-01-01 00:00:00 UTC to 23:59:52"),
+            "{one}"
+        );
+        assert!(one.contains("\n  00:01:00  "), "{one}");
+        let two = summary(0, vec![hold(60), hold(DAY - 1)]);
+        assert!(two.contains("UTC to 1970-01-02 00:00:01 ("), "{two}");
+        assert!(two.contains("\n  1970-01-01 23:59:59  "), "{two}");
+    }
+
+    #[test]
+    fn each_gap_is_told() {
+        let load = |at: u64, left_out| {
+            Entry::Load(Load {
+                at: Duration::from_secs(at),
+                workers: Vec::new(),
+                requests: 9,
+                finished: 9,
+                unfinished: 0,
+                left_out,
+            })
+        };
+        let at = Duration::from_secs(3);
+        let told = summary(
+            0,
+            vec![
+                load(1, 2),
+                load(2, 5),
+                Entry::Missing(Missing { at, lines: 1 }),
+                Entry::Event(Event::Lost { events: 7 }),
+                Entry::Event(Event::Lost { events: u64::MAX }),
+            ],
+        );
+        for says in [
+            "1 line is missing: it could not be written.\n",
+            "18446744073709551615 events were lost, because they came too fast.\n",
+            "5 requests were only counted, because there were too many.\n",
+        ] {
+            assert!(told.contains(says), "{says}: {told}");
+        }
+        let complete = summary(0, vec![load(1, 0)]);
+        assert_eq!(complete.matches('\n').count(), 3, "{complete}");
+    }
 }

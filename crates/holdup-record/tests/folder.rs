@@ -117,8 +117,19 @@ fn a_folder_is_recorded_into_by_one_at_a_time() {
         "{refused:?}"
     );
     let told = refused.to_string();
-    assert!(told.contains(&format!("the process {pid},")), "{told}");
-    assert!(told.contains("a folder of its own"), "{told}");
+    assert!(told.starts_with("another watch of this process"), "{told}");
+    assert!(
+        told.ends_with("give each watch a folder of its own"),
+        "{told}"
+    );
+    // Another process is named.
+    fs::write(folder.join("holdup.lock"), "1\n").expect("room");
+    let refused = Folder::open(Options::new(&folder)).expect_err("it is used");
+    let told = refused.to_string();
+    assert!(
+        told.starts_with("another process, the process 1,"),
+        "{told}"
+    );
     drop(open);
     Folder::open(Options::new(&folder)).expect("it is free again");
 }
@@ -135,7 +146,7 @@ fn what_cannot_be_recorded_into_is_refused_with_a_remedy() {
     let file = folder.join("file");
     fs::write(&file, "").expect("room");
     let no_folder = refused(Options::new(&file));
-    assert!(no_folder.contains("is no folder"), "{no_folder}");
+    assert!(no_folder.contains("is not a folder"), "{no_folder}");
     let small = refused(Options::new(&folder).bytes(LEAST_BYTES - 1));
     assert!(
         small.contains("allowed: 1048576 (1 MiB) or more"),

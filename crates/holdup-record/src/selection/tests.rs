@@ -143,6 +143,38 @@ fn no_more_requests_are_written_than_the_page_draws() {
 }
 
 #[test]
+fn requests_that_only_wait_beside_a_hold_do_not_take_the_places_of_its_victims() {
+    let mut selection = Selection::default();
+    // Long polls that are open all the time, and a hold each second with twenty victims.
+    for lane in 1..=200 {
+        take(&mut selection, opened(lane, 0));
+    }
+    let (mut beside, mut victims) = (0, 0);
+    for second in 0..10 {
+        let begun = take(&mut selection, Event::Held(hold(second * 1000, 100, 9999)));
+        beside += begun.len() - 1;
+        for n in 0..20 {
+            let lane = 1000 + second * 100 + n;
+            take(&mut selection, opened(lane, second * 1000 + 100));
+            victims += take(&mut selection, ended(lane, second * 1000 + 200, 90)).len() / 2;
+        }
+        take(
+            &mut selection,
+            Event::Released(hold(second * 1000, 200, 9999)),
+        );
+        // As if none of them became slow.
+        selection.slow = Pace::new(0, 0);
+        selection.tick(ms((second + 1) * 1000), &mut |_| ());
+    }
+    assert_eq!((beside, victims), (50 + 9 * 5, 200));
+    // In a new segment, those that were written once are written again at no cost.
+    selection.new_segment();
+    selection.beside.left = 0;
+    let again = take(&mut selection, Event::Held(hold(20_000, 100, 9999)));
+    assert_eq!(again.len(), beside + 1);
+}
+
+#[test]
 fn what_is_kept_of_open_requests_is_bounded() {
     let mut selection = Selection::default();
     for lane in 0..=OPEN as u64 {

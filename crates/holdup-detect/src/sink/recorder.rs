@@ -55,9 +55,32 @@ pub(crate) struct Recorder {
 /// Lines that could not be written.
 #[derive(Debug, Default)]
 struct Failing {
+    /// How many, since lines were last written.
     lines: u64,
-    /// When that was last logged.
+    /// Whether these were logged.
+    is_logged: bool,
+    /// When any were last logged.
     logged: Option<Duration>,
+}
+
+impl Failing {
+    /// Takes that so many more lines could not be written. Returns whether that is to be logged now.
+    fn failed(&mut self, lines: u64, now: Duration) -> bool {
+        self.lines += lines;
+        let is_recent = |at: Duration| now.saturating_sub(at) < LOGGED;
+        if self.logged.is_some_and(is_recent) {
+            return false;
+        }
+        (self.logged, self.is_logged) = (Some(now), true);
+        true
+    }
+
+    /// Takes that lines were written. Returns how many were not before, and whether that was logged.
+    fn worked(&mut self) -> (u64, bool) {
+        let worked = (self.lines, self.is_logged);
+        (self.lines, self.is_logged) = (0, false);
+        worked
+    }
 }
 
 /// Writes the record until the watch is gone.
@@ -67,14 +90,14 @@ pub(crate) fn run(recorder: &mut Recorder, shared: &Weak<Shared>, log: &Outlet<L
         if recorder.rests() {
             // Nobody publishes events when the watch is gone.
             let Some(event) = recorder.events.wait() else {
-                return;
+                return recorder.finish();
             };
             first = Some(event);
         } else {
             thread::park_timeout(EVERY);
         }
         let Some(shared) = shared.upgrade() else {
-            return;
+            return recorder.finish();
         };
         recorder.turn(&shared, first, log);
     }
@@ -116,7 +139,10 @@ impl Recorder {
         } = self;
         let mut is_urgent = false;
         let mut write = |entry: Entry| {
-            is_urgent |= matches!(entry, Entry::Event(Event::Held(_) | Event::Released(_)));
+            is_urgent |= matches!(
+                entry,
+                Entry::Event(Event::Held(_) | Event::Updated(_) | Event::Released(_))
+            );
             lines.push_str(&entry.to_line());
             *count += 1;
         };
@@ -151,37 +177,55 @@ impl Recorder {
         }
     }
 
-    /// Writes the lines that wait. What cannot be written is lost, and that is logged.
-    fn write(&mut self, shared: &Shared, now: Duration, log: &Outlet<LogEntry>) {
-        self.written = now;
-        if self.failing.lines > 0 {
-            // What was lost is said first, and again until it is written.
-            let lines = self.failing.lines;
+    /// Writes what is left when the watch is gone. What cannot be written then is lost, and so is what comes before
+    /// the first lines of all were written.
+    fn finish(&mut self) {
+        let Self {
+            events,
+            selection,
+            lines,
+            ..
+        } = self;
+        while let Some(event) = events.try_next() {
+            selection.take(event, &mut |entry| lines.push_str(&entry.to_line()));
+        }
+        self.say_what_is_missing(self.written);
+        self.folder.append(&self.lines, self.written).ok();
+        self.lines.clear();
+    }
+
+    /// What was lost is said first, and again until it is written.
+    fn say_what_is_missing(&mut self, now: Duration) {
+        let lines = self.failing.lines;
+        if lines > 0 {
             let missing = Entry::Missing(Missing { at: now, lines });
             self.lines.insert_str(0, &missing.to_line());
         }
+    }
+
+    /// Writes the lines that wait. What cannot be written is lost, and that is logged.
+    fn write(&mut self, shared: &Shared, now: Duration, log: &Outlet<LogEntry>) {
+        self.written = now;
+        self.say_what_is_missing(now);
         if self.lines.is_empty() {
             return;
         }
         let begun = self.folder.begin(header(shared, now));
         match begun.and_then(|()| self.folder.append(&self.lines, now)) {
             Ok(is_new) => {
-                let failing = std::mem::take(&mut self.failing);
-                if is_new || failing.lines > 0 {
+                let (lines, is_logged) = self.failing.worked();
+                if is_new || lines > 0 {
                     // What is open and how it is is written again, whatever was written or lost before.
                     self.selection.new_segment();
                     (self.load, self.victims) = (None, Vec::new());
                 }
-                if failing.lines > 0 {
-                    let (folder, lines) = (self.folder.path().to_owned(), failing.lines);
+                if is_logged {
+                    let folder = self.folder.path().to_owned();
                     log.send(LogEntry::RecordedAgain { folder, lines });
                 }
             }
             Err(error) => {
-                self.failing.lines += self.count;
-                let is_recent = |at: Duration| now.saturating_sub(at) < LOGGED;
-                if !self.failing.logged.is_some_and(is_recent) {
-                    self.failing.logged = Some(now);
+                if self.failing.failed(self.count, now) {
                     log.send(LogEntry::NotRecorded {
                         folder: self.folder.path().to_owned(),
                         lines: self.failing.lines,
@@ -238,4 +282,98 @@ fn is_same(before: Option<&Load>, load: &Load) -> bool {
             ..load.clone()
         } == *before
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use holdup_model::Spent;
+    use holdup_record::{Options, segment};
+
+    use super::*;
+    use crate::lanes::Listeners;
+    use crate::subscription::Events;
+
+    #[test]
+    fn lines_that_are_lost_are_logged_once_a_minute_however_often_writing_fails() {
+        let mut failing = Failing::default();
+        let mut told = Vec::new();
+        for second in (0..100).step_by(10) {
+            let now = Duration::from_secs(second);
+            let is_logged = failing.failed(2, now);
+            told.push((is_logged, failing.worked()));
+        }
+        let logged = (true, (2, true));
+        let silent = (false, (2, false));
+        let mut expected = [silent; 10];
+        (expected[0], expected[6]) = (logged, logged);
+        assert_eq!(told, expected);
+        assert_eq!(failing.worked(), (0, false));
+        assert!(!failing.failed(1, Duration::from_secs(100)));
+        assert!(failing.failed(1, Duration::from_secs(120)));
+        assert_eq!(failing.worked(), (2, true));
+    }
+
+    #[test]
+    fn what_waits_is_written_when_the_watch_is_gone() {
+        let path = std::env::temp_dir().join(format!("holdup-recorder-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        let opened = Event::Opened {
+            lane: 1,
+            at: Duration::ZERO,
+            worker: 0,
+            method: "GET".to_owned(),
+            route: "/".to_owned(),
+            path: "/".to_owned(),
+            peer: None,
+        };
+        let ended = Event::Ended {
+            lane: 1,
+            at: Duration::from_secs(2),
+            finished: true,
+            spent: Spent::default(),
+        };
+        let events = Events::default();
+        let queued = [opened, ended].into_iter();
+        let subscription = events.subscribe(queued, &Arc::new(Listeners::default()));
+        let mut folder = Folder::open(Options::new(&path)).expect("it can be written");
+        let begun = folder.begin(Header {
+            version: VERSION,
+            holdup: "0.1.0".to_owned(),
+            pid: 1,
+            segment: 1,
+            origin_unix_ms: 0,
+            at: Duration::ZERO,
+            threshold: Duration::ZERO,
+            why_no_lines: None,
+        });
+        begun.expect("room");
+        let mut recorder = Recorder::new(folder, subscription);
+        let at = Duration::from_secs(1);
+        let waits = Entry::Victims(Victims {
+            at,
+            victims: Vec::new(),
+        });
+        recorder.lines = waits.to_line();
+        recorder.failing.failed(3, at);
+        run(&mut recorder, &Weak::new(), &Outlet::default());
+        let files = fs::read_dir(&path).expect("a folder");
+        let mut files = files.map(|file| file.expect("a file").path());
+        let file = files.find(|file| file.extension().is_some_and(|end| end == "jsonl"));
+        let text = fs::read(file.expect("a segment")).expect("a file");
+        fs::remove_dir_all(&path).expect("a folder");
+        let read = segment(&text).expect("a segment").entries;
+        let kinds: Vec<_> = read
+            .iter()
+            .map(|entry| match entry {
+                Entry::Missing(missing) => format!("missing {}", missing.lines),
+                Entry::Victims(_) => "victims".to_owned(),
+                Entry::Event(Event::Opened { lane, .. }) => format!("opened {lane}"),
+                Entry::Event(Event::Ended { lane, .. }) => format!("ended {lane}"),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, ["missing 3", "victims", "opened 1", "ended 1"]);
+    }
 }

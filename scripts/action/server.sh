@@ -42,8 +42,11 @@ stop_server() {
 
 # Host and port of a URL, or of host:port, or of a port alone.
 address_of() {
-  local rest="${1#*://}" port=80
-  case "$1" in https://*) port=443 ;; esac
+  local rest="$1" port=80
+  case "$1" in
+    http://*) rest="${1#http://}" ;;
+    https://*) rest="${1#https://}" port=443 ;;
+  esac
   rest="${rest%%[/?#]*}"
   rest="${rest##*@}"
   if [[ "$rest" =~ ^[0-9]+$ ]]; then

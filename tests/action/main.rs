@@ -1,152 +1,17 @@
 //! The GitHub action, run as GitHub's runner does: `runner.py` reads `action.yml`, and runs its scripts for real.
 
-use std::fs;
-use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod attempts;
+mod install;
+mod job;
 
-use holdup_testkit::external::folder;
-use holdup_testkit::{PATIENCE, pause, target};
+use std::fs;
+use std::net::TcpListener;
+use std::time::Instant;
+
+use holdup_testkit::PATIENCE;
 use serde_json::{Value, json};
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").port()
-}
-
-/// The folder of the program that is tested, for the `PATH`.
-fn programs() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_holdup"));
-    program.parent().expect("a folder").to_owned()
-}
-
-/// A job with these inputs. The program is the one that is tested.
-fn job(inputs: &Value) -> Job {
-    let mut inputs = inputs.clone();
-    inputs["install"] = json!("no");
-    job_in(folder(), &programs(), &inputs)
-}
-
-/// A job with these inputs in a folder, with these programs before all others.
-fn job_in(folder: PathBuf, programs: &Path, inputs: &Value) -> Job {
-    let path = std::env::var("PATH").expect("a path");
-    let mut runner = Command::new("python3")
-        .arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/action/runner.py"
-        ))
-        .arg(&folder)
-        .env("CARGO_TARGET_DIR", target())
-        .env("PATH", format!("{}:{path}", programs.display()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 runs; scripts/test installs it");
-    let mut stdin = runner.stdin.take().expect("piped");
-    write!(stdin, "{inputs}").expect("it reads");
-    drop(stdin);
-    let output = runner.wait_with_output().expect("it ends");
-    let result = serde_json::from_slice(&output.stdout);
-    let result = result.unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    Job { result, folder }
-}
-
-/// What came of a job.
-struct Job {
-    result: Value,
-    folder: PathBuf,
-}
-
-impl Job {
-    fn text(&self, field: &str) -> &str {
-        self.result[field].as_str().expect("a text")
-    }
-
-    fn output(&self, name: &str) -> &str {
-        self.result["outputs"][name].as_str().expect("an output")
-    }
-
-    #[track_caller]
-    fn ends(&self, conclusion: &str, verdict: &str, heading: &str) {
-        assert_eq!(self.text("conclusion"), conclusion, "{:#}", self.result);
-        assert_eq!(self.output("verdict"), verdict, "{:#}", self.result);
-        let heading = format!("### holdup probe: {heading}\n");
-        assert!(
-            self.text("summary").starts_with(&heading),
-            "{:#}",
-            self.result
-        );
-    }
-
-    #[track_caller]
-    fn says(&self, field: &str, part: &str) {
-        assert!(
-            self.text(field).contains(part),
-            "no {part:?}: {:#}",
-            self.result
-        );
-    }
-
-    /// The files that would be kept.
-    fn kept(&self) -> PathBuf {
-        let used = self.result["used"].as_array().expect("actions");
-        let upload = used.last().expect("an action");
-        assert_eq!(upload["uses"], "actions/upload-artifact@v7");
-        upload["with"]["path"].as_str().expect("a path").into()
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.folder).ok();
-    }
-}
-
-/// A job that starts a lab, and probes one of its paths.
-fn lab_job(path: &str, more: &Value) -> (Job, u16) {
-    let port = free_port();
-    let mut inputs = json!({
-        "command": format!("holdup serve --bind 127.0.0.1:{port} --no-console"),
-        "url": format!("127.0.0.1:{port}{path}"),
-    });
-    let more = more.as_object().expect("inputs").clone();
-    inputs.as_object_mut().expect("inputs").extend(more);
-    (job(&inputs), port)
-}
-
-/// As [`lab_job`], once noise did not make the verdict inconclusive.
-fn quiet_lab_job(path: &str, more: &Value) -> (Job, u16) {
-    let mut made = lab_job(path, more);
-    for _ in 0..2 {
-        if made.0.output("verdict") != "inconclusive" {
-            break;
-        }
-        made = lab_job(path, more);
-    }
-    made
-}
-
-#[track_caller]
-fn nobody_listens(port: u16) {
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < deadline, "a server was left behind");
-        pause(Duration::from_millis(20));
-    }
-}
-
-/// Fails if the `sleep` whose id is in the file still runs.
-#[track_caller]
-fn is_gone(id: &Path) {
-    let id = fs::read_to_string(id).expect("its id");
-    let cmdline = fs::read_to_string(Path::new("/proc").join(id.trim()).join("cmdline"));
-    let left = cmdline.unwrap_or_default().starts_with("sleep");
-    assert!(!left, "process {id} was left behind");
-}
+use job::{free_port, is_gone, job, lab_job, nobody_listens, quiet_lab_job};
 
 #[test]
 fn a_healthy_server_is_as_expected() {
@@ -293,6 +158,10 @@ fn wrong_inputs_are_named() {
             "wait-timeout is \"soon\"",
         ),
         (json!({ "url": "" }), "url is empty"),
+        (
+            json!({ "artifact": "a\nfolder=/" }),
+            "artifact has a line break",
+        ),
     ] {
         let (job, _) = lab_job("/", &inputs);
         assert_eq!(job.text("conclusion"), "failure");
@@ -338,65 +207,4 @@ fn no_input_is_run_as_a_command_but_the_command() {
     job.ends("success", "inconclusive", "inconclusive");
     assert_eq!(job.result["used"][0]["with"]["name"], harm);
     assert!(!job.folder.join("harm").exists());
-}
-
-/// A `cargo` that notes its arguments, and installs the program that is tested.
-const CARGO: &str = r#"#!/bin/sh
-echo "$@" >>"$RUNNER_TEMP/cargo"
-while [ "$1" != --root ]; do shift; done
-mkdir -p "$2/bin" && cp "$PROGRAM" "$2/bin/"
-"#;
-
-#[test]
-fn the_program_is_installed_by_cargo_and_kept_for_later_jobs() {
-    let script = CARGO.replace("$PROGRAM", env!("CARGO_BIN_EXE_holdup"));
-    let mut keys = Vec::new();
-    for (install, asks) in [("source", "--path /"), ("0.1.0", "holdup@0.1.0\n")] {
-        let folder = folder();
-        let cargo = folder.join("cargo-bin");
-        fs::create_dir(&cargo).expect("a folder");
-        fs::write(cargo.join("cargo"), &script).expect("written");
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(cargo.join("cargo"), executable).expect("executable");
-        // What comes of the probe does not matter here.
-        let inputs = json!({ "url": "127.0.0.1:1/", "wait-timeout": "0", "install": install });
-        let first = job_in(folder.clone(), &cargo, &inputs);
-        first.says("log", "127.0.0.1:1 was not answered within 0 s");
-        let asked = fs::read_to_string(folder.join("cargo")).expect("its arguments");
-        assert!(
-            asked.starts_with("install --locked ") && asked.contains(asks),
-            "{asked}"
-        );
-        let cache = &first.result["used"][0];
-        assert_eq!(cache["uses"], "actions/cache@v5");
-        assert_eq!(
-            cache["with"]["path"],
-            folder.join("holdup-program").to_str().expect("UTF-8")
-        );
-        let again = job_in(folder.clone(), &cargo, &inputs);
-        again.says("log", "holdup is there from an earlier job.");
-        assert_eq!(&again.result["used"][0], cache);
-        assert_eq!(
-            fs::read_to_string(folder.join("cargo")).expect("as before"),
-            asked
-        );
-        keys.push(cache["with"]["key"].as_str().expect("a key").to_owned());
-    }
-    assert_eq!(keys[1], "holdup-Linux-X64-0.1.0");
-    let source = keys[0].strip_prefix("holdup-Linux-X64-").expect("a key");
-    assert!(
-        source.len() == 32 && source.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "{source}"
-    );
-
-    let job = job_in(
-        folder(),
-        &programs(),
-        &json!({ "url": "127.0.0.1:1/", "install": "newest" }),
-    );
-    assert_eq!(job.text("conclusion"), "failure");
-    job.says(
-        "log",
-        "install is \"newest\", but has to be source, no, or a version such as 0.1.0",
-    );
 }

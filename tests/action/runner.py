@@ -43,6 +43,9 @@ def main():
             "RUNNER_TEMP": str(folder),
             "RUNNER_OS": "Linux",
             "RUNNER_ARCH": "X64",
+            "ImageOS": "ubuntu24",
+            # As users set it, for their own builds.
+            "RUSTFLAGS": "--cfg theirs",
         }
         environment |= {name: str(file) for name, file in files.items()}
         environment |= {name: filled(value, inputs, steps) for name, value in step.get("env", {}).items()}

@@ -152,6 +152,16 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
+        // The script stops everything, and deletes its folder.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut told = false;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            if !told {
+                kill_process(self.pid(), Signal::TERM).ok();
+                told = true;
+            }
+            pause(Duration::from_millis(50));
+        }
         // Without a process left, there is no group.
         kill_process_group(self.pid(), Signal::KILL).ok();
         self.child.wait().ok();

@@ -103,6 +103,7 @@ fn the_tests_notice_a_wrong_threshold_and_a_wrong_label() {
         ("no_worker_free", "for: 15s", "for: 30s"),
         ("replica_down", "up == 0 and", "up == 1 and"),
         ("replica_down", "and on (job) group", "and on () group"),
+        ("replica_down", "holdup_workers[1w]", "holdup_workers[1h]"),
     ];
     for (tests, right, wrong) in faults {
         let folder = folder();

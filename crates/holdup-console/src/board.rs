@@ -128,9 +128,9 @@ impl Board {
                 }
             }
             Event::Chunk { lane, at, bytes } => {
-                let bytes = bytes as u64;
-                self.totals.chunks += 1;
-                self.totals.bytes += bytes;
+                let (totals, bytes) = (&mut self.totals, bytes as u64);
+                totals.chunks = totals.chunks.saturating_add(1);
+                totals.bytes = totals.bytes.saturating_add(bytes);
                 if let Some(lane) = self.lane(lane) {
                     lane.chunk(at, bytes);
                 }
@@ -141,29 +141,39 @@ impl Board {
                 finished,
                 spent,
             } => {
-                if finished {
-                    self.totals.finished += 1;
-                } else {
-                    self.totals.unfinished += 1;
-                }
+                // A damaged record may say that there were any number before.
+                let Totals {
+                    finished: all,
+                    unfinished: cut_off,
+                    ..
+                } = &mut self.totals;
+                let ends = if finished { all } else { cut_off };
+                *ends = ends.saturating_add(1);
                 if let Some(lane) = self.lane(lane) {
                     (lane.ended, lane.finished) = (Some(at), finished.then_some(at));
                     lane.spent = Some(spent.into());
                 }
             }
             Event::Lost { events } => {
-                self.totals.lost += events;
+                self.totals.lost = self.totals.lost.saturating_add(events);
                 // The end of any open lane may be among the lost events.
-                let before = self.undrawn.len();
-                self.undrawn.retain(|_, lane| lane.ended.is_some());
-                self.totals.undrawn += (before - self.undrawn.len()) as u64;
-                let open: Vec<_> = self.open().map(|lane| lane.number).collect();
-                for number in open {
-                    self.forget(number);
-                }
+                self.forget_open(|_| true);
             }
             // Holds are kept in `Holds`.
             _ => {}
+        }
+    }
+
+    /// Forgets those of the open lanes that `is_cut` tells, because nobody knows their ends.
+    pub(super) fn forget_open(&mut self, is_cut: impl Fn(u64) -> bool) {
+        let before = self.undrawn.len();
+        self.undrawn
+            .retain(|&number, lane| lane.ended.is_some() || !is_cut(number));
+        self.totals.undrawn += (before - self.undrawn.len()) as u64;
+        let open = self.open().map(|lane| lane.number);
+        let cut: Vec<_> = open.filter(|&number| is_cut(number)).collect();
+        for number in cut {
+            self.forget(number);
         }
     }
 

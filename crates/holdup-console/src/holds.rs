@@ -70,6 +70,19 @@ impl Holds {
         }
     }
 
+    /// Takes back the holds of workers of which nothing was told since a time, because the ends of these are not known.
+    pub(super) fn lost_before(&mut self, time: Duration) {
+        let mut told = BTreeMap::<usize, Duration>::new();
+        for hold in self.lasting.values() {
+            let latest = told.entry(hold.worker).or_default();
+            *latest = (*latest).max(hold.started + hold.duration);
+        }
+        let is_lost = |key: &&Key| told.get(&key.0).is_some_and(|&at| at < time);
+        let lost: Vec<_> = self.lasting.keys().filter(is_lost).copied().collect();
+        let lost = lost.iter().filter_map(|key| self.lasting.remove(key));
+        self.ended.extend(lost.map(End::Withdrawn));
+    }
+
     /// The current hold of each held worker. Of two holds of one worker, this is the one that began
     /// later, because it is inside the other.
     pub(super) fn by_worker(&self) -> BTreeMap<usize, &Hold> {
@@ -193,6 +206,21 @@ mod tests {
         assert_eq!(news(&mut holds), ["withdrawn 0 100.0", "withdrawn 1 100.0"]);
         holds.lasts(blocked(1, 100, 600));
         assert_eq!(news(&mut holds), ["held 1 600.0"]);
+    }
+
+    #[test]
+    fn holds_that_are_told_no_more_are_taken_back() {
+        let mut holds = Holds::default();
+        // While the inner hold lasts, the outer one is not told.
+        holds.lasts(hold(STARVED, 0, 100, 600));
+        holds.lasts(blocked(0, 500, 7000));
+        holds.lasts(blocked(1, 100, 900));
+        news(&mut holds);
+        holds.lost_before(Duration::from_millis(1000));
+        assert!(news(&mut holds).is_empty());
+        holds.lost_before(Duration::from_millis(1001));
+        assert_eq!(news(&mut holds), ["withdrawn 1 900.0"]);
+        assert_eq!(holds.by_worker().len(), 1);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Lane {
     /// Records a chunk.
     pub(super) fn chunk(&mut self, at: Duration, bytes: u64) {
         self.chunk_count += 1;
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
         if self.chunks.len() == CHUNKS {
             self.chunks.pop_front();
         }

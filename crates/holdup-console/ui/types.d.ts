@@ -14,8 +14,12 @@ declare namespace T {
     origin_unix_ms: number;
     /** The longest, in the order of time. */
     holds: { started_ms: number; duration_ms: number }[];
-    /** How many lines are damaged or missing. */
+    /** How many lines are damaged, and how many could not be written. */
     damaged: number;
+    missing: number;
+    /** How many events were lost, and how many requests were only counted. */
+    lost: number;
+    left_out: number;
   }
   interface Snapshot {
     event: 'snapshot';

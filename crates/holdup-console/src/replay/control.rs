@@ -40,8 +40,14 @@ pub(crate) struct Replaying {
     pub(super) origin_unix_ms: u64,
     /// The longest holds, in the order of time.
     pub(super) holds: Vec<Mark>,
-    /// How many lines of the record are damaged or missing.
+    /// How many lines of the record are damaged.
     pub(super) damaged: u64,
+    /// How many could not be written.
+    pub(super) missing: u64,
+    /// How many events came too fast for the watch.
+    pub(super) lost: u64,
+    /// How many requests were only counted, though they were worth a line.
+    pub(super) left_out: u64,
 }
 
 /// A hold on the slider.

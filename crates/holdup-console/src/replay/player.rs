@@ -8,7 +8,7 @@ use super::control::{At, Control, Mark, Replaying};
 use super::scene::Scene;
 use holdup_model::millis::Millis;
 use holdup_model::{Event, Hold};
-use holdup_record::{Entry, Record, Span};
+use holdup_record::{Entry, Gaps, Record, Span};
 
 /// It begins so long before the longest hold.
 const BEFORE: Duration = Duration::from_secs(2);
@@ -32,6 +32,7 @@ pub(super) struct Player {
     span: Span,
     most_lanes: usize,
     marks: Vec<Mark>,
+    gaps: Gaps,
     /// When each request ended, as far as that is recorded.
     ends: HashMap<u64, Duration>,
     now: Duration,
@@ -56,6 +57,7 @@ impl Player {
             ends: record.entries.iter().filter_map(ended).collect(),
             scene: scene(&record, most_lanes),
             marks: marks(holds),
+            gaps: record.gaps(),
             span,
             most_lanes,
             now: span.from,
@@ -113,7 +115,7 @@ impl Player {
         if to >= self.span.to {
             self.playing = false;
         }
-        self.run(to.min(self.span.to));
+        self.pass(to.min(self.span.to));
     }
 
     /// Makes the scene as it was at a time.
@@ -122,20 +124,27 @@ impl Player {
         self.scene = scene(&self.record, self.most_lanes);
         (self.next, self.now) = (0, Duration::ZERO);
         let begin = to.saturating_sub(SHOWN);
+        // Of these, only the latest ones matter.
+        let (mut load, mut survey, mut victims) = (None, None, None);
         while let Some(entry) = self.record.entries.get(self.next) {
             if time(entry, self.now) > begin {
                 break;
             }
             self.now = time(entry, self.now);
             self.next += 1;
-            if !self.is_over(entry, begin) {
-                self.scene.apply(entry.clone());
+            match entry {
+                Entry::Load(_) => load = Some(entry),
+                Entry::Survey(_) => survey = Some(entry),
+                Entry::Victims(_) => victims = Some(entry),
+                _ if self.is_over(entry, begin) => {}
+                _ => self.scene.apply(entry.clone(), &self.record.cut),
             }
         }
-        self.now = begin;
-        while self.now < to {
-            self.run((self.now + STEP).min(to));
+        for latest in [load, survey, victims].into_iter().flatten() {
+            self.scene.apply(latest.clone(), &self.record.cut);
         }
+        self.now = begin;
+        self.pass(to);
         // Before the first of them.
         if self.scene.workers.is_empty() {
             let first = self.record.entries.iter().find_map(|entry| match entry {
@@ -160,25 +169,37 @@ impl Player {
         self.ends.get(lane).is_some_and(|&end| end <= begin)
     }
 
-    /// Applies all entries up to a time.
+    /// Lets time pass up to a time, in steps as far as it is shown.
+    fn pass(&mut self, to: Duration) {
+        let shown = to.saturating_sub(SHOWN);
+        if shown > self.now {
+            self.run(shown);
+        }
+        while self.now < to {
+            self.run((self.now + STEP).min(to));
+        }
+    }
+
+    /// Applies all entries up to a time at once.
     fn run(&mut self, to: Duration) {
         while let Some(entry) = self.record.entries.get(self.next) {
             if time(entry, self.now) > to {
                 break;
             }
             self.next += 1;
-            self.scene.apply(entry.clone());
+            self.scene.apply(entry.clone(), &self.record.cut);
         }
         self.now = to;
         self.scene.advance(to);
     }
 
     pub(super) fn state(&self) -> Replaying {
-        let missing = self.record.entries.iter().map(|entry| match entry {
-            Entry::Missing(missing) => missing.lines,
-            Entry::Event(Event::Lost { events }) => *events,
-            _ => 0,
-        });
+        let Gaps {
+            damaged,
+            missing,
+            lost,
+            left_out,
+        } = self.gaps;
         Replaying {
             playing: self.playing,
             speed: self.speed,
@@ -187,7 +208,10 @@ impl Player {
             to_ms: Millis(self.span.to),
             origin_unix_ms: self.record.header.origin_unix_ms.min(LATEST),
             holds: self.marks.clone(),
-            damaged: missing.fold(self.record.damaged as u64, u64::saturating_add),
+            damaged,
+            missing,
+            lost,
+            left_out,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the page shows at a time of a record: lanes, holds, workers, and where requests wait.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use crate::survey::Survey;
 use holdup_model::{Event, Victim};
 use holdup_record::{Entry, Load};
 use holdup_watch::WorkerStatus;
+
+/// A hold that lasts is written about twice a second. One that is not for so long is over, and its end is not known.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// The scene at one time.
 #[derive(Debug)]
@@ -36,8 +40,9 @@ impl Scene {
         }
     }
 
-    /// Applies what an entry tells.
-    pub(super) fn apply(&mut self, entry: Entry) {
+    /// Applies what an entry tells. `cut` has the requests whose ends are missing, with the time from which nothing is
+    /// known of them.
+    pub(super) fn apply(&mut self, entry: Entry, cut: &HashMap<u64, Duration>) {
         match entry {
             Entry::Event(event) => self.event(event),
             Entry::Load(load) => self.load(&load),
@@ -48,8 +53,12 @@ impl Scene {
                     self.why_no_lines.clone(),
                 )));
             }
-            // The ends of any of them may be missing. Those that last are told again soon.
-            Entry::Missing(_) => self.holds.lost(),
+            // The ends of any holds may be missing. Those that last are told again soon.
+            Entry::Missing(missing) => {
+                self.holds.lost();
+                let is_cut = |lane| cut.get(&lane).is_some_and(|&at| at <= missing.at);
+                self.board.forget_open(is_cut);
+            }
         }
     }
 
@@ -83,6 +92,7 @@ impl Scene {
         let open = self.workers.iter().map(|load| load.open);
         let open = open.fold(0, usize::saturating_add);
         self.board.advance(open, now);
+        self.holds.lost_before(now.saturating_sub(TOLD));
     }
 
     /// The latest survey, and who lost how much time to whom.

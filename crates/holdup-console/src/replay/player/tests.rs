@@ -1,5 +1,5 @@
 use holdup_model::{Culprit, HoldKind, Part, Spent};
-use holdup_record::{Header, Load, VERSION, segment};
+use holdup_record::{Header, Load, Missing, VERSION, segment};
 use holdup_watch::WorkerStatus;
 
 use super::*;
@@ -180,4 +180,103 @@ fn an_empty_record_has_one_moment() {
     });
     player.advance(ms(100));
     assert_eq!((player.now(), player.place().0), (ms(1000), false));
+}
+
+#[test]
+fn requests_whose_ends_could_not_be_written_are_not_shown_any_longer() {
+    let missing = |at| {
+        Entry::Missing(Missing {
+            at: ms(at),
+            lines: 3,
+        })
+    };
+    let mut player = player(&[
+        opened(1, 1000),
+        opened(2, 1100),
+        opened(3, 1200),
+        ended(3, 3000),
+        Entry::Event(Event::Held(hold(3000, 100, 2))),
+        missing(5000),
+        // It is still open, and written again.
+        opened(2, 1100),
+        Entry::Event(Event::Updated(hold(3000, 2500, 2))),
+        Entry::Event(Event::Released(hold(3000, 4000, 2))),
+        ended(2, 9000),
+        load(20_000, 0, 3),
+    ]);
+    for (at, expected, held) in [
+        (4000, vec![1, 2, 3], true),
+        (5200, vec![2, 3], false),
+        (6000, vec![2, 3], true),
+        (8000, vec![2, 3], false),
+        (20_000, vec![2, 3], false),
+    ] {
+        go(&mut player, at);
+        assert_eq!((lanes(&player), is_held(&player)), (expected, held), "{at}");
+    }
+    let state = player.state();
+    assert_eq!((state.damaged, state.missing, state.lost), (0, 3, 0));
+}
+
+#[test]
+fn a_hold_whose_end_is_damaged_is_not_shown_for_good() {
+    let mut player = player(&[
+        Entry::Event(Event::Held(hold(10_000, 100, 1))),
+        Entry::Event(Event::Updated(hold(10_000, 2000, 1))),
+        load(100_000, 0, 1),
+    ]);
+    for (at, expected) in [(12_000, true), (16_000, true), (18_000, false)] {
+        go(&mut player, at);
+        assert_eq!(is_held(&player), expected, "{at}");
+    }
+    go(&mut player, 95_000);
+    assert!(!is_held(&player));
+}
+
+#[test]
+fn any_numbers_of_a_record_are_survived_and_each_gap_is_told_by_itself() {
+    let huge = |at, left_out| {
+        let mut workers = vec![WorkerStatus::new(0, usize::MAX), WorkerStatus::new(1, 2)];
+        workers.rotate_left(1);
+        Entry::Load(Load {
+            at: ms(at),
+            workers,
+            requests: u64::MAX,
+            finished: u64::MAX,
+            unfinished: u64::MAX,
+            left_out,
+        })
+    };
+    let mut unfinished = ended(2, 3000);
+    if let Entry::Event(Event::Ended { finished, .. }) = &mut unfinished {
+        *finished = false;
+    }
+    let chunk = || {
+        Entry::Event(Event::Chunk {
+            lane: u64::MAX,
+            at: ms(2000),
+            bytes: usize::MAX,
+        })
+    };
+    let mut player = player(&[
+        huge(1000, 4),
+        opened(1, 1500),
+        opened(2, 1500),
+        opened(u64::MAX, 1500),
+        chunk(),
+        chunk(),
+        ended(1, 2500),
+        unfinished,
+        Entry::Event(Event::Lost { events: u64::MAX }),
+        Entry::Event(Event::Lost { events: 2 }),
+        huge(9000, 5),
+        ended(u64::MAX, 10_000),
+    ]);
+    go(&mut player, 10_000);
+    assert_eq!(player.scene.board.totals().requests, u64::MAX);
+    let state = player.state();
+    assert_eq!(
+        (state.damaged, state.missing, state.lost, state.left_out),
+        (0, 0, u64::MAX, 5)
+    );
 }

@@ -7,6 +7,7 @@ use holdup_testkit::browser::{Browser, Key, Kind};
 use holdup_testkit::client::get;
 use holdup_testkit::pause;
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::recorded::{self, Replay};
 use crate::server::Server;
@@ -24,7 +25,9 @@ fn killed_lab(folder: &std::path::Path) {
     let others: Vec<_> = (0..3)
         .map(|n| countdown(&server, &format!("/coroutine?from={}&x={n}", 2 + n * 10)))
         .collect();
-    pause(Duration::from_millis(1500));
+    recorded::wait_for_line(folder, "where they wait", |line| {
+        line["event"] == "survey" && line["waits"] != json!([])
+    });
     countdown(&server, "/blocking?from=3&x=b").join().ok();
     pause(Duration::from_millis(1500));
     let last = countdown(&server, "/blocking?from=30&x=last");
@@ -120,6 +123,35 @@ async fn a_record_is_shown_as_it_was() {
     browser.wait_for("#whom").await;
     let victims = browser.text("#victims").await;
     assert!(victims.contains("/coroutine"), "{victims}");
+    browser.wait_for("#waits li").await;
+    let waits = browser.text("#waits").await;
+    assert!(waits.contains("handlers.rs"), "{waits}");
+
+    // While it plays, what the reader chooses counts.
+    browser
+        .eval("void document.querySelector('#replay-slider').focus()")
+        .await;
+    browser.press(Key::Home).await;
+    let is_at =
+        |end: &str| format!("{slider} === Number(document.querySelector('#replay-slider').{end})");
+    browser.wait_until(&is_at("min")).await;
+    browser
+        .wait_until("!document.querySelector('#workers [data-held=true]')")
+        .await;
+    browser.click("#replay-play").await;
+    browser
+        .wait_until("document.querySelector('#replay-play').textContent === 'Pause'")
+        .await;
+    browser
+        .eval("void document.querySelector('#replay-slider').focus()")
+        .await;
+    browser.press(Key::End).await;
+    // Much sooner than it would play until there.
+    browser.wait_until(&is_at("max")).await;
+    browser.wait_for("#workers [data-held=true]").await;
+    browser
+        .wait_until("document.querySelector('#replay-play').textContent === 'Play'")
+        .await;
     browser.screenshot("replay-end").await;
     browser.finish().await;
 }

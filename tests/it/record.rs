@@ -9,45 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use holdup_testkit::client::{get, send};
 use holdup_testkit::console::{Events, state};
+use holdup_testkit::pause;
 use holdup_testkit::schema::{check_event, check_record, check_requests, check_state};
-use holdup_testkit::{PATIENCE, pause};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::recorded::{Replay, folder, summary, text};
+use crate::recorded::{Replay, folder, lines, segments, summary, text, wait_for_line};
 use crate::server::Server;
-
-/// The segments of a record, the oldest first.
-fn segments(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder).expect("a folder");
-    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
-    files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
-    files.sort();
-    files
-}
-
-fn lines(folder: &Path) -> Vec<Value> {
-    let texts = segments(folder).into_iter().map(|file| {
-        let text = fs::read_to_string(file).expect("text");
-        let lines = text
-            .lines()
-            .map(|line| serde_json::from_str(line).expect("JSON"));
-        lines.collect::<Vec<Value>>()
-    });
-    texts.flatten().collect()
-}
-
-/// Waits until the record has a line that `matches`.
-fn wait_for_line(folder: &Path, what: &str, matches: impl Fn(&Value) -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !lines(folder).iter().any(&matches) {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{what} is never recorded"
-        );
-        pause(Duration::from_millis(50));
-    }
-}
 
 /// Begins a request, and reads on until the connection ends.
 fn begin(server: &Server, path: &str) -> thread::JoinHandle<()> {
@@ -65,7 +33,10 @@ fn unix_ms() -> f64 {
 fn killed_in_a_hold(test: &str) -> (PathBuf, f64) {
     let folder = folder(test);
     let mut server = Server::start(&["--record", text(&folder)]);
-    let victim = begin(&server, "/coroutine?from=20&x=victim");
+    let victim = begin(&server, "/coroutine?from=50&x=victim");
+    wait_for_line(&folder, "where it waits", |line| {
+        line["event"] == "survey" && line["waits"] != json!([])
+    });
     let culprit = begin(&server, "/blocking?from=30&x=culprit");
     wait_for_line(&folder, "a hold that lasts", |line| {
         line["event"] == "updated" && line["lines"] != json!([])
@@ -95,6 +66,18 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
         (-500.0..4000.0).contains(&unknown),
         "{unknown} ms before the end are missing"
     );
+    // It was written while it lasted, and not just at its beginning and before the end.
+    let durations = lines
+        .iter()
+        .filter(is_hold)
+        .map(|line| line["duration_ms"].as_f64());
+    let durations: Vec<_> = durations.map(|ms| ms.expect("a number")).collect();
+    assert!(
+        durations
+            .windows(2)
+            .any(|two| two[1] > two[0] && two[1] - two[0] <= 1000.0),
+        "{durations:?}"
+    );
     assert_eq!(last["ongoing"], true);
     assert_eq!(last["culprits"][0]["route"], "/blocking");
     let line = last["lines"][0].to_string();
@@ -105,7 +88,7 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
         let is_its = |line: &Value| line["event"] == "opened" && line["path"] == path;
         lines.iter().filter(|line| is_its(line)).count()
     };
-    assert_eq!(opened("/coroutine?from=20&x=victim"), 1);
+    assert_eq!(opened("/coroutine?from=50&x=victim"), 1);
     assert_eq!(opened("/blocking?from=30&x=culprit"), 1);
 
     let output = summary(&folder);
@@ -116,6 +99,7 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
         "GET /blocking",
         "src/handlers.rs",
         "and the record ends",
+        "Where requests waited",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }

@@ -5,6 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use holdup_testkit::{PATIENCE, pause};
+use serde_json::Value;
 
 /// An empty folder for a test's record.
 pub(crate) fn folder(test: &str) -> PathBuf {
@@ -12,6 +16,37 @@ pub(crate) fn folder(test: &str) -> PathBuf {
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder).expect("a folder");
     folder
+}
+
+/// The segments of a record, the oldest first.
+pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).expect("a folder");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
+    files.sort();
+    files
+}
+
+/// The lines of a record that are complete.
+pub(crate) fn lines(folder: &Path) -> Vec<Value> {
+    let texts = segments(folder).into_iter().map(|file| {
+        let text = fs::read(file).expect("a file");
+        // The last line may be just being written.
+        let lines = text.split_inclusive(|&byte| byte == b'\n');
+        let whole = lines.filter(|line| line.ends_with(b"\n"));
+        let lines = whole.map(|line| serde_json::from_slice(line).expect("JSON"));
+        lines.collect::<Vec<Value>>()
+    });
+    texts.flatten().collect()
+}
+
+/// Waits until the record has a line that `matches`.
+pub(crate) fn wait_for_line(folder: &Path, what: &str, matches: impl Fn(&Value) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !lines(folder).iter().any(&matches) {
+        assert!(Instant::now() < deadline, "{what} is never recorded");
+        pause(Duration::from_millis(50));
+    }
 }
 
 /// The path as an argument.

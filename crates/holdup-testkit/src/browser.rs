@@ -27,6 +27,8 @@ pub enum Key {
     Escape,
     Left,
     Right,
+    Home,
+    End,
 }
 
 impl Key {
@@ -37,6 +39,8 @@ impl Key {
             Self::Escape => "\u{e00c}",
             Self::Left => "\u{e012}",
             Self::Right => "\u{e014}",
+            Self::Home => "\u{e011}",
+            Self::End => "\u{e010}",
         }
     }
 }

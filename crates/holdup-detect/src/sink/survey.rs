@@ -14,8 +14,9 @@ use crate::stack::StackSample;
 const EVERY: Duration = Duration::from_secs(3);
 const SELDOM: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether a request has waited for long, which wakes none.
-const GLANCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a request has waited for long, which wakes none. A whole second would always meet
+/// requests that wait for a second at a time at the same point, and perhaps each time just after they were woken.
+const GLANCE: Duration = Duration::from_millis(700);
 
 /// How long the answers, and the names of functions in them, are waited for.
 const ANSWERS: Duration = Duration::from_millis(300);

@@ -53,8 +53,9 @@ pub(crate) enum Command {
 
 const PROBE_EXIT_CODES: &str = "\
 The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage.
-With --spread, it is 0 for an even spread, 1 for an uneven one, and 3 for an inconclusive one. With --expect, it is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be
-told: the measurement is inconclusive, or redirects led to another page, such as a log-in.
+With --spread, it is 0 for an even spread, 1 for an uneven one, and 3 for an inconclusive one. With --expect, it
+is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be told: the measurement is
+inconclusive, or redirects led to another page, such as a log-in.
 
 Each request gets a label of its own, so that no cache answers it. Write {} where the label belongs: in the
 URL's path or query, in the value of a header, or in the body. Without {}, the label is added to the query.

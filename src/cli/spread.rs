@@ -4,9 +4,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use holdup_probe::{LEAST_CONNECTIONS, MOST_CONNECTIONS};
-
-/// How many connections each expected worker has to get on average, so that their counts can be judged.
-const EACH: usize = 5;
+use holdup_verdict::LEAST_EACH;
 
 /// How many connections are opened, and how many workers there are to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +38,9 @@ impl FromStr for Connections {
         });
         let workers = workers.transpose()?;
         match workers {
-            Some(several) if several.get().saturating_mul(EACH) > count => Err(format!(
-                "{count} connections are too few for {several} workers; use at least {EACH} for each, {}",
-                several.get().saturating_mul(EACH)
+            Some(several) if several.get().saturating_mul(LEAST_EACH) > count => Err(format!(
+                "{count} connections are too few for {several} workers; use at least {LEAST_EACH} for each, {}",
+                several.get().saturating_mul(LEAST_EACH)
             )),
             _ => Ok(Self { count, workers }),
         }

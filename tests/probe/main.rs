@@ -18,6 +18,7 @@ mod output;
 mod server;
 mod shapes;
 mod spread;
+mod spread_beside;
 mod terminal;
 
 use std::process::{Command, Output, Stdio};

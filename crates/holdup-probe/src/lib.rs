@@ -80,7 +80,7 @@ pub use request::{BadRequest, Request};
 pub use runner::probe;
 pub use settings::{End, Settings};
 pub use spread::{
-    AnswerId, BadId, KEPT_CONNECTIONS, LEAST_CONNECTIONS, MOST_CONNECTIONS, MOST_FROZEN, Named,
-    REQUESTS_EACH, SpreadDocument, SpreadReport, SpreadSettings, spread,
+    AnswerId, BadId, FROZEN_ROUNDS, KEPT_CONNECTIONS, LEAST_CONNECTIONS, MOST_CONNECTIONS,
+    MOST_FROZEN, Named, REQUESTS_EACH, SpreadDocument, SpreadReport, SpreadSettings, spread,
 };
 pub use target::{BadUrl, Target, is_web};

@@ -99,8 +99,9 @@ pub use platform::Platform;
 pub use reason::Reason;
 pub use session::Session;
 pub use spread::{
-    Chance, Fresh, Frozen, FrozenRound, Heard, Kept, KeptAnswers, KeptConnection, KeptKind, Method,
-    Share, Spread, SpreadKind, SpreadReason, Tally, WorkerId, Workers, judge_frozen, judge_spread,
+    Chance, Fresh, Frozen, FrozenRound, Heard, Kept, KeptAnswers, KeptConnection, KeptKind,
+    LEAST_EACH, Method, Share, Spread, SpreadKind, SpreadReason, Tally, WorkerId, Workers,
+    judge_frozen, judge_spread,
 };
 pub use verdict::{Kind, Verdict};
 pub use versus::{Versus, VersusNames};

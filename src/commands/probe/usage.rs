@@ -133,7 +133,7 @@ fn check_urls(target: &Target, settings: &Settings) -> Result<(), String> {
 }
 
 /// The URL without what is not sent to the server.
-fn page(target: &Target) -> &str {
+pub(super) fn page(target: &Target) -> &str {
     let url = target.url();
     url.split_once('#').map_or(url, |(page, _)| page)
 }

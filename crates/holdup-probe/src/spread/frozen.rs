@@ -11,8 +11,9 @@ use super::ask::Visitor;
 use holdup_model::Failure;
 use holdup_verdict::FrozenRound;
 
-/// How many rounds there are. In each, another worker may be held.
-const ROUNDS: usize = 5;
+/// If another route is asked beside a request that holds its worker: in how many rounds. In each, another worker may
+/// be held, and one in so many of the connections is open at a time.
+pub const FROZEN_ROUNDS: usize = 5;
 
 /// The request has to take at least this long: a connection that waits for it differs clearly from one that is late.
 pub(super) const LEAST: Duration = Duration::from_millis(300);
@@ -36,18 +37,28 @@ const AFTER: f64 = 0.9;
 /// How often a request is sent alone first.
 const ALONE: usize = 2;
 
-/// How long one request takes that has nothing beside it, at best.
+/// How long one request takes that has nothing beside it, at best. It fails unless the status is one of success.
 pub(super) async fn alone(slow: Visitor<'_>) -> Result<Duration, Failure> {
     let mut best = Duration::MAX;
     for number in 1..=ALONE {
         let began = Instant::now();
-        let ended = slow.once(format!("alone{number}"), false).await?;
-        best = best.min(ended.head.ended.saturating_duration_since(began));
+        let ended = answered(slow, format!("alone{number}")).await?;
+        best = best.min(ended.saturating_duration_since(began));
     }
     Ok(best)
 }
 
-/// When a connection was opened, and when its answer ended.
+/// When the answer ended. It has to be one of success: an error may come from a balancer, which no worker holds up.
+async fn answered(visitor: Visitor<'_>, name: String) -> Result<Instant, Failure> {
+    let head = visitor.once(name, false).await?.head;
+    if head.status.is_success() {
+        Ok(head.ended)
+    } else {
+        Err(Failure::Other(format!("status {}", head.status)))
+    }
+}
+
+/// When a connection was opened, and when its answer ended, if it is no error.
 type Visit = (Instant, Option<Instant>);
 
 /// The rounds, with so many connections together.
@@ -59,8 +70,8 @@ pub(super) async fn ask(
 ) -> Result<Vec<FrozenRound>, Failure> {
     let mut rounds = Vec::new();
     let mut done = 0;
-    for number in 0..ROUNDS {
-        let connections = count / ROUNDS + usize::from(number < count % ROUNDS);
+    for number in 0..FROZEN_ROUNDS {
+        let connections = count / FROZEN_ROUNDS + usize::from(number < count % FROZEN_ROUNDS);
         observe(Event::Connections { done, of: count });
         let round = round(slow, fast, number, (connections, takes));
         rounds.push(Box::pin(round).await?);
@@ -76,7 +87,7 @@ async fn round(
     (connections, takes): (usize, Duration),
 ) -> Result<FrozenRound, Failure> {
     let began = Instant::now();
-    let holding = slow.once(format!("held{}", number + 1), false);
+    let holding = answered(slow, format!("held{}", number + 1));
     let opening = takes.mul_f64(OPENING);
     let visits: FuturesUnordered<_> = (0..connections)
         .map(|place| {
@@ -86,7 +97,7 @@ async fn round(
         })
         .collect();
     let (held, visits) = future::join(holding, visits.collect::<Vec<Visit>>()).await;
-    let over = held?.head.ended;
+    let over = held?;
     let mut round = FrozenRound {
         connections,
         ..FrozenRound::default()
@@ -114,8 +125,8 @@ fn place_of(place: usize, of: usize) -> f64 {
 async fn visit(fast: Visitor<'_>, at: Instant, name: String) -> Visit {
     time::sleep_until(at.into()).await;
     let began = Instant::now();
-    let ended = fast.once(name, false).await;
-    (began, ended.ok().map(|ended| ended.head.ended))
+    let ended = answered(fast, name).await;
+    (began, ended.ok())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

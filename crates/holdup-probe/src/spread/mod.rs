@@ -10,6 +10,7 @@ mod report;
 mod run;
 mod settings;
 
+pub use frozen::FROZEN_ROUNDS;
 pub use id::{AnswerId, BadId};
 pub use json::SpreadDocument;
 pub use report::{Named, SpreadReport};

@@ -27,8 +27,7 @@ const FASTER: u32 = 6;
 /// Measures over how many workers connections to `target` fall. `observe` is called with the events meanwhile.
 ///
 /// One request comes first, to follow redirects and to see that there is an answer. Then come the fresh connections,
-/// with one request each, and as many, but at most [`KEPT_CONNECTIONS`](super::KEPT_CONNECTIONS), that are kept for
-/// [`REQUESTS_EACH`] requests. Each request has a label of its own, as in [`probe`](crate::probe). If the settings
+/// with one request each, and [some](SpreadSettings::kept) that are kept for [`REQUESTS_EACH`] requests. Each request has a label of its own, as in [`probe`](crate::probe). If the settings
 /// have a route that is [beside](SpreadSettings::beside), `target` is asked seven more times, and the connections go
 /// to that route while it is.
 ///
@@ -51,7 +50,7 @@ pub async fn spread(
     let mut run = Run::new(target, request, plain);
     let failure = warm_up(&mut run, settings, observe).await;
     let measured = &run.measured.target;
-    let mut report = SpreadReport::new(measured, &run.redirected_from, settings.at_once.max(1));
+    let mut report = SpreadReport::new(measured, &run.redirected_from, settings.together());
     if let Some(failure) = failure {
         report.unverified = matches!(&failure, Failure::Other(why) if tls::is_about_trust(why));
         report.spread = Spread::not_measured(format!("the first request failed: {failure}"));
@@ -113,7 +112,7 @@ async fn by_id(
 ) -> Spread {
     let (own, inlets) = (OwnTime::new(), Inlets::default());
     let visitor = visitor(place, settings, (&own, &inlets));
-    let at_once = settings.at_once.max(1);
+    let at_once = settings.together();
     let counts = (settings.fresh(), at_once);
     let tally = driven(&inlets, fresh::ask(visitor, id, counts, observe)).await;
     let mut kept = Vec::new();

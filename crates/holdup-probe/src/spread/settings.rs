@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::settings::End;
 use super::super::target::Target;
+use super::frozen::FROZEN_ROUNDS;
 use super::id::AnswerId;
 
 /// The fewest connections of a spread.
@@ -42,7 +43,8 @@ pub struct SpreadSettings {
     /// How many workers there are, if it is known. Those that are not seen then count as workers without
     /// connections.
     pub expected: Option<NonZeroUsize>,
-    /// How many connections are open at a time, at least one.
+    /// How many connections are open at a time, at least one. If another route is asked, one in [`FROZEN_ROUNDS`] is,
+    /// and this is not used.
     pub at_once: usize,
     /// By what the answers of different workers differ. `None` uses the headers of holdup's lab, if the server sends
     /// them.
@@ -88,8 +90,20 @@ impl SpreadSettings {
         self.connections.clamp(LEAST_CONNECTIONS, most)
     }
 
-    /// How many connections are opened to be kept.
-    pub(super) fn kept(&self) -> usize {
+    /// How many connections are opened to be kept for several requests. None are if another route is asked, or if
+    /// answers are not read to their [end](Self::end), because the next request would have to wait for the rest.
+    pub fn kept(&self) -> usize {
+        if self.beside.is_some() || self.end != End::default() {
+            return 0;
+        }
         self.fresh().min(KEPT_CONNECTIONS)
+    }
+
+    /// How many connections are open at a time.
+    pub(super) fn together(&self) -> usize {
+        match self.beside {
+            Some(_) => self.fresh().div_ceil(FROZEN_ROUNDS),
+            None => self.at_once.max(1),
+        }
     }
 }

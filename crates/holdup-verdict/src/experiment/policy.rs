@@ -20,8 +20,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How many times a test measures in all, if noise may have spoilt the result. On two cores with eight busy processes
 /// and several builds beside them, one measurement in four was spoilt. Those that follow each other are often spoilt
 /// together, so that five were not enough for two of 60 healthy handlers. In simulations, a handler that blocks is never
-/// judged to be concurrent, however often it is measured. One that runs three of four at a time, and whose work varies by
-/// a factor of four, is so in 8 % of all tests, instead of 5 % with five measurements.
+/// judged to be concurrent, however often it is measured. A handler that runs three of four at a time, and whose work
+/// varies by a factor of four, is called concurrent in 8 % of all tests; with five measurements it was 5 %.
 const IN_PROCESS: usize = 10;
 
 /// What an experiment measures, and within which limits.

@@ -17,7 +17,7 @@ pub struct FrozenRound {
     pub prompt: usize,
     /// Those that were answered neither at once nor after the request.
     pub unclear: usize,
-    /// Those without an answer.
+    /// Those without an answer, or with an error.
     pub failed: usize,
 }
 

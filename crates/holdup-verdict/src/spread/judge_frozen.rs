@@ -44,15 +44,16 @@ fn nothing_to_compare(rounds: &[FrozenRound]) -> Option<SpreadReason> {
     let unclear = total(rounds, |round| round.unclear);
     let frozen = total(rounds, |round| round.frozen);
     if of == 0 || failed * UNCLEAR > of {
-        let what = "no answer within the time allowed".to_owned();
+        let what = "refused, cut off, answered with an error, or too late".to_owned();
         return Some(SpreadReason::Failed { failed, of, what });
     }
     if (unclear + failed) * UNCLEAR > of {
         return Some(SpreadReason::Unclear { unclear, of });
     }
+    let of = told(rounds);
     match frozen {
         0 => Some(SpreadReason::NoneFroze { of }),
-        _ if frozen == told(rounds) => Some(SpreadReason::AllFroze { of }),
+        _ if frozen == of => Some(SpreadReason::AllFroze { of }),
         frozen if frozen < FEW => Some(SpreadReason::FewFroze { frozen, of }),
         _ => None,
     }
@@ -146,7 +147,7 @@ fn evidence(rounds: &[FrozenRound], frozen: &Frozen) -> Vec<String> {
     }
     let failed = total(rounds, |round| round.failed);
     if failed > 0 {
-        lines.push(format!("no answer, {}", times(failed)));
+        lines.push(format!("no answer, or an error, {}", times(failed)));
     }
     lines
 }

@@ -28,3 +28,4 @@ pub use kept::{Kept, KeptAnswers, KeptConnection, KeptKind};
 pub use reason::SpreadReason;
 pub use share::Share;
 pub use tally::{Heard, Tally, WorkerId};
+pub use uneven::LEAST_EACH;

@@ -13,7 +13,7 @@ pub enum SpreadReason {
     NotMeasured(String),
     /// It is not known by what answers of different workers differ.
     NoId,
-    /// Too many connections got no answer.
+    /// Too many connections got no answer, or, if one request held its worker, an error.
     Failed {
         /// How many.
         failed: usize,
@@ -80,19 +80,19 @@ pub enum SpreadReason {
     },
     /// No connection waited.
     NoneFroze {
-        /// Of how many.
+        /// Of how many that show it.
         of: usize,
     },
     /// All connections waited.
     AllFroze {
-        /// How many.
+        /// How many that show it.
         of: usize,
     },
     /// Too few waited for rounds to be compared.
     FewFroze {
         /// How many.
         frozen: usize,
-        /// Of how many.
+        /// Of how many that show it.
         of: usize,
     },
 }
@@ -106,7 +106,7 @@ impl fmt::Display for SpreadReason {
                  no header x-holdup-worker)",
             ),
             Self::Failed { failed, of, what } => {
-                write!(f, "{failed} of {of} connections got no answer ({what})")
+                write!(f, "{failed} of {of} connections failed ({what})")
             }
             Self::Nameless { nameless, of, why } if nameless == of => {
                 write!(f, "the answers do not say which worker gave them ({why})")

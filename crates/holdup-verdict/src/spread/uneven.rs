@@ -16,7 +16,7 @@ pub(super) const DOUBTFUL: f64 = 0.01;
 
 /// How many connections each worker is to get, on average, so that counts can be judged. It is also what the
 /// chi-square distribution needs.
-const EACH: usize = 5;
+pub const LEAST_EACH: usize = 5;
 
 /// The groups of counts that are to be even, each by itself: all workers; or the replicas, and the workers of each
 /// replica, because a balancer in front of them knows replicas only.
@@ -39,7 +39,7 @@ pub(super) fn groups(fresh: &Fresh) -> Vec<Vec<usize>> {
 /// How many connections would have been needed, if there were too few.
 pub(super) fn needed(groups: &[Vec<usize>], all: usize) -> Option<usize> {
     let needed = |counts: &Vec<usize>| {
-        let (here, least) = (counts.iter().sum::<usize>(), EACH * counts.len());
+        let (here, least) = (counts.iter().sum::<usize>(), LEAST_EACH * counts.len());
         // As many more as this group lacks.
         (here < least).then(|| (all * least).div_ceil(here.max(1)))
     };

@@ -192,7 +192,7 @@ fn answers_that_are_missing_may_be_those_of_one_worker() {
     }
     assert_eq!(
         judged(&none).sentence,
-        "Inconclusive: 20 of 20 connections got no answer (connection refused)."
+        "Inconclusive: 20 of 20 connections failed (connection refused)."
     );
 }
 
@@ -416,6 +416,16 @@ fn without_some_that_wait_and_some_that_do_not_nothing_is_said() {
     for (rounds, reason) in [
         (rounds(&[0, 0], 20), SpreadReason::NoneFroze { of: 40 }),
         (rounds(&[20, 20], 20), SpreadReason::AllFroze { of: 40 }),
+        (
+            // Those that show nothing are not said to have waited.
+            vec![FrozenRound {
+                connections: 100,
+                frozen: 91,
+                unclear: 9,
+                ..FrozenRound::default()
+            }],
+            SpreadReason::AllFroze { of: 91 },
+        ),
         (
             rounds(&[1, 2], 20),
             SpreadReason::FewFroze { frozen: 3, of: 40 },

@@ -2,16 +2,12 @@
 
 use std::error::Error;
 
-use holdup_probe::{
-    AnswerId, KEPT_CONNECTIONS, MOST_FROZEN, REQUESTS_EACH, SpreadSettings, Target,
-};
+use holdup_probe::{AnswerId, FROZEN_ROUNDS, MOST_FROZEN, REQUESTS_EACH, SpreadSettings, Target};
 
 use crate::cli::{Connections, Expectation, Probe};
 use crate::commands::open_files;
 use crate::commands::probe::ask;
-
-/// The part of the connections that is open at a time if another route is asked: one in as many.
-const ROUNDS: usize = 5;
+use crate::commands::probe::usage::page;
 
 /// Checks that nothing else is to be measured.
 ///
@@ -71,7 +67,7 @@ pub(super) fn settings(
         [url] => {
             settings.beside = Some(ask::other("--beside", url)?);
             check_frozen(options, connections)?;
-            let part = connections.count.div_ceil(ROUNDS);
+            let part = connections.count.div_ceil(FROZEN_ROUNDS);
             let option = "a fifth of --spread, which is open at a time,";
             open_files::check_requests(open_files, 1, option, part)?;
         }
@@ -140,7 +136,7 @@ fn check_frozen(options: &Probe, connections: Connections) -> Result<(), String>
 /// Checks that the other route is another one.
 pub(super) fn check_beside(target: &Target, settings: &SpreadSettings) -> Result<(), String> {
     match &settings.beside {
-        Some(beside) if beside.url() == target.url() => Err(format!(
+        Some(beside) if page(beside) == page(target) => Err(format!(
             "--beside {} is the URL that is to hold a worker; give a fast route of the same server, such as a \
              health check",
             beside.url()
@@ -155,16 +151,20 @@ pub(super) fn announced(target: &Target, settings: &SpreadSettings) -> String {
     if let Some(beside) = &settings.beside {
         return format!(
             "About to send {} requests to {url}, and {} to {}, on a connection each (--spread).\n",
-            3 + ROUNDS,
+            3 + FROZEN_ROUNDS,
             2 + count,
             beside.url()
         );
     }
-    let kept = count.min(KEPT_CONNECTIONS);
+    let on_kept = match settings.kept() {
+        0 => String::new(),
+        kept => {
+            let requests = kept * REQUESTS_EACH;
+            format!(", and {requests} on {kept} connections that are kept")
+        }
+    };
     format!(
-        "About to send 1 request to {url}, then {count} on a connection each, and {} on {kept} connections that are \
-         kept, {} at a time (--spread).\n",
-        kept * REQUESTS_EACH,
+        "About to send 1 request to {url}, then {count} on a connection each{on_kept}, {} at a time (--spread).\n",
         settings.at_once
     )
 }

@@ -14,9 +14,13 @@ use crate::stack::StackSample;
 const EVERY: Duration = Duration::from_secs(3);
 const SELDOM: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether a request has waited for long, which wakes none. A whole second would always meet
-/// requests that wait for a second at a time at the same point, and perhaps each time just after they were woken.
-const GLANCE: Duration = Duration::from_millis(700);
+/// How often it is looked whether a request has waited for long, which wakes none.
+const GLANCE: Duration = Duration::from_millis(800);
+
+/// After each look in vain, the next one is so much later, and after the fifth one no later again: else, requests that
+/// wait for a second at a time might be looked at just after they were woken, each time.
+const LATER: Duration = Duration::from_millis(130);
+const LOOKS: u32 = 5;
 
 /// How long the answers, and the names of functions in them, are waited for.
 const ANSWERS: Duration = Duration::from_millis(300);
@@ -28,6 +32,8 @@ pub(super) struct Surveys {
     due: Duration,
     pause: Duration,
     asked: Option<Asked>,
+    /// How many looks were in vain.
+    in_vain: u32,
     /// Whether a worker was held a moment ago.
     was_held: bool,
     /// What was last written.
@@ -68,8 +74,7 @@ impl Surveys {
             shared.settings.threshold,
         );
         if survey.waits.is_empty() {
-            self.due = now + EVERY;
-            return self.none_waits(now);
+            return self.none_waits(now, EVERY);
         }
         let before = self.written.as_ref();
         let is_alike = before.is_some_and(|before| before.is_like(&survey));
@@ -100,8 +105,7 @@ impl Surveys {
         };
         let waits = shared.open_requests().iter().any(waits);
         if !waits {
-            self.due = now + GLANCE;
-            return self.none_waits(now);
+            return self.none_waits(now, GLANCE);
         }
         shared.look(true, None);
         self.asked = Some(Asked {
@@ -111,8 +115,10 @@ impl Surveys {
         None
     }
 
-    /// An empty survey, if the latest one that was written was not.
-    fn none_waits(&mut self, now: Duration) -> Option<Survey> {
+    /// An empty survey, if the latest one that was written was not. The next look is so much later.
+    fn none_waits(&mut self, now: Duration, next: Duration) -> Option<Survey> {
+        self.due = now + next + LATER * (self.in_vain % LOOKS);
+        self.in_vain = self.in_vain.wrapping_add(1);
         self.written.take()?;
         self.pause = EVERY;
         Some(Survey::of(&[], now, Duration::ZERO))

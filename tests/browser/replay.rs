@@ -7,7 +7,7 @@ use holdup_testkit::browser::{Browser, Key, Kind};
 use holdup_testkit::client::get;
 use holdup_testkit::pause;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::Value;
 
 use crate::recorded::{self, Replay};
 use crate::server::Server;
@@ -22,12 +22,16 @@ fn countdown(server: &Server, path: &str) -> thread::JoinHandle<()> {
 /// The record of a lab that was killed in its second hold. The first one held up requests of another route.
 fn killed_lab(folder: &std::path::Path) {
     let mut server = Server::start(&["--record", recorded::text(folder)]);
-    let others: Vec<_> = (0..3)
-        .map(|n| countdown(&server, &format!("/coroutine?from={}&x={n}", 2 + n * 10)))
+    let mut others: Vec<_> = (0..2)
+        .map(|n| countdown(&server, &format!("/coroutine?from={}&x={n}", 40 + n)))
         .collect();
     recorded::wait_for_line(folder, "where they wait", |line| {
-        line["event"] == "survey" && line["waits"] != json!([])
+        line["waits"][0]["point"]["line"] != Value::Null
     });
+    // The first hold is more than a second after the beginning, so that there is a way from here to there.
+    pause(Duration::from_millis(1500));
+    // It is over soon after the hold, so that the record says what it lost.
+    others.push(countdown(&server, "/coroutine?from=2&x=soon"));
     countdown(&server, "/blocking?from=3&x=b").join().ok();
     pause(Duration::from_millis(1500));
     let last = countdown(&server, "/blocking?from=30&x=last");
@@ -123,11 +127,8 @@ async fn a_record_is_shown_as_it_was() {
     browser.wait_for("#whom").await;
     let victims = browser.text("#victims").await;
     assert!(victims.contains("/coroutine"), "{victims}");
-    browser.wait_for("#waits li").await;
-    let waits = browser.text("#waits").await;
-    assert!(waits.contains("handlers.rs"), "{waits}");
 
-    // While it plays, what the reader chooses counts.
+    // Where they waited before the first hold; and while it plays, what the reader chooses counts.
     browser
         .eval("void document.querySelector('#replay-slider').focus()")
         .await;
@@ -138,16 +139,33 @@ async fn a_record_is_shown_as_it_was() {
     browser
         .wait_until("!document.querySelector('#workers [data-held=true]')")
         .await;
+    let says =
+        |text: &str| format!("document.querySelector('#replay-play').textContent === '{text}'");
+    let speed = |speed: f64| {
+        let headers = "{ 'Content-Type': 'application/json' }";
+        let body = format!("'{{\"speed\":{speed}}}'");
+        format!("void fetch('/replay', {{ method: 'POST', headers: {headers}, body: {body} }})")
+    };
+    browser.click("#replay-next").await;
+    browser.wait_until(&says("Pause")).await;
     browser.click("#replay-play").await;
+    browser.wait_until(&says("Play")).await;
     browser
-        .wait_until("document.querySelector('#replay-play').textContent === 'Pause'")
+        .wait_until("document.querySelector('#waits').textContent.includes('handlers.rs')")
         .await;
+    browser.click("#replay-play").await;
+    browser.wait_until(&says("Pause")).await;
     browser
         .eval("void document.querySelector('#replay-slider').focus()")
         .await;
+    // So slowly that it would not play until there within the test's patience.
+    browser.eval(&speed(0.01)).await;
+    browser
+        .wait_until("document.querySelector('#replay-speed').value === ''")
+        .await;
     browser.press(Key::End).await;
-    // Much sooner than it would play until there.
     browser.wait_until(&is_at("max")).await;
+    browser.eval(&speed(1.0)).await;
     browser.wait_for("#workers [data-held=true]").await;
     browser
         .wait_until("document.querySelector('#replay-play').textContent === 'Play'")

@@ -43,6 +43,52 @@ fn killed_lab(folder: &std::path::Path) {
     }
 }
 
+/// Goes to the beginning, then to the first hold, before which requests waited, and from there to the end while it plays.
+async fn what_is_chosen_while_it_plays_counts(browser: &Browser) {
+    let slider = "Number(document.querySelector('#replay-slider').value)";
+    browser
+        .eval("void document.querySelector('#replay-slider').focus()")
+        .await;
+    browser.press(Key::Home).await;
+    let is_at =
+        |end: &str| format!("{slider} === Number(document.querySelector('#replay-slider').{end})");
+    browser.wait_until(&is_at("min")).await;
+    browser
+        .wait_until("!document.querySelector('#workers [data-held=true]')")
+        .await;
+    let says =
+        |text: &str| format!("document.querySelector('#replay-play').textContent === '{text}'");
+    let speed = |speed: f64| {
+        let headers = "{ 'Content-Type': 'application/json' }";
+        let body = format!("'{{\"speed\":{speed}}}'");
+        format!("void fetch('/replay', {{ method: 'POST', headers: {headers}, body: {body} }})")
+    };
+    browser.click("#replay-next").await;
+    browser.wait_until(&says("Pause")).await;
+    browser.click("#replay-play").await;
+    browser.wait_until(&says("Play")).await;
+    browser
+        .wait_until("document.querySelector('#waits').textContent.includes('handlers.rs')")
+        .await;
+    browser.click("#replay-play").await;
+    browser.wait_until(&says("Pause")).await;
+    browser
+        .eval("void document.querySelector('#replay-slider').focus()")
+        .await;
+    // So slowly that it would not play until there within the test's patience.
+    browser.eval(&speed(0.01)).await;
+    browser
+        .wait_until("document.querySelector('#replay-speed').value === ''")
+        .await;
+    browser.press(Key::End).await;
+    browser.wait_until(&is_at("max")).await;
+    browser.eval(&speed(1.0)).await;
+    browser.wait_for("#workers [data-held=true]").await;
+    browser
+        .wait_until("document.querySelector('#replay-play').textContent === 'Play'")
+        .await;
+}
+
 #[tokio::test]
 async fn a_record_is_shown_as_it_was() {
     let folder = recorded::folder("page");
@@ -128,48 +174,7 @@ async fn a_record_is_shown_as_it_was() {
     let victims = browser.text("#victims").await;
     assert!(victims.contains("/coroutine"), "{victims}");
 
-    // Where they waited before the first hold; and while it plays, what the reader chooses counts.
-    browser
-        .eval("void document.querySelector('#replay-slider').focus()")
-        .await;
-    browser.press(Key::Home).await;
-    let is_at =
-        |end: &str| format!("{slider} === Number(document.querySelector('#replay-slider').{end})");
-    browser.wait_until(&is_at("min")).await;
-    browser
-        .wait_until("!document.querySelector('#workers [data-held=true]')")
-        .await;
-    let says =
-        |text: &str| format!("document.querySelector('#replay-play').textContent === '{text}'");
-    let speed = |speed: f64| {
-        let headers = "{ 'Content-Type': 'application/json' }";
-        let body = format!("'{{\"speed\":{speed}}}'");
-        format!("void fetch('/replay', {{ method: 'POST', headers: {headers}, body: {body} }})")
-    };
-    browser.click("#replay-next").await;
-    browser.wait_until(&says("Pause")).await;
-    browser.click("#replay-play").await;
-    browser.wait_until(&says("Play")).await;
-    browser
-        .wait_until("document.querySelector('#waits').textContent.includes('handlers.rs')")
-        .await;
-    browser.click("#replay-play").await;
-    browser.wait_until(&says("Pause")).await;
-    browser
-        .eval("void document.querySelector('#replay-slider').focus()")
-        .await;
-    // So slowly that it would not play until there within the test's patience.
-    browser.eval(&speed(0.01)).await;
-    browser
-        .wait_until("document.querySelector('#replay-speed').value === ''")
-        .await;
-    browser.press(Key::End).await;
-    browser.wait_until(&is_at("max")).await;
-    browser.eval(&speed(1.0)).await;
-    browser.wait_for("#workers [data-held=true]").await;
-    browser
-        .wait_until("document.querySelector('#replay-play').textContent === 'Play'")
-        .await;
+    what_is_chosen_while_it_plays_counts(&browser).await;
     browser.screenshot("replay-end").await;
     browser.finish().await;
 }

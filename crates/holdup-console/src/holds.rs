@@ -216,7 +216,7 @@ mod tests {
         holds.lasts(blocked(0, 500, 7000));
         holds.lasts(blocked(1, 100, 900));
         news(&mut holds);
-        holds.lost_before(Duration::from_millis(1000));
+        holds.lost_before(Duration::from_secs(1));
         assert!(news(&mut holds).is_empty());
         holds.lost_before(Duration::from_millis(1001));
         assert_eq!(news(&mut holds), ["withdrawn 1 900.0"]);

@@ -214,10 +214,10 @@ impl Record {
         for entry in &self.entries {
             match entry {
                 Entry::Missing(missing) => {
-                    gaps.missing = gaps.missing.saturating_add(missing.lines)
+                    gaps.missing = gaps.missing.saturating_add(missing.lines);
                 }
                 Entry::Event(Event::Lost { events }) => {
-                    gaps.lost = gaps.lost.saturating_add(*events)
+                    gaps.lost = gaps.lost.saturating_add(*events);
                 }
                 Entry::Load(load) => gaps.left_out = load.left_out,
                 _ => {}

@@ -56,7 +56,7 @@ fuzz_target!(|data: &[u8]| {
         let request = Request::default();
         let probing = probe(&odd.target, &request, settings, &mut observe);
         let report = odd.runtime.block_on(probing);
-        assert!(!report.verdict.sentence.is_empty());
+        assert!(!report.found.verdict.sentence.is_empty());
         assert!(begun.elapsed() < Duration::from_secs(10));
     });
 });

@@ -120,11 +120,12 @@ fn a_pending_busy_period_and_what_is_read_beside_it_match() {
 fn what_is_read_beside_a_poll_is_not_of_after_it() {
     model(|| {
         let cell = Arc::new(Cell::new());
+        // Before the other thread is there, so that two interruptions are enough.
+        cell.enter(7, 1, 10);
         let beside = Arc::new(sync::AtomicU64::new(0));
         let worker = {
             let (cell, beside) = (Arc::clone(&cell), Arc::clone(&beside));
             thread::spawn(move || {
-                cell.enter(7, 1, 10);
                 cell.leave(15);
                 beside.store(1, sync::Ordering::Release);
                 cell.set_pending(10, 15);

@@ -67,10 +67,9 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
         "{unknown} ms before the end are missing"
     );
     // It was written while it lasted, and not just at its beginning and before the end.
-    let durations = lines
-        .iter()
-        .filter(is_hold)
-        .map(|line| line["duration_ms"].as_f64());
+    let of_it = |line: &&Value| is_hold(line) && line["started_ms"] == last["started_ms"];
+    let durations = lines.iter().filter(of_it);
+    let durations = durations.map(|line| line["duration_ms"].as_f64());
     let durations: Vec<_> = durations.map(|ms| ms.expect("a number")).collect();
     assert!(
         durations
@@ -94,8 +93,12 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
     let output = summary(&folder);
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8(output.stdout).expect("UTF-8");
+    // A busy machine may have held the worker before, too.
+    assert!(
+        told.contains("One hold:") || told.contains("holds, the longest first:"),
+        "{told}"
+    );
     for part in [
-        "One hold:",
         "GET /blocking",
         "src/handlers.rs",
         "and the record ends",

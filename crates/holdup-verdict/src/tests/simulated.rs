@@ -181,7 +181,8 @@ proptest! {
         if cores > 1 {
             prop_assert_ne!(verdict.kind, Kind::Serialized);
         }
-        if cores * 3 <= n * 2 {
+        // At two thirds, work that varies by a tenth may hide it.
+        if cores * 3 < n * 2 {
             prop_assert_ne!(verdict.kind, Kind::Concurrent, "{:#?}", verdict);
         }
         if let Some(at_a_time) = verdict.at_a_time.filter(|_| verdict.kind == Kind::Limited) {
@@ -381,6 +382,25 @@ fn what_is_left_behind_is_found_and_work_that_varies_is_not_taken_for_it() {
     // A block that is short beside the answer is not suspected.
     assert!(found * 100 >= rounds * 85, "{found} of {rounds}");
     assert!(mistaken * 1000 <= rounds, "{mistaken} of {rounds}");
+}
+
+#[test]
+fn three_requests_on_two_shared_cores_seem_concurrent_less_than_once_in_a_thousand_times() {
+    let mut dice = Dice(7);
+    let rounds = 100_000;
+    let mut concurrent = 0;
+    for _ in 0..rounds {
+        let conditions = Conditions {
+            service: dice.between(20.0, 3000.0),
+            jitter: dice.between(0.0, 0.1),
+            arrivals: dice.between(0.0, 8.0),
+            overhead: dice.between(0.0, 4.0),
+        };
+        let alone = conditions.alone(&mut dice);
+        let verdict = judge(&alone, &conditions.shared(3, 2, &mut dice));
+        concurrent += usize::from(verdict.kind == Kind::Concurrent);
+    }
+    assert!(concurrent * 1_000 < rounds, "{concurrent} of {rounds}");
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 
 use tracing::Span;
 
+use crate::recent::PAUSE;
+
 /// The most times that are kept. Beyond that, the shortest are left out.
 const BLOCKERS: usize = 16;
 
@@ -12,9 +14,6 @@ const LINKS: usize = 4;
 
 /// A request is linked to only if it ran for at least the lost time divided by this.
 const SHARE: u64 = 10;
-
-/// A pause between two polls of a request in which the worker may have run another one, nanoseconds.
-const PAUSE: u64 = 1_000_000;
 
 /// A time for which a worker ran one request. All times are nanoseconds of one clock.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ const PERIODS: usize = 1024;
 /// Short polls are summed up to periods of this length, nanoseconds.
 const LONG: u64 = 10_000_000;
 
-/// A pause between two polls that ends a period, nanoseconds.
-const PAUSE: u64 = 1_000_000;
+/// A pause between two polls that ends a period, nanoseconds: the worker may have run something else in it.
+pub(crate) const PAUSE: u64 = 1_000_000;
 
 /// A rest of the time this short has no cause of its own: the beginning of a poll is known only to a tick of the
 /// clock. Nanoseconds.

@@ -274,7 +274,8 @@ pub(crate) fn segments(folder: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
 mod tests {
     use std::io::Write as _;
 
-    use super::super::entry::{Entry, Missing, VERSION};
+    use super::super::entry::{Entry, Missing};
+    use super::super::fixture::header;
     use super::super::read::segment;
     use super::*;
 
@@ -288,16 +289,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("holdup-record-{}", std::process::id()));
         fs::create_dir_all(&path).expect("a folder");
         let mut folder = Folder::open(Options::new(&path)).expect("it can be written");
-        let begun = folder.begin(Header {
-            version: VERSION,
-            holdup: "0.1.0".to_owned(),
-            pid: 1,
-            segment: 1,
-            origin_unix_ms: 0,
-            at: Duration::ZERO,
-            threshold: Duration::ZERO,
-            why_no_lines: None,
-        });
+        let begun = folder.begin(header(0));
         begun.expect("room");
         let append = |folder: &mut Folder, at: u64| {
             folder.append(&missing(at).to_line(), Duration::from_secs(at))

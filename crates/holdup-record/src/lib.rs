@@ -15,6 +15,8 @@
 
 mod entry;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod name;
 mod options;

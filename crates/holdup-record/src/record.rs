@@ -257,23 +257,12 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::{Missing, VERSION};
+    use super::super::entry::Missing;
+    use super::super::fixture::{self, ms, segment};
     use super::*;
 
-    fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
-    }
-
     fn opened(lane: u64, at: u64) -> Entry {
-        Entry::Event(Event::Opened {
-            lane,
-            at: ms(at),
-            worker: 0,
-            method: "GET".to_owned(),
-            route: "/".to_owned(),
-            path: "/".to_owned(),
-            peer: None,
-        })
+        Entry::Event(fixture::opened(lane, at))
     }
 
     fn ended(lane: u64, at: u64) -> Entry {
@@ -286,23 +275,7 @@ mod tests {
     }
 
     fn record(entries: Vec<Entry>) -> Record {
-        let header = Header {
-            version: VERSION,
-            holdup: "0.1.0".to_owned(),
-            pid: 1,
-            segment: 1,
-            origin_unix_ms: 0,
-            at: ms(0),
-            threshold: ms(100),
-            why_no_lines: None,
-        };
-        let segment = Segment {
-            header,
-            entries,
-            damaged: 0,
-            is_torn: false,
-        };
-        Record::of(vec![segment]).expect("a segment")
+        Record::of(vec![segment(0, entries)]).expect("a segment")
     }
 
     #[test]

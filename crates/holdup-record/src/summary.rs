@@ -206,29 +206,14 @@ fn most_at_each_place<'a>(surveys: impl Iterator<Item = &'a Survey>) -> Vec<Plac
 mod tests {
     use holdup_model::{Event, Hold, HoldKind};
 
-    use super::super::entry::{Header, Load, Missing, VERSION};
-    use super::super::read::Segment;
+    use super::super::entry::{Load, Missing};
+    use super::super::fixture::segment;
     use super::*;
 
     const DAY: u64 = 86_400;
 
     fn summary(origin: u64, entries: Vec<Entry>) -> String {
-        let header = Header {
-            version: VERSION,
-            holdup: "0.1.0".to_owned(),
-            pid: 4711,
-            segment: 1,
-            origin_unix_ms: origin * 1000,
-            at: Duration::ZERO,
-            threshold: Duration::from_millis(100),
-            why_no_lines: None,
-        };
-        let segment = Segment {
-            header,
-            entries,
-            damaged: 0,
-            is_torn: false,
-        };
+        let segment = segment(origin * 1000, entries);
         let record = Record::of(vec![segment]).expect("a segment");
         Summary(&record).to_string()
     }

@@ -269,8 +269,8 @@
 //!
 //! A watch has up to six threads. One samples the workers. One each writes the log, records the figures of
 //! the `metrics` crate, calls [`on_hold`](Watch::on_hold), looks up the names of functions (with the feature
-//! `stacks`), and writes the [record](Watch::record). A log that blocks or panics delays or loses its own lines and nothing else.
-//! [`Watch::health`] shows the state of the threads. If the system cannot start them, the app is still
+//! `stacks`), and writes the [record](Watch::record). A log that blocks or panics delays or loses its own lines
+//! and nothing else. [`Watch::health`] shows the state of the threads. If the system cannot start them, the app is still
 //! served, and one warning is logged.
 //!
 //! The worst case is a handler that does nothing. There, `cargo bench --bench cost` measured 5 %

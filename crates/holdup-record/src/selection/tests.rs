@@ -1,22 +1,7 @@
 use holdup_model::{Blame, Culprit, HoldKind, Part, RouteName, Spent};
 
+use super::super::fixture::{ms, opened};
 use super::*;
-
-const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-fn opened(lane: u64, at: u64) -> Event {
-    Event::Opened {
-        lane,
-        at: ms(at),
-        worker: 0,
-        method: "GET".to_owned(),
-        route: "/".to_owned(),
-        path: "/".to_owned(),
-        peer: None,
-    }
-}
 
 fn answered(lane: u64, at: u64) -> Event {
     let (at, status) = (ms(at), 200);

@@ -43,7 +43,7 @@ pub(crate) enum Command {
     /// Measure how many requests a server runs at the same time
     #[command(after_help = PROBE_EXIT_CODES)]
     Probe(Probe),
-    /// List the requests that are open in an app, with where each of them waits
+    /// List the open requests of an app, and where each of them waits
     #[command(after_help = PS_EXAMPLE)]
     Ps(Ps),
     /// Show what was recorded with `serve --record` or `Watch::record`, on the console's page or as text
@@ -80,6 +80,7 @@ can be read at the URL. It is 1 if something else fails, such as writing the out
 const REPLAY_EXAMPLE: &str = "\
 Example:
 
+  $ mkdir /var/tmp/lab
   $ holdup serve --record /var/tmp/lab        (or Watch::record in your app)
   $ holdup replay /var/tmp/lab --summary
 
@@ -111,8 +112,8 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// Write whether what is expected holds to this file as well, in the format of JUnit, which CI systems read. What
-    /// cannot be told is a test that was skipped
+    /// Also write the result of each expectation to this file, as JUnit XML, which CI systems read. An expectation
+    /// that cannot be judged is a skipped test
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
@@ -151,9 +152,9 @@ pub(crate) struct Probe {
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// Ask this URL, too, while the measured one runs: does it wait as well? A route that is fast, such as a
-    /// health check. May be given up to four times. With --spread, it is asked while the measured URL holds a
-    /// worker: which part of the connections waits?
+    /// Also request this URL while the measured one runs, to find out whether it waits as well. Use a fast route,
+    /// such as a health check. May be given up to four times. With --spread, it is requested while the measured URL
+    /// holds a worker, to find out what share of the connections waits
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) beside: Vec<String>,
 
@@ -175,21 +176,22 @@ pub(crate) struct Probe {
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) http1: bool,
 
-    /// Send the requests without their cookies and credentials (-H), too: is it a lock by session?
+    /// Also send the requests without their cookies and credentials (-H), to find a lock by session
     #[arg(long, help_heading = "Contrasts")]
     pub(crate) cookie_contrast: bool,
 
-    /// Send the same requests, with all their headers (-H), to this URL, too, such as the server behind the proxy:
-    /// which one is it?
+    /// Also send the same requests, with all their headers (-H), to this URL, such as the server behind the proxy,
+    /// to find out which of the two holds them up
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) versus: Option<String>,
 
-    /// Read the events of the app's console meanwhile: which route held the workers, and at which line?
+    /// Also read the events of the app's console, to name the route and the line that held workers, or the line at
+    /// which requests waited
     #[arg(long, value_name = "URL", help_heading = "Contrasts")]
     pub(crate) console: Option<String>,
 
-    /// Measure nothing but this: over how many workers and replicas M connections fall, -n at a time. M/N says that
-    /// there are to be N workers, so that one which gets nothing counts
+    /// Measure nothing but this: over how many workers and replicas M connections fall, -n at a time. With M/N, N
+    /// workers are expected, so a worker that gets no connection is counted, too
     #[arg(long, value_name = "M[/N]", help_heading = "Spread")]
     pub(crate) spread: Option<Connections>,
 
@@ -220,8 +222,8 @@ pub(crate) struct Ps {
     /// The URL of the app's console; http:// is assumed if it has no scheme
     pub(crate) url: String,
 
-    /// List the places at which requests wait, instead of the requests: how many wait there, and of which routes;
-    /// and whose requests held up whose
+    /// List the places at which requests wait, instead of the requests: how many wait there, and of which routes.
+    /// Also list which routes' requests were held up, and by which other routes
     #[arg(long)]
     pub(crate) group: bool,
 
@@ -338,11 +340,11 @@ pub(crate) struct Serve {
     #[arg(default_value = "10s")]
     grace: Duration,
 
-    /// Record what is held, waits or is held up into this folder, which has to exist. `holdup replay` shows it
+    /// Record holds, waits and held-up requests in this folder, which must exist. `holdup replay` shows them
     #[arg(long, value_name = "DIR", env = "HOLDUP_RECORD")]
     record: Option<PathBuf>,
 
-    /// The most that all files of the record may take together; then the oldest is deleted
+    /// Maximum total size of the record's files; when it is reached, the oldest file is deleted
     #[arg(
         long,
         value_name = "SIZE",

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 
-/// File descriptors that the lab's connections leave free, so that other listeners, the logs and
-/// the runtime still get one when the lab is full: a twentieth of all, but at least this many.
-const RESERVE_MIN: usize = 40;
+/// File descriptors that the lab's connections leave free, so that the console, the logs and the runtime still get
+/// one when the lab is full: a twentieth of all, but at least this many. A lab with a console has opened 25 at its
+/// start, besides those of its workers.
+const RESERVE_MIN: usize = 31;
+
+/// File descriptors of a worker: its event loop's, its timer's and the watch's, counted on Linux.
+const OF_A_WORKER: usize = 9;
 
 /// Connections beyond the streams, so that a full lab can still answer 503: a sixteenth of the
 /// streams, but at least this many.
@@ -58,14 +62,21 @@ impl fmt::Display for Room {
 }
 
 impl Limits {
-    /// Computes the limits for `open_files` descriptors: all streams that are asked for, or the
-    /// default.
+    /// Computes the limits of a lab with so many workers for `open_files` descriptors: all streams that are asked for,
+    /// or the default.
     ///
     /// # Errors
     ///
     /// Returns an error when more streams are asked for than fit.
-    pub fn within(open_files: usize, asked: Option<NonZeroUsize>) -> Result<Self, TooMany> {
-        let reserve = (open_files / 20).max(RESERVE_MIN);
+    pub fn within(
+        open_files: usize,
+        workers: usize,
+        asked: Option<NonZeroUsize>,
+    ) -> Result<Self, TooMany> {
+        let of_workers = workers.saturating_mul(OF_A_WORKER);
+        let reserve = (open_files / 20)
+            .max(RESERVE_MIN)
+            .saturating_add(of_workers);
         let connections = open_files.saturating_sub(reserve).max(SPARE_MIN + 1);
         let spare = (connections / 16).max(SPARE_MIN);
         let possible = connections - spare;
@@ -101,8 +112,9 @@ pub fn open_files() -> usize {
 mod tests {
     use super::*;
 
+    /// The limits of a lab with one worker.
     fn within(open_files: usize, asked: Option<usize>) -> Result<Limits, TooMany> {
-        Limits::within(open_files, asked.and_then(NonZeroUsize::new))
+        Limits::within(open_files, 1, asked.and_then(NonZeroUsize::new))
     }
 
     #[test]
@@ -114,10 +126,18 @@ mod tests {
                 "{open_files}: {limits:?}"
             );
             assert!(
-                limits.connections + RESERVE_MIN <= open_files,
+                limits.connections + RESERVE_MIN + OF_A_WORKER <= open_files,
                 "{open_files}: {limits:?}"
             );
         }
+    }
+
+    #[test]
+    fn each_worker_needs_files_of_its_own() {
+        let connections = |workers| Limits::within(1024, workers, None).map(|it| it.connections);
+        assert_eq!(connections(1), Ok(1024 - 51 - 9));
+        assert_eq!(connections(64), Ok(1024 - 51 - 64 * 9));
+        assert_eq!(connections(usize::MAX), Ok(SPARE_MIN + 1));
     }
 
     #[test]

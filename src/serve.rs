@@ -42,6 +42,9 @@ const BACKLOG: u32 = 16_384;
 /// worker checks its streams once a second.
 const CUT_OFF: Duration = Duration::from_millis(1500);
 
+/// The longest that the watch has to tell the end of what has happened: to the log, to the metrics and in the record.
+const FLUSH: Duration = Duration::from_millis(500);
+
 /// The settings of a lab, which are also those of `holdup serve`.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -140,17 +143,17 @@ impl Lab {
     ///
     /// Panics when no actix or tokio runtime is running.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let Limits {
             streams,
             connections,
-        } = Limits::within(limits::open_files(), settings.max_streams)?;
+        } = Limits::within(limits::open_files(), workers, settings.max_streams)?;
         let streams = Arc::new(Streams::new(streams));
         // A countdown's query contains no secrets, and its label distinguishes the requests.
         let mut watch = Watch::new().record_query(true);
         if let Some(record) = &settings.record {
             watch = watch.record(record.clone())?;
         }
-        let (max_duration, workers) = (settings.max_duration, settings.workers.get());
         let console_port = ConsolePort::default();
         // Its name may have the port, which is known before the workers start.
         let replica: Arc<OnceLock<Replica>> = Arc::default();
@@ -266,6 +269,7 @@ impl Lab {
             grace,
             // The console is kept until the end, so that it shows how the open streams end.
             console,
+            watch,
             ..
         } = self;
         let handle = server.handle();
@@ -301,6 +305,7 @@ impl Lab {
             };
             timeout(CUT_OFF, emptied).await.ok();
         }
+        watch.flush(FLUSH);
         info!("stopped");
         Ok(())
     }

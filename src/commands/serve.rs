@@ -7,6 +7,7 @@ use actix_rt::System;
 use holdup::limits::TooMany;
 use holdup::serve::{Lab, Settings, StartError, reachable};
 use holdup_console::StartError as ConsoleError;
+use holdup_watch::RecordError;
 
 use super::stop::stop_signal;
 use super::{open_files, with_sources};
@@ -50,11 +51,15 @@ fn by_flag(error: StartError) -> Box<dyn Error> {
             let error = with_sources(&error);
             format!("{error}; give another address with --console, or use --no-console").into()
         }
-        StartError::Record(_) => format!(
-            "{}; give another folder with --record",
-            with_sources(&error)
-        )
-        .into(),
+        StartError::Record(ref why) => {
+            // Its own remedy comes before that of the flag.
+            let remedy = match why {
+                RecordError::Missing { .. } => ", or give another folder with --record",
+                RecordError::Used { .. } => " with --record",
+                _ => "; give another folder with --record",
+            };
+            format!("{}{remedy}", with_sources(&error)).into()
+        }
         other => other.into(),
     }
 }

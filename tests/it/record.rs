@@ -196,12 +196,18 @@ fn a_folder_that_cannot_be_recorded_into_is_refused_at_the_start() {
         String::from_utf8(output.stderr).expect("UTF-8")
     };
     let missing = serve(&folder.join("none"));
-    assert!(missing.contains("does not exist; create it"), "{missing}");
-    assert!(missing.contains("--record"), "{missing}");
+    assert!(
+        missing.contains("does not exist; create it, or give another folder with --record\n"),
+        "{missing}"
+    );
     let first = Server::start(&["--record", text(&folder)]);
     let used = serve(&folder);
     assert!(
-        used.contains(&format!("another process, the process {},", first.id())),
+        used.contains(&format!("process {} already records into ", first.id())),
+        "{used}"
+    );
+    assert!(
+        used.contains("; give this process another folder with --record\n"),
         "{used}"
     );
 }

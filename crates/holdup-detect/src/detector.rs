@@ -1,19 +1,22 @@
 //! The entry point of the crate: the detector that a middleware owns.
 
+mod failing;
+mod open;
+
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use holdup_model::{HeldUpTimes, Hold, OpenRequest, RouteName, Spent, Victim, WorkerStatus};
+use holdup_model::{HeldUpTimes, Hold, RouteName, Victim, WorkerStatus};
 use holdup_record::{Folder, FolderError, Options};
+
+pub use failing::{Failing, MostHeldUp};
 
 use crate::clock::{Clock, Time};
 use crate::places;
-use crate::record::Recorded;
 use crate::settings::LogLevel;
 use crate::shared::Shared;
-use crate::stack::StackSample;
 use crate::subscription::Subscription;
 use crate::tasks::{self, Task};
 use crate::threads::{self, Spawner, ThreadHealth, Threads};
@@ -23,16 +26,6 @@ use crate::{settings::Settings, stack, start};
 /// The longest that an assertion waits for the collector.
 const CATCH_UP: Duration = Duration::from_secs(5);
 
-/// The longest that a look waits for answers, in all and after the latest one.
-const LONGEST_LOOK: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The longest that an assertion waits for a request to end that is open.
-const ENDS: Duration = Duration::from_secs(1);
-
-/// The longest that a look waits for names.
-const NAMES: Duration = Duration::from_secs(2);
-
 /// Why a setting cannot be changed.
 const SHARED: &str = "the watch has been cloned or is in use: change its settings before that, \
                       as in Watch::new().threshold(…), because they hold for all clones";
@@ -40,26 +33,6 @@ const SHARED: &str = "the watch has been cloned or is in use: change its setting
 /// Detects which request blocks which worker. Cheap to clone; clones share what is recorded.
 #[derive(Debug, Clone)]
 pub struct Detector(Arc<Shared>);
-
-/// The holds on which a test fails.
-#[derive(Debug)]
-pub struct Failing {
-    /// The holds, as [`Detector::failing`] selects them.
-    pub holds: Vec<Hold>,
-    /// The calling thread's worker number, if it is a worker itself, as in a test harness.
-    pub own_worker: Option<usize>,
-}
-
-/// The request of a route that was held up most.
-#[derive(Debug)]
-pub struct MostHeldUp {
-    /// For how long the app held it up: without the time in which the machine may have run something else.
-    pub certain: Duration,
-    /// For how long it was held up.
-    pub held_up: Duration,
-    /// By whom, if the request is over. Its running and its waiting time are left at zero.
-    pub by: Option<Spent>,
-}
 
 impl Detector {
     /// A detector that has recorded nothing yet.
@@ -180,49 +153,6 @@ impl Detector {
         self.0.worker_statuses()
     }
 
-    /// All open requests, the oldest first, each with what it does. Works from any thread, also while workers are
-    /// held.
-    ///
-    /// Requests that wait are asked where: their tasks are woken, at most 256 in any second, and the call waits for
-    /// their answers, at most half a second, and for the names of functions that are not known yet, at most two
-    /// seconds. It waits for no worker that is held, and not at all on a worker's own thread. A request that does not
-    /// answer within a tenth of a second, because a middleware around it does not poll it, is not waited for again.
-    pub fn requests(&self) -> Vec<OpenRequest> {
-        let own = places::worker(&self.0);
-        let mut answers = Patience::new();
-        let look = self.0.look(true, own);
-        while own.is_none() && answers.waits_for(self.0.unanswered(&look, own)) {
-            nap();
-        }
-        let mut names = Names::new(&self.0);
-        while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
-            nap();
-        }
-        self.0.open_requests()
-    }
-
-    /// As [`requests`](Self::requests), for a test on the worker's own thread: asks all requests, and lets the event
-    /// loop run until they have answered.
-    pub async fn look(&self) -> Vec<OpenRequest> {
-        let own = places::worker(&self.0);
-        let started = Instant::now();
-        loop {
-            let look = self.0.look(false, own);
-            let mut answers = Patience::new();
-            while answers.waits_for(self.0.unanswered(&look, own)) {
-                tokio::task::yield_now().await;
-            }
-            if !look.is_partial || started.elapsed() >= CATCH_UP {
-                break;
-            }
-        }
-        let mut names = Names::new(&self.0);
-        while names.are_missing() && names.started.elapsed() < CATCH_UP {
-            tokio::task::yield_now().await;
-        }
-        self.0.open_requests()
-    }
-
     /// Who lost how much time to whom, the most first: of the requests that are over. Those that ended a moment ago
     /// may be missing.
     pub fn victims(&self) -> Vec<Victim> {
@@ -238,62 +168,6 @@ impl Detector {
     /// Whether a worker has had a request of this route.
     pub fn has_seen(&self, route: &RouteName) -> bool {
         self.0.workers.have_seen(&route.method, &route.route)
-    }
-
-    /// The request of a route that was held up most; `None` if none was held up. A request that is still open and was
-    /// held up for longer than `at_most` is waited for, up to a second, unless the caller's own thread serves it.
-    pub fn most_held_up(&self, route: &RouteName, at_most: Duration) -> Option<MostHeldUp> {
-        let own = places::worker(&self.0);
-        let open = || {
-            let requests = self.0.open_requests().into_iter();
-            let same = requests.filter(|request| request.route_name() == *route);
-            let judged = same.map(|request| (self.0.certain(&request), request));
-            judged.max_by_key(|(certain, _)| *certain)
-        };
-        let is_too_long = |(certain, _): &(Duration, OpenRequest)| *certain > at_most;
-        let deadline = Instant::now() + ENDS;
-        let is_waited_for = |most: (Duration, OpenRequest)| {
-            is_too_long(&most) && own != Some(most.1.worker) && Instant::now() < deadline
-        };
-        while open().is_some_and(is_waited_for) {
-            nap();
-        }
-        let mut most = open();
-        if most.as_ref().is_some_and(is_too_long) {
-            let now = self.0.clock.now();
-            self.catch_up(|| self.0.oversleeps.are_known(now));
-            most = open();
-        }
-        let open = most.map(|(certain, request)| MostHeldUp {
-            certain,
-            held_up: request.held_up,
-            by: None,
-        });
-        self.drain_losses();
-        let over = self.0.losses.longest(route).map(|(certain, by)| {
-            let spent = Spent::new(Duration::ZERO, Duration::ZERO, by);
-            MostHeldUp {
-                certain,
-                held_up: spent.held_up,
-                by: Some(spent),
-            }
-        });
-        let most = over.into_iter().chain(open);
-        most.max_by_key(|most| most.certain)
-            .filter(|most| !most.held_up.is_zero())
-    }
-
-    /// Waits until the losses of all requests that are over are in the sums, up to [`CATCH_UP`].
-    fn drain_losses(&self) {
-        let deadline = Instant::now() + CATCH_UP;
-        while !self.0.losses.are_drained() && Instant::now() < deadline {
-            if self.0.collector.get().is_some() {
-                self.0.wake_collector();
-                nap();
-            } else {
-                self.0.losses.drain(|loss| self.0.blamed(loss), |_, _| ());
-            }
-        }
     }
 
     /// The time since the detector was created. The times of holds and events are counted from then, too.
@@ -321,116 +195,44 @@ impl Detector {
         self.0.subscribe()
     }
 
+    /// Waits until everything that has happened so far is published, logged, counted and in the record, but at most so
+    /// long. Returns whether it is. A hold that lasts is told as far as it goes.
+    pub fn flush(&self, at_most: Duration) -> bool {
+        let deadline = Instant::now() + at_most;
+        let waits_for = |is_done: &dyn Fn() -> bool| {
+            while !is_done() {
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                nap();
+            }
+            true
+        };
+        places::close_own(&self.0);
+        if self.0.collector.get().is_none() {
+            // No worker has begun, so there is nothing to tell.
+            return true;
+        }
+        let flushes = &self.0.flushes;
+        let flush = flushes.ask();
+        let is_published = || {
+            self.0.wake_collector();
+            flushes.is_published(flush)
+        };
+        waits_for(&is_published)
+            && waits_for(&|| flushes.is_recorded(flush))
+            && waits_for(&|| flushes.are_queues_empty())
+    }
+
     /// The states of the detector's threads; none before the first worker.
     pub fn health(&self) -> Vec<ThreadHealth> {
         self.0.threads.health()
-    }
-
-    /// The holds on which a test fails. These are the holds that are not allowed and that reach the threshold
-    /// even without the time in which the machine may have run something else. Waits up to 5 s until they are
-    /// complete.
-    pub fn failing(&self) -> Failing {
-        let own_worker = places::close_own(&self.0);
-        let threshold = self.threshold();
-        let fails = |recorded: &Recorded| {
-            let busy = if own_worker == Some(recorded.hold.worker) {
-                recorded.longest_alone()
-            } else {
-                recorded.hold.duration
-            };
-            busy.saturating_sub(recorded.lost.unwrap_or_default()) >= threshold
-                && !self.0.settings.allows(&recorded.hold)
-        };
-        let failing = || {
-            let holds = self.0.holds_including_open().into_iter();
-            let failing = holds.filter(fails).map(|recorded| recorded.hold);
-            failing.collect::<Vec<_>>()
-        };
-        let mut holds = failing();
-        if !holds.is_empty() {
-            let now = self.0.clock.now();
-            let is_complete = || self.0.oversleeps.are_known(now) && self.0.memory.is_complete();
-            self.catch_up(is_complete);
-            holds = failing();
-        }
-        Failing { holds, own_worker }
     }
 
     /// Why the code's lines and functions are not known, although the feature `stacks` is enabled; `None` if they
     /// are. If it is because of the signal, it is so for holds only.
     pub fn why_no_lines(&self) -> Option<&'static str> {
         stack::why_off()
-    }
-
-    /// Waits until the collector has done something, up to [`CATCH_UP`].
-    fn catch_up(&self, is_done: impl Fn() -> bool) {
-        let deadline = Instant::now() + CATCH_UP;
-        while self.0.collector.get().is_some() && !is_done() && Instant::now() < deadline {
-            self.0.wake_collector();
-            nap();
-        }
-    }
-}
-
-/// How long a look waits for answers: for as long as there are some, and not forever.
-struct Patience {
-    started: Instant,
-    /// The fewest that were missing so far, and since when.
-    missing: usize,
-    since: Instant,
-}
-
-impl Patience {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            started: now,
-            missing: usize::MAX,
-            since: now,
-        }
-    }
-
-    /// Whether it is worth waiting for so many answers.
-    fn waits_for(&mut self, missing: usize) -> bool {
-        let now = Instant::now();
-        if missing < self.missing {
-            (self.missing, self.since) = (missing, now);
-        }
-        missing > 0 && now - self.since < PATIENCE && now - self.started < LONGEST_LOOK
-    }
-}
-
-/// Has the names of stacks looked up.
-struct Names<'a> {
-    shared: &'a Shared,
-    started: Instant,
-    /// Those that are being looked up.
-    sent: Vec<Arc<StackSample>>,
-}
-
-impl<'a> Names<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self {
-            shared,
-            started: Instant::now(),
-            sent: Vec::new(),
-        }
-    }
-
-    /// Whether names are missing and will be known soon. Tells the thread that looks them up what it has not been
-    /// told yet.
-    fn are_missing(&mut self) -> bool {
-        let unnamed = self.shared.unnamed();
-        for stack in &unnamed {
-            if self.sent.iter().any(|sent| Arc::ptr_eq(sent, stack)) {
-                continue;
-            }
-            if !self.shared.send_to_be_named(stack) {
-                return false;
-            }
-            self.sent.push(Arc::clone(stack));
-        }
-        !unnamed.is_empty()
     }
 }
 

@@ -66,6 +66,7 @@ mod collector;
 mod detector;
 mod doze;
 mod ending;
+mod flush;
 mod gap;
 mod lanes;
 mod lasting;

@@ -72,12 +72,13 @@ impl Shared {
                 is_partial: false,
             };
         }
+        // Locked first: otherwise a request that another look asks meanwhile would be forgotten as one that is over.
+        let mut known = self.looks.known();
         let slots = self.slots();
         let now = self.clock.now();
         let mut stuck = Stuck::new(own, now);
         let open = slots.iter().map(|(_, state)| state.request.number);
         let open: HashSet<u64> = open.collect();
-        let mut known = self.looks.known();
         known.retain(|number| open.contains(&number));
         let (mut asked, mut chosen) = (Vec::new(), Vec::new());
         for (slot, state) in slots {

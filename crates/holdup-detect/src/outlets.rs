@@ -1,6 +1,7 @@
 //! The bounded channels through which the collector sends its findings to other threads. It never waits for
 //! them. Items that find no room are dropped and counted.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -66,6 +67,8 @@ pub(crate) enum LogEntry {
         lines: u64,
         error: String,
     },
+    /// So many figures about holds were lost, because the app's recorder of metrics took them too slowly.
+    FiguresLost { figures: u64 },
     /// The record is written again. So many lines are missing in it.
     RecordedAgain { folder: PathBuf, lines: u64 },
     /// A thread of the watch panicked and was restarted.
@@ -122,16 +125,17 @@ pub(crate) struct Outlets {
 pub(crate) struct Outlet<T> {
     sender: Option<SyncSender<T>>,
     lost: Arc<AtomicU64>,
-    /// How many items wait.
+    /// How many items wait or are being handled.
     queued: Arc<AtomicUsize>,
 }
 
-/// A receiving end.
+/// A receiving end. An item is handled when the next one is asked for.
 #[derive(Debug)]
 pub(crate) struct Inlet<T> {
     receiver: Receiver<T>,
     lost: Arc<AtomicU64>,
     queued: Arc<AtomicUsize>,
+    is_handling: Cell<bool>,
 }
 
 impl<T> Inlet<T> {
@@ -141,8 +145,9 @@ impl<T> Inlet<T> {
     ///
     /// Returns an error when the watch is gone.
     pub(crate) fn recv(&self) -> Result<T, RecvError> {
+        self.has_handled();
         let item = self.receiver.recv()?;
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.is_handling.set(true);
         Ok(item)
     }
 
@@ -152,9 +157,16 @@ impl<T> Inlet<T> {
     ///
     /// Returns an error when there is none, or when the watch is gone.
     pub(crate) fn recv_timeout(&self, pause: Duration) -> Result<T, RecvTimeoutError> {
+        self.has_handled();
         let item = self.receiver.recv_timeout(pause)?;
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.is_handling.set(true);
         Ok(item)
+    }
+
+    fn has_handled(&self) {
+        if self.is_handling.replace(false) {
+            self.queued.fetch_sub(1, Ordering::Release);
+        }
     }
 
     /// The items that are there.
@@ -180,7 +192,13 @@ impl<T> Outlet<T> {
             receiver,
             lost: Arc::clone(&self.lost),
             queued: Arc::clone(&self.queued),
+            is_handling: Cell::new(false),
         }
+    }
+
+    /// The number of items that wait or are being handled.
+    pub(crate) fn queued(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.queued)
     }
 
     pub(crate) fn is_open(&self) -> bool {

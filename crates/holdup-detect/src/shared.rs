@@ -12,6 +12,7 @@ use holdup_record::Folder;
 
 use crate::clock::Clock;
 use crate::doze::Doze;
+use crate::flush::Flushes;
 use crate::lanes::Lanes;
 use crate::lasting::Lasting;
 use crate::looks::Looks;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) oversleeps: Oversleeps,
     pub(crate) doze: Doze,
+    pub(crate) flushes: Flushes,
     pub(crate) threads: Threads,
     /// The folder that is to be recorded into, until the thread that does so takes it.
     pub(crate) folder: Mutex<Option<Folder>>,
@@ -82,6 +84,7 @@ impl Shared {
             events: Events::default(),
             oversleeps: Oversleeps::default(),
             doze: Doze::default(),
+            flushes: Flushes::default(),
             threads,
             folder: Mutex::default(),
             collector: OnceLock::new(),

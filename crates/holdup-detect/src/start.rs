@@ -53,6 +53,11 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
     let figures = outlets.metrics.open();
     let holds = (!settings.callbacks.is_empty()).then(|| outlets.callbacks.open());
     let stacks = cfg!(feature = "stacks").then(|| outlets.symbols.open());
+    shared.flushes.wait_for_queues(vec![
+        outlets.log.queued(),
+        outlets.metrics.queued(),
+        outlets.callbacks.queued(),
+    ]);
     let log = outlets.log.clone();
     let symbols = outlets.symbols.clone();
 
@@ -83,7 +88,8 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
         if again {
             to_log.send(LogEntry::Restarted { thread: METRICS });
         }
-        metrics::run(&figures, known.get_or_insert_with(Figures::of_installed));
+        let known = known.get_or_insert_with(Figures::of_installed);
+        metrics::run(&figures, known, &to_log);
     });
     note(METRICS, started);
     if let Some(holds) = holds {
@@ -107,7 +113,9 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
             }
             recorder::run(&mut recorder, &weak, &to_log);
         });
-        note(RECORD, started);
+        if let Some(thread) = note(RECORD, started) {
+            shared.flushes.wait_for_recorder(thread);
+        }
     }
     if let Some(stacks) = stacks {
         let to_log = log.clone();

@@ -42,7 +42,7 @@ impl Worker {
         {
             let cpu_now = self.shared.clock.thread_cpu();
             let cpu = gap.cpu.zip(cpu_now);
-            let cpu = cpu.map(|(before, now)| (now - before).min(record.duration));
+            let cpu = cpu.map(|(before, now)| now.saturating_sub(before).min(record.duration));
             let not_computing = record.duration - cpu.unwrap_or(0);
             self.hand_over_culprits(record.start, &record.culprits);
             self.shared.memory.close(HoldRecord {

@@ -1,7 +1,10 @@
 //! Delivers events to subscribers.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use holdup_model::Event;
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
@@ -76,17 +79,18 @@ impl Subscription {
         }
     }
 
-    /// Waits for the next event on the calling thread, which runs no tasks. Returns `None` when the watch and all its
-    /// clones are dropped.
-    pub(crate) fn wait(&mut self) -> Option<Event> {
-        if let Some(event) = self.first.pop_front() {
-            return Some(event);
+    /// Waits for the next event on the calling thread, which runs no tasks: the event, or `None` when the watch and all
+    /// its clones are dropped. It is pending if the thread was unparked for something else.
+    pub(crate) fn wait(&mut self) -> Poll<Option<Event>> {
+        let unparks = Waker::from(Arc::new(Unparks(thread::current())));
+        let mut context = Context::from_waker(&unparks);
+        let mut next = pin!(self.next());
+        let polled = next.as_mut().poll(&mut context);
+        if polled.is_ready() {
+            return polled;
         }
-        match self.events.blocking_recv() {
-            Ok(event) => Some(event),
-            Err(RecvError::Lagged(events)) => Some(Event::Lost { events }),
-            Err(RecvError::Closed) => None,
-        }
+        thread::park();
+        next.poll(&mut context)
     }
 
     /// Returns the next event if one is available, without waiting.
@@ -99,6 +103,15 @@ impl Subscription {
             Err(TryRecvError::Lagged(events)) => Some(Event::Lost { events }),
             Err(TryRecvError::Empty | TryRecvError::Closed) => None,
         }
+    }
+}
+
+/// Wakes a thread that waits for an event.
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -65,14 +65,17 @@ impl fmt::Display for FolderError {
                 pid: Some(pid),
             } if *pid == std::process::id() => write!(
                 f,
-                "another watch of this process records into {}; give each watch a folder of its own",
+                "another watch of this process already records into {}; give this watch another folder",
                 folder.display()
             ),
             Self::Used { folder, pid } => {
-                let by = pid.map_or_else(String::new, |pid| format!(", the process {pid},"));
+                let by = pid.map_or_else(
+                    || "another process".to_owned(),
+                    |pid| format!("process {pid}"),
+                );
                 write!(
                     f,
-                    "another process{by} records into {}; give each process a folder of its own",
+                    "{by} already records into {}; give this process another folder",
                     folder.display()
                 )
             }

@@ -24,6 +24,8 @@ pub struct Folder {
     _lock: File,
     /// The segments that are complete, the oldest first, with their sizes.
     complete: Vec<(PathBuf, u64)>,
+    /// The name of the run that was begun. It sorts after those of all earlier runs.
+    run: String,
     current: Option<Current>,
 }
 
@@ -75,6 +77,7 @@ impl Folder {
             most: bytes,
             _lock: lock,
             complete,
+            run: String::new(),
             current: None,
         })
     }
@@ -91,12 +94,35 @@ impl Folder {
     /// Returns the system's error.
     pub fn begin(&mut self, header: Header) -> io::Result<()> {
         if self.current.is_none() {
+            self.run = self.name_after_others(&header);
             self.next(Header {
                 segment: 1,
                 ..header
             })?;
         }
         Ok(())
+    }
+
+    /// A name for the run of this header: when it began. If the clock was set back since an earlier run, it is the
+    /// first moment after that one.
+    fn name_after_others(&self, header: &Header) -> String {
+        let latest = self.complete.last();
+        let latest = latest.and_then(|(path, _)| name::parse(path.file_name()?.to_str()?));
+        let is_later = |&began: &u64| {
+            let name = name::run(Stamp(began), header.pid);
+            latest.is_none_or(|(latest, _)| *name > *latest)
+        };
+        // Names sort as times do, so the time is found by halving.
+        let (mut began, mut end) = (header.origin_unix_ms, Stamp::LAST.0);
+        while !is_later(&began) && began < end {
+            let middle = began + (end - began) / 2;
+            if is_later(&middle) {
+                end = middle;
+            } else {
+                began = middle + 1;
+            }
+        }
+        name::run(Stamp(began), header.pid)
     }
 
     /// Appends lines, each with its line break, at a time on the clock of the record. Returns whether a new segment
@@ -112,8 +138,9 @@ impl Folder {
             let Some(current) = &self.current else {
                 return Err(io::Error::other("no run was begun"));
             };
-            let is_full = current.size + part.len() as u64 > self.most / SEGMENTS;
-            if is_full && current.size > current.header.to_line().len() as u64 {
+            let is_full = current.size + part.len() as u64 > self.most / SEGMENTS
+                && current.size > current.header.to_line().len() as u64;
+            if is_full || current.is_gone() {
                 self.next(Header {
                     segment: current.header.segment + 1,
                     at,
@@ -134,8 +161,7 @@ impl Folder {
     fn next(&mut self, header: Header) -> io::Result<()> {
         let line = header.to_line();
         self.make_room(line.len() as u64)?;
-        let run = name::run(Stamp(header.origin_unix_ms), header.pid);
-        let path = self.path.join(name::of(&run, header.segment));
+        let path = self.path.join(name::of(&self.run, header.segment));
         let file = create(&path)?;
         let mut next = Current {
             file,
@@ -174,6 +200,25 @@ impl Folder {
 }
 
 impl Current {
+    /// Whether somebody has deleted, moved or replaced the file.
+    #[cfg(unix)]
+    fn is_gone(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let place = |about: fs::Metadata| (about.dev(), about.ino());
+        match (fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(there), Ok(written)) => place(there) != place(written),
+            (Err(error), _) => error.kind() == ErrorKind::NotFound,
+            (Ok(_), Err(_)) => false,
+        }
+    }
+
+    /// Whether somebody has deleted or moved the file.
+    #[cfg(not(unix))]
+    fn is_gone(&self) -> bool {
+        fs::metadata(&self.path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
     fn write(&mut self, lines: &str) -> io::Result<()> {
         let lines = if self.is_torn {
             // What follows the torn line must not become a part of it.

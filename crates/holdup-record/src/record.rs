@@ -30,7 +30,7 @@ pub struct Record {
     pub damaged: usize,
     /// Whether the last line is incomplete.
     pub is_torn: bool,
-    /// Segments of this run that could not be read at all.
+    /// Segments that could not be read at all, of this run or of later ones.
     pub unreadable: Vec<PathBuf>,
     /// How many earlier runs the folder has; 0 if a file was read.
     pub earlier_runs: usize,
@@ -64,69 +64,95 @@ pub struct Span {
     pub to: Duration,
 }
 
-/// Reads a record: a segment, or the latest run of a folder.
+/// Reads a record: a segment, or the latest run of a folder of which something can be read.
 ///
 /// # Errors
 ///
 /// Returns an error when the path cannot be read, is no record or one of a newer format, or is a folder without
 /// records.
 pub fn read(path: &Path) -> Result<Record, ReadError> {
-    let failed = |path: &Path, source: io::Error| ReadError::Io {
-        path: path.to_owned(),
-        source,
-    };
     let about = fs::metadata(path).map_err(|error| failed(path, error))?;
-    let (files, earlier_runs) = if about.is_dir() {
-        let all = segments(path).map_err(|error| failed(path, error))?;
-        latest_run(all.into_iter().map(|(path, _)| path).collect())
-    } else {
-        (vec![path.to_owned()], 0)
-    };
-    let (mut read, mut unreadable, mut first_error, mut bytes) = (Vec::new(), Vec::new(), None, 0);
-    for file in &files {
-        let text = match fs::read(file) {
+    if !about.is_dir() {
+        let run = read_run(vec![path.to_owned()])?;
+        return run.record.ok_or_else(|| no_record(run.unreadable, path));
+    }
+    let all = segments(path).map_err(|error| failed(path, error))?;
+    let mut runs = runs(all.into_iter().map(|(path, _)| path));
+    let mut unreadable = Vec::new();
+    while let Some(files) = runs.pop() {
+        let mut run = read_run(files)?;
+        unreadable.append(&mut run.unreadable);
+        if let Some(record) = run.record {
+            return Ok(Record {
+                unreadable: unreadable.into_iter().map(|(path, _)| path).collect(),
+                earlier_runs: runs.len(),
+                ..record
+            });
+        }
+    }
+    Err(no_record(unreadable, path))
+}
+
+/// What the files of a run have.
+struct Run {
+    /// `None` if no segment can be read.
+    record: Option<Record>,
+    /// The segments that cannot be read.
+    unreadable: Vec<(PathBuf, Unreadable)>,
+}
+
+/// Reads the segments of a run. Those that were deleted meanwhile are left out, because a record that is being written
+/// keeps to its bound.
+fn read_run(files: Vec<PathBuf>) -> Result<Run, ReadError> {
+    let (mut read, mut unreadable, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for file in files {
+        let text = match fs::read(&file) {
             Ok(text) => text,
-            // The bound of a record that is being written.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && about.is_dir() => continue,
-            Err(error) => return Err(failed(file, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(&file, error)),
         };
         match segment(&text) {
             Ok(segment) => {
                 bytes += text.len() as u64;
                 read.push(segment);
             }
-            Err(why) => {
-                let path = file.clone();
-                unreadable.push(path.clone());
-                first_error.get_or_insert(match why {
-                    Unreadable::NoHeader => ReadError::NoRecord { path },
-                    Unreadable::Newer(version) => ReadError::Newer { path, version },
-                });
-            }
+            Err(why) => unreadable.push((file, why)),
         }
     }
-    let Some(record) = Record::of(read) else {
-        let path = path.to_owned();
-        return Err(first_error.unwrap_or(ReadError::Empty { path }));
-    };
-    Ok(Record {
-        bytes,
-        unreadable,
-        earlier_runs,
-        ..record
-    })
+    let record = Record::of(read).map(|record| Record { bytes, ..record });
+    Ok(Run { record, unreadable })
 }
 
-/// The files of the latest run, of all segments of a folder in their order; and how many runs are earlier.
-fn latest_run(all: Vec<PathBuf>) -> (Vec<PathBuf>, usize) {
-    let run_of = |path: &PathBuf| -> Option<String> {
-        let name = path.file_name()?.to_str()?;
-        Some(name::parse(name)?.0.to_owned())
-    };
-    let runs: HashSet<_> = all.iter().filter_map(run_of).collect();
-    let latest = all.last().and_then(run_of);
-    let files = all.into_iter().filter(|path| run_of(path) == latest);
-    (files.collect(), runs.len().saturating_sub(1))
+fn failed(path: &Path, source: io::Error) -> ReadError {
+    let path = path.to_owned();
+    ReadError::Io { path, source }
+}
+
+/// Why there is no record at that path, of which these segments cannot be read.
+fn no_record(unreadable: Vec<(PathBuf, Unreadable)>, path: &Path) -> ReadError {
+    match unreadable.into_iter().next() {
+        None => ReadError::Empty {
+            path: path.to_owned(),
+        },
+        Some((path, Unreadable::NoHeader)) => ReadError::NoRecord { path },
+        Some((path, Unreadable::Newer(version))) => ReadError::Newer { path, version },
+    }
+}
+
+/// The segments of each run, the earliest run first, of all segments of a folder in their order.
+fn runs(all: impl Iterator<Item = PathBuf>) -> Vec<Vec<PathBuf>> {
+    let mut runs: Vec<(String, Vec<PathBuf>)> = Vec::new();
+    for path in all {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some((run, _)) = name.and_then(name::parse) else {
+            continue;
+        };
+        match runs.last_mut() {
+            Some((latest, files)) if latest == run => files.push(path),
+            _ => runs.push((run.to_owned(), vec![path])),
+        }
+    }
+    runs.into_iter().map(|(_, files)| files).collect()
 }
 
 /// The requests of which nothing is written after lines were lost. Those that were open then, and still are, are

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Stamp(pub u64);
 
 impl Stamp {
+    /// The last point in time that names tell apart from later ones.
+    pub(crate) const LAST: Self = Self(253_402_300_799_999);
+
     /// The time `passed` after `origin_unix_ms`.
     pub fn after(origin_unix_ms: u64, passed: Duration) -> Self {
         let passed = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
@@ -35,8 +38,8 @@ impl Stamp {
 
     /// Year, month, day and time of day.
     fn parts(self) -> (u64, u64, u64, [u64; 3]) {
-        // Nobody lives in the year 9999, and names stay as long as they are.
-        let seconds = (self.0 / 1000).min(253_402_300_799);
+        // Names stay as long as they are.
+        let seconds = self.0.min(Self::LAST.0) / 1000;
         let (days, rest) = (seconds / 86_400, seconds % 86_400);
         // Howard Hinnant's `civil_from_days`: years begin in March, so that a leap day is the last of its year.
         let days = days + 719_468;

@@ -118,16 +118,13 @@ fn a_folder_is_recorded_into_by_one_at_a_time() {
     );
     let told = refused.to_string();
     assert!(told.starts_with("another watch of this process"), "{told}");
-    assert!(
-        told.ends_with("give each watch a folder of its own"),
-        "{told}"
-    );
+    assert!(told.ends_with("give this watch another folder"), "{told}");
     // Another process is named.
     fs::write(folder.join("holdup.lock"), "1\n").expect("room");
     let refused = Folder::open(Options::new(&folder)).expect_err("it is used");
     let told = refused.to_string();
     assert!(
-        told.starts_with("another process, the process 1,"),
+        told.starts_with("process 1 already records into "),
         "{told}"
     );
     drop(open);
@@ -199,6 +196,56 @@ fn the_latest_run_is_read_and_the_others_are_said() {
     let first = read(&folder.join(&names[0])).expect("a record");
     assert_eq!((first.holds().len(), first.earlier_runs), (2, 0));
     assert!(folder.join("notes.txt").exists());
+}
+
+#[test]
+fn the_latest_run_is_read_even_if_the_clock_was_set_back() {
+    let folder = folder("clock");
+    let days = 24 * 3600 * 1000;
+    for (holds, origin) in [(1, 365 * days), (2, 5_000), (3, 5_000)] {
+        drop(record(&folder, origin, holds));
+        let latest = read(&folder).expect("a record");
+        assert_eq!(latest.holds().len() as u64, holds);
+        assert_eq!(latest.header.origin_unix_ms, origin);
+    }
+    // The bound deletes the run that is really the oldest.
+    let (names, _) = segments(&folder);
+    let oldest = read(&folder.join(&names[0])).expect("a record");
+    assert_eq!(oldest.holds().len(), 1);
+}
+
+#[test]
+fn a_file_without_anything_does_not_hide_the_record() {
+    let folder = folder("empty");
+    drop(record(&folder, 5_000, 2));
+    let empty = folder.join("holdup-20361130T011107.123Z-4711-000001.jsonl");
+    fs::write(&empty, "").expect("room");
+    let latest = read(&folder).expect("a record");
+    assert_eq!((latest.holds().len(), latest.earlier_runs), (2, 0));
+    assert_eq!(latest.unreadable, [empty.clone()]);
+    let summary = Summary(&latest).to_string();
+    assert!(
+        summary.contains("holdup-20361130T011107.123Z-4711-000001.jsonl"),
+        "{summary}"
+    );
+    let alone = read(&empty).expect_err("it is empty");
+    assert!(matches!(alone, ReadError::NoRecord { .. }), "{alone}");
+}
+
+#[test]
+fn what_follows_a_deleted_segment_is_written_into_a_new_one() {
+    let folder = folder("deleted");
+    let mut open = record(&folder, 5_000, 2);
+    let (names, _) = segments(&folder);
+    fs::remove_file(folder.join(&names[0])).expect("it is there");
+    let mut append = |n: u64| {
+        let line = hold(n * 1000).to_line();
+        open.append(&line, Duration::from_secs(n)).expect("room")
+    };
+    assert!(append(2), "a new segment is begun");
+    assert!(!append(3), "it goes on");
+    let latest = read(&folder).expect("a record");
+    assert_eq!((latest.holds().len(), latest.header.segment), (2, 2));
 }
 
 #[test]

@@ -50,9 +50,14 @@ pin_project! {
 }
 
 impl<B: MessageBody> WatchedBody<B> {
-    /// The body of a response. Its request is over, unless it goes on with the body.
+    /// The body of a response, which is not sent if `is_head`. Its request is over, unless it goes on with the body.
     #[inline]
-    pub(super) fn new(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+    pub(super) fn new(
+        body: B,
+        status: StatusCode,
+        is_head: impl FnOnce() -> bool,
+        request: &mut Option<Request>,
+    ) -> Self {
         let is_recorded = request.as_ref().is_some_and(Request::is_recorded);
         let whole = match body.size() {
             _ if is_recorded => Err(body),
@@ -65,18 +70,19 @@ impl<B: MessageBody> WatchedBody<B> {
                 *request = None;
                 Self(whole)
             }
-            Err(body) => Self::stream(body, status, request),
+            Err(body) => Self::stream(body, status, is_head(), request),
         }
     }
 
     #[inline(never)]
-    fn stream(body: B, status: StatusCode, request: &mut Option<Request>) -> Self {
+    fn stream(body: B, status: StatusCode, is_head: bool, request: &mut Option<Request>) -> Self {
         let Some(request) = request.take() else {
             unreachable!("it was polled a moment ago")
         };
         request.record_answer(status.as_u16());
         let size = body.size();
-        if matches!(size, BodySize::None | BodySize::Sized(0)) {
+        // In HTTP/2, actix drops the body of an answer to HEAD without a poll.
+        if is_head || matches!(size, BodySize::None | BodySize::Sized(0)) {
             request.finish();
         }
         request.goes_on();

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::Method;
 use pin_project_lite::pin_project;
 
 use super::body::WatchedBody;
@@ -75,7 +76,8 @@ where
                 // In parts, because `map_body` would move the whole response once more.
                 let (about, response) = response.into_parts();
                 let (response, body) = response.into_parts();
-                let body = WatchedBody::new(body, response.status(), this.request);
+                let is_head = || about.method() == Method::HEAD;
+                let body = WatchedBody::new(body, response.status(), is_head, this.request);
                 Poll::Ready(Ok(ServiceResponse::new(about, response.set_body(body))))
             }
             Poll::Ready(Err(error)) => {

@@ -26,7 +26,7 @@
 //! and once more when the hold is over:
 //!
 //! ```text
-//! WARN holdup: GET /report (future, 1 poll, 112 ms) holds worker 2 for 112 ms so far, 4 other requests open
+//! WARN holdup: GET /report (future, 1 poll, 112 ms) holds worker 2 for 112 ms so far, computing, 4 other requests open
 //! WARN holdup: GET /report (future, 1 poll, 3.40 s) held worker 2 for 3.40 s (3.39 s of it computing), 4 other requests open
 //! ```
 //!
@@ -127,7 +127,7 @@
 //! The events have the level `INFO`. They are no warnings, because a request that was held up is not at fault, and the
 //! hold has been warned of already. They are more than `DEBUG`, because they explain a slow request in a trace, for
 //! which nobody turns on `DEBUG` beforehand. A separate thread writes them after the request, or the hold, has ended.
-//! The span stays open until then, usually a few milliseconds, and up to two seconds if the lines have to be looked up.
+//! The span stays open until then: up to some 25 ms, or up to two seconds if the lines have to be looked up.
 //! At most 256 events of each name are written in a second, and one line counts the other requests that were held up.
 //! With [`Watch::log_level`] at `None`, there are none. `tracing-opentelemetry` makes OpenTelemetry's events and links
 //! of them: docs/traces.md in the repository lists what is in them.
@@ -238,8 +238,8 @@
 //!
 //! # What it cannot detect
 //!
-//! - The line that blocks, without the feature `stacks`. The watch then knows only the route and the part. Nor does
-//!   it know where a request waits.
+//! - The line that blocks, without the feature `stacks`. The watch then knows only the route and the part. It
+//!   does not know where a request waits, either.
 //! - Requests that the blocked worker has not read. They wait too, but the watch cannot count them.
 //! - Whose work a spawned task does. The watch knows that the task blocks the worker, but not which request
 //!   spawned it.
@@ -273,8 +273,8 @@
 //! and nothing else. [`Watch::health`] shows the state of the threads. If the system cannot start them, the app is still
 //! served, and one warning is logged.
 //!
-//! The worst case is a handler that does nothing. There, `cargo bench --bench cost` measured 5 %
-//! less throughput and 4 % more CPU time for each request, 0.3 µs (BENCHMARKS.md).
+//! The worst case is a handler that does nothing. There, without a console, `cargo bench --bench cost` measured about
+//! 5 % less throughput and 4 % more CPU time for each request, 0.3 µs (BENCHMARKS.md).
 
 #![forbid(unsafe_code)]
 

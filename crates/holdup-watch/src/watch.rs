@@ -126,7 +126,7 @@ impl Watch {
         self
     }
 
-    /// Records into this folder what is held, waits or is held up, so that the evidence is there when somebody looks
+    /// Records holds, waits and held-up requests in this folder, so that the evidence is there when somebody looks
     /// for it: every hold with its lines, the requests that caused it and those that it held up, slow requests, where
     /// requests wait, and the workers' load. `holdup replay FOLDER` shows it on the console's page, as it was.
     ///
@@ -203,8 +203,8 @@ impl Watch {
     }
 
     /// Who lost how much time to whom, the most first: requests of one route that were ready to run, or whose worker
-    /// was in a hold, while it was busy with another. Requests that are still open are not counted, nor those that
-    /// ended in the last few milliseconds. At most 1024 pairs of routes are told apart.
+    /// was in a hold, while it was busy with another. Requests that are still open, or have ended in the last few
+    /// milliseconds, are not counted. At most 1024 pairs of routes are told apart.
     ///
     /// See [the crate](crate#who-made-whom-wait) for what counts.
     ///
@@ -318,6 +318,32 @@ impl Watch {
     /// subscription exists.
     pub fn subscribe(&self) -> Subscription {
         self.0.subscribe()
+    }
+
+    /// Waits until everything that has happened so far is published, logged, counted in the metrics and written into the
+    /// [record](Self::record), but for `at_most` so long. Returns whether all of it is.
+    ///
+    /// The watch tells what happened on threads of its own, a moment later. Call this at the end of `main`, after the
+    /// server has stopped: otherwise the end of the last hold, and of the requests that it held up, may be missing. A
+    /// hold that still lasts is told as far as it goes. The calling thread is blocked meanwhile, usually for a few
+    /// milliseconds.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use actix_web::{App, HttpServer};
+    /// # use holdup_watch::Watch;
+    /// #[actix_web::main]
+    /// async fn main() -> std::io::Result<()> {
+    ///     let watch = Watch::new();
+    ///     let in_app = watch.clone();
+    ///     let server = HttpServer::new(move || App::new().wrap(in_app.clone()));
+    ///     server.bind("127.0.0.1:8080")?.run().await?;
+    ///     watch.flush(Duration::from_millis(500));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn flush(&self, at_most: Duration) -> bool {
+        self.0.flush(at_most)
     }
 
     /// The states of the watch's own threads, by name: one that watches, one that writes the log, and so on.

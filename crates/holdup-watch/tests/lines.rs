@@ -67,6 +67,11 @@ fn run(program: &Path, forms: &[&str], variables: &[(&str, &str)]) -> Printed {
     }
 }
 
+/// Runs the app with the line tables read before its first form.
+fn run_warm(program: &Path, forms: &[&str]) -> Printed {
+    run(program, &[&["warm"], forms].concat(), &[])
+}
+
 /// The number of the line that ends with that comment, in a file of the app.
 fn line_of(file: &str, mark: &str) -> u64 {
     let source = std::fs::read_to_string(format!("{APP}/src/{file}")).expect("source");
@@ -174,12 +179,12 @@ fn assert_every_line_is_named(printed: &Printed, release: bool) {
 
 #[test]
 fn every_form_of_blocking_is_named_with_its_line() {
-    assert_every_line_is_named(&run(app(false), &[], &[]), false);
+    assert_every_line_is_named(&run_warm(app(false), &[]), false);
 }
 
 #[test]
 fn every_form_of_blocking_is_named_with_its_line_in_a_release_build() {
-    assert_every_line_is_named(&run(app(true), &[], &[]), true);
+    assert_every_line_is_named(&run_warm(app(true), &[]), true);
 }
 
 /// Asserts that each of these routes was printed once, at that function and the marked line.
@@ -214,16 +219,16 @@ fn functions_keep_their_names() {
         "lines::named::Cart::clone",
         "lines::named::Report::serialize",
     ];
-    assert_named(&run(app(false), &routes, &[]), &named(copy, derived));
+    assert_named(&run_warm(app(false), &routes), &named(copy, derived));
     // Of what was inlined, line tables alone have no type.
     let [copy, derived] = ["lines::named::clone", "lines::named::serialize"];
-    assert_named(&run(app(true), &routes, &[]), &named(copy, derived));
+    assert_named(&run_warm(app(true), &routes), &named(copy, derived));
 }
 
 #[test]
 fn a_mounted_library_is_named_when_no_code_of_the_app_is_on_the_stack() {
     for (release, called) in [(false, "std::fs::File::open"), (true, "std::fs::open")] {
-        let printed = run(app(release), &["/files/slow"], &[]);
+        let printed = run_warm(app(release), &["/files/slow"]);
         let [line] = printed.lines.as_slice() else {
             panic!("{}", printed.log)
         };
@@ -291,8 +296,7 @@ fn the_first_hold_is_logged_at_once_then_its_line_and_again_after_a_second() {
 #[test]
 fn the_worker_that_perhaps_holds_the_lock_another_one_waits_for_is_named() {
     for release in [false, true] {
-        // The first route has the tables read, so both holds of the second are logged with their lines.
-        let printed = run(app(release), &["two", "/long", "/shared"], &[]);
+        let printed = run_warm(app(release), &["two", "/shared"]);
         let number = |mark| line_of("named.rs", mark);
         let at = |mark| {
             format!(
@@ -326,7 +330,7 @@ fn the_worker_that_perhaps_holds_the_lock_another_one_waits_for_is_named() {
 #[test]
 fn without_line_tables_the_function_is_named() {
     for release in [false, true] {
-        let printed = run(&stripped(release, "--strip-debug"), &WAITING, &[]);
+        let printed = run_warm(&stripped(release, "--strip-debug"), &WAITING);
         assert_eq!(printed.lines.len(), WAITING.len() * 3, "{}", printed.log);
         for line in &printed.lines {
             let form = line["form"].as_str().expect("a form");
@@ -344,7 +348,7 @@ fn without_line_tables_the_function_is_named() {
         }
     }
     // A handler that is inlined has no name at all.
-    let printed = run(&stripped(true, "--strip-debug"), &["/export"], &[]);
+    let printed = run_warm(&stripped(true, "--strip-debug"), &["/export"]);
     let sentence = printed.lines[0]["sentence"].as_str().expect("text");
     let at = ", at the handler of GET /export (no line tables), in std::thread::sleep";
     assert!(sentence.ends_with(at), "{sentence}");
@@ -383,7 +387,7 @@ fn a_handler_of_the_apps_own_is_respected() {
 
 #[test]
 fn a_handler_that_the_app_installs_later_is_respected_too() {
-    let printed = run(app(false), &["sleep", "urgent-late", "sleep"], &[]);
+    let printed = run_warm(app(false), &["sleep", "urgent-late", "sleep"]);
     let warned = printed
         .log
         .matches("lines: off: the program has taken SIGURG")

@@ -51,6 +51,9 @@ const DOZE_AND_WAKE: Duration = Duration::from_millis(400);
 /// The longest that the end of a hold waits for the names of its stacks.
 const NAMES: Duration = Duration::from_secs(2);
 
+/// The same when the program is about to end.
+const NAMES_AT_THE_END: Duration = Duration::from_millis(200);
+
 /// Runs until the watch and all its workers are gone.
 pub(crate) fn run(shared: &Weak<Shared>, outlets: &Outlets) {
     let Some(mut collector) = shared.upgrade().map(|shared| Collector::new(&shared)) else {
@@ -116,10 +119,11 @@ impl Collector {
         }
         self.lateness.note(&shared.oversleeps);
         self.has_missed = false;
+        let flush = shared.flushes.asked();
         let states = shared.workers.alive();
         let dozes = self.pace == Pace::Dozing && shared.doze.is_on();
         self.asking.begin(&states, dozes, shared.clock.now());
-        let mut held = 0;
+        let (mut held, mut is_ending) = (0, false);
         for state in &states {
             let (sample, cpu) = state.sample();
             // The clock is read before the worker's state, so that a busy period that begins meanwhile does not
@@ -132,6 +136,8 @@ impl Collector {
             };
             let ongoing = state.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.period.start);
+            // The next loop iteration ends it.
+            is_ending |= ongoing.as_ref().is_some_and(|ongoing| !ongoing.in_poll);
             if let Some(sample) = sample {
                 state.keep(sample, since.or(unanswered));
             }
@@ -173,6 +179,9 @@ impl Collector {
             |loss| shared.blamed(loss).by.clone(),
             |event| shared.events.publish(event),
         );
+        if !is_ending && self.has_published_all(shared) {
+            shared.flushes.has_published(flush);
+        }
         let is_lasting = !shared.lasting().is_empty();
         let is_published = self.nameless.is_empty() && !is_lasting;
         let mut found = self.asking.end(polls, is_published);
@@ -187,6 +196,11 @@ impl Collector {
             Pace::Awake | Pace::Dozing => {}
         }
         !states.is_empty() || is_lasting
+    }
+
+    /// Whether everything that is over is published.
+    fn has_published_all(&self, shared: &Shared) -> bool {
+        self.nameless.is_empty() && shared.memory.is_complete() && shared.losses.are_drained()
     }
 
     /// How long the collector pauses after the latest look.
@@ -391,8 +405,13 @@ impl Collector {
         let now = shared.elapsed();
         let mut waiting = Vec::new();
         for (hold, since) in mem::take(&mut self.nameless) {
+            let patience = if shared.flushes.is_asked() {
+                NAMES_AT_THE_END
+            } else {
+                NAMES
+            };
             let waits =
-                now.saturating_sub(since) < NAMES && !shared.lasting().are_names_known(&hold);
+                now.saturating_sub(since) < patience && !shared.lasting().are_names_known(&hold);
             if waits || waiting.contains(&hold.worker) {
                 waiting.push(hold.worker);
                 self.nameless.push((hold, since));

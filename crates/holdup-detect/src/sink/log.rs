@@ -134,6 +134,11 @@ impl Log {
                  far; make room there",
                 folder.display()
             ),
+            LogEntry::FiguresLost { figures } => warn!(
+                target: "holdup",
+                "{figures} changes of the metrics were lost, because the app's recorder of metrics took them too slowly, \
+                 so some figures of holds stay too low"
+            ),
             LogEntry::RecordedAgain { folder, lines } => warn!(
                 target: "holdup",
                 "the record in {} is written again; {lines} lines are missing in it",

@@ -18,7 +18,7 @@ use self::blocked::Blocked;
 use self::gauges::{Known, Place};
 use self::labels::{Labels, UNATTRIBUTED, label};
 use self::seconds::Seconds;
-use crate::outlets::{Figure, Inlet};
+use crate::outlets::{Figure, Inlet, LogEntry, Outlet};
 use crate::routes::OTHER_ROUTES;
 
 const HOLD_DURATION: &str = "holdup_hold_duration_seconds";
@@ -59,7 +59,7 @@ impl Default for Figures {
 }
 
 /// Updates the figures until the watch is gone.
-pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
+pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures, log: &Outlet<LogEntry>) {
     while let Ok(figure) = inlet.recv() {
         match figure {
             Figure::Workers {
@@ -78,6 +78,10 @@ pub(crate) fn run(inlet: &Inlet<Figure>, figures: &mut Figures) {
                 }
             }
             Figure::Ended(times) => figures.ended(&times),
+        }
+        match inlet.take_lost() {
+            0 => {}
+            figures => drop(log.send(LogEntry::FiguresLost { figures })),
         }
     }
     // The watch is gone, so what it has added to the gauges is taken back.

@@ -2,6 +2,7 @@
 //! wait, and who held up whom.
 
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,10 @@ use crate::subscription::Subscription;
 
 /// How often events are taken. The subscription has room for far more than come in this time.
 const EVERY: Duration = Duration::from_millis(100);
+
+/// The same while requests are asked where they wait, and while so many events come at a time.
+const OFTEN: Duration = Duration::from_millis(10);
+const MANY: usize = 4096;
 
 /// How often lines are written at least. What is written is there even if the process is killed.
 const WRITTEN: Duration = Duration::from_millis(500);
@@ -50,6 +55,10 @@ pub(crate) struct Recorder {
     load: Option<Load>,
     victims: Vec<Victim>,
     failing: Failing,
+    /// How many events came in the latest turn.
+    came: usize,
+    /// The latest flush for which everything is written.
+    flushed: u64,
 }
 
 /// Lines that could not be written.
@@ -88,13 +97,15 @@ pub(crate) fn run(recorder: &mut Recorder, shared: &Weak<Shared>, log: &Outlet<L
     loop {
         let mut first = None;
         if recorder.rests() {
-            // Nobody publishes events when the watch is gone.
-            let Some(event) = recorder.events.wait() else {
-                return recorder.finish();
-            };
-            first = Some(event);
+            match recorder.events.wait() {
+                Poll::Ready(Some(event)) => first = Some(event),
+                // Nobody publishes events when the watch is gone.
+                Poll::Ready(None) => return recorder.finish(),
+                // Everything is to be written.
+                Poll::Pending => {}
+            }
         } else {
-            thread::park_timeout(EVERY);
+            thread::park_timeout(recorder.pause());
         }
         let Some(shared) = shared.upgrade() else {
             return recorder.finish();
@@ -119,6 +130,17 @@ impl Recorder {
             load: None,
             victims: Vec::new(),
             failing: Failing::default(),
+            came: 0,
+            flushed: 0,
+        }
+    }
+
+    /// How long it pauses after the latest turn.
+    fn pause(&self) -> Duration {
+        if self.surveys.are_asking() || self.came >= MANY {
+            OFTEN
+        } else {
+            EVERY
         }
     }
 
@@ -130,11 +152,15 @@ impl Recorder {
     }
 
     fn turn(&mut self, shared: &Arc<Shared>, mut first: Option<Event>, log: &Outlet<LogEntry>) {
+        let flush = shared.flushes.published();
+        let is_flush = flush > self.flushed;
+        self.came = 0;
         let Self {
             events,
             selection,
             lines,
             count,
+            came,
             ..
         } = self;
         let mut is_urgent = false;
@@ -148,12 +174,13 @@ impl Recorder {
         };
         while let Some(event) = first.take().or_else(|| events.try_next()) {
             selection.take(event, &mut write);
+            *came += 1;
         }
         let now = shared.elapsed();
         if !selection.is_idle() {
             self.active = now;
         }
-        if now.saturating_sub(self.read) >= READ {
+        if is_flush || now.saturating_sub(self.read) >= READ {
             self.read = now;
             selection.tick(now, &mut write);
             let load = load(shared, selection, now);
@@ -172,8 +199,12 @@ impl Recorder {
             write(Entry::Survey(survey));
         }
         let is_due = now.saturating_sub(self.written) >= WRITTEN;
-        if is_urgent || is_due || self.lines.len() >= ROOM {
+        if is_urgent || is_due || is_flush || self.lines.len() >= ROOM {
             self.write(shared, now, log);
+        }
+        if is_flush {
+            self.flushed = flush;
+            shared.flushes.has_recorded(flush);
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use holdup_model::{OpenRequest, RequestState};
 use holdup_record::Survey;
 
+use crate::look::Look;
 use crate::shared::Shared;
 use crate::stack::StackSample;
 
@@ -44,14 +45,22 @@ pub(super) struct Surveys {
 #[derive(Debug)]
 struct Asked {
     at: Duration,
+    look: Look,
     /// The stacks whose names are being looked up.
     named: Vec<Arc<StackSample>>,
+    /// Whether they were asked again after that.
+    is_again: bool,
 }
 
 impl Surveys {
     /// Whether it may rest: nothing waited when it was last looked.
     pub(super) fn rests(&self) -> bool {
         self.asked.is_none() && self.written.is_none()
+    }
+
+    /// Whether requests were asked, so that their answers are to be read soon.
+    pub(super) fn are_asking(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// Does what is to be done at this time. Returns a survey that is to be written.
@@ -64,7 +73,15 @@ impl Surveys {
             return self.begin(shared, now, is_held);
         };
         let since = now.saturating_sub(asked.at);
-        if since < ANSWERS || since < NAMES && asked.waits_for_names(shared) {
+        if since < ANSWERS && shared.unanswered(&asked.look, None) > 0
+            || since < NAMES && asked.waits_for_names(shared)
+        {
+            return None;
+        }
+        if asked.have_names_come() {
+            // Many have gone on meanwhile, and wait elsewhere.
+            asked.look = shared.look(true, None);
+            asked.at = now;
             return None;
         }
         self.asked = None;
@@ -107,10 +124,11 @@ impl Surveys {
         if !waits {
             return self.none_waits(now, GLANCE);
         }
-        shared.look(true, None);
         self.asked = Some(Asked {
             at: now,
+            look: shared.look(true, None),
             named: Vec::new(),
+            is_again: false,
         });
         None
     }
@@ -126,6 +144,11 @@ impl Surveys {
 }
 
 impl Asked {
+    /// Whether names were looked up since the requests were asked. It is so once.
+    fn have_names_come(&mut self) -> bool {
+        !self.named.is_empty() && !std::mem::replace(&mut self.is_again, true)
+    }
+
     /// Whether names are missing and will be known soon. Has them looked up.
     fn waits_for_names(&mut self, shared: &Shared) -> bool {
         let unnamed = shared.unnamed();

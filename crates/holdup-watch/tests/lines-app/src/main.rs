@@ -3,11 +3,11 @@
 //! the place, the hold as published while it lasted, and the finished hold. Run by `tests/lines.rs`, which finds the right
 //! lines by their marks.
 //!
-//! An argument such as `/export` is a route of its own, of `named`. `two` before the others starts two
-//! workers, and asks for such a route twice at once.
+//! An argument such as `/export` is a route of its own, of `named`.
 //!
-//! `urgent` before the others takes the signal that stacks are taken with before the watch does, and
-//! `urgent-late` among them does it then.
+//! Before the others, `two` starts two workers, and asks for such a route twice at once. `warm` has the line tables
+//! read before the first form. `urgent` takes the signal that stacks are taken with before the watch does, and
+//! `urgent-late` among the others does it then.
 
 mod forms;
 mod named;
@@ -134,6 +134,20 @@ fn tell(form: &str, place: &str, held: &Hold, hold: &Hold) {
     println!("{line}");
 }
 
+/// Blocks until a hold has lines. The line tables are read at the first hold, and on a busy machine that takes longer
+/// than a hold waits for its names.
+fn warm_up(address: SocketAddr, events: &mut Subscription) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        get(address, "/export");
+        let (_, hold) = told(events, "/export");
+        if !hold.lines.is_empty() {
+            return;
+        }
+    }
+    panic!("no hold has lines");
+}
+
 /// Installs a handler for SIGURG, as an app may.
 fn take_the_signal() {
     const URGENT: i32 = 23;
@@ -154,13 +168,14 @@ fn main() {
         .with_ansi(false)
         .init();
     let mut forms: Vec<_> = std::env::args().skip(1).collect();
-    if forms.first().is_some_and(|form| form == "urgent") {
-        take_the_signal();
-        forms.remove(0);
-    }
-    let mut workers = 1;
-    if forms.first().is_some_and(|form| form == "two") {
-        workers = 2;
+    let (mut workers, mut is_warm) = (1, false);
+    while let Some(option) = forms.first() {
+        match option.as_str() {
+            "urgent" => take_the_signal(),
+            "two" => workers = 2,
+            "warm" => is_warm = true,
+            _ => break,
+        }
         forms.remove(0);
     }
     if forms.is_empty() {
@@ -169,6 +184,9 @@ fn main() {
     let watch = Watch::new();
     let mut events = watch.subscribe();
     let address = serve(watch, workers);
+    if is_warm {
+        warm_up(address, &mut events);
+    }
     for form in forms {
         if form == "urgent-late" {
             take_the_signal();

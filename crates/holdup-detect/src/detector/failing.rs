@@ -125,9 +125,11 @@ impl Detector {
     }
 }
 
-/// A request that is ready is held up until its worker comes to it.
+/// A request that is ready behind a hold is held up until its worker comes to it.
 fn with_the_time_since_it_was_woken(mut request: OpenRequest, now: Duration) -> OpenRequest {
-    if let RequestState::Woken { since } = &request.state {
+    if let RequestState::Woken { since } = &request.state
+        && request.behind.is_some()
+    {
         request.held_up += now.saturating_sub(*since);
     }
     request

@@ -109,6 +109,40 @@ fn a_process_that_is_killed_leaves_the_hold_in_its_record() {
 }
 
 #[test]
+fn what_happens_while_the_process_stops_is_in_its_record() {
+    let folder = folder("stopped");
+    let mut server = Server::start(&["--record", text(&folder), "--grace", "1m"]);
+    let victim = begin(&server, "/coroutine?from=2&period=500ms&x=victim");
+    let culprit = begin(&server, "/blocking?from=20&period=100ms&x=culprit");
+    server.signal(Signal::TERM);
+    assert_eq!(server.ended().code(), Some(0));
+    victim.join().expect("no panic");
+    culprit.join().expect("no panic");
+
+    let lines = lines(&folder);
+    lines.iter().for_each(check_record);
+    let released = lines.iter().rfind(|line| line["event"] == "released");
+    let released = released.expect("the end of the hold");
+    assert_eq!(released["culprits"][0]["route"], "/blocking", "{released}");
+    for path in [
+        "/coroutine?from=2&period=500ms&x=victim",
+        "/blocking?from=20&period=100ms&x=culprit",
+    ] {
+        let opened = lines.iter().find(|line| line["path"] == path);
+        let lane = &opened.expect("it was open")["lane"];
+        let is_end = |line: &&Value| line["event"] == "ended" && line["lane"] == *lane;
+        let ended = lines.iter().find(is_end).expect("its end");
+        assert_eq!(ended["finished"], true, "{ended}");
+    }
+    let victims = lines.iter().rfind(|line| line["event"] == "victims");
+    let victims = victims.expect("who held up whom").to_string();
+    assert!(
+        victims.contains("/coroutine") && victims.contains("/blocking"),
+        "{victims}"
+    );
+}
+
+#[test]
 fn a_record_is_replayed_on_the_consoles_page() {
     let (folder, _) = killed_in_a_hold("replayed");
     // Its last line is torn, and one in the middle is damaged.

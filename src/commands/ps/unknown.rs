@@ -7,12 +7,13 @@ pub(super) fn sentence(requests: usize, why_no_lines: Option<&str>) -> Option<St
         0 => return None,
         1 => (
             "1 request waits".to_owned(),
-            "its worker is busy, it was not asked yet (at most 256 in a second), or what it waits for keeps no waker",
+            "its worker is busy, it was not asked yet (at most 256 in a second), it has gone on since, or what it waits \
+             for keeps no waker",
         ),
         several => (
             format!("{several} requests wait"),
-            "their worker is busy, they were not asked yet (at most 256 in a second), or what they wait for keeps \
-             no waker",
+            "their worker is busy, they were not asked yet (at most 256 in a second), they have gone on since, \
+             or what they wait for keeps no waker",
         ),
     };
     let why = why_no_lines.unwrap_or(why);
@@ -39,14 +40,14 @@ mod tests {
             sentence(1, None).as_deref(),
             Some(
                 "It is not known where 1 request waits: its worker is busy, it was not asked yet (at most 256 in a \
-                 second), or what it waits for keeps no waker."
+                 second), it has gone on since, or what it waits for keeps no waker."
             )
         );
         assert_eq!(
             sentence(2, None).as_deref(),
             Some(
                 "It is not known where 2 requests wait: their worker is busy, they were not asked yet (at most 256 \
-                 in a second), or what they wait for keeps no waker."
+                 in a second), they have gone on since, or what they wait for keeps no waker."
             )
         );
     }

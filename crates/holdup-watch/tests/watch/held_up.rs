@@ -217,6 +217,30 @@ fn what_another_thread_wakes_in_a_hold_is_held_up_from_then_on() {
 }
 
 #[test]
+fn what_is_ready_behind_a_hold_that_lasts_is_held_up() {
+    let (watch, notify) = (Watch::new(), Arc::default());
+    let (gate, entered) = Gate::new();
+    let served = waiting_app(&watch, &gate, &notify);
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let _open = open(&served, "GET /notified HTTP/1.1\r\nHost: x\r\n\r\n");
+    let address = served.address;
+    let client = thread::spawn(move || get(address, "/gate").status);
+    entered.recv().expect("the worker enters");
+    // It waits, and the hold costs it nothing.
+    pause(LONG);
+    assert_not_held_up(&watch, "GET /notified", NOTHING);
+    notify.notify_one();
+    pause(LONG * 2);
+    let message = failed(|| assert_not_held_up(&watch, "GET /notified", NOTHING));
+    assert!(
+        message.contains("a request of GET /notified that is still open was held up for "),
+        "{message}"
+    );
+    drop(closed);
+    assert_eq!(client.join().expect("an answer"), 200);
+}
+
+#[test]
 fn what_is_not_ready_after_a_hold_was_not_held_up() {
     let (spent, _) = woken(false);
     // On a busy machine, the worker may get no core for a while.

@@ -76,6 +76,48 @@ fn a_hold_is_published_while_it_lasts_with_the_number_of_other_open_requests() {
 }
 
 #[test]
+fn after_a_flush_everything_is_told() {
+    let told: Arc<std::sync::Mutex<Vec<Hold>>> = Arc::default();
+    let watch = {
+        let told = Arc::clone(&told);
+        let tell = move |hold: &Hold| {
+            // A callback may take its time.
+            pause(Duration::from_millis(50));
+            told.lock()
+                .expect("nobody panics with it")
+                .push(hold.clone());
+        };
+        Watch::new().on_hold(tell)
+    };
+    assert!(watch.flush(Duration::ZERO), "nothing has happened yet");
+    let served = {
+        let watch = watch.clone();
+        serve(move || {
+            App::new()
+                .route("/blocks", web::get().to(between_awaits))
+                .wrap(watch.clone())
+        })
+    };
+    let mut events = watch.subscribe();
+    get(served.address, "/blocks").body();
+    drop(served);
+    assert!(watch.flush(PATIENCE));
+    // Nothing is waited for any more.
+    let holds = watch.holds();
+    let of_blocks = |hold: &&Hold| hold.culprits.iter().any(|it| it.route == "/blocks");
+    assert!(holds.iter().any(|hold| of_blocks(&hold)), "{holds:?}");
+    let told = told.lock().expect("nobody panics with it");
+    let over: Vec<_> = told.iter().filter(|hold| !hold.ongoing).collect();
+    assert_eq!(over, holds.iter().collect::<Vec<_>>());
+    let mut ends = 0;
+    while let Some(event) = events.try_next() {
+        ends += u32::from(matches!(event, Event::Ended { .. }));
+    }
+    assert_eq!(ends, 1);
+    assert!(watch.flush(PATIENCE), "again");
+}
+
+#[test]
 fn lanes_are_recorded_without_the_query_while_there_is_a_subscription() {
     let watch = Watch::new();
     let served = app_with_every_form(&watch);
@@ -95,7 +137,9 @@ fn lanes_are_recorded_without_the_query_while_there_is_a_subscription() {
         .any(|event| matches!(event, Event::Ended { .. }))
     {
         match events.try_next() {
-            Some(Event::Held(_) | Event::Released(_)) => {}
+            // The body blocks, and a busy machine makes that long.
+            Some(Event::Held(_) | Event::Updated(_) | Event::Released(_) | Event::Withdrawn(_)) => {
+            }
             Some(event) => recorded.push(event),
             None => pause(Duration::from_millis(5)),
         }

@@ -15,7 +15,8 @@ const ENDED: Duration = Duration::from_secs(1);
 /// The figures that were sent last.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    at: Duration,
+    /// When; `None` if further changes are to be sent at once.
+    at: Option<Duration>,
     polls: u64,
     open: usize,
     held: usize,
@@ -26,6 +27,11 @@ pub(super) struct Figures {
 }
 
 impl Figures {
+    /// If the figures have changed, they are to be sent at the next update.
+    pub(super) fn are_due(&mut self) {
+        self.at = None;
+    }
+
     /// Returns the figures if they are to be sent now.
     pub(super) fn update(
         &mut self,
@@ -36,11 +42,12 @@ impl Figures {
         now: Duration,
     ) -> Option<Figure> {
         let have_changed = (polls, open) != (self.polls, self.open);
-        let is_due = have_changed && now.saturating_sub(self.at) >= PAUSE;
+        let is_recent = |at| now.saturating_sub(at) < PAUSE;
+        let is_due = have_changed && !self.at.is_some_and(is_recent);
         if !is_due && (held, workers) == (self.held, self.workers) {
             return None;
         }
-        (self.at, self.polls, self.open) = (now, polls, open);
+        (self.at, self.polls, self.open) = (Some(now), polls, open);
         (self.held, self.workers) = (held, workers);
         Some(Figure::Workers {
             polls,

@@ -119,7 +119,7 @@ impl Collector {
         }
         self.lateness.note(&shared.oversleeps);
         self.has_missed = false;
-        let flush = shared.flushes.asked();
+        let (flush, is_flush) = (shared.flushes.asked(), shared.flushes.is_asked());
         let states = shared.workers.alive();
         let dozes = self.pace == Pace::Dozing && shared.doze.is_on();
         self.asking.begin(&states, dozes, shared.clock.now());
@@ -161,6 +161,9 @@ impl Collector {
         withdraw_gone(shared, outlets, &states);
         let (polls, now) = (shared.workers.polls(), shared.elapsed());
         let open = states.iter().map(|state| state.open()).sum();
+        if is_flush {
+            self.figures.are_due();
+        }
         if let Some(figure) = self.figures.update(polls, open, held, states.len(), now) {
             outlets.metrics.send(figure);
         }
@@ -168,7 +171,10 @@ impl Collector {
         // thousands of victims.
         self.lateness.works(&shared.oversleeps);
         losses(shared, outlets, &mut self.told);
-        if self.figures.are_ended_due(now, states.is_empty()) {
+        if self
+            .figures
+            .are_ended_due(now, is_flush || states.is_empty())
+        {
             let times = shared.held_up_times();
             if self.figures.have_ended(&times) {
                 outlets.metrics.send(Figure::Ended(times));

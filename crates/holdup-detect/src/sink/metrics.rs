@@ -211,7 +211,7 @@ fn describe() {
     describe_histogram!(HOLD_DURATION, Unit::Seconds, holds);
     let blocked = "Seconds for which workers were blocked so far, also by holds that last, by the route whose polls blocked them";
     describe_counter!(BLOCKED, Unit::Seconds, blocked);
-    let current = "How long the longest hold has lasted that lasts now, by the route that holds most; 0 if none lasts";
+    let current = "How long the longest of the holds that still last has lasted, by the route that holds most; 0 if none lasts";
     describe_gauge!(CURRENT_HOLD, Unit::Seconds, current);
     describe_gauge!(WORKERS, Unit::Count, "Workers that are watched");
     describe_gauge!(WORKERS_HELD, Unit::Count, "Workers that are held now");

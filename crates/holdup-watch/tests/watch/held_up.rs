@@ -230,8 +230,20 @@ fn what_is_ready_behind_a_hold_that_lasts_is_held_up() {
     pause(LONG);
     assert_not_held_up(&watch, "GET /notified", NOTHING);
     notify.notify_one();
-    pause(LONG * 2);
-    let message = failed(|| assert_not_held_up(&watch, "GET /notified", NOTHING));
+    let is_held_up = || {
+        pause(LONG);
+        let asserted = AssertUnwindSafe(|| assert_not_held_up(&watch, "GET /notified", NOTHING));
+        let failed = std::panic::catch_unwind(asserted).err()?;
+        failed.downcast::<String>().ok()
+    };
+    // On a busy machine, most of the time in the hold may be the machine's doing.
+    let deadline = Instant::now() + PATIENCE;
+    let message = loop {
+        if let Some(message) = is_held_up() {
+            break message;
+        }
+        assert!(Instant::now() < deadline, "it is held up");
+    };
     assert!(
         message.contains("a request of GET /notified that is still open was held up for "),
         "{message}"

@@ -154,7 +154,7 @@ fn turn(
     thread::scope(|scope| {
         for lab in &labs {
             let (started, tell) = (&started, tell.clone());
-            scope.spawn(move || check_in_turn(task, lab, runs, started, stop, tell));
+            scope.spawn(move || check_in_turn(task, lab, runs, started, stop, &tell));
         }
         drop(tell);
         // Each outcome is in the file before the next one is taken.
@@ -173,7 +173,7 @@ fn check_in_turn(
     runs: usize,
     started: &AtomicUsize,
     stop: &AtomicBool,
-    tell: mpsc::Sender<Run>,
+    tell: &mpsc::Sender<Run>,
 ) {
     while started.fetch_add(1, Ordering::Relaxed) < runs {
         let begun = Instant::now();

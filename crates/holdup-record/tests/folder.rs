@@ -222,7 +222,7 @@ fn a_file_without_anything_does_not_hide_the_record() {
     fs::write(&empty, "").expect("room");
     let latest = read(&folder).expect("a record");
     assert_eq!((latest.holds().len(), latest.earlier_runs), (2, 0));
-    assert_eq!(latest.unreadable, [empty.clone()]);
+    assert_eq!(latest.unreadable, std::slice::from_ref(&empty));
     let summary = Summary(&latest).to_string();
     assert!(
         summary.contains("holdup-20361130T011107.123Z-4711-000001.jsonl"),

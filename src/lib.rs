@@ -23,6 +23,7 @@
 //! `holdup-probe` probes other servers, and `holdup-timer` times the ticks.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod countdown;
 pub mod experiment;

@@ -1,5 +1,8 @@
 //! The `holdup` program: reads the command line, runs the command, and returns its exit code.
 
+// They panic if the output cannot be written. `commands` has functions that do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod cli;
 mod commands;
 mod logs;

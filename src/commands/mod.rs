@@ -9,11 +9,23 @@ mod stop;
 mod terminal;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 /// Prints to stdout. It is not an error when the reader has closed the pipe.
 fn print(text: &str) -> io::Result<()> {
     is_read(text).map(|_| ())
+}
+
+/// Prints to stderr. If nobody can read it, because the pipe is closed or the disk is full, there is nobody left to
+/// tell, and the exit code still says how it ended.
+fn say(text: &str) {
+    io::stderr().write_all(text.as_bytes()).ok();
+}
+
+/// Prints a sentence to stderr, in a line of its own.
+fn warn(sentence: impl Display) {
+    say(&format!("holdup: {sentence}\n"));
 }
 
 /// Prints to stdout, and returns whether the reader of the pipe is still there.

@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
         None => found(options),
     };
     if let Err(failed) = &found {
-        eprintln!("holdup: {}", failed.message);
+        super::warn(&failed.message);
     }
     if let Some(file) = &options.junit {
         let document = match &found {
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
             Err(failed) => junit::broken(options, &failed.message, begun.elapsed()),
         };
         if let Err(error) = write::file(file, &document) {
-            eprintln!("holdup: {error}");
+            super::warn(error);
             return exit::NO.into();
         }
     }
@@ -62,7 +62,7 @@ fn found(options: &Probe) -> Result<Found, Failed> {
     if let Some(text) = announce::text(&target, &settings, console.as_ref())
         && (!options.prints_json() || io::stderr().is_terminal())
     {
-        eprint!("{text}");
+        super::say(&text);
     }
     let measured = measured(options, &target, &request, settings, console.as_ref());
     let report = measured.map_err(|error| match error.downcast_ref() {
@@ -131,7 +131,7 @@ fn measured(
         })
     })?;
     if let Some(why) = report.inside().and_then(|inside| inside.cut_off.as_ref()) {
-        eprintln!("holdup: {why}");
+        super::warn(why);
     }
     let report = flags::named(report);
     // Dropping the runtime would wait for a name lookup that is still running.

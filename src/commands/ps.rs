@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Ps) -> ExitCode {
     let console = match Target::parse(&options.url) {
         Ok(console) => console,
         Err(error) => {
-            eprintln!("holdup: {}", bad_url(&error));
+            super::warn(bad_url(&error));
             return EXIT_USAGE.into();
         }
     };
@@ -48,10 +48,10 @@ pub(crate) fn run(options: &Ps) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if let Some(bad) = error.downcast_ref() {
-        eprintln!("holdup: {}", bad_console(bad));
+        super::warn(bad_console(bad));
         return EXIT_USAGE.into();
     }
-    eprintln!("holdup: {error}");
+    super::warn(error);
     EXIT_FAILED.into()
 }
 

@@ -19,14 +19,14 @@ pub(crate) fn run(options: &Replay) -> ExitCode {
     let record = match read(&options.path) {
         Ok(record) => record,
         Err(error) => {
-            eprintln!("holdup: {}", with_sources(&error));
+            super::warn(with_sources(&error));
             return EXIT_USAGE.into();
         }
     };
     match show(options, record) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("holdup: {}", with_sources(&*error));
+            super::warn(with_sources(&*error));
             ExitCode::FAILURE
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Serve) -> ExitCode {
     match System::new().block_on(serve(options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("holdup: {}", with_sources(&*error));
+            super::warn(with_sources(&*error));
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,6 @@
 //! Flags and environment variables, and the errors for wrong values.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
@@ -135,4 +136,35 @@ fn a_reader_that_closed_the_pipe_is_no_error() {
     let id = Pid::from_raw(i32::try_from(child.id()).expect("fits")).expect("not zero");
     kill_process(id, Signal::TERM).expect("it runs");
     assert_eq!(child.wait().expect("our own child").code(), Some(0));
+}
+
+#[test]
+fn the_exit_code_is_the_same_if_nobody_can_read_the_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    for (arguments, code) in [
+        (["probe", "ftp://localhost"], 2),
+        (["ps", "ftp://localhost"], 2),
+        (["ps", "localhost:1"], 2),
+        (["replay", "/no/such/record"], 2),
+        (["serve", &format!("--bind={address}")], 1),
+        (["serve", "--bind=nowhere"], 2),
+    ] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let full = OpenOptions::new().write(true).open("/dev/full");
+        for stderr in [
+            Stdio::from(closed),
+            Stdio::from(full.expect("a full device")),
+        ] {
+            let status = Command::new(env!("CARGO_BIN_EXE_holdup"))
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(stderr)
+                .status()
+                .expect("holdup runs");
+            assert_eq!(status.code(), Some(code), "{arguments:?}");
+        }
+    }
 }

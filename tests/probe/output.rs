@@ -169,6 +169,49 @@ fn a_closed_output_pipe_is_no_error() {
 }
 
 #[test]
+fn a_closed_error_pipe_loses_neither_the_verdict_nor_a_file() {
+    let server = node();
+    let folder = folder();
+    let file = folder.join("junit.xml");
+    let beside = url(&server, "/quick");
+    // Each says something before the start, and what does not hold at the end. A busy machine may make the first
+    // one inconclusive.
+    for (path, arguments, codes) in [
+        (
+            "/blocking",
+            ["-n2", "--beside", &beside, "--expect=concurrent"],
+            [1, 3],
+        ),
+        (
+            "/timer",
+            [
+                "-n2",
+                "--spread=10",
+                "--id-header=x",
+                "--expect=spread=even",
+            ],
+            [3, 3],
+        ),
+    ] {
+        let (reader, closed) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_holdup"))
+            .args(["probe", &url(&server, path), "--junit"])
+            .arg(&file)
+            .args(arguments)
+            .stderr(closed)
+            .output()
+            .expect("holdup runs");
+        let code = output.status.code().expect("no signal");
+        assert!(codes.contains(&code), "{code} {output:?}");
+        assert!(!output.stdout.is_empty());
+        assert!(fs::read_to_string(&file).is_ok_and(|text| text.contains(path)));
+        fs::remove_file(&file).expect("it is written");
+    }
+    fs::remove_dir_all(folder).ok();
+}
+
+#[test]
 fn method_headers_and_body_are_sent() {
     let server = http_server(&["HTTPServer"]);
     let echo = url(&server, "/echo?status=POST-abc-5");

@@ -6,6 +6,7 @@ use holdup_verdict::Kind;
 use super::exit;
 use super::expect::{Facts, Held};
 use crate::cli::Expectation;
+use crate::commands;
 
 /// What was found.
 pub(super) struct Found {
@@ -43,7 +44,7 @@ pub(super) fn judge(
         .collect();
     for (expected, held) in &judged {
         if let Some(sentence) = sentence(*expected, held) {
-            eprintln!("holdup: {sentence}");
+            commands::warn(sentence);
         }
     }
     Found::new(judged, text)
@@ -55,7 +56,7 @@ pub(super) fn elsewhere(from: &str, to: &str, expected: &[Expectation], text: St
         "{from} redirects to another page, {to}, but --expect judges the page that was given. Give the URL of that \
          other page, or send what keeps the server from redirecting (for example, the cookie of a log-in with -H)"
     );
-    eprintln!("holdup: {why}");
+    commands::warn(&why);
     let unknown = |expected: &Expectation| (*expected, Held::Unknown(why.clone()));
     Found::new(expected.iter().map(unknown).collect(), text)
 }

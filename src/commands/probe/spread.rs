@@ -24,7 +24,7 @@ pub(super) fn found(options: &Probe, connections: Connections) -> Result<Found, 
     let (target, request, settings) = asked.map_err(|error| Failed::usage(&*error))?;
     // With --json and without a terminal, only a program reads the output.
     if !options.prints_json() || io::stderr().is_terminal() {
-        eprint!("{}", usage::announced(&target, &settings));
+        commands::say(&usage::announced(&target, &settings));
     }
     let report = measured(options, &target, &request, &settings);
     let report = report.map_err(|error| Failed::measuring(&*error))?;

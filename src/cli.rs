@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::builder::RangedU64ValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdup::limits::MOST_WORKERS;
 use holdup::replica::Replica;
 use holdup::serve::Settings;
 use holdup_console::host_name;
@@ -315,10 +316,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME", env = "HOLDUP_REPLICA")]
     replica: Option<Replica>,
 
-    /// Number of worker threads. With more than one, two requests may go to different workers, and then
-    /// neither blocks the other
+    /// Number of worker threads, from 1 to 512. With more than one, two requests may go to different workers, and
+    /// then neither blocks the other
     #[arg(long, value_name = "N", env = "HOLDUP_WORKERS", default_value = "1")]
-    #[arg(value_parser = count::<NonZeroUsize>)]
+    #[arg(value_parser = workers)]
     workers: NonZeroUsize,
 
     /// Threads in each worker's pool for blocking calls [default: 512 divided by the number of cores]
@@ -417,6 +418,13 @@ fn web_url(value: &str) -> Result<Url, String> {
 fn count<T: FromStr>(value: &str) -> Result<T, String> {
     let count = value.parse();
     count.map_err(|_| "use a whole number, 1 or more".to_owned())
+}
+
+/// A number of workers that actix runs.
+fn workers(value: &str) -> Result<NonZeroUsize, String> {
+    let number = value.parse().ok();
+    let possible = number.filter(|number: &NonZeroUsize| number.get() <= MOST_WORKERS);
+    possible.ok_or_else(|| format!("use a whole number from 1 to {MOST_WORKERS}"))
 }
 
 /// A number of bytes with its unit, 1 MiB at least.

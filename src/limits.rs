@@ -18,24 +18,40 @@ const SPARE_MIN: usize = 8;
 /// The default for the most streams: actix's own default for the connections of a worker.
 const STREAMS_DEFAULT: usize = 25_000;
 
+/// The most workers that actix runs.
+pub const MOST_WORKERS: usize = 512;
+
 /// The limits of a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The most simultaneous streams.
     pub streams: usize,
-    /// The most simultaneous connections, which are more than the streams.
+    /// The most simultaneous connections, which are more than the streams, and at least one for each worker.
     pub connections: usize,
 }
 
-/// More streams were asked for than the limit on open files allows.
+/// More was asked for than is possible. The text includes the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("max_streams is {asked}, but {room}")]
 #[non_exhaustive]
-pub struct TooMany {
-    /// The number of streams that was asked for.
-    pub asked: usize,
-    /// The number of streams that is possible.
-    pub room: Room,
+pub enum TooMany {
+    /// More streams than the limit on open files allows.
+    #[error("max_streams is {asked}, but {room}")]
+    #[non_exhaustive]
+    Streams {
+        /// The number of streams that was asked for.
+        asked: usize,
+        /// The number of streams that is possible.
+        room: Room,
+    },
+    /// More workers than the limit on open files allows, or actix runs.
+    #[error("workers is {asked}, but {room}")]
+    #[non_exhaustive]
+    Workers {
+        /// The number of workers that was asked for.
+        asked: usize,
+        /// The number of workers that is possible.
+        room: WorkerRoom,
+    },
 }
 
 /// How many streams are possible, and why. The text includes the remedy.
@@ -61,23 +77,62 @@ impl fmt::Display for Room {
     }
 }
 
+/// How many workers are possible, and why. The text includes the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkerRoom {
+    /// As many as actix runs.
+    OfActix,
+    /// As many as the limit on open files allows.
+    OfFiles {
+        /// The limit on open files.
+        open_files: usize,
+        /// The limit that the workers need.
+        needed: usize,
+        /// The number of workers that is possible; 0 if there are too few files for a single one.
+        possible: usize,
+    },
+}
+
+impl fmt::Display for WorkerRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfActix => write!(f, "actix runs at most {MOST_WORKERS}; ask for fewer"),
+            Self::OfFiles {
+                open_files,
+                needed,
+                possible,
+            } => {
+                write!(
+                    f,
+                    "that needs a limit of {needed} open files, and the limit is {open_files}"
+                )?;
+                match possible {
+                    0 => write!(f, "; raise it (ulimit -n)"),
+                    _ => write!(
+                        f,
+                        ", which leaves room for {possible}; raise it (ulimit -n), or ask for fewer"
+                    ),
+                }
+            }
+        }
+    }
+}
+
 impl Limits {
     /// Computes the limits of a lab with so many workers for `open_files` descriptors: all streams that are asked for,
     /// or the default.
     ///
     /// # Errors
     ///
-    /// Returns an error when more streams are asked for than fit.
+    /// Returns an error when more workers or more streams are asked for than fit.
     pub fn within(
         open_files: usize,
         workers: usize,
         asked: Option<NonZeroUsize>,
     ) -> Result<Self, TooMany> {
-        let of_workers = workers.saturating_mul(OF_A_WORKER);
-        let reserve = (open_files / 20)
-            .max(RESERVE_MIN)
-            .saturating_add(of_workers);
-        let connections = open_files.saturating_sub(reserve).max(SPARE_MIN + 1);
+        check_workers(open_files, workers)?;
+        let connections = without_reserve(open_files) - workers * OF_A_WORKER;
         let spare = (connections / 16).max(SPARE_MIN);
         let possible = connections - spare;
         let streams = match asked.map(NonZeroUsize::get) {
@@ -86,7 +141,7 @@ impl Limits {
                     open_files,
                     possible,
                 };
-                return Err(TooMany { asked, room });
+                return Err(TooMany::Streams { asked, room });
             }
             Some(asked) => asked,
             None => possible.min(STREAMS_DEFAULT),
@@ -96,6 +151,40 @@ impl Limits {
             connections,
         })
     }
+}
+
+/// Checks that so many workers can run, and that there are files left for a connection of each, and for one stream.
+fn check_workers(open_files: usize, workers: usize) -> Result<(), TooMany> {
+    if workers > MOST_WORKERS {
+        let (asked, room) = (workers, WorkerRoom::OfActix);
+        return Err(TooMany::Workers { asked, room });
+    }
+    let least = |workers: usize| workers * OF_A_WORKER + workers.max(SPARE_MIN + 1);
+    let available = without_reserve(open_files);
+    if least(workers) <= available {
+        return Ok(());
+    }
+    let mut fewer = (1..workers).rev();
+    let room = WorkerRoom::OfFiles {
+        open_files,
+        needed: with_reserve(least(workers)),
+        possible: fewer.find(|&fewer| least(fewer) <= available).unwrap_or(0),
+    };
+    Err(TooMany::Workers {
+        asked: workers,
+        room,
+    })
+}
+
+/// The descriptors of which connections and workers may use all.
+fn without_reserve(open_files: usize) -> usize {
+    open_files.saturating_sub((open_files / 20).max(RESERVE_MIN))
+}
+
+/// The least limit on open files with which connections and workers may use so many.
+fn with_reserve(used: usize) -> usize {
+    // Of twenty descriptors, they may use nineteen.
+    (used + RESERVE_MIN).max(used + used.saturating_sub(1) / 19)
 }
 
 /// The current limit on open files.
@@ -137,7 +226,60 @@ mod tests {
         let connections = |workers| Limits::within(1024, workers, None).map(|it| it.connections);
         assert_eq!(connections(1), Ok(1024 - 51 - 9));
         assert_eq!(connections(64), Ok(1024 - 51 - 64 * 9));
-        assert_eq!(connections(usize::MAX), Ok(SPARE_MIN + 1));
+        // Each of them can still get a connection.
+        assert_eq!(connections(97), Ok(1024 - 51 - 97 * 9));
+    }
+
+    #[test]
+    fn more_workers_than_fit_are_refused_with_what_would_fit_and_what_is_needed() {
+        let told = |open_files, workers| {
+            let refused = Limits::within(open_files, workers, None);
+            refused.map_err(|error| error.to_string())
+        };
+        let because = "that needs a limit of";
+        assert_eq!(
+            told(1024, 98),
+            Err(format!(
+                "workers is 98, but {because} 1031 open files, and the limit is 1024, which leaves room for 97; raise \
+                 it (ulimit -n), or ask for fewer"
+            ))
+        );
+        assert!(told(1030, 98).is_err());
+        assert!(told(1031, 98).is_ok());
+        assert_eq!(
+            told(64, 16),
+            Err(format!(
+                "workers is 16, but {because} 191 open files, and the limit is 64, which leaves room for 2; raise it \
+                 (ulimit -n), or ask for fewer"
+            ))
+        );
+        assert!(told(64, 2).is_ok());
+        let of_actix = "but actix runs at most 512; ask for fewer";
+        assert_eq!(
+            told(usize::MAX, 513),
+            Err(format!("workers is 513, {of_actix}"))
+        );
+        assert!(told(1_048_576, 512).is_ok());
+        assert_eq!(
+            told(0, usize::MAX),
+            Err(format!("workers is {}, {of_actix}", usize::MAX))
+        );
+    }
+
+    #[test]
+    fn what_is_said_to_be_needed_is_the_least_that_is_enough() {
+        for workers in 1..=MOST_WORKERS {
+            let Err(TooMany::Workers {
+                room: WorkerRoom::OfFiles { needed, .. },
+                ..
+            }) = Limits::within(0, workers, None)
+            else {
+                panic!("{workers} workers without a file");
+            };
+            assert!(Limits::within(needed - 1, workers, None).is_err());
+            let limits = Limits::within(needed, workers, None).expect("it is enough");
+            assert!(limits.streams > 0 && limits.connections >= workers);
+        }
     }
 
     #[test]
@@ -151,7 +293,7 @@ mod tests {
         let error = within(120, Some(1000)).expect_err("1000 streams on 120 files");
         assert_eq!(
             error,
-            TooMany {
+            TooMany::Streams {
                 asked: 1000,
                 room: Room {
                     open_files: 120,
@@ -163,7 +305,12 @@ mod tests {
     }
 
     #[test]
-    fn even_very_few_files_leave_one_stream() {
-        assert_eq!(within(10, None).map(|limits| limits.streams), Ok(1));
+    fn the_fewest_files_that_are_enough_leave_one_stream() {
+        assert_eq!(within(49, None).map(|limits| limits.streams), Ok(1));
+        let error = within(48, None).expect_err("one file too few");
+        assert_eq!(
+            error.to_string(),
+            "workers is 1, but that needs a limit of 49 open files, and the limit is 48; raise it (ulimit -n)"
+        );
     }
 }

@@ -52,7 +52,7 @@ pub struct Settings {
     pub bind: SocketAddr,
     /// The name of this lab among several, which every answer has. `None` uses the host name and the port.
     pub replica: Option<Replica>,
-    /// The number of worker threads.
+    /// The number of worker threads, at most [`limits::MOST_WORKERS`].
     pub workers: NonZeroUsize,
     /// The number of threads in each worker's pool for blocking calls. `None` uses actix's default
     /// (512 divided by the number of cores).
@@ -110,7 +110,7 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// `max_streams` is more than the limit on open files allows.
+    /// `max_streams` or `workers` is more than the limit on open files allows, or `workers` more than actix runs.
     #[error(transparent)]
     Limits(#[from] limits::TooMany),
     /// The folder for the record cannot be used.
@@ -136,8 +136,9 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// Returns an error when an address cannot be bound, when `max_streams` is more than the
-    /// limit on open files allows, or when the folder for the record cannot be used.
+    /// Returns an error when an address cannot be bound, when `max_streams` or `workers` is more than
+    /// the limit on open files allows, when `workers` is more than actix runs, or when the folder for
+    /// the record cannot be used.
     ///
     /// # Panics
     ///
@@ -185,7 +186,7 @@ impl Lab {
         let mut server = HttpServer::new(app)
             .workers(workers)
             .backlog(BACKLOG)
-            .max_connections((connections / workers).max(1))
+            .max_connections(connections / workers)
             .client_request_timeout(request_timeout)
             .keep_alive(KEEP_ALIVE)
             // Flush after every chunk. actix polls a body until it is pending or 32 KiB are

@@ -41,8 +41,11 @@ async fn serve(options: &Serve) -> Result<(), Box<dyn Error>> {
 /// The error in terms of the flag that the user gave, not of the library's setting.
 fn by_flag(error: StartError) -> Box<dyn Error> {
     match error {
-        StartError::Limits(TooMany { asked, room, .. }) => {
+        StartError::Limits(TooMany::Streams { asked, room, .. }) => {
             format!("--max-streams is {asked}, but {room}").into()
+        }
+        StartError::Limits(TooMany::Workers { asked, room, .. }) => {
+            format!("--workers is {asked}, but {room}").into()
         }
         StartError::Bind { .. } => {
             format!("{}; give another address with --bind", with_sources(&error)).into()

@@ -23,7 +23,8 @@ fn holdup(arguments: &[&str]) -> Output {
 fn a_wrong_flag_is_a_usage_error_that_names_what_is_allowed() {
     for (arguments, told) in [
         (["--bind", "nowhere"], "such as 127.0.0.1:8080"),
-        (["--workers", "0"], "--workers"),
+        (["--workers", "0"], "from 1 to 512"),
+        (["--workers", "513"], "from 1 to 512"),
         (["--grace", "10"], "such as 250ms, 1s or 2m"),
         (["--max-duration", "soon"], "such as 250ms, 1s or 2m"),
         (["--max-duration", "300000000000y"], "--max-duration"),
@@ -70,6 +71,42 @@ fn more_streams_than_open_files_allow_is_refused() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains("--max-streams is 4000000000"), "{error}");
+}
+
+#[test]
+fn more_workers_than_open_files_allow_are_refused_and_as_many_as_fit_start() {
+    let start = |files: u32, workers: u32| {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {files}; exec \"$0\" serve --workers {workers}");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_holdup")]);
+        command
+    };
+    for (files, workers, told) in [
+        (
+            1024,
+            120,
+            "--workers is 120, but that needs a limit of 1263 open files, and the limit is 1024, which leaves room for \
+             97; raise it (ulimit -n), or ask for fewer",
+        ),
+        (
+            48,
+            1,
+            "--workers is 1, but that needs a limit of 49 open files, and the limit is 48; raise it (ulimit -n)",
+        ),
+    ] {
+        let output = start(files, workers).output().expect("sh runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert_eq!(error, format!("holdup: {told}\n"));
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+    for (files, workers) in [(49, 1), (1024, 97)] {
+        let server = Server::start_as(start(files, workers));
+        assert_eq!(get(server.address, "/healthz").status, 200);
+        let ticks = get(server.address, "/coroutine?from=1&period=1ms").ticks();
+        assert_eq!(ticks.len(), 2, "{files} files, {workers} workers");
+        assert_eq!(get(server.console(), "/healthz").status, 200);
+    }
 }
 
 #[test]

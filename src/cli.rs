@@ -53,7 +53,9 @@ pub(crate) enum Command {
 }
 
 const PROBE_EXIT_CODES: &str = "\
-The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage.
+The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage, which
+includes a file of --svg, --json or --junit that cannot be opened: then nothing is measured. It is 4, whatever was
+found, if that could not be printed or written completely, for example to a full disk.
 With --spread, it is 0 for an even spread, 1 for an uneven one, and 3 for an inconclusive one. With --expect, it
 is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be told: the measurement is
 inconclusive, or redirects led to another page, such as a log-in.

@@ -4,8 +4,8 @@ use holdup::limits::{self, Room};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The descriptors that a probe needs in addition to one for each request: the terminal, the
-/// runtime's, those of a name lookup, the picture's file, and those inherited from the parent
-/// process.
+/// runtime's, those of a name lookup, the three files that are written in the end, and those
+/// inherited from the parent process.
 const PROBE_OTHERS: usize = 16;
 
 /// Raises the soft limit to the hard limit, and returns the limit then in force.

@@ -28,9 +28,18 @@ use super::{open_files, terminal};
 use crate::cli::Probe;
 use exit::Failed;
 use judge::Found;
+use write::{Forms, Output, Outputs};
 
 pub(crate) fn run(options: &Probe) -> ExitCode {
     let begun = Instant::now();
+    let junit = options.junit.as_deref();
+    let junit = match junit.map(|path| Output::open("--junit", path)).transpose() {
+        Ok(junit) => junit,
+        Err(error) => {
+            super::warn(error);
+            return exit::USAGE.into();
+        }
+    };
     let found = match options.spread {
         Some(connections) => spread::found(options, connections),
         None => found(options),
@@ -38,17 +47,16 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
     if let Err(failed) = &found {
         super::warn(&failed.message);
     }
-    if let Some(file) = &options.junit {
+    let mut is_written = true;
+    if let Some(file) = junit {
         let document = match &found {
             Ok(found) => junit::document(options, found, begun.elapsed()),
             Err(failed) => junit::broken(options, &failed.message, begun.elapsed()),
         };
-        if let Err(error) = write::file(file, &document) {
-            super::warn(error);
-            return exit::NO.into();
-        }
+        is_written = file.write(&document);
     }
     match found {
+        Ok(found) if !(is_written && found.is_written) => exit::FAILED.into(),
         Ok(found) => found.code.into(),
         Err(failed) => failed.code.into(),
     }
@@ -58,6 +66,7 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
 fn found(options: &Probe) -> Result<Found, Failed> {
     let (target, request, settings) = asked(options).map_err(|error| Failed::usage(&*error))?;
     let console = console(options).map_err(|error| Failed::usage(&*error))?;
+    let outputs = Outputs::open(options).map_err(|error| Failed::usage(&error))?;
     // With --json and without a terminal, only a program reads the output.
     if let Some(text) = announce::text(&target, &settings, console.as_ref())
         && (!options.prints_json() || io::stderr().is_terminal())
@@ -69,11 +78,14 @@ fn found(options: &Probe) -> Result<Found, Failed> {
         Some(bad) => Failed::usage(&flags::bad_console(bad)),
         None => Failed::measuring(&*error),
     })?;
-    Ok(judge::judged(
-        &report,
-        &options.expect,
-        show::text(&report, &junit::STYLE),
-    ))
+    let forms = forms(options, &report).map_err(|error| Failed::measuring(&error))?;
+    let is_written = outputs.write(&forms);
+    let text = show::text(&report, &junit::STYLE);
+    let found = judge::judged(&report, &options.expect, text);
+    Ok(Found {
+        is_written,
+        ..found
+    })
 }
 
 fn asked(options: &Probe) -> Result<(Target, Request, Settings), Box<dyn Error>> {
@@ -136,15 +148,6 @@ fn measured(
     let report = flags::named(report);
     // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();
-
-    if let Some(file) = &options.svg {
-        let lead = show::lead(&report);
-        write::file(file, &picture::svg(&report, lead.as_deref()))?;
-    }
-    if let Some(Some(file)) = &options.json {
-        write::file(file, &write::json(&report.document())?)?;
-    }
-    super::print(&text(options, &report)?)?;
     Ok(report)
 }
 
@@ -162,10 +165,13 @@ fn contrasts(options: &Probe, settings: &mut Settings) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-fn text(options: &Probe, report: &Report) -> Result<String, Box<dyn Error>> {
-    if options.prints_json() {
-        return write::json(&report.document());
-    }
-    let style = terminal::style(&io::stdout(), options.color);
-    Ok(show::text(report, &style))
+fn forms(options: &Probe, report: &Report) -> serde_json::Result<Forms> {
+    let json = write::json(&report.document())?;
+    let text = if options.prints_json() {
+        json.clone()
+    } else {
+        show::text(report, &terminal::style(&io::stdout(), options.color))
+    };
+    let svg = picture::svg(report, show::lead(report).as_deref());
+    Ok(Forms { text, json, svg })
 }

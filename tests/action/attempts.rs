@@ -10,6 +10,17 @@ use serde_json::json;
 
 use crate::job::{job_in, runs, wait_until, with_script};
 
+/// A measurement of which a file could not be written.
+const CANNOT_WRITE: &str = r#"#!/bin/sh
+for argument; do
+  case "$argument" in --json=*) report="${argument#--json=}" ;; esac
+done
+echo '{"verdict":"concurrent","sentence":"All.","cause":{"kind":"none","sentence":"Nothing."}}' >"$report"
+echo "About to send at most: 1" >&2
+echo "holdup: cannot write picture.svg: No space left on device" >&2
+exit 4
+"#;
+
 /// A first measurement that is inconclusive, and a second one that fails.
 const FAILS_LATER: &str = r#"#!/bin/sh
 for argument; do
@@ -34,6 +45,17 @@ fn the_report_of_an_earlier_attempt_is_not_that_of_the_last_one() {
     job.ends("failure", "", "nothing was measured");
     job.says("log", "::error title=holdup::the second one failed");
     assert!(!job.kept().join("report.json").exists());
+}
+
+#[test]
+fn a_report_that_could_not_be_written_is_not_said_to_be_unexpected() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    let folder = folder();
+    let programs = with_script(&folder, "holdup", CANNOT_WRITE);
+    let job = job_in(folder, &programs, &json!({ "url": url, "install": "no" }));
+    job.ends("failure", "concurrent", "the report could not be written");
+    job.says("log", "::error title=holdup::cannot write picture.svg");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the program prints and writes, and its exit codes.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -104,7 +106,11 @@ fn limited(soft: u32, hard: u32, arguments: &[&str]) -> Output {
 fn the_limit_on_open_files_is_raised_and_more_than_it_allows_is_refused() {
     let server = node();
     let url = url(&server, "/timer");
-    let output = limited(30, 116, &[&url, "-n100", "--json"]);
+    let folder = folder();
+    let file = |option, name| format!("--{option}={}", folder.join(name).display());
+    let (svg, junit) = (file("svg", "picture.svg"), file("junit", "junit.xml"));
+    let output = limited(30, 116, &[&url, "-n100", "--json", &svg, &junit]);
+    fs::remove_dir_all(folder).ok();
     let document: Value = serde_json::from_slice(&output.stdout).expect("a document");
     let lanes = &document["phases"][1]["lanes"];
     let lanes = lanes.as_array().expect("all at once");
@@ -145,12 +151,105 @@ fn colours_are_shown_when_asked_for_and_the_picture_is_written() {
         }
     }
     assert!(picture.starts_with("<svg") && picture.contains("Concurrent: all 4"));
+    fs::remove_dir_all(folder).ok();
+}
 
-    let nowhere = folder.join("no/such/folder.svg");
-    let output = probe(&[&stream, &format!("--svg={}", nowhere.display())]);
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("cannot write"), "{error}");
+#[test]
+fn a_file_that_cannot_be_written_is_refused_before_anything_is_measured() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    server.set_nonblocking(true).expect("it is a socket");
+    let url = server.local_addr().expect("bound").to_string();
+    let folder = folder();
+    let file = |name: &str| folder.join(name).display().to_string();
+    fs::write(file("old"), "what it had").expect("written");
+    for (measured, options) in [
+        (&["-n4"][..], &["--svg", "--json", "--junit"][..]),
+        (&["--spread=10"], &["--json", "--junit"]),
+    ] {
+        for option in options {
+            for (path, why) in [
+                (file("no/such/file"), "No such file or directory"),
+                (file(""), "Is a directory"),
+            ] {
+                let mut arguments = vec![url.clone(), format!("{option}={path}")];
+                arguments.extend(measured.iter().map(|&given| given.to_owned()));
+                for other in options.iter().filter(|other| *other != option) {
+                    let name = if *other == "--json" { "new" } else { "old" };
+                    arguments.push(format!("{other}={}", file(name)));
+                }
+                let output = probe(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+                let error = String::from_utf8_lossy(&output.stderr);
+                assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+                let told = format!("holdup: {option}: cannot write {path}: {why}");
+                assert!(error.starts_with(&told), "{arguments:?}: {error}");
+                assert!(output.stdout.is_empty());
+                // What is wrong is in the JUnit document, if that is another file.
+                let old = fs::read_to_string(file("old")).expect("it is still there");
+                if *option == "--junit" {
+                    assert_eq!(old, "what it had");
+                } else {
+                    assert!(old.contains("cannot write"), "{old}");
+                    fs::write(file("old"), "what it had").expect("written");
+                }
+                assert!(!folder.join("new").exists(), "nothing is in it");
+            }
+        }
+    }
+    let asked = server.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(asked, Err(ErrorKind::WouldBlock));
+    fs::remove_dir_all(folder).ok();
+}
+
+#[test]
+fn what_cannot_be_written_in_the_end_loses_nothing_else_and_is_no_verdict() {
+    let server = node();
+    let folder = folder();
+    let names = ["picture.svg", "report.json", "junit.xml"];
+    let files = names.map(|name| folder.join(name));
+    let options = ["--svg", "--json", "--junit"];
+    // Each of them, and then stdout.
+    for full in 0..=options.len() {
+        // Longer than what is written.
+        for file in &files {
+            fs::write(file, "what it had ".repeat(10_000)).expect("written");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
+        command.args(["probe", &url(&server, "/blocking"), "-n2"]);
+        for (index, option) in options.iter().enumerate() {
+            let file = match &files[index] {
+                _ if index == full => Path::new("/dev/full"),
+                file => file,
+            };
+            command.arg(format!("{option}={}", file.display()));
+        }
+        if full == options.len() {
+            let device = fs::OpenOptions::new().write(true).open("/dev/full");
+            command.stdout(device.expect("a full device"));
+        }
+        let output = command.output().expect("holdup runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{error}");
+        let what = match options.get(full) {
+            Some(_) => "/dev/full",
+            None => "the report to stdout",
+        };
+        assert_eq!(
+            error,
+            format!("holdup: cannot write {what}: No space left on device (os error 28)\n")
+        );
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text.contains("What to do:"), full < options.len(), "{text}");
+        for (index, file) in files.iter().enumerate() {
+            let written = fs::read_to_string(file).expect("it is there");
+            let had = written.contains("what it had");
+            assert_eq!(had, index == full, "{}: {written}", file.display());
+        }
+        if full != 1 {
+            let report = fs::read(&files[1]).expect("it is written");
+            let report: Value = serde_json::from_slice(&report).expect("JSON");
+            assert_ne!(report["verdict"], Value::Null);
+        }
+    }
     fs::remove_dir_all(folder).ok();
 }
 

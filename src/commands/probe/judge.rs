@@ -13,6 +13,8 @@ pub(super) struct Found {
     /// What is expected, and whether it holds.
     pub(super) judged: Vec<(Expectation, Held)>,
     pub(super) code: u8,
+    /// Whether all that was found could be printed, and written to the files that are asked for.
+    pub(super) is_written: bool,
     /// The report as text, without colours.
     pub(super) text: String,
 }
@@ -80,6 +82,11 @@ impl Found {
         } else {
             0
         };
-        Self { judged, code, text }
+        Self {
+            judged,
+            code,
+            is_written: true,
+            text,
+        }
     }
 }

@@ -14,7 +14,8 @@ use tokio::runtime;
 use super::exit::Failed;
 use super::expect::Held;
 use super::judge::{self, Found};
-use super::{ask, junit, live, write};
+use super::write::{self, Forms, Outputs};
+use super::{ask, junit, live};
 use crate::cli::{Connections, Expectation, Probe};
 use crate::commands::{self, terminal};
 
@@ -22,22 +23,31 @@ use crate::commands::{self, terminal};
 pub(super) fn found(options: &Probe, connections: Connections) -> Result<Found, Failed> {
     let asked = asked(options, connections);
     let (target, request, settings) = asked.map_err(|error| Failed::usage(&*error))?;
+    let outputs = Outputs::open(options).map_err(|error| Failed::usage(&error))?;
     // With --json and without a terminal, only a program reads the output.
     if !options.prints_json() || io::stderr().is_terminal() {
         commands::say(&usage::announced(&target, &settings));
     }
     let report = measured(options, &target, &request, &settings);
-    let report = report.map_err(|error| Failed::measuring(&*error))?;
-    let text = text::text(&report, &junit::STYLE);
+    let report = report.map_err(|error| Failed::measuring(&error))?;
+    let forms = forms(options, &report).map_err(|error| Failed::measuring(&error))?;
+    let is_written = outputs.write(&forms);
+    Ok(Found {
+        is_written,
+        ..judged(options, &report)
+    })
+}
+
+/// Judges a report. Without an expectation, the spread should be even.
+fn judged(options: &Probe, report: &SpreadReport) -> Found {
+    let text = text::text(report, &junit::STYLE);
     let expected = &options.expect;
     if report.is_elsewhere() && !expected.is_empty() {
         let from = &report.redirected_from[0];
-        return Ok(judge::elsewhere(from, &report.url, expected, text));
+        return judge::elsewhere(from, &report.url, expected, text);
     }
     let usual = Expectation::Spread(SpreadKind::Even);
-    Ok(judge::judge(usual, expected, text, |expected| {
-        held(&report, expected)
-    }))
+    judge::judge(usual, expected, text, |expected| held(report, expected))
 }
 
 fn asked(
@@ -56,7 +66,7 @@ fn measured(
     target: &Target,
     request: &Request,
     settings: &SpreadSettings,
-) -> Result<SpreadReport, Box<dyn Error>> {
+) -> io::Result<SpreadReport> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -67,17 +77,19 @@ fn measured(
     });
     // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();
-    let report = flags::named(report);
-    if let Some(Some(file)) = &options.json {
-        write::file(file, &write::json(&report.document())?)?;
-    }
+    Ok(flags::named(report))
+}
+
+fn forms(options: &Probe, report: &SpreadReport) -> serde_json::Result<Forms> {
+    let json = write::json(&report.document())?;
     let text = if options.prints_json() {
-        write::json(&report.document())?
+        json.clone()
     } else {
-        text::text(&report, &terminal::style(&io::stdout(), options.color))
+        text::text(report, &terminal::style(&io::stdout(), options.color))
     };
-    commands::print(&text)?;
-    Ok(report)
+    // A spread has no picture.
+    let svg = String::new();
+    Ok(Forms { text, json, svg })
 }
 
 /// Whether the spread is as expected.

@@ -107,10 +107,7 @@ pub fn start() -> Option<Result<(), &'static str>> {
     let mut is_first = false;
     let off = OFF.get_or_init(|| {
         is_first = true;
-        match unwanted() {
-            Some(variable) => Some(format!("{variable} is 0")),
-            None => sys::prepare().err(),
-        }
+        unwanted().or_else(|| sys::prepare().err())
     });
     let started = match off {
         None => Ok(()),
@@ -187,10 +184,19 @@ pub fn rest(now: u64) {
     sys::rest(now);
 }
 
-/// The environment variable that turns the crate off, if one is set to `0`.
-fn unwanted() -> Option<&'static str> {
-    let is_off = |variable: &&str| std::env::var(variable).is_ok_and(|value| value == "0");
-    VARIABLES.into_iter().find(is_off)
+/// The environment variable that turns the crate off, and its value, if there is one.
+fn unwanted() -> Option<String> {
+    VARIABLES.into_iter().find_map(|variable| {
+        let value = std::env::var(variable).ok()?;
+        is_no(&value).then(|| format!("{variable} is {value}"))
+    })
+}
+
+/// Whether the value of a variable turns off what it is about.
+fn is_no(value: &str) -> bool {
+    ["0", "no", "false"]
+        .iter()
+        .any(|no| value.eq_ignore_ascii_case(no))
 }
 
 /// Whether stacks can be taken: [`start`] was called and succeeded.
@@ -209,4 +215,19 @@ pub(crate) fn turn() -> std::sync::MutexGuard<'static, ()> {
     static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
     TURN.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_turns_it_off_in_any_usual_way() {
+        for value in ["0", "no", "NO", "false", "False"] {
+            assert!(is_no(value), "{value}");
+        }
+        for value in ["", "1", "yes", "true", "00", "off course"] {
+            assert!(!is_no(value), "{value}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use actix_rt::time::{sleep, timeout};
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer};
 use futures_util::future::{Either, select};
+use humantime::format_duration;
 use tracing::{info, warn};
 use url::Url;
 
@@ -287,15 +288,20 @@ impl Lab {
         }
         info!(
             open = streams.open(),
-            ?grace,
+            grace = %format_duration(grace),
             "stopping: no new connections, streams may finish"
         );
-        if timeout(grace, handle.stop(true)).await.is_err() {
+        let has_grace = !grace.is_zero();
+        if !has_grace || timeout(grace, handle.stop(true)).await.is_err() {
             streams.cut_off();
             warn!(
                 open = streams.open(),
                 "the grace is over: streams are cut off"
             );
+            if !has_grace {
+                // A worker that stops gracefully would check its streams only a second later.
+                handle.stop(false).await;
+            }
             // Dropping the server drops every worker's connections. A blocked worker does not react
             // to that; it ends with the process.
             server.abort();

@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT: open streams finish, within the grace.
 
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use holdup_testkit::client::get;
 use rustix::process::Signal;
@@ -37,12 +38,38 @@ fn what_is_not_finished_within_the_grace_is_cut_off_and_the_exit_code_is_0() {
 }
 
 #[test]
-fn a_frozen_worker_does_not_keep_the_process_beyond_the_grace() {
-    let mut server = Server::start(&["--grace", "200ms", "--max-duration", "1h"]);
-    let mut reply = get(server.address, "/blocking?from=600&period=1s");
-    reply.tick().expect("a first tick");
+fn without_a_grace_streams_are_cut_off_at_once() {
+    let mut server = Server::start(&["--grace", "0s", "--workers", "2"]);
+    let mut replies = ["coroutine", "threadpool"].map(|handler| {
+        let mut reply = get(server.address, &format!("/{handler}?from=600&period=100ms"));
+        reply.tick().expect("a first tick");
+        reply
+    });
+    let stopped = Instant::now();
     server.signal(Signal::TERM);
+    for reply in &mut replies {
+        while let Ok(Some(_)) = reply.chunk() {}
+    }
+    // A worker that stops gracefully checks its streams only after a second.
+    let took = stopped.elapsed();
+    assert!(took < Duration::from_millis(900), "{took:?}");
+    for number in 1..=2 {
+        assert_eq!(server.stream_ended(number)["ended"], "shutdown");
+    }
     assert_eq!(server.ended().code(), Some(0));
+    let line = server.logged("the stop", |line| line["grace"] == "0s");
+    assert_eq!(line["open"], 2);
+}
+
+#[test]
+fn a_frozen_worker_does_not_keep_the_process_beyond_the_grace() {
+    for grace in ["200ms", "0s"] {
+        let mut server = Server::start(&["--grace", grace, "--max-duration", "1h"]);
+        let mut reply = get(server.address, "/blocking?from=600&period=1s");
+        reply.tick().expect("a first tick");
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().code(), Some(0), "{grace}");
+    }
 }
 
 #[test]

@@ -294,7 +294,7 @@ pub(crate) struct Serve {
     console: SocketAddr,
 
     /// Run without the console
-    #[arg(long, env = "HOLDUP_NO_CONSOLE")]
+    #[arg(long, env = "HOLDUP_NO_CONSOLE", value_parser = switch)]
     no_console: bool,
 
     /// URL at which browsers find the lab [default: the console's host with the lab's port]
@@ -441,9 +441,19 @@ fn size(value: &str) -> Result<u64, String> {
 }
 
 fn timeout(value: &str) -> Result<Duration, String> {
-    match duration(value)? {
-        Duration::ZERO => Err("it is zero, but has to be at least 1ms".to_owned()),
-        timeout => Ok(timeout),
+    let timeout = duration(value)?;
+    if timeout < Duration::from_millis(1) {
+        return Err("it is too short; use at least 1ms".to_owned());
+    }
+    Ok(timeout)
+}
+
+/// The value of a variable for a flag that has none on the command line.
+fn switch(value: &str) -> Result<bool, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "true" => Ok(true),
+        "0" | "no" | "false" => Ok(false),
+        _ => Err("use 1, yes or true, or 0, no or false".to_owned()),
     }
 }
 

@@ -125,6 +125,40 @@ fn a_variable_sets_a_flag() {
 }
 
 #[test]
+fn a_variable_turns_a_flag_on_and_off() {
+    for (value, is_on) in [
+        ("1", true),
+        ("yes", true),
+        ("True", true),
+        ("0", false),
+        ("NO", false),
+        ("false", false),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
+        command.arg("serve").env("HOLDUP_NO_CONSOLE", value);
+        let server = Server::start_as(command);
+        server.signal(Signal::TERM);
+        let has_console = server.logged_when("the whole log", |lines| {
+            let has = |message: &str| lines.iter().any(|line| line["message"] == message);
+            has("stopped").then(|| has("console is listening"))
+        });
+        assert_eq!(has_console, !is_on, "{value}");
+    }
+    for value in ["", "2", "maybe"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_holdup"))
+            .args(["serve", "--bind=127.0.0.1:0"])
+            .env("HOLDUP_NO_CONSOLE", value)
+            .output()
+            .expect("holdup runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{value}: {error}");
+        for part in ["--no-console", "use 1, yes or true, or 0, no or false"] {
+            assert!(error.contains(part), "{value}: {error}");
+        }
+    }
+}
+
+#[test]
 fn a_variable_allows_several_hosts() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdup"));
     command

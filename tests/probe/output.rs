@@ -68,7 +68,9 @@ fn wrong_usage_says_what_is_allowed() {
         (&["localhost", "-n1"], "2..=1000"),
         (&["localhost", "-n", "many"], "invalid digit"),
         (&["localhost", "--timeout", "5"], "such as 250ms, 1s or 2m"),
-        (&["localhost", "--timeout", "0s"], "at least 1ms"),
+        (&["localhost", "--timeout", "0s"], "use at least 1ms"),
+        (&["localhost", "--timeout", "999us"], "use at least 1ms"),
+        (&["localhost", "--for", "1ns"], "use at least 1ms"),
         (
             &["localhost", "--expect", "fast"],
             "concurrent, serialized, limited",

@@ -251,10 +251,15 @@ fn what_is_no_record_is_a_usage_error() {
     let folder = folder("no-record");
     let file = folder.join("notes.txt");
     fs::write(&file, "hello\n").expect("room");
+    let pipe = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
     for (path, says) in [
         (folder.clone(), "has no record"),
         (file, "is not a record of holdup"),
         (folder.join("none"), "cannot read"),
+        (pipe, "is neither a file nor a folder; give the folder of"),
+        ("/dev/zero".into(), "is neither a file nor a folder"),
     ] {
         let output = summary(&path);
         assert_eq!(output.status.code(), Some(2), "{output:?}");

@@ -108,6 +108,11 @@ pub enum ReadError {
         /// The system's error.
         source: io::Error,
     },
+    /// The path leads to something other than a file or a folder.
+    NoFile {
+        /// The path.
+        path: PathBuf,
+    },
     /// The file has no header of a record.
     NoRecord {
         /// The file.
@@ -131,6 +136,11 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { path, .. } => write!(f, "cannot read {}", path.display()),
+            Self::NoFile { path } => write!(
+                f,
+                "{} is neither a file nor a folder; give the folder of a record, or one of its files",
+                path.display()
+            ),
             Self::NoRecord { path } => write!(
                 f,
                 "{} is not a record of holdup: its first line is not the header of one",

@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::entry::{Entry, Header, VERSION, is_of_later_kind};
 
+/// A longer first line is no header.
+pub(crate) const LONGEST_HEADER: usize = 64 << 10;
+
 /// A longer line is damaged: no entry is that long.
 const LONGEST: usize = 4 << 20;
 
@@ -44,17 +47,8 @@ struct AnyHeader {
 /// Returns an error when the first line is no header, or one of a newer version.
 pub fn segment(bytes: &[u8]) -> Result<Segment, Unreadable> {
     let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
-    let first = lines.next().unwrap_or_default();
-    let any: AnyHeader = serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)?;
-    if any.event != "record" {
-        return Err(Unreadable::NoHeader);
-    }
-    if any.version > VERSION {
-        return Err(Unreadable::Newer(any.version));
-    }
-    let header = serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)?;
     let mut segment = Segment {
-        header,
+        header: header(lines.next().unwrap_or_default())?,
         entries: Vec::new(),
         damaged: 0,
         is_torn: false,
@@ -75,6 +69,25 @@ pub fn segment(bytes: &[u8]) -> Result<Segment, Unreadable> {
         }
     }
     Ok(segment)
+}
+
+/// Reads the first line of a segment.
+///
+/// # Errors
+///
+/// Returns an error when it is no header, or one of a newer version.
+pub(crate) fn header(first: &[u8]) -> Result<Header, Unreadable> {
+    if first.len() > LONGEST_HEADER {
+        return Err(Unreadable::NoHeader);
+    }
+    let any: AnyHeader = serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)?;
+    if any.event != "record" {
+        return Err(Unreadable::NoHeader);
+    }
+    if any.version > VERSION {
+        return Err(Unreadable::Newer(any.version));
+    }
+    serde_json::from_slice(first).map_err(|_| Unreadable::NoHeader)
 }
 
 #[cfg(test)]
@@ -124,6 +137,7 @@ mod tests {
             "{\"event\":\"record\"}\n",
             "PK\x03\x04",
             "{\"version\":1}",
+            &HEADER.replace("0.1.0", &"0".repeat(LONGEST_HEADER)),
         ] {
             let refused = segment(text.as_bytes()).err();
             assert_eq!(refused, Some(Unreadable::NoHeader), "{text}");

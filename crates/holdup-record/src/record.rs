@@ -1,8 +1,8 @@
 //! Reads a record from its files.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::entry::{Entry, Header};
 use super::error::ReadError;
 use super::folder::segments;
 use super::name;
-use super::read::{Segment, Unreadable, segment};
+use super::read::{LONGEST_HEADER, Segment, Unreadable, header, segment};
 use super::stamp::Stamp;
 
 /// What one run of a process has recorded, or one segment of it.
@@ -73,6 +73,11 @@ pub struct Span {
 pub fn read(path: &Path) -> Result<Record, ReadError> {
     let about = fs::metadata(path).map_err(|error| failed(path, error))?;
     if !about.is_dir() {
+        // Opening a pipe would wait for its other end.
+        if !about.is_file() {
+            let path = path.to_owned();
+            return Err(ReadError::NoFile { path });
+        }
         let run = read_run(vec![path.to_owned()])?;
         return run.record.ok_or_else(|| no_record(run.unreadable, path));
     }
@@ -106,14 +111,14 @@ struct Run {
 fn read_run(files: Vec<PathBuf>) -> Result<Run, ReadError> {
     let (mut read, mut unreadable, mut bytes) = (Vec::new(), Vec::new(), 0);
     for file in files {
-        let text = match fs::read(&file) {
-            Ok(text) => text,
+        let whole = match read_file(&file) {
+            Ok(whole) => whole,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(failed(&file, error)),
         };
-        match segment(&text) {
-            Ok(segment) => {
-                bytes += text.len() as u64;
+        match whole.and_then(|text| Ok((segment(&text)?, text.len()))) {
+            Ok((segment, length)) => {
+                bytes += length as u64;
                 read.push(segment);
             }
             Err(why) => unreadable.push((file, why)),
@@ -121,6 +126,20 @@ fn read_run(files: Vec<PathBuf>) -> Result<Run, ReadError> {
     }
     let record = Record::of(read).map(|record| Record { bytes, ..record });
     Ok(Run { record, unreadable })
+}
+
+/// The bytes of a file that begins as a segment does. Of any other file, which may be huge or have no end, no more than
+/// the beginning is read.
+fn read_file(path: &Path) -> io::Result<Result<Vec<u8>, Unreadable>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut text = Vec::new();
+    let mut beginning = file.by_ref().take(LONGEST_HEADER as u64 + 1);
+    beginning.read_until(b'\n', &mut text)?;
+    if let Err(why) = header(&text) {
+        return Ok(Err(why));
+    }
+    file.read_to_end(&mut text)?;
+    Ok(Ok(text))
 }
 
 fn failed(path: &Path, source: io::Error) -> ReadError {

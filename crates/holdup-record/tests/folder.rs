@@ -1,7 +1,8 @@
 //! Records in real folders: bounds, locks, damage.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -259,10 +260,19 @@ fn what_is_no_record_is_refused() {
     let file = folder.join("file");
     fs::write(&file, "hello\n").expect("room");
     assert!(matches!(read(&file), Err(ReadError::NoRecord { .. })));
+    // Longer than the memory, so that it cannot be read as a whole.
+    let huge = File::create(&file).expect("room");
+    huge.set_len(1 << 42).expect("it takes no room");
+    assert!(matches!(read(&file), Err(ReadError::NoRecord { .. })));
     fs::write(&file, "{\"event\":\"record\",\"version\":7}\n").expect("room");
     let newer = read(&file).expect_err("newer").to_string();
     assert!(
         newer.contains("version 7") && newer.contains("versions up to 1"),
         "{newer}"
     );
+    let socket = folder.join("socket");
+    let _listener = UnixListener::bind(&socket).expect("a socket");
+    for path in [&socket, Path::new("/dev/zero")] {
+        assert!(matches!(read(path), Err(ReadError::NoFile { .. })));
+    }
 }

@@ -179,7 +179,7 @@ fn an_answer_from_a_cache_is_reported() {
 }
 
 /// Sends `/report` to `to`, and answers all else after a while.
-fn redirecting(to: &'static str) -> SocketAddr {
+pub(super) fn redirecting(to: &'static str) -> SocketAddr {
     answering(move |asked| {
         if asked.path.starts_with("/report?") {
             let head = format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n");

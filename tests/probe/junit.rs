@@ -8,6 +8,7 @@ use holdup_testkit::external::{contrasts, folder, node};
 use holdup_testkit::target;
 use serde_json::Value;
 
+use super::differs::redirecting;
 use super::{REPEATS, probe, url};
 
 /// What a probe writes, and its exit code.
@@ -89,6 +90,34 @@ fn without_an_expectation_the_requests_should_be_concurrent() {
             assert_eq!(document["cases"][0]["end"], end, "{document:#}");
             assert_eq!(document["cases"][0]["name"], format!("{url}: concurrent"));
         }
+    }
+}
+
+#[test]
+fn a_page_that_was_not_measured_is_skipped() {
+    let address = redirecting("/login");
+    let from = format!("http://{address}/report");
+    let spread = ["--spread=12", "--id-header=x-worker"];
+    for (arguments, name, why) in [
+        (&[][..], "concurrent", "the test is for"),
+        (&["--expect=concurrent"], "concurrent", "--expect judges"),
+        (&spread, "spread=even", "the test is for"),
+    ] {
+        let (document, code) = written(&[&[from.as_str()], arguments].concat());
+        let case = &document["cases"][0];
+        assert_eq!(case["end"], "skipped", "{document:#}");
+        assert_eq!(case["name"], format!("{from}: {name}"));
+        let message = case["message"].as_str().expect("a message");
+        let told = format!(
+            "redirects to another page, http://{address}/login, but {why} the page that was given"
+        );
+        assert!(message.contains(&told), "{message}");
+        // Without --expect, the code is that of the page that was measured; noise may make it inconclusive.
+        let is_measured = arguments.is_empty();
+        assert!(
+            code == Some(3) || is_measured && code == Some(0),
+            "{document:#}"
+        );
     }
 }
 

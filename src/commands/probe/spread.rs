@@ -13,7 +13,7 @@ use tokio::runtime;
 
 use super::exit::Failed;
 use super::expect::Held;
-use super::judge::{self, Found};
+use super::judge::{self, Elsewhere, Found};
 use super::write::{self, Forms, Outputs};
 use super::{ask, junit, live};
 use crate::cli::{Connections, Expectation, Probe};
@@ -41,13 +41,12 @@ pub(super) fn found(options: &Probe, connections: Connections) -> Result<Found, 
 /// Judges a report. Without an expectation, the spread should be even.
 fn judged(options: &Probe, report: &SpreadReport) -> Found {
     let text = text::text(report, &junit::STYLE);
-    let expected = &options.expect;
-    if report.is_elsewhere() && !expected.is_empty() {
-        let from = &report.redirected_from[0];
-        return judge::elsewhere(from, &report.url, expected, text);
-    }
-    let usual = Expectation::Spread(SpreadKind::Even);
-    judge::judge(usual, expected, text, |expected| held(report, expected))
+    let expected = (Expectation::Spread(SpreadKind::Even), &options.expect[..]);
+    let elsewhere = report.is_elsewhere().then(|| Elsewhere {
+        from: &report.redirected_from[0],
+        to: &report.url,
+    });
+    judge::judge(expected, elsewhere, text, |expected| held(report, expected))
 }
 
 fn asked(

@@ -52,6 +52,9 @@ pub(crate) enum Command {
     Replay(Replay),
 }
 
+/// The most requests at once.
+pub(crate) const MOST_REQUESTS: usize = 1000;
+
 const PROBE_EXIT_CODES: &str = "\
 The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage, which
 includes a file of --svg, --json or --junit that cannot be opened: then nothing is measured. It is 4, whatever was
@@ -99,7 +102,7 @@ pub(crate) struct Probe {
 
     /// How many requests to send at once
     #[arg(short = 'n', long, value_name = "N", default_value = "4")]
-    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=MOST_REQUESTS as u64))]
     pub(crate) requests: usize,
 
     /// Print the report as one JSON document, instead of the picture and the text. With =FILE, write the document
@@ -167,7 +170,7 @@ pub(crate) struct Probe {
 
     /// The most requests that --limit sends at once [default: 128, or -n if that is more]
     #[arg(long, value_name = "N", help_heading = "Contrasts")]
-    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=1000))]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(2..=MOST_REQUESTS as u64))]
     pub(crate) max: Option<usize>,
 
     /// Send the requests on one HTTP/2 connection, too, as a browser does. Without this flag, it is done for

@@ -9,8 +9,8 @@ use holdup_verdict::{BesideKind, Kind, SpreadKind};
 const ALLOWED: &str = "concurrent, serialized, limited, limited=N, beside=VERDICT, streamed, buffered, single, \
                        one-connection=VERDICT, spread=VERDICT";
 
-/// The most that can be expected to run at a time, because no more are ever sent at once.
-const MOST: usize = 1000;
+/// The most that can be expected to run at a time: the thousand requests that are sent at once at most show no more.
+const MOST: usize = 833;
 
 /// One thing that is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,10 @@ fn spread(given: &str) -> Result<Expectation, String> {
 
 #[cfg(test)]
 mod tests {
+    use holdup_verdict::fewest_to_show;
+
     use super::*;
+    use crate::cli::MOST_REQUESTS;
 
     #[test]
     fn each_expectation_is_read_as_it_is_written() {
@@ -160,7 +163,7 @@ mod tests {
                 "\"many\" is no limit; allowed: a whole number",
             ),
             ("limited=1", "\"serialized\""),
-            ("limited=1001", "from 2 to 1000"),
+            ("limited=834", "from 2 to 833"),
             (
                 "beside=ok",
                 "allowed: untouched, slowed, some_frozen, frozen",
@@ -174,6 +177,12 @@ mod tests {
             let error = text.parse::<Expectation>().expect_err(text);
             assert!(error.contains(told), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn the_most_that_can_be_expected_is_the_most_that_can_show() {
+        assert!(fewest_to_show(MOST) <= MOST_REQUESTS);
+        assert!(fewest_to_show(MOST + 1) > MOST_REQUESTS);
     }
 
     #[test]

@@ -38,11 +38,9 @@ fn all_that_is_expected_has_to_hold() {
         ),
         (
             "/plain",
-            "limited=8",
+            "limited=3",
             1,
-            &[
-                "holdup: expected limited=8, but all 4 ran at the same time; use --limit to send more",
-            ],
+            &["holdup: expected limited=3, but the verdict is concurrent"],
         ),
         (
             "/stream",
@@ -103,6 +101,14 @@ fn options_that_do_not_fit_together_are_refused_in_one_sentence() {
             "needs --http2, or a URL that begins with https://",
         ),
         (&["--expect", "concurrent,limited"], "cannot both hold"),
+        (
+            &["--expect", "limited=8"],
+            "--expect limited=8 needs --limit, or -n 10 or more; 4 requests at once (-n) cannot show it",
+        ),
+        (
+            &["--expect", "limited=8", "--limit", "--max", "16"],
+            "--expect limited=8 needs --max 17 or more; 16 requests at once (--max) cannot confirm it",
+        ),
         (
             &["--max", "64"],
             "--max is the most requests that --limit sends",

@@ -93,7 +93,7 @@ pub use experiment::Experiment;
 pub use identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
 pub use judge::judge;
 pub use left_behind::{LeftBehind, Rested, judge_left_behind};
-pub use limit::{Beyond, Limit};
+pub use limit::{Beyond, Limit, fewest_to_confirm};
 pub use one_answer::one_answer;
 pub use platform::Platform;
 pub use reason::Reason;
@@ -103,5 +103,6 @@ pub use spread::{
     LEAST_EACH, Method, Share, Spread, SpreadKind, SpreadReason, Tally, WorkerId, Workers,
     judge_frozen, judge_spread,
 };
+pub use staircase::fewest_to_show;
 pub use verdict::{Kind, Verdict};
 pub use versus::{Versus, VersusNames};

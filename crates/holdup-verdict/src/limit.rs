@@ -9,6 +9,6 @@ mod reading;
 mod search;
 mod wording;
 
-pub use finding::{Beyond, Limit};
+pub use finding::{Beyond, Limit, fewest_to_confirm};
 pub(super) use reading::at_least;
 pub(super) use search::Search;

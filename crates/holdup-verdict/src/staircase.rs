@@ -78,6 +78,12 @@ const MIN_GAINED: usize = 3;
 /// Below this k, the requests took longer together than one by one, which no queue explains.
 const MIN_K: f64 = 0.7;
 
+/// The fewest requests at once that can show that so many run at a time. With fewer, those that wait may be
+/// stragglers.
+pub fn fewest_to_show(at_a_time: usize) -> usize {
+    at_a_time + at_a_time / 5 + 1
+}
+
 /// Reads the staircase from at least two `times`, in seconds, shortest first.
 pub(super) fn read(times: &[f64], solo: Solo) -> Outcome {
     let n = times.len();

@@ -37,8 +37,8 @@ pub(super) struct Facts {
 struct Limit {
     at_a_time: Option<usize>,
     confirmed: bool,
-    /// How many run at a time at least, if no limit showed.
-    at_least: Option<usize>,
+    /// How many run at a time at least.
+    at_least: usize,
     sentence: String,
 }
 
@@ -48,9 +48,7 @@ impl Facts {
         let limit = found.limit.as_ref().map(|limit| Limit {
             at_a_time: limit.at_a_time,
             confirmed: limit.confirmed,
-            at_least: (limit.at_a_time.is_none()
-                && limit.sentence == format!("At least {} at a time.", limit.asked_up_to))
-            .then_some(limit.asked_up_to),
+            at_least: limit.at_least,
             sentence: limit.sentence.clone(),
         });
         let kind = |place: usize| found.beside.get(place).map(|beside| beside.kind);
@@ -115,21 +113,17 @@ impl Facts {
                 (Kind::Limited, None) => {
                     Held::Unknown("how many ran at a time does not show".to_owned())
                 }
-                (Kind::Concurrent, _) if self.requests <= count => Held::No(format!(
-                    "all {} ran at the same time; use --limit to send more",
-                    self.requests
-                )),
                 _ => self.verdict_is(Kind::Limited),
             };
         };
-        match (limit.at_a_time, limit.at_least) {
-            (Some(found), _) if found == count && limit.confirmed => Held::Yes,
-            (Some(found), _) if found == count => {
-                Held::Unknown(format!("{found} ran at a time only once"))
+        match limit.at_a_time {
+            Some(found) if found == count && limit.confirmed => Held::Yes,
+            Some(found) if limit.confirmed => Held::No(format!("{found} ran at a time")),
+            _ if limit.at_least > count => {
+                Held::No(format!("at least {} ran at a time", limit.at_least))
             }
-            (Some(found), _) if limit.confirmed => Held::No(format!("{found} ran at a time")),
-            (None, Some(least)) if least > count => {
-                Held::No(format!("at least {least} ran at a time"))
+            Some(found) if found == count => {
+                Held::Unknown(format!("{found} ran at a time only once"))
             }
             _ if self.verdict == Kind::Serialized
                 || self.verdict == Kind::Concurrent && self.requests > count =>
@@ -191,7 +185,7 @@ mod tests {
         }
     }
 
-    fn limit(at_a_time: Option<usize>, confirmed: bool, at_least: Option<usize>) -> Limit {
+    fn limit(at_a_time: Option<usize>, confirmed: bool, at_least: usize) -> Limit {
         Limit {
             at_a_time,
             confirmed,
@@ -230,7 +224,8 @@ mod tests {
         for expected in ["limited", "limited=4", "serialized", "streamed"] {
             assert_eq!(held(&inconclusive, expected), "unknown", "{expected}");
         }
-        for expected in ["limited", "limited=8", "limited=3"] {
+        // `limited=4` and more are refused before anything is sent: four requests can never show them.
+        for expected in ["limited", "limited=2", "limited=3"] {
             assert_eq!(
                 held(&facts(Kind::Concurrent, Some(4)), expected),
                 "no",
@@ -245,11 +240,15 @@ mod tests {
     #[test]
     fn a_limit_that_was_searched_for_counts_more_than_the_verdict() {
         for (found, told) in [
-            (limit(Some(8), true, None), "yes"),
-            (limit(Some(8), false, None), "unknown"),
-            (limit(Some(16), true, None), "no"),
-            (limit(None, false, Some(128)), "no"),
-            (limit(None, false, None), "unknown"),
+            (limit(Some(8), true, 8), "yes"),
+            (limit(Some(8), false, 8), "unknown"),
+            (limit(Some(16), true, 16), "no"),
+            (limit(None, false, 128), "no"),
+            // What it is does not show, but that it is more does.
+            (limit(None, false, 9), "no"),
+            (limit(Some(16), false, 16), "no"),
+            (limit(None, false, 8), "unknown"),
+            (limit(Some(6), false, 6), "unknown"),
         ] {
             let facts = Facts {
                 limit: Some(found),
@@ -259,7 +258,7 @@ mod tests {
             assert_eq!(held(&facts, "concurrent"), "yes");
         }
         let serialized = Facts {
-            limit: Some(limit(None, false, None)),
+            limit: Some(limit(None, false, 1)),
             ..facts(Kind::Serialized, Some(1))
         };
         assert_eq!(held(&serialized, "limited=8"), "no");

@@ -2,8 +2,12 @@
 
 use holdup_probe::{Request, Settings, Target};
 use holdup_verdict::experiment::Http2;
+use holdup_verdict::{fewest_to_confirm, fewest_to_show};
 
-use crate::cli::Expectation;
+use crate::cli::{Expectation, MOST_REQUESTS};
+
+/// The most requests that `--limit` sends at once, unless more is asked for.
+const MOST_LIMIT: usize = 128;
 
 /// The most bystanders: each has rounds of its own.
 const MOST_BESIDE: usize = 4;
@@ -77,9 +81,6 @@ pub(super) fn most(
     max: Option<usize>,
     requests: usize,
 ) -> Result<Option<usize>, String> {
-    /// Unless more is asked for.
-    const MOST: usize = 128;
-
     match max {
         Some(_) if !limit => Err(
             "--max is the most requests that --limit sends at once, so it needs --limit".to_owned(),
@@ -87,7 +88,7 @@ pub(super) fn most(
         Some(max) if max < requests => Err(format!(
             "--max is {max}, but must be at least as many as the requests at once, {requests} (-n)"
         )),
-        _ => Ok(limit.then(|| max.unwrap_or(MOST.max(requests)))),
+        _ => Ok(limit.then(|| max.unwrap_or(MOST_LIMIT.max(requests)))),
     }
 }
 
@@ -165,6 +166,7 @@ fn check_expected(
         Expectation::Beside(_) if settings.beside.is_empty() => {
             Err(format!("--expect {expected} needs --beside URL"))
         }
+        Expectation::Limited(count) => check_limited(settings, count),
         Expectation::Spread(_) => Err(format!("--expect {expected} needs --spread M")),
         Expectation::OneConnection(_) if settings.http2 == Http2::Off => Err(format!(
             "--expect {expected} needs HTTP/2, which --http1 turns off"
@@ -172,6 +174,35 @@ fn check_expected(
         Expectation::OneConnection(_) if settings.http2 == Http2::IfOffered && !is_https => Err(
             format!("--expect {expected} needs --http2, or a URL that begins with https://"),
         ),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that enough requests are sent at once to show this limit.
+fn check_limited(settings: &Settings, count: usize) -> Result<(), String> {
+    let (shows, confirms) = (fewest_to_show(count), fewest_to_confirm(count));
+    let n = settings.requests;
+    match settings.limit {
+        None if n < shows => {
+            let limit = if confirms <= MOST_LIMIT {
+                "--limit, or ".to_owned()
+            } else if confirms <= MOST_REQUESTS {
+                format!("--limit --max {confirms}, or ")
+            } else {
+                String::new()
+            };
+            Err(format!(
+                "--expect limited={count} needs {limit}-n {shows} or more; {n} requests at once (-n) cannot show it"
+            ))
+        }
+        Some(most) if most < confirms && confirms > MOST_REQUESTS => Err(format!(
+            "--expect limited={count} needs -n {shows} or more instead of --limit, which sends at most \
+             {MOST_REQUESTS} requests at once and would need {confirms} to confirm it"
+        )),
+        Some(most) if most < confirms => Err(format!(
+            "--expect limited={count} needs --max {confirms} or more; {most} requests at once (--max) cannot \
+             confirm it"
+        )),
         _ => Ok(()),
     }
 }
@@ -260,6 +291,54 @@ mod tests {
         assert_eq!(told(wanted, &["one-connection=limited"]), "");
         let off = |settings: &mut Settings| settings.http2 = Http2::Off;
         assert!(told(off, &["one-connection=limited"]).contains("--http1 turns off"));
+    }
+
+    #[test]
+    fn a_limit_that_is_expected_has_to_be_one_that_can_show() {
+        let told = |requests: usize, limit: Option<usize>, count: usize| {
+            let mut settings = Settings::default();
+            (settings.requests, settings.limit) = (requests, limit);
+            let expected = format!("limited={count}");
+            checked(&Request::default(), &settings, &[&expected]).err()
+        };
+        for (requests, limit, count, error) in [
+            (4, None, 3, None),
+            (
+                4,
+                None,
+                4,
+                Some("needs --limit, or -n 5 or more; 4 requests at once (-n) cannot show it"),
+            ),
+            (4, None, 8, Some("needs --limit, or -n 10 or more;")),
+            // One of ten that waits is a straggler.
+            (10, None, 9, Some("needs --limit, or -n 11 or more;")),
+            (11, None, 9, None),
+            (4, None, 64, Some("needs --limit --max 129, or -n 77")),
+            (4, None, 600, Some("limited=600 needs -n 721 or more;")),
+            (721, None, 600, None),
+            (4, Some(128), 63, None),
+            (
+                4,
+                Some(128),
+                64,
+                Some("needs --max 129 or more; 128 requests at once (--max) cannot confirm it"),
+            ),
+            (4, Some(4), 3, Some("needs --max 7 or more;")),
+            (4, Some(1000), 499, None),
+            (
+                4,
+                Some(1000),
+                500,
+                Some("needs -n 601 or more instead of --limit, which sends at most 1000"),
+            ),
+        ] {
+            let found = told(requests, limit, count);
+            let is_told = match (&found, error) {
+                (Some(found), Some(error)) => found.contains(error),
+                (found, error) => found.is_none() && error.is_none(),
+            };
+            assert!(is_told, "{requests} {limit:?} {count}: {found:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub struct Limit {
     pub at_a_time: Option<usize>,
     /// Whether a round of more than twice as many showed the same number.
     pub confirmed: bool,
+    /// How many surely ran at the same time in one of the rounds, also if `at_a_time` did not show.
+    #[serde(skip)]
+    pub at_least: usize,
     /// The most requests that were sent at once.
     pub asked_up_to: usize,
     /// What happens to a request beyond the limit.
@@ -30,4 +33,9 @@ pub enum Beyond {
     Waits,
     /// It gets an error.
     Rejected,
+}
+
+/// The fewest requests at once with which a search for the limit can confirm that it is this many at a time.
+pub fn fewest_to_confirm(at_a_time: usize) -> usize {
+    2 * at_a_time + 1
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Beyond, Limit};
+use super::finding::{Beyond, Limit, fewest_to_confirm};
 use super::reading::{self, Reading};
 use super::wording::{self, Shown};
 use crate::began::Began;
@@ -155,6 +155,7 @@ impl Search {
         let mut limit = Limit {
             at_a_time: None,
             confirmed: false,
+            at_least,
             asked_up_to: asked_up_to.unwrap_or_default().max(1),
             beyond: None,
             status: None,
@@ -184,7 +185,7 @@ impl Search {
             let is_dealt_out = matches!(seen.reading, Reading::Steps { even: false, .. });
             if !is_dealt_out || seen.requests >= seen.confirmed_by() {
                 limit.at_a_time = Some(at_a_time);
-                limit.confirmed = seen.requests > 2 * at_a_time;
+                limit.confirmed = seen.requests >= fewest_to_confirm(at_a_time);
             }
         }
         limit.sentence = wording::sentence(

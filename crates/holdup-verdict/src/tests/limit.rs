@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::server::{Server, Way};
 use crate::experiment::Policy;
-use crate::{Beyond, Limit};
+use crate::{Beyond, Kind, Limit, fewest_to_confirm, fewest_to_show};
 
 const MAX: usize = 128;
 
@@ -65,6 +65,7 @@ fn without_a_limit_there_are_at_least_as_many_as_were_sent() {
         assert_eq!(asked, rounds);
         assert_eq!((limit.at_a_time, limit.confirmed), (None, false));
         assert_eq!((limit.beyond, limit.asked_up_to), (None, max));
+        assert_eq!(limit.at_least, max);
         assert_eq!(limit.sentence, format!("At least {max} at a time."));
     }
 }
@@ -84,10 +85,29 @@ fn a_limit_that_the_most_requests_hardly_exceed_is_not_confirmed() {
     let (asked, limit) = found(Way::Workers(15), 4, 16);
     assert_eq!(asked, "8, 16, 16");
     assert_eq!((limit.at_a_time, limit.beyond), (None, None));
+    assert_eq!(limit.at_least, 15);
     assert_eq!(
         limit.sentence,
         "At least 15 at a time; 1 of 16 requests waited, while the others were as fast as one alone."
     );
+}
+
+#[test]
+fn a_limit_needs_so_many_requests_to_show_and_to_be_confirmed() {
+    for at_a_time in [2, 3, 4, 5, 6, 9, 16, 40] {
+        let shown = |requests: usize| {
+            let mut server = Server::new(Way::Workers(at_a_time), 0.3);
+            let verdict = server.judged(Policy::outside(requests)).verdict;
+            verdict.kind == Kind::Limited && verdict.at_a_time == Some(at_a_time)
+        };
+        let fewest = fewest_to_show(at_a_time);
+        assert!(shown(fewest), "{at_a_time}");
+        assert!(!shown(fewest - 1), "{at_a_time}");
+        let confirmed = |max| found(Way::Workers(at_a_time), 2, max).1.confirmed;
+        let fewest = fewest_to_confirm(at_a_time);
+        assert!(confirmed(fewest), "{at_a_time}");
+        assert!(!confirmed(fewest - 1), "{at_a_time}");
+    }
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 use url::Url;
 
-/// Which page was measured, and which one redirects to it, if they are not the same.
+/// Which page was measured, and which one redirects to it, if they are not the same. Pages of one server are named by
+/// their paths.
 pub(super) fn pages(from: &Url, to: &Url) -> Option<(String, String)> {
     if same_page(from, to) {
         return None;
     }
-    let one_host = host(from) == host(to);
+    let one_server = from.origin() == to.origin();
     let page = |url: &Url| {
-        if one_host {
+        if one_server {
             url.path().to_owned()
         } else {
             let mut page = url.clone();
@@ -50,7 +51,21 @@ mod tests {
                 Some(("/login", "/report")),
             ),
             ("http://h/", "http://h/en/", Some(("/en/", "/"))),
-            ("http://h:80/a", "http://h:81/a", Some(("/a", "/a"))),
+            (
+                "http://h:80/a",
+                "http://h:81/a",
+                Some(("http://h:81/a", "http://h/a")),
+            ),
+            (
+                "http://h/a",
+                "https://h/b?c",
+                Some(("https://h/b", "http://h/a")),
+            ),
+            (
+                "http://h/a",
+                "http://www.h/b",
+                Some(("http://www.h/b", "http://h/a")),
+            ),
             (
                 "http://h/a?b",
                 "http://auth.h/a?b",

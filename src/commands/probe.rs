@@ -145,7 +145,7 @@ fn measured(
     if let Some(why) = report.inside().and_then(|inside| inside.cut_off.as_ref()) {
         super::warn(why);
     }
-    let report = flags::named(report);
+    let report = flags::named(report, options.http1);
     // Dropping the runtime would wait for a name lookup that is still running.
     runtime.shutdown_background();
     Ok(report)

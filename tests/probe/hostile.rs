@@ -120,6 +120,61 @@ fn what_is_not_http_is_inconclusive() {
 }
 
 #[test]
+fn http_2_is_advised_only_if_it_can_help() {
+    let http2 = "If the server speaks nothing but HTTP/2, ";
+    let look = "Make sure that a web server answers at this URL";
+    for (answer, more, fault, advice) in [
+        (
+            "\0\0\0\x04\0\0\0\0\0".to_owned(),
+            &[][..],
+            "is not HTTP/1.1: invalid HTTP version parsed",
+            &format!("{http2}add --http2."),
+        ),
+        (
+            "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+            &["--http1"],
+            "is not HTTP/1.1: invalid HTTP version parsed",
+            &format!("{http2}give --http2 instead of --http1."),
+        ),
+        (
+            "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+            &["--http2"],
+            "is not HTTP/1.1: invalid HTTP version parsed",
+            &look.to_owned(),
+        ),
+        (
+            format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(1000)),
+            &[],
+            "cannot be read: its head has more than 256 headers or 64 KiB",
+            &look.to_owned(),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".to_owned(),
+            &[],
+            "cannot be read: invalid content-length parsed",
+            &look.to_owned(),
+        ),
+        (
+            "HTTP/1.1 1000 OK\r\n\r\n".to_owned(),
+            &[],
+            "cannot be read: invalid HTTP status-code parsed",
+            &look.to_owned(),
+        ),
+    ] {
+        let address = serve(move |stream, _| {
+            write(&stream, &answer);
+            pause(Duration::from_millis(100));
+        });
+        let document = json(&[&[address.to_string().as_str()], more].concat());
+        let reason = document["reason"].as_str().expect("a reason");
+        let told = format!("the single (baseline) request failed: the answer {fault}");
+        assert_eq!(reason, told);
+        let advised = document["advice"][0].as_str().expect("advice");
+        assert!(advised.starts_with(advice.as_str()), "{fault}: {advised}");
+    }
+}
+
+#[test]
 fn a_head_or_a_body_without_an_end_takes_only_the_time_out() {
     for head in ["HTTP/1.1 200 OK\r\nEndless: ", "HTTP/1.1 200 OK\r\n\r\n"] {
         let slow = head.contains("Endless");

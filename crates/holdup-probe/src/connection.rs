@@ -37,6 +37,10 @@ pub(super) const MAX_HEAD: u32 = 64 * 1024;
 /// The largest number of headers in an answer.
 pub(super) const MAX_HEADERS: usize = 256;
 
+/// How the failures begin of an answer that is something else, and of one that is HTTP/1.1 but has a fault.
+const NOT_HTTP1: &str = "the answer is not HTTP/1.1";
+const UNREADABLE: &str = "the answer cannot be read";
+
 /// The largest part of a body that is read at once.
 const MAX_BUFFER: usize = 256 * 1024;
 
@@ -348,8 +352,7 @@ fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
 /// Converts an HTTP error into a [`Failure`], which is `torn` if the connection ended.
 pub(super) fn broken_off(error: &hyper::Error, torn: Failure) -> Failure {
     if error.is_parse() {
-        // hyper's message describes the fault: "message head is too large", "invalid HTTP version parsed".
-        return Failure::Other(format!("the answer is not HTTP/1.1: {error}"));
+        return Failure::Other(unreadable(error));
     }
     let network = error
         .source()
@@ -360,6 +363,31 @@ pub(super) fn broken_off(error: &hyper::Error, torn: Failure) -> Failure {
         None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => torn,
         None => Failure::Other(error.to_string()),
     }
+}
+
+/// What is wrong with an answer that cannot be parsed. hyper's message describes the fault: "invalid HTTP version
+/// parsed", "invalid content-length parsed".
+fn unreadable(error: &hyper::Error) -> String {
+    let fault = error.to_string();
+    if fault == "message head is too large" {
+        let most = MAX_HEAD / 1024;
+        format!("{UNREADABLE}: its head has more than {MAX_HEADERS} headers or {most} KiB")
+    } else if fault.starts_with("invalid HTTP version") {
+        format!("{NOT_HTTP1}: {fault}")
+    } else {
+        format!("{UNREADABLE}: {fault}")
+    }
+}
+
+/// Whether this is the failure of an answer that is not HTTP/1.1.
+pub(super) fn is_not_http1(failure: &Failure) -> bool {
+    matches!(failure, Failure::Other(what) if what.starts_with(NOT_HTTP1))
+}
+
+/// Whether this is the failure of an answer that cannot be parsed.
+pub(super) fn is_unreadable(failure: &Failure) -> bool {
+    let begins = |what: &String| what.starts_with(NOT_HTTP1) || what.starts_with(UNREADABLE);
+    matches!(failure, Failure::Other(what) if begins(what))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use super::connection;
 use super::elsewhere;
 use super::inside::{Asked, Culprit, Inside, Queue};
 use super::name::name;
@@ -43,6 +44,8 @@ pub struct Report {
     method: String,
     /// When requests were open: a range for each round.
     rounds: Vec<Range<Instant>>,
+    /// Whether HTTP/2 was not tried.
+    pub(super) without_http2: bool,
     /// The page that was measured, and the one that was asked for, if they are not the same.
     elsewhere: Option<(String, String)>,
 }
@@ -57,11 +60,26 @@ impl Report {
     /// Whether the verdict is inconclusive because the server's certificate does not verify.
     /// [`Settings::insecure`] accepts any certificate.
     pub fn is_unverified(&self) -> bool {
-        let failures = self.found.alone.iter().filter_map(Lane::failure);
-        failures.into_iter().any(|failure| match failure {
+        self.failed_alone(|failure| match failure {
             Failure::Other(why) => tls::is_about_trust(why),
             _ => false,
         })
+    }
+
+    /// Whether the verdict is inconclusive because the answer cannot be read as HTTP.
+    pub fn is_unreadable(&self) -> bool {
+        self.failed_alone(connection::is_unreadable)
+    }
+
+    /// Whether the verdict is inconclusive because the answer is not HTTP/1.1, and HTTP/2 was not tried: see
+    /// [`Settings::http2`].
+    pub fn may_need_http2(&self) -> bool {
+        self.without_http2 && self.failed_alone(connection::is_not_http1)
+    }
+
+    /// Whether a request that was alone failed in such a way.
+    fn failed_alone(&self, is: impl Fn(&Failure) -> bool) -> bool {
+        self.found.alone.iter().filter_map(Lane::failure).any(is)
     }
 
     /// Whether the second URL was not measured because its server's certificate does not verify.
@@ -237,6 +255,7 @@ pub(super) fn of(
             .as_ref()
             .map(|target| target.url().to_owned()),
         inside: None,
+        without_http2: false,
         path: target.parsed().path().to_owned(),
         method,
         rounds,

@@ -123,6 +123,7 @@ impl Run {
 
     fn report(self, found: Findings) -> Report {
         let places = self.measured.blanks();
+        let without_http2 = !self.may_speak_http2();
         let asked = (self.measured.request.method_name(), self.rounds);
         let redirects = (self.redirected_from, self.measured.target);
         let mut report = report::of(
@@ -133,6 +134,7 @@ impl Run {
             self.platform,
             &self.settings,
         );
+        report.without_http2 = without_http2;
         if self.only_http2 {
             report.add_evidence(OVER_HTTP2);
         }

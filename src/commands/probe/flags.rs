@@ -31,8 +31,8 @@ pub(super) fn bad_console(error: &BadConsole) -> String {
     }
 }
 
-/// The report, with the flags that help in its failures and advice.
-pub(super) fn named(mut report: Report) -> Report {
+/// The report, with the flags that help in its failures and advice. `http1` is whether --http1 was given.
+pub(super) fn named(mut report: Report, http1: bool) -> Report {
     if report.is_unverified() {
         let failure = |what: &str| format!("{what} (--insecure accepts it)");
         report.found.verdict = report.found.verdict.with_failure(failure);
@@ -44,12 +44,15 @@ pub(super) fn named(mut report: Report) -> Report {
         versus.verdict = versus.verdict.clone().with_failure(failure);
         report.name_versus();
     }
-    if let Some(Reason::Failed {
-        alone: true, what, ..
-    }) = &report.found.verdict.reason
-    {
-        let advice = if what.starts_with("the answer is not HTTP/1.1") {
-            "If the server speaks nothing but HTTP/2, add --http2."
+    if let Some(Reason::Failed { alone: true, .. }) = &report.found.verdict.reason {
+        let advice = if report.may_need_http2() {
+            if http1 {
+                "If the server speaks nothing but HTTP/2, give --http2 instead of --http1."
+            } else {
+                "If the server speaks nothing but HTTP/2, add --http2."
+            }
+        } else if report.is_unreadable() {
+            "Make sure that a web server answers at this URL, and look at what it sends: curl -v shows it."
         } else {
             "Make sure that the server runs, and that it answers a single request completely within the \
              time allowed (--timeout)."

@@ -33,6 +33,7 @@
 
 mod activity;
 mod client;
+mod controls;
 mod culprit;
 mod duration;
 mod event;
@@ -53,6 +54,7 @@ use serde::Serialize;
 
 pub use activity::Activity;
 pub use client::ClientTime;
+pub use controls::without_controls;
 pub use culprit::{Culprit, Part};
 pub use duration::HumanDuration;
 pub use event::{Event, WorkerStatus};

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::time::Duration;
 
-use holdup_model::{HumanDuration, RouteName};
+use holdup_model::{HumanDuration, RouteName, without_controls};
 
 use super::entry::{Entry, Survey};
 use super::record::Record;
@@ -41,7 +41,7 @@ impl Summary<'_> {
         writeln!(
             f,
             "Recorded by holdup {}, process {}, from {} to {} ({}), in {} {files} of {} KiB.",
-            record.header.holdup,
+            plain(&record.header.holdup),
             record.header.pid,
             record.stamp(span.from),
             self.when(span.to),
@@ -87,7 +87,8 @@ impl Summary<'_> {
             n => writeln!(f, "{n} damaged lines were left out.")?,
         }
         for path in &record.unreadable {
-            writeln!(f, "{} was left out: it cannot be read.", path.display())?;
+            let path = plain(path.display());
+            writeln!(f, "{path} was left out: it cannot be read.")?;
         }
         match gaps.missing {
             0 => {}
@@ -129,7 +130,7 @@ impl Summary<'_> {
                 true => ", and its end is missing",
                 false => "",
             };
-            writeln!(f, "  {at}  {hold}{end}")?;
+            writeln!(f, "  {at}  {}{end}", plain(hold))?;
         }
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Summary<'_> {
         };
         f.write_str("\nWho held up whom, of the requests that were over:\n")?;
         for victim in victims.iter().take(LISTED) {
-            writeln!(f, "  {victim}")?;
+            writeln!(f, "  {}", plain(victim))?;
         }
         Ok(())
     }
@@ -163,11 +164,17 @@ impl Summary<'_> {
         for place in most.iter().take(LISTED) {
             let at = self.when(place.at);
             let routes: Vec<_> = place.routes.iter().map(ToString::to_string).collect();
-            let routes = routes.join(", ");
-            writeln!(f, "  {at}  {} at {}: {routes}", place.requests, place.name)?;
+            let routes = plain(routes.join(", "));
+            let name = plain(&place.name);
+            writeln!(f, "  {at}  {} at {name}: {routes}", place.requests)?;
         }
         Ok(())
     }
+}
+
+/// What a record tells, as a terminal may have it: a record may be damaged, or made by anybody.
+fn plain(told: impl fmt::Display) -> String {
+    without_controls(&told.to_string())
 }
 
 /// A place, when most requests waited there.
@@ -204,9 +211,12 @@ fn most_at_each_place<'a>(surveys: impl Iterator<Item = &'a Survey>) -> Vec<Plac
 
 #[cfg(test)]
 mod tests {
-    use holdup_model::{Event, Hold, HoldKind};
+    use holdup_model::{
+        AwaitPoint, Culprit, Event, Hold, HoldKind, Line, OpenRequest, Part, RequestState, Victim,
+        waits,
+    };
 
-    use super::super::entry::{Load, Missing};
+    use super::super::entry::{Load, Missing, Victims};
     use super::super::fixture::segment;
     use super::*;
 
@@ -236,6 +246,56 @@ mod tests {
         let two = summary(0, vec![hold(60), hold(DAY - 1)]);
         assert!(two.contains("UTC to 1970-01-02 00:00:01 ("), "{two}");
         assert!(two.contains("\n  1970-01-01 23:59:59  "), "{two}");
+    }
+
+    #[test]
+    fn what_a_record_tells_controls_no_terminal() {
+        let hostile = "/a\u{1b}]0;title\u{7}\r\nb\u{9b}2J";
+        let mut held = Hold::new(HoldKind::Blocked, 0, Duration::ZERO, Duration::from_secs(1));
+        held.culprits = vec![Culprit::new("GET", hostile, Part::Body, held.duration)];
+        held.lines = vec![Line::new(hostile)];
+        let route = RouteName::new("GET\u{1b}", hostile);
+        let victim = Victim::new(route.clone(), Some(route.clone()), 3, held.duration);
+        let state = RequestState::Waiting {
+            since: Duration::ZERO,
+            at: vec![AwaitPoint::new(
+                Some(Line::new(hostile)),
+                Some(hostile.to_owned()),
+                Vec::new(),
+            )],
+        };
+        let request = OpenRequest::new(1, 0, route, held.duration, state);
+        let at = Duration::from_secs(1);
+        let mut segment = segment(
+            0,
+            vec![
+                Entry::Event(Event::Released(held)),
+                Entry::Victims(Victims {
+                    at,
+                    victims: vec![victim],
+                }),
+                Entry::Survey(Survey {
+                    at,
+                    waits: waits(&[request], Duration::ZERO, Duration::ZERO),
+                    more: 0,
+                    requests: Vec::new(),
+                    more_requests: 0,
+                }),
+            ],
+        );
+        segment.header.holdup = hostile.to_owned();
+        let record = Record {
+            unreadable: vec![hostile.into()],
+            ..Record::of(vec![segment]).expect("a segment")
+        };
+        let told = Summary(&record).to_string();
+        assert!(
+            !told.contains(|c: char| c.is_control() && c != '\n'),
+            "{told:?}"
+        );
+        let shown = "/a\u{fffd}]0;title\u{fffd}\u{fffd}\u{fffd}b\u{fffd}2J";
+        // The version, the file, the hold and its line, the two routes, and the place with its function and its route.
+        assert_eq!(told.matches(shown).count(), 9, "{told}");
     }
 
     #[test]

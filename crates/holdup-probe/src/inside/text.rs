@@ -2,23 +2,18 @@
 
 use std::fmt::Write as _;
 
+use holdup_model::without_controls;
+
 /// The longest text of a console that is kept, in characters. Routes and lines of code are shorter.
 const MOST: usize = 300;
 
 /// The beginning of the text, without characters that would control a terminal.
 pub(super) fn clean(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    let mut clean: String = text.trim().chars().take(MOST).map(shown).collect();
-    if text.trim().chars().nth(MOST).is_some() {
-        clean.push('…');
+    let text = text.trim();
+    match text.char_indices().nth(MOST) {
+        Some((most, _)) => without_controls(&text[..most]) + "…",
+        None => without_controls(text),
     }
-    clean
 }
 
 /// A JSON document with its control characters escaped. JSON allows some of them within texts, and white space

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use holdup_testkit::odd::{serve, write};
@@ -56,7 +57,38 @@ fn a_server_that_closes_half_of_the_connections_is_inconclusive() {
     let reason = reason(&[&address.to_string()]);
     assert_eq!(
         reason,
-        "2 of 4 concurrent requests failed: connection reset"
+        "2 of 4 concurrent requests failed: closed without an answer"
+    );
+}
+
+#[test]
+fn a_close_is_told_apart_from_a_reset() {
+    let closes = serve(|_, _| ());
+    let half = serve(|stream, _| {
+        write(&stream, "HTTP/1.1 200 OK\r\nContent-");
+    });
+    // What it has not read when it closes the connection makes the system reset it.
+    let resets = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let reset = resets.local_addr().expect("bound");
+    thread::spawn(move || {
+        for stream in resets.incoming().map_while(Result::ok) {
+            stream.peek(&mut [0]).ok();
+        }
+    });
+    for (address, why) in [
+        (closes, "closed without an answer"),
+        (half, "closed without an answer"),
+        (reset, "connection reset"),
+    ] {
+        let reason = reason(&[&address.to_string()]);
+        let told = format!("the single (baseline) request failed: {why}");
+        assert_eq!(reason, told);
+    }
+    // The same in the handshake of TLS.
+    let reason = reason(&[&format!("https://{closes}/"), "--http1"]);
+    assert_eq!(
+        reason,
+        "the single (baseline) request failed: closed without an answer"
     );
 }
 

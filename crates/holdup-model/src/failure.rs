@@ -8,8 +8,10 @@ use std::fmt;
 pub enum Failure {
     /// The connection was refused: nothing accepts connections at that address.
     Refused,
-    /// The connection was torn down before the answer began or ended.
+    /// The connection was reset before the answer began.
     Reset,
+    /// The server closed the connection before the answer began.
+    Closed,
     /// The prober's time-out expired before the response began.
     TimedOut,
     /// The response began, but broke off before its end.
@@ -34,6 +36,7 @@ impl fmt::Display for Failure {
             Self::WebSocket => "it is the route of a websocket",
             Self::Refused => "connection refused",
             Self::Reset => "connection reset",
+            Self::Closed => "closed without an answer",
             Self::TimedOut => "timed out",
             Self::CutOff => "answer cut off",
             Self::Other(what) => what,

@@ -6,6 +6,7 @@
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::iter::successors;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -326,7 +327,7 @@ impl<C: Future + Unpin> Driven for Option<C> {
     }
 }
 
-/// Converts a network error into a [`Failure`].
+/// Converts a network error into a [`Failure`], as if no answer had begun.
 pub(super) fn failed(error: &io::Error) -> Failure {
     let tls = error
         .get_ref()
@@ -334,8 +335,10 @@ pub(super) fn failed(error: &io::Error) -> Failure {
     match (error.kind(), tls) {
         (_, Some(error)) => Failure::Other(tls::failure(error)),
         (io::ErrorKind::ConnectionRefused, _) => Failure::Refused,
-        (io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe, _) => Failure::Reset,
-        (io::ErrorKind::UnexpectedEof, _) => Failure::CutOff,
+        (io::ErrorKind::ConnectionReset, _) => Failure::Reset,
+        // The system's own comes after a reset; h2 has one of its own for a connection that the server has closed.
+        (io::ErrorKind::BrokenPipe, _) if error.raw_os_error().is_some() => Failure::Reset,
+        (io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof, _) => Failure::Closed,
         (io::ErrorKind::TimedOut, _) => Failure::TimedOut,
         _ if Errno::from_io_error(error) == Some(Errno::MFILE) => Failure::Other(
             "the prober may not open more files; raise the limit (ulimit -n)".to_owned(),
@@ -346,21 +349,21 @@ pub(super) fn failed(error: &io::Error) -> Failure {
 
 /// Converts an HTTP error of this lane into a [`Failure`].
 fn broken(error: &hyper::Error, recorder: LaneRecorder<'_>) -> Failure {
-    broken_off(error, recorder.torn())
+    recorder.torn(broken_off(error))
 }
 
-/// Converts an HTTP error into a [`Failure`], which is `torn` if the connection ended.
-pub(super) fn broken_off(error: &hyper::Error, torn: Failure) -> Failure {
+/// Converts an HTTP error into a [`Failure`], as if no answer had begun.
+pub(super) fn broken_off(error: &hyper::Error) -> Failure {
     if error.is_parse() {
         return Failure::Other(unreadable(error));
     }
-    let network = error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>());
+    let network = successors(error.source(), |&source| source.source())
+        .find_map(|source| source.downcast_ref::<io::Error>());
     match network.map(failed) {
-        Some(Failure::Reset | Failure::CutOff) => torn,
         Some(failure) => failure,
-        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => torn,
+        None if error.is_incomplete_message() || error.is_closed() || error.is_canceled() => {
+            Failure::Closed
+        }
         None => Failure::Other(error.to_string()),
     }
 }

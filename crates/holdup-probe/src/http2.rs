@@ -339,12 +339,12 @@ impl Streams {
     /// Converts an error of the connection or of a stream into a [`Failure`].
     fn broken(&self, error: &h2::Error, recorder: LaneRecorder<'_>) -> Failure {
         match error.get_io().map(connection::failed) {
-            Some(Failure::Reset | Failure::CutOff) if self.speaks_http1() => {
+            Some(Failure::Reset | Failure::Closed) if self.speaks_http1() => {
                 Failure::Other(self.refusal(None))
             }
-            Some(Failure::Reset | Failure::CutOff) => match self.goodbye() {
+            Some(failure @ (Failure::Reset | Failure::Closed)) => match self.goodbye() {
                 Some(why) => Failure::Other(why),
-                None => recorder.torn(),
+                None => recorder.torn(failure),
             },
             Some(failure) => failure,
             None => Failure::Other(self.words(error)),

@@ -62,15 +62,18 @@ impl LaneRecorder<'_> {
         self.record(|lane, now| lane.fail(now, failure));
     }
 
-    /// The failure for an answer that broke off, or that never began.
-    pub(super) fn torn(&self) -> Failure {
-        let timeline = self.timeline();
-        let lane = timeline.lanes.get(self.place);
-        if lane.is_some_and(|lane| lane.status().is_some()) {
-            Failure::CutOff
-        } else {
-            Failure::Reset
-        }
+    /// What the end of the connection means: if the answer has begun, it is cut off.
+    pub(super) fn torn(&self, failure: Failure) -> Failure {
+        let has_begun = self.lane(|lane| lane.status().is_some());
+        cut_off_if(has_begun, failure)
+    }
+}
+
+/// The failure of an answer that may have begun when the connection ended.
+pub(super) fn cut_off_if(has_begun: bool, failure: Failure) -> Failure {
+    match failure {
+        Failure::Reset | Failure::Closed if has_begun => Failure::CutOff,
+        failure => failure,
     }
 }
 

@@ -333,7 +333,7 @@ impl Run {
         let failure = outcome.lanes.first().and_then(Lane::failure);
         let broken = matches!(
             failure,
-            Some(Failure::Reset | Failure::CutOff | Failure::Other(_))
+            Some(Failure::Reset | Failure::Closed | Failure::CutOff | Failure::Other(_))
         );
         broken && !self.only_http2 && self.may_speak_http2()
     }

@@ -106,7 +106,7 @@ async fn what_is_no_console_is_named_in_one_sentence() {
                  listens";
     let unread = |why: &str| format!("the console at CONSOLE cannot be read: {why}; {check}");
     assert_eq!(refused(address).await, unread("connection refused"));
-    assert_eq!(answered("").await, unread("connection reset"));
+    assert_eq!(answered("").await, unread("closed without an answer"));
     for (answer, why) in [
         ("SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP/1.1: "),
         ("HTTP/1.1 1000 OK\r\n\r\n", "the answer cannot be read: "),

@@ -19,6 +19,7 @@ use super::text::clean;
 use crate::connection::{Endpoint, MAX_HEAD, MAX_HEADERS, broken_off, failed};
 use crate::dial;
 use crate::question::Question;
+use crate::recorder::cut_off_if;
 use crate::request::{Message, Request};
 use crate::route;
 use crate::target::Target;
@@ -236,7 +237,7 @@ impl Answer {
                 Ok(Ok(data)) => return Some(Ok(data)),
                 // Trailers.
                 Ok(Err(_)) => {}
-                Err(error) => return Some(Err(broken_off(&error, Failure::CutOff))),
+                Err(error) => return Some(Err(cut_off_if(true, broken_off(&error)))),
             }
         }
     }
@@ -313,7 +314,7 @@ async fn send<S>(stream: S, request: Message) -> Result<Answer, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let broken = |error: hyper::Error| broken_off(&error, Failure::Reset);
+    let broken = |error: hyper::Error| broken_off(&error);
     let handshake = http1::Builder::new()
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD as usize)

@@ -101,7 +101,7 @@ async fn warm_up(
         "the server answers over HTTP/2 only, and the spread is measured over HTTP/1.1";
     run.only_http2
         .then(|| Failure::Other(over_http2.to_owned()))
-        .or_else(|| lane.status().is_none().then_some(Failure::Reset))
+        .or_else(|| lane.status().is_none().then_some(Failure::Closed))
 }
 
 async fn by_id(

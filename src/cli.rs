@@ -129,8 +129,8 @@ pub(crate) struct Probe {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) expect: Vec<Expectation>,
 
-    /// Longest time for one request [default: 60s; for requests at once, long enough for all of them one
-    /// after the other, but at most 10m]
+    /// Longest time for one request to the server [default: 60s; for requests at once, long enough for all of them
+    /// one after the other, but at most 10m]. A console (--console) has 10s to answer
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     pub(crate) timeout: Option<Duration>,
 

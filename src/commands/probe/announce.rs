@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use holdup_model::HumanDuration;
-use holdup_probe::{Settings, Target};
+use holdup_probe::{Inside, Settings, Target};
 use holdup_verdict::experiment::{Http2, MOST_BESIDE_ROUNDS};
 
 use super::usage::KEPT_BESIDE;
@@ -31,8 +31,10 @@ pub(super) fn text(
     let mut lines = contrasts(target, settings);
     if let Some(console) = console {
         lines.push(format!(
-            "a few requests to {}, and one more each second, while its events are followed (--console)",
-            console.url()
+            "a few requests to {}, and one more each second, while its events are followed (--console); it has {} to \
+             answer",
+            console.url(),
+            HumanDuration(Inside::CONNECTED_WITHIN)
         ));
     }
     if lines.is_empty() {
@@ -54,19 +56,27 @@ pub(super) fn text(
     for line in lines {
         let _ = writeln!(text, "- {line}");
     }
-    text += &longest(settings);
+    text += &longest(settings, console.is_some());
     Some(text)
 }
 
-/// How long each request may take.
-fn longest(settings: &Settings) -> String {
+/// How long each request may take. Those to a console have a time of their own.
+fn longest(settings: &Settings, has_console: bool) -> String {
+    let each = if has_console {
+        "Each request to the server"
+    } else {
+        "Each"
+    };
     if let Some(timeout) = settings.timeout {
-        return format!("Each takes up to {} (--timeout).\n", HumanDuration(timeout));
+        return format!(
+            "{each} takes up to {} (--timeout).\n",
+            HumanDuration(timeout)
+        );
     }
     let lasting = settings.end.lasting;
     let lasting = lasting.map(|lasting| format!(", and {} more (--for)", HumanDuration(lasting)));
     format!(
-        "Each takes up to one minute, or, at once with others, as long as all of them need one after the \
+        "{each} takes up to one minute, or, at once with others, as long as all of them need one after the \
          other, but at most ten minutes (--timeout){}.\n",
         lasting.unwrap_or_default()
     )

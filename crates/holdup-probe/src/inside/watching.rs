@@ -20,9 +20,6 @@ use super::waits::Waits;
 use crate::target::Target;
 use holdup_model::{Failure, HumanDuration};
 
-/// How long connecting may take, up to the console's first message.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
-
 /// How long the console may take to answer anything else.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -43,6 +40,9 @@ pub struct Watching {
 }
 
 impl Inside {
+    /// How long connecting may take, up to the console's first message.
+    pub const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+
     /// Connects to the console of an app, and follows its events in a task of the current runtime. `insecure`
     /// accepts any certificate.
     ///
@@ -72,7 +72,7 @@ impl Inside {
     ///
     /// Outside of a tokio runtime.
     pub async fn connect(console: &Target, insecure: bool) -> Result<Watching, BadConsole> {
-        let connecting = timeout(CONNECTED_WITHIN, Follower::connect(console, insecure));
+        let connecting = timeout(Self::CONNECTED_WITHIN, Follower::connect(console, insecure));
         let follower = connecting.await.unwrap_or_else(|_| {
             Err(BadConsole::Unreachable {
                 url: console.url().to_owned(),
@@ -134,7 +134,7 @@ struct Follower {
 
 impl Follower {
     async fn connect(console: &Target, insecure: bool) -> Result<Self, BadConsole> {
-        let mut console = Console::find(console, insecure, CONNECTED_WITHIN).await?;
+        let mut console = Console::find(console, insecure, Inside::CONNECTED_WITHIN).await?;
         let events = console.events().await?;
         let origin = Instant::now();
         let mut follower = Self {

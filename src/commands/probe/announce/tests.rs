@@ -214,13 +214,14 @@ fn no_experiment_asks_more_than_is_said() {
 #[test]
 fn a_console_is_named() {
     let console = target("localhost:8081");
-    let text = text(&target("localhost/a"), &Settings::default(), Some(&console));
+    let mut settings = Settings::default();
+    settings.timeout = Some(Duration::from_secs(2));
+    let text = text(&target("localhost/a"), &settings, Some(&console)).expect("a console");
     let line = "\n- a few requests to http://localhost:8081/, and one more each second, while its \
-                events are followed (--console)\n";
-    assert!(
-        text.as_ref().is_some_and(|text| text.contains(line)),
-        "{text:?}"
-    );
+                events are followed (--console); it has 10.0 s to answer\n";
+    assert!(text.contains(line), "{text}");
+    let ends = "\nEach request to the server takes up to 2.00 s (--timeout).\n";
+    assert!(text.ends_with(ends), "{text}");
 }
 
 #[test]

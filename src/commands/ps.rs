@@ -180,6 +180,9 @@ fn bad_console(error: &BadConsole) -> String {
             why: Failure::TimedOut,
             ..
         } => format!("{error} (--timeout allows it more time)"),
+        BadConsole::Record { .. } => {
+            format!("{error} (`holdup replay PATH --summary` prints what was recorded)")
+        }
         _ => error.to_string(),
     }
 }

@@ -207,6 +207,24 @@ fn a_record_is_replayed_on_the_consoles_page() {
         check_requests(&serde_json::from_str(&get(replay.address, path).body()).expect("JSON"));
     }
     assert_eq!(get(replay.address, "/healthz").body(), "ok\n");
+    // Its requests are not open now, and nothing happens behind it.
+    let page = replay.address.to_string();
+    let told = format!("http://{page}/ shows a record, and no app is behind it; ");
+    let console = format!("--console={page}");
+    for arguments in [
+        &["ps", &page][..],
+        &["ps", &page, "--group", "--json"],
+        &["probe", "localhost:1", &console],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_holdup"))
+            .args(arguments)
+            .output()
+            .expect("holdup starts");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(&told), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
     for (body, says) in [
         ("{\"speed\":0}", "speed is 0; allowed"),
         ("{\"at_ms\":-1}", "the time is -1; allowed"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse, Resource};
@@ -24,6 +24,9 @@ use super::survey::Survey;
 use holdup_http::problem::Problem;
 
 const PATHS: &str = "/, /events, /state, /requests, /waits, /trace.json, /metrics, /healthz";
+
+/// Says that no app is behind the page, but a record: its requests are not open now.
+const REPLAY: HeaderName = HeaderName::from_static("x-holdup-replay");
 
 pub(super) fn configure(
     config: &mut ServiceConfig,
@@ -103,6 +106,9 @@ pub(super) async fn guarded(
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     );
     let headers = response.headers_mut();
+    if site.replay.is_some() {
+        headers.insert(REPLAY, HeaderValue::from_static("record"));
+    }
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, LOCATION};
+use hyper::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -31,6 +31,9 @@ const MAX_BUFFER: usize = 64 * 1024;
 
 /// The longest error document that is read.
 const MOST_OF_ERROR: usize = 16 * 1024;
+
+/// What `holdup replay` adds to all of its answers.
+const REPLAY: HeaderName = HeaderName::from_static("x-holdup-replay");
 
 /// A console, and the way to it.
 pub(super) struct Console {
@@ -139,7 +142,15 @@ impl Console {
                 self.base = below;
             }
         }
-        answer.map_err(|why| self.unreachable(why))
+        match answer {
+            Ok(answer) if answer.response.headers().contains_key(REPLAY) => {
+                Err(BadConsole::Record {
+                    url: self.given.clone(),
+                })
+            }
+            Ok(answer) => Ok(answer),
+            Err(why) => Err(self.unreachable(why)),
+        }
     }
 
     /// Whether there is a page that every console has, below the URL or at the root.

@@ -77,6 +77,14 @@ pub enum BadConsole {
         /// The page that it does not have, such as `/requests`.
         path: String,
     },
+    /// It is the page of a record, and no app runs behind it.
+    #[error(
+        "{url} shows a record, and no app is behind it; use the address of the app's own console"
+    )]
+    Record {
+        /// The URL that was given.
+        url: String,
+    },
     /// The console belongs to a version of holdup whose messages cannot be read.
     #[error(
         "the console at {url} sends messages of version {found}, but only version {known} can be read; use \

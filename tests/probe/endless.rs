@@ -74,6 +74,26 @@ fn the_beginning_of_streams_is_measured() {
 }
 
 #[test]
+fn a_stream_that_is_cut_short_before_its_second_chunk_is_not_said_to_be_held_back() {
+    let address = serve(|stream, _| {
+        write(&stream, HEAD);
+        while write(&stream, "5\r\ntick\n\r\n") {
+            pause(Duration::from_secs(1));
+        }
+    });
+    for end in ["--for=300ms", "--first=1"] {
+        let output = probe(&[&address.to_string(), end, "-n2", "--expect=streamed"]);
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).replace('\n', " ");
+        let told = "Only the beginning of the response was read, which is too little";
+        assert!(text.contains(told), "{text}");
+        assert!(!text.contains("held back"), "{text}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("its beginning (--for, --first)"), "{error}");
+    }
+}
+
+#[test]
 fn an_end_that_comes_first_is_the_end() {
     let address = serve(|stream, _| {
         pause(Duration::from_millis(200));

@@ -48,6 +48,7 @@ pub struct Lane {
     ended: Option<Duration>,
     status: Option<u16>,
     bytes: u64,
+    cut_short: bool,
     failure: Option<Failure>,
     /// Distinguishes the bodies of one run, regardless of how they were split into chunks. The digest need
     /// not resist attacks, but it must be fast: the prober computes it for all lanes on one thread.
@@ -81,6 +82,7 @@ impl Lane {
             ended: None,
             status: None,
             bytes: 0,
+            cut_short: false,
             failure: None,
             digest: XxHash64::with_seed(0),
             client: ClientTime::default(),
@@ -132,6 +134,11 @@ impl Lane {
     /// Records that the response is complete.
     pub fn finish(&mut self, at: Duration) {
         self.ended = Some(at);
+    }
+
+    /// Records that the recorder stops reading here, and counts the response as complete although more may follow.
+    pub fn record_cut_short(&mut self) {
+        self.cut_short = true;
     }
 
     /// Records that there will be no complete response, and why.
@@ -204,6 +211,11 @@ impl Lane {
     /// Length of the body so far, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether more of the response may have followed after it was counted as complete.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// Why there is no complete response.

@@ -89,10 +89,13 @@ async fn read_body(
     loop {
         let part = match deadline {
             None => poll_fn(&mut next).await,
-            Some(deadline) => match timeout_at(deadline, poll_fn(&mut next)).await {
-                Ok(part) => part,
-                Err(_) => return Ok((names_websocket, Instant::now())),
-            },
+            Some(deadline) => {
+                let Ok(part) = timeout_at(deadline, poll_fn(&mut next)).await else {
+                    recorder.record(|lane, _| lane.record_cut_short());
+                    return Ok((names_websocket, Instant::now()));
+                };
+                part
+            }
         };
         let Some(data) = part.transpose()? else {
             break;
@@ -107,6 +110,7 @@ async fn read_body(
         }
         chunks += 1;
         if end.first.is_some_and(|first| chunks >= first.get()) {
+            recorder.record(|lane, _| lane.record_cut_short());
             break;
         }
     }

@@ -46,6 +46,8 @@ pub enum Delivery {
     Single,
     /// The answer was too fast to judge, or did not end.
     Unknown,
+    /// Too little of the answer was read to judge: it was [counted as complete](Lane::is_cut_short) before its end.
+    CutShort,
     /// The client did not read for so long that what it read afterwards may have arrived at any time meanwhile.
     ClientTooSlow {
         /// How long it did not read.
@@ -54,14 +56,14 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The lower-case name; `None` when it is [unknown](Self::Unknown), or [may be the
+    /// The lower-case name; `None` when it is [unknown](Self::Unknown), [cut short](Self::CutShort), or [may be the
     /// client's](Self::ClientTooSlow).
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Streamed { .. } => Some("streamed"),
             Self::Buffered { .. } => Some("buffered"),
             Self::Single => Some("single"),
-            Self::Unknown | Self::ClientTooSlow { .. } => None,
+            Self::Unknown | Self::CutShort | Self::ClientTooSlow { .. } => None,
         }
     }
 }
@@ -107,6 +109,10 @@ impl fmt::Display for Delivery {
             Self::Unknown => {
                 f.write_str("The response was too short to show whether it is streamed.")
             }
+            Self::CutShort => f.write_str(
+                "Only the beginning of the response was read, which is too little to show whether it is streamed: \
+                 read on for longer.",
+            ),
             Self::ClientTooSlow { longest } => write!(
                 f,
                 "The prober itself did not read for up to {}, which is too long to show whether the \
@@ -180,7 +186,7 @@ fn is_clients(seen: Delivery, lane: &Lane, longest: Duration) -> bool {
                 && longest >= MIN_DURATION
                 && longest.saturating_mul(2) >= duration
         }
-        Delivery::Unknown | Delivery::ClientTooSlow { .. } => false,
+        Delivery::Unknown | Delivery::CutShort | Delivery::ClientTooSlow { .. } => false,
     }
 }
 
@@ -190,7 +196,11 @@ fn as_seen(lane: &Lane) -> Delivery {
     };
     let chunks = lane.chunk_count();
     let Some(first) = lane.chunks().first().filter(|_| chunks > 1) else {
-        return Delivery::Single;
+        return if lane.is_cut_short() {
+            Delivery::CutShort
+        } else {
+            Delivery::Single
+        };
     };
     if duration < MIN_DURATION {
         return Delivery::Unknown;
@@ -204,6 +214,8 @@ fn as_seen(lane: &Lane) -> Delivery {
     // A lane keeps only its first chunks one by one. If all of these came before the burst, nothing is known
     // about the burst.
     match begins {
+        // The end is where the reading stopped, so that the last chunks are always near it.
+        Some(_) if few && lane.is_cut_short() => Delivery::CutShort,
         Some(begins) if few => Delivery::Buffered {
             chunks,
             after: begins.at.saturating_sub(lane.requested_at()),
@@ -350,6 +362,37 @@ mod tests {
             delivered(&late),
             Delivery::Buffered { before: 10, .. }
         ));
+    }
+
+    #[test]
+    fn the_beginning_of_an_answer_shows_only_that_it_is_streamed() {
+        let ms = Duration::from_millis;
+        let read = |chunks: &[u64], end: u64, is_cut_short: bool| {
+            let mut lane = Lane::start("/", ms(0));
+            for at in chunks {
+                lane.record_chunk(ms(*at), b"tick");
+            }
+            if is_cut_short {
+                lane.record_cut_short();
+            }
+            lane.finish(ms(end));
+            delivery(&lane)
+        };
+        for (chunks, end, cut_short, whole) in [
+            // A tick a second, of which 300 ms are read.
+            (&[5][..], 305, None, Some("single")),
+            // The first words after some thought, one right after the other.
+            (&[2000, 2020, 2040], 2040, None, Some("buffered")),
+            (&[5, 1005, 2005], 2005, Some("streamed"), Some("streamed")),
+        ] {
+            assert_eq!(read(chunks, end, true).name(), cut_short, "{chunks:?}");
+            assert_eq!(read(chunks, end, false).name(), whole, "{chunks:?}");
+        }
+        let words = read(&[5], 305, true).to_string();
+        assert!(
+            words.starts_with("Only the beginning of the response was read"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Facts {
                 Some(found) if found == name => Held::Yes,
                 Some(found) => Held::No(format!("the answer is {}", delivered(found))),
                 None => Held::Unknown(
-                    "the answer is too short to show whether it is streamed, or did not end"
+                    "the answer is too short to show whether it is streamed, did not end, or was read only at \
+                     its beginning (--for, --first)"
                         .to_owned(),
                 ),
             },

@@ -122,8 +122,10 @@ fn a_label_of_its_own_is_in_each_place_and_no_query_is_added() {
         assert!(!url.contains("%7B") && !url.contains("x="), "{url}");
     }
 
+    assert_eq!(document["url"], url);
     let text = probe(&[&url, "-H", "X-Id: {}", "-n2"]);
     let text = String::from_utf8(text.stdout).expect("UTF-8");
+    assert!(text.starts_with(&format!("{url}\n")), "{text}");
     let told = "Each request has a label of its own in the place of {}: in the URL's path, the URL's query, the header x-id.";
     assert!(text.replace('\n', " ").contains(told), "{text}");
 }

@@ -2,20 +2,21 @@
 
 use url::Url;
 
+use super::name::name;
+use super::target::Target;
+
 /// Which page was measured, and which one redirects to it, if they are not the same. Pages of one server are named by
 /// their paths.
-pub(super) fn pages(from: &Url, to: &Url) -> Option<(String, String)> {
-    if same_page(from, to) {
+pub(super) fn pages(from: &Target, to: &Target) -> Option<(String, String)> {
+    if same_page(from.parsed(), to.parsed()) {
         return None;
     }
     let one_server = from.origin() == to.origin();
-    let page = |url: &Url| {
+    let page = |target: &Target| {
         if one_server {
-            url.path().to_owned()
+            name(target.page(), target.origin()).to_owned()
         } else {
-            let mut page = url.clone();
-            page.set_query(None);
-            page.to_string()
+            target.page().to_owned()
         }
     };
     Some((page(to), page(from)))
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_redirect_to_another_page_differs_from_a_normalized_url() {
-        let url = |text: &str| Url::parse(text).expect("a URL");
+        let url = |text: &str| Target::parse(text).expect("a URL");
         for (from, to, told) in [
             ("http://h/report", "http://h/report/", None),
             ("http://h/report/", "https://www.h/report?a=b", None),
@@ -51,6 +52,11 @@ mod tests {
                 Some(("/login", "/report")),
             ),
             ("http://h/", "http://h/en/", Some(("/en/", "/"))),
+            (
+                "http://h/{}/a",
+                "http://h/b/{}?c={}",
+                Some(("/b/{}", "/{}/a")),
+            ),
             (
                 "http://h:80/a",
                 "http://h:81/a",

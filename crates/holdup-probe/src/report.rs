@@ -238,7 +238,7 @@ pub(super) fn of(
     let mut report = Report {
         url: target.url().to_owned(),
         origin: target.origin().to_owned(),
-        elsewhere: from.and_then(|from| elsewhere::pages(from.parsed(), target.parsed())),
+        elsewhere: from.and_then(|from| elsewhere::pages(from, &target)),
         redirected_from: redirected_from
             .iter()
             .map(|from| from.url().to_owned())

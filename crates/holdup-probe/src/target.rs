@@ -10,11 +10,16 @@ use super::template::Template;
 /// Replaces `{}` in a URL while it is parsed, because braces in a path would be encoded.
 const PLACE: &str = "holdup-puts-a-label-here";
 
+/// The same for `{{}}` while the URL is made that is shown.
+const PLAIN: &str = "holdup-puts-braces-here";
+
 /// A URL that can be probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// As it was given.
+    /// As it was given, with a plain `{}` for each place of a label.
     url: Url,
+    /// The same in normalized form, with `{}` and `{{}}` where they were given.
+    shown: String,
     /// The URL with [`PLACE`] where the label belongs, if it has a place for it.
     template: Option<Url>,
     token: String,
@@ -93,8 +98,7 @@ impl Target {
             let given = given.to_owned();
             return Err(BadUrl::Place { given });
         }
-        let template = Template::of(path.as_bytes());
-        let with = |label: &str| {
+        let filled = |template: &Template, label: &str| {
             let path = template.with(label);
             let whole = format!("{host}{}", String::from_utf8_lossy(&path));
             Url::parse(&whole).map_err(|error| BadUrl::Unreadable {
@@ -102,10 +106,14 @@ impl Target {
                 why: error.to_string(),
             })
         };
-        let mut target = Self::new(with("{}")?, token())?;
+        let template = Template::of(path.as_bytes());
+        let mut target = Self::new(filled(&template, "{}")?, token())?;
         if template.has_places() {
-            target.template = Some(with(PLACE)?);
+            target.template = Some(filled(&template, PLACE)?);
         }
+        let shown = Template::of(path.replace("{{}}", PLAIN).as_bytes());
+        let shown = filled(&shown, PLACE)?.to_string();
+        target.shown = shown.replace(PLACE, "{}").replace(PLAIN, "{{}}");
         Ok(target)
     }
 
@@ -122,6 +130,7 @@ impl Target {
         // It is never sent.
         url.set_fragment(None);
         Ok(Self {
+            shown: plain(url.as_str()),
             url,
             template: None,
             token,
@@ -151,6 +160,7 @@ impl Target {
                 Url::parse(&format!("{host}{}", pieces.join(place))).map_err(unreadable)
             };
             let (template, url) = (with(PLACE)?, with("{}")?);
+            to.shown = plain(template.as_str()).replace(PLACE, "{}");
             to.template = Some(template);
             to.url = url;
             return Ok(to);
@@ -164,6 +174,7 @@ impl Target {
             let kept = kept.join("&");
             to.url
                 .set_query(Some(kept.as_str()).filter(|kept| !kept.is_empty()));
+            to.shown = plain(to.url.as_str());
         }
         Ok(to)
     }
@@ -179,9 +190,16 @@ impl Target {
         (pieces.len() > 1).then_some(pieces)
     }
 
-    /// The URL in normalized form.
+    /// The URL in normalized form. As in what [`parse`](Self::parse) reads, `{}` is where the URLs of a run differ, and
+    /// `{{}}` a plain `{}`.
     pub fn url(&self) -> &str {
-        self.url.as_str()
+        &self.shown
+    }
+
+    /// The same without the query.
+    pub(super) fn page(&self) -> &str {
+        let query = self.shown.find('?');
+        &self.shown[..query.unwrap_or(self.shown.len())]
     }
 
     pub(super) fn parsed(&self) -> &Url {
@@ -254,6 +272,11 @@ impl Target {
     }
 }
 
+/// A URL without places, as it is to be written.
+fn plain(url: &str) -> String {
+    url.replace("{}", "{{}}")
+}
+
 /// Whether a URL's scheme is one that can be probed: `http` or `https`, in lower case.
 pub fn is_web(scheme: &str) -> bool {
     matches!(scheme, "http" | "https")
@@ -301,7 +324,7 @@ mod tests {
     #[test]
     fn a_label_replaces_braces() {
         for (url, shown, expected) in [
-            ("h/a/{}/b", "http://h/a/%7B%7D/b", "http://h/a/TOKEN-1/b"),
+            ("h/a/{}/b", "http://h/a/{}/b", "http://h/a/TOKEN-1/b"),
             (
                 "h/a?b={}&c={}",
                 "http://h/a?b={}&c={}",
@@ -310,26 +333,28 @@ mod tests {
             ("h?{}", "http://h/?{}", "http://h/?TOKEN-1"),
             (
                 "h/{}?x={}#{}",
-                "http://h/%7B%7D?x={}",
+                "http://h/{}?x={}",
                 "http://h/TOKEN-1?x=TOKEN-1",
             ),
             // Plain ones; the label is added.
             (
                 "h/{{}}?a={{}}",
-                "http://h/%7B%7D?a={}",
+                "http://h/{{}}?a={{}}",
                 "http://h/%7B%7D?a={}&x=TOKEN-1",
             ),
-            (
-                "h/{{}}/{}",
-                "http://h/%7B%7D/%7B%7D",
-                "http://h/%7B%7D/TOKEN-1",
-            ),
+            ("h/{{}}/{}", "http://h/{{}}/{}", "http://h/%7B%7D/TOKEN-1"),
             ("h/#{}", "http://h/", "http://h/?x=TOKEN-1"),
-            ("h//{}", "http://h//%7B%7D", "http://h//TOKEN-1"),
+            (
+                "h/%7B%7D/{{{}}}",
+                "http://h/%7B%7D/%7B{{}}%7D",
+                "http://h/%7B%7D/%7B%7B%7D%7D?x=TOKEN-1",
+            ),
+            ("h//{}", "http://h//{}", "http://h//TOKEN-1"),
         ] {
             let target = Target::parse(url).expect(url);
             assert_eq!(target.url(), shown, "{url}");
             assert_eq!(unique(url), expected, "{url}");
+            assert_eq!(unique(shown), expected, "what is shown can be given again");
         }
         for url in ["{}.h/", "http://{}", "h:{}/", "http://{}@h/{}"] {
             let error = Target::parse(url).expect_err(url).to_string();
@@ -358,6 +383,13 @@ mod tests {
         assert_eq!(to("/login"), "http://h/login?x=TOKEN-1");
         // Braces in the server's redirect are not places for a label.
         assert_eq!(to("/{}/TOKEN-warm"), "http://h/%7B%7D/TOKEN-1");
+        let shown = |location: &str| {
+            let location = location.replace("TOKEN", &target.token);
+            let to = target.redirected(&asked, &location).expect("a URL");
+            to.url().to_owned()
+        };
+        assert_eq!(shown("/b/TOKEN-warm?c={}#d"), "http://h/b/{}?c={{}}");
+        assert_eq!(shown("/login?to={}"), "http://h/login?to={{}}");
     }
 
     #[test]

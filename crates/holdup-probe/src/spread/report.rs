@@ -47,7 +47,7 @@ impl SpreadReport {
             by: None,
             spread: Spread::not_measured("nothing was asked"),
             unverified: false,
-            elsewhere: from.and_then(|from| elsewhere::pages(from.parsed(), target.parsed())),
+            elsewhere: from.and_then(|from| elsewhere::pages(from, target)),
         }
     }
 

@@ -2,8 +2,13 @@
 
 use std::fs;
 use std::process::Output;
+use std::time::Duration;
 
+use actix_web::rt::time::sleep;
+use actix_web::{App, HttpResponse, web};
+use holdup_testkit::app::serve;
 use holdup_testkit::external::folder;
+use holdup_testkit::pause;
 
 use super::{REPEATS, probe};
 use crate::server::Server;
@@ -133,4 +138,34 @@ fn the_part_of_a_route_that_one_worker_of_two_holds_up_has_a_row_of_its_own() {
             "What to do:\n",
         ],
     );
+}
+
+#[test]
+fn a_loop_that_is_blocked_in_two_pieces_is_not_taken_for_a_prober_that_is_late() {
+    let pieces = || async {
+        pause(Duration::from_millis(700));
+        sleep(Duration::from_millis(1)).await;
+        pause(Duration::from_millis(300));
+        HttpResponse::Ok().finish()
+    };
+    let app = serve(move || {
+        App::new()
+            .route("/pieces", web::get().to(pieces))
+            .route("/fast", web::get().to(HttpResponse::Ok))
+    });
+    let url = |path: &str| format!("http://{}{path}", app.address);
+    let told = "so many of its requests were unanswered that no more were sent meanwhile";
+    let mut texts = Vec::new();
+    for _ in 0..=REPEATS {
+        let output = probe(&[&url("/pieces"), "--beside", &url("/fast"), "-n2"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        // The lines are broken where they are too long.
+        let words: Vec<_> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        if words.contains(told) && !words.contains("the prober was late") {
+            return;
+        }
+        texts.push(text);
+    }
+    panic!("{texts:#?}");
 }

@@ -27,9 +27,6 @@ const OPENING: Duration = Duration::from_secs(2);
 /// all of them, and the others have none.
 const APART: Duration = Duration::from_millis(5);
 
-/// Of the most requests of a round, this many are reserved for the time after the measured ones have ended.
-const RESERVED: usize = 16;
-
 /// A connection that is kept open from one round to the next.
 pub(super) struct Kept {
     number: usize,
@@ -192,7 +189,7 @@ impl<'a> Visits<'a> {
 
     fn has_room(&self) -> bool {
         let reserved = if self.is_beside && self.after.is_none() {
-            RESERVED
+            self.schedule.reserved
         } else {
             0
         };

@@ -166,6 +166,15 @@ pub enum BesideReason {
         /// When it ended.
         to: Duration,
     },
+    /// B was not asked for so long that it may have been frozen meanwhile: it had got all requests of the round.
+    Spent {
+        /// How many that were.
+        count: usize,
+        /// When that began, from the start of A's round.
+        from: Duration,
+        /// When it ended.
+        to: Duration,
+    },
     /// The client needed so much time for itself that it may have made the answers late.
     ClientTooSlow {
         /// By how much, at the most.
@@ -179,6 +188,8 @@ pub enum BesideReason {
         to: Duration,
         /// What A takes.
         took: Duration,
+        /// Whether so many requests were unanswered that no more were sent meanwhile.
+        full: bool,
     },
     /// So few of B's requests were held that it may be by chance.
     FewHeld {

@@ -31,6 +31,7 @@ mod wording;
 pub use finding::{BesideFinding, BesideKind, BesideReason};
 pub use next::next_beside;
 pub use pace::pace;
+pub(crate) use pace::{KEPT, MOST_ASKED, MOST_UNANSWERED, RESERVED};
 pub use round::judge_beside_round;
 pub use sample::{BesideRound, Sample};
 pub use whole::{Beside, judge_beside};

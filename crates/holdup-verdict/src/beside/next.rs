@@ -56,6 +56,7 @@ fn is_noise(reason: &BesideReason) -> bool {
             | BesideReason::SomeLate { .. }
             | BesideReason::FewAsked { .. }
             | BesideReason::Gap { .. }
+            | BesideReason::Spent { .. }
     )
 }
 

@@ -1,9 +1,21 @@
-//! How often B is asked.
+//! How often B is asked, and how many times at most.
 
 use std::time::Duration;
 
 use super::sample::Sample;
 use holdup_model::Lane;
+
+/// How many connections are kept open. Each belongs to one worker, and one says little.
+pub(crate) const KEPT: usize = 8;
+
+/// With this many unanswered, no more are sent, so that a frozen server is not flooded.
+pub(crate) const MOST_UNANSWERED: usize = 64;
+
+/// The most requests in one round.
+pub(crate) const MOST_ASKED: usize = 400;
+
+/// Of these, so many are kept for the time after A's requests have ended.
+pub(crate) const RESERVED: usize = 16;
 
 /// At most about so many requests fall into A's time.
 const MOST: u32 = 200;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::finding::{BesideKind, BesideReason};
 use super::frozen::FEWEST_HELD;
-use super::silence::Silence;
+use super::pace::{KEPT, MOST_ASKED, MOST_UNANSWERED, RESERVED};
+use super::sample::Sample;
+use super::silence::{Silence, longest};
 use super::turns::{InTurn, SOON, SOON_PART, Turn};
 use super::usual::{Usual, rank};
 use super::view::{Read, View};
@@ -43,6 +45,10 @@ const HELD_ONE_IN: usize = 10;
 /// B may have been frozen unseen if it was not asked for this part of A's time.
 const NOT_ASKED: f64 = 0.25;
 
+/// With so many unanswered, the client sends no more. A kept connection that has just answered counts until it is known
+/// to be still open.
+const FULL: usize = MOST_UNANSWERED - KEPT;
+
 impl View<'_> {
     /// B was not held, so its times decide.
     pub(super) fn by_times(
@@ -59,8 +65,8 @@ impl View<'_> {
         if count < FEWEST_ASKED {
             return Err(BesideReason::FewAsked { count });
         }
-        if let Some((from, to)) = self.not_asked(took) {
-            return Err(BesideReason::Gap { from, to });
+        if let Some(reason) = self.not_asked(took) {
+            return Err(reason);
         }
         let silence = self.longest();
         let silent = silence.map_or(Duration::ZERO, |silence| {
@@ -69,11 +75,7 @@ impl View<'_> {
         });
         let partly = |part: f64| {
             let silence = silence.filter(|_| silent > took.mul_f64(part))?;
-            Some(BesideReason::Partly {
-                from: silence.from.saturating_sub(self.start),
-                to: silence.to.saturating_sub(self.start),
-                took,
-            })
+            Some(self.partly(silence, took, false))
         };
         if let Some(reason) = partly(TOO_LONG) {
             return Err(reason);
@@ -124,8 +126,8 @@ impl View<'_> {
         rank(&later, 0.5).unwrap_or_default()
     }
 
-    /// A part of A's time in which B was not asked, if it is so long that B may have been frozen meanwhile.
-    fn not_asked(&self, took: Duration) -> Option<(Duration, Duration)> {
+    /// Why B was not asked for a part of A's time, if that is so long that B may have been frozen meanwhile.
+    fn not_asked(&self, took: Duration) -> Option<BesideReason> {
         let sent = self.round.samples.iter();
         let sent = sent.map(|sample| sample.lane.requested_at());
         let mut last = self.start;
@@ -138,11 +140,47 @@ impl View<'_> {
             last = last.max(at);
         }
         let (from, to) = gap;
-        let is_long = to.saturating_sub(from) > took.mul_f64(NOT_ASKED);
-        is_long.then(|| {
-            let since = |at: Duration| at.saturating_sub(self.start);
-            (since(from), since(to))
+        if to.saturating_sub(from) <= took.mul_f64(NOT_ASKED) {
+            return None;
+        }
+        if self.was_full(from, to) {
+            let silence = longest(&self.silences, from, to).unwrap_or(Silence { from, to });
+            return Some(self.partly(silence, took, true));
+        }
+        let before = |sample: &&Sample| sample.lane.requested_at() <= from;
+        let count = self.round.samples.iter().filter(before).count();
+        let since = |at: Duration| at.saturating_sub(self.start);
+        let (from, to) = (since(from), since(to));
+        Some(if count >= MOST_ASKED - RESERVED {
+            BesideReason::Spent { count, from, to }
+        } else {
+            BesideReason::Gap { from, to }
         })
+    }
+
+    /// Whether as many of B's requests as may be were unanswered for most of this time, so that the client sent no more.
+    /// It may have been late to see their answers.
+    fn was_full(&self, from: Duration, to: Duration) -> bool {
+        let unanswered = self.round.samples.iter().filter(|sample| {
+            let ended = sample.lane.ended_at();
+            sample.lane.requested_at() <= from && ended.is_none_or(|ended| ended > from)
+        });
+        let surely = unanswered.clone().map(|sample| {
+            let late = sample.lane.client_time().late_for_it;
+            let ended = sample.lane.ended_at().unwrap_or(self.last);
+            ended.saturating_sub(late)
+        });
+        let most = from.saturating_add(to.saturating_sub(from) / 2);
+        unanswered.count() >= FULL && surely.min() >= Some(most)
+    }
+
+    fn partly(&self, silence: Silence, took: Duration, full: bool) -> BesideReason {
+        BesideReason::Partly {
+            from: silence.from.saturating_sub(self.start),
+            to: silence.to.saturating_sub(self.start),
+            took,
+            full,
+        }
     }
 
     /// Whether the client was at work, or kept from it, for so much of A's time that it may have noticed B's

@@ -150,16 +150,21 @@ pub(super) fn because(reason: &BesideReason) -> String {
             Human(*from),
             Human(*to),
         ),
+        BesideReason::Spent { count, from, to } => format!(
+            "it had got the {count} requests of the round, and was not asked from {} to {}",
+            Human(*from),
+            Human(*to),
+        ),
         BesideReason::ClientTooSlow { late } => format!(
             "the prober itself may have noticed answers up to {} late",
             Human(*late),
         ),
-        BesideReason::Partly { from, to, took } => format!(
-            "it got no answer from {} to {}, which is only a part of the first route's {}",
-            Human(*from),
-            Human(*to),
-            Human(*took),
-        ),
+        BesideReason::Partly {
+            from,
+            to,
+            took,
+            full,
+        } => partly(*from, *to, *took, *full),
         BesideReason::FewHeld { count } => format!(
             "only {count} of its requests got no answer until the first route's requests were over",
         ),
@@ -178,4 +183,19 @@ pub(super) fn because(reason: &BesideReason) -> String {
         ),
         BesideReason::NotAsked => "nothing was asked".to_owned(),
     }
+}
+
+/// It got no answer for a part of the first route's time.
+fn partly(from: Duration, to: Duration, took: Duration, full: bool) -> String {
+    let no_more = if full {
+        ", and so many of its requests were unanswered that no more were sent meanwhile"
+    } else {
+        ""
+    };
+    format!(
+        "it got no answer from {} to {}, which is only a part of the first route's {}{no_more}",
+        Human(from),
+        Human(to),
+        Human(took),
+    )
 }

@@ -10,8 +10,8 @@ use super::asking::{Plan, apart, is_well, shortest};
 use super::findings::Findings;
 use super::round::{Ask, Bystander, RoundKind, To};
 use crate::beside::{
-    Beside, BesideFinding, BesideKind, BesideRound, Sample, judge_beside, judge_beside_round,
-    next_beside, pace,
+    Beside, BesideFinding, BesideKind, BesideRound, KEPT, MOST_ASKED, MOST_UNANSWERED, RESERVED,
+    Sample, judge_beside, judge_beside_round, next_beside, pace,
 };
 use crate::judge::judge;
 use crate::limit::{Beyond, at_least};
@@ -25,15 +25,6 @@ const ALONE: usize = 5;
 /// How often it is asked on the schedule of the rounds, while nothing else runs, so that it is known what the
 /// schedule itself does to it.
 const ALONE_ON_SCHEDULE: usize = 24;
-
-/// How many connections are kept open. Each belongs to one worker, and one says little.
-const KEPT: usize = 8;
-
-/// With this many unanswered, no more are sent, so that a frozen server is not flooded.
-const UNANSWERED: usize = 64;
-
-/// The most requests to a bystander in one round.
-const MOST: usize = 400;
 
 /// The most rounds beside one bystander, whether or not they show how it fares.
 pub const MOST_BESIDE_ROUNDS: usize = 12;
@@ -87,17 +78,11 @@ impl Plan {
         while left > 0
             && let Some(requests) = next(&found, most, in_turns(findings, &rounds))
         {
-            // Those that run in turns take longer, and the next ones longer still.
-            let took = found
-                .last()
-                .map_or(solo, |round: &BesideFinding| round.took);
-            let schedule = Bystander {
+            let schedule = schedule(
                 which,
-                every: pace(&alone, took),
+                pace(&alone, expected(found.last(), requests, solo)),
                 kept,
-                unanswered: UNANSWERED,
-                most: MOST,
-            };
+            );
             let round = self.beside(requests, schedule, solo).await;
             let finding = judge_beside_round(&alone, &round);
             let occupied = requests == 1 && occupy(&round.at_once, solo)
@@ -136,11 +121,8 @@ impl Plan {
         kept: usize,
     ) -> Vec<Sample> {
         let schedule = Bystander {
-            which,
-            every: pace(alone, solo),
-            kept,
-            unanswered: UNANSWERED,
             most: ALONE_ON_SCHEDULE,
+            ..schedule(which, pace(alone, solo), kept)
         };
         let mut round = self.round(RoundKind::BesideAlone, Vec::new(), None);
         round.bystander = Some(schedule);
@@ -165,6 +147,29 @@ impl Plan {
             samples: answers.samples,
         }
     }
+}
+
+/// When this bystander is asked in a round beside the measured route.
+fn schedule(which: usize, every: Duration, kept: usize) -> Bystander {
+    Bystander {
+        which,
+        every,
+        kept,
+        unanswered: MOST_UNANSWERED,
+        most: MOST_ASKED,
+        reserved: RESERVED,
+    }
+}
+
+/// The longest that so many of the measured requests may be expected to take. Those that run in turns take longer than
+/// the fewer ones of the `last` round, and the bystander is to be asked until the last one of them has ended.
+fn expected(last: Option<&BesideFinding>, requests: usize, solo: Duration) -> Duration {
+    let Some(last) = last else {
+        return solo;
+    };
+    #[expect(clippy::cast_precision_loss, reason = "few requests")]
+    let more = requests as f64 / last.requests.max(1) as f64;
+    last.took.mul_f64(more.max(1.0))
 }
 
 /// The most requests beside a bystander. If a limit was found: one more than run at a time, so that some of them

@@ -111,6 +111,9 @@ pub struct Bystander {
     pub unanswered: usize,
     /// The most requests in the whole round.
     pub most: usize,
+    /// Of these, so many are not sent before the measured requests have ended, because the bystander is also asked
+    /// after that.
+    pub reserved: usize,
 }
 
 /// What a round is for.

@@ -25,6 +25,8 @@ struct App {
     now: Duration,
     /// How many of the measured requests there were beside the bystander, and how many connections were kept.
     rounds: Vec<(usize, usize)>,
+    /// Whether the bystander had all its requests before the measured ones were over, in one of the rounds.
+    spent: bool,
 }
 
 impl App {
@@ -74,6 +76,12 @@ impl App {
                 .collect();
             let end = lanes.iter().filter_map(Lane::finished_at).max();
             let end = end.unwrap_or(self.now);
+            if let Some(bystander) = round.bystander.filter(|_| !lanes.is_empty()) {
+                // With every second one on a fresh connection, there is another one on a kept connection.
+                let most = (bystander.most - bystander.reserved) * 2 / 3;
+                let lasts = bystander.every * u32::try_from(most).unwrap();
+                self.spent |= self.now + lasts < end;
+            }
             let samples = round.bystander.map_or_else(Vec::new, |bystander| {
                 // Until then, all free threads have a measured request.
                 let occupied = match lanes.len().checked_sub(free) {
@@ -146,6 +154,20 @@ fn the_number_that_runs_at_a_time_is_tried_if_the_doubling_passes_over_it() {
         );
         assert_eq!(server.rounds.last(), Some(&(3, 8)), "{:?}", server.rounds);
         assert_eq!(findings.cause.kind, cause, "{:?}", findings.cause);
+    }
+}
+
+#[test]
+fn a_bystander_is_asked_until_the_last_request_of_those_that_run_in_turns_is_over() {
+    for permits in [1, 2, 16] {
+        let mut app = App {
+            threads: 99,
+            permits: Some(permits),
+            ..App::default()
+        };
+        app.probed(16);
+        assert_eq!(app.rounds.last(), Some(&(16, 8)), "{:?}", app.rounds);
+        assert!(!app.spent, "{permits}");
     }
 }
 

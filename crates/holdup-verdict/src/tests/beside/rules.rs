@@ -264,6 +264,7 @@ fn a_time_without_an_answer_that_is_not_as_long_as_a_is_not_blamed_on_it() {
             from: ms(from),
             to: ms(to),
             took: ms(1000),
+            full: false,
         };
         assert_eq!(reason, expected);
     }
@@ -430,6 +431,65 @@ fn a_pause_of_the_client_freezes_nothing() {
         to: ms(610),
     };
     assert_eq!(reason(&paused), gap);
+}
+
+/// B is asked every 5 ms while A takes 3 s, and answered when the server turns to it: after 1 s and after 2.3 s. Until
+/// then, as many of its requests are unanswered as may be.
+fn full_twice() -> BesideRound {
+    let burst = |begin: u64, until: u64| (0..64).map(move |at| fresh(begin + at * 5, until));
+    let last = (0..6).map(|at| fresh(3305 + at * 100, 3307 + at * 100));
+    let samples = burst(1000, 2000).chain(burst(2004, 3300)).chain(last);
+    round(&[3000], samples.collect())
+}
+
+#[test]
+fn a_server_that_leaves_too_many_unanswered_is_not_taken_for_a_client_that_is_late() {
+    let full = full_twice();
+    let expected = BesideReason::Partly {
+        from: ms(1004),
+        to: ms(2300),
+        took: ms(3000),
+        full: true,
+    };
+    assert_eq!(reason(&full), expected);
+    assert_eq!(
+        judged(&[full]).because().as_deref(),
+        Some(
+            "it got no answer from 1.00 s to 2.30 s, which is only a part of the first route's 3.00 s, and so \
+             many of its requests were unanswered that no more were sent meanwhile"
+        )
+    );
+    // The client may have seen the answers a second late.
+    let mut late = full_twice();
+    for sample in &mut late.samples[64..128] {
+        sample.lane.record_client_time(ClientTime {
+            busy: Duration::ZERO,
+            late: ms(1000),
+            late_for_it: ms(1000),
+            longest: ms(1000),
+        });
+    }
+    let gap = BesideReason::Gap {
+        from: ms(1319),
+        to: ms(2305),
+    };
+    assert_eq!(reason(&late), gap);
+}
+
+#[test]
+fn a_bystander_that_had_all_its_requests_before_a_was_over_is_not_said_to_be_asked_late() {
+    let samples = (0..384).map(|at| fresh(1000 + at * 5, 1002 + at * 5));
+    let spent = round(&[3000], samples.collect());
+    let expected = BesideReason::Spent {
+        count: 384,
+        from: ms(1915),
+        to: ms(3000),
+    };
+    assert_eq!(reason(&spent), expected);
+    assert_eq!(
+        judged(&[spent]).because().as_deref(),
+        Some("it had got the 384 requests of the round, and was not asked from 1.92 s to 3.00 s")
+    );
 }
 
 #[test]

@@ -11,7 +11,9 @@
 use std::time::Duration;
 
 use crate::tests::dice::Dice;
-use crate::{Beside, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace};
+use crate::{
+    Beside, BesideFinding, BesideRound, Sample, judge_beside, judge_beside_round, next_beside, pace,
+};
 use holdup_model::{ClientTime, Lane, Timeline};
 
 /// What A does to the server.
@@ -23,6 +25,9 @@ pub(super) enum Way {
     OwnQueue(usize),
     /// The only event loop is held. Between A's requests there is this much time for others.
     Loop { gap: f64 },
+    /// The only event loop is held by all of A's requests at once, in so many pieces. Between the pieces there is a
+    /// moment for others.
+    Pieces(u32),
     /// So many workers, each with a queue of its own, to which connections are dealt by chance. The first
     /// one gets this many times as many as each of the others.
     Dealt { workers: usize, first: f64 },
@@ -71,6 +76,9 @@ pub(super) struct Server<'a> {
     /// When the worker that holds B up for the longest time was held, in the last round.
     pub(super) held: Option<(f64, f64)>,
 }
+
+/// How long a loop that is held in pieces looks after others in between.
+const MOMENT: f64 = 2.0;
 
 /// When something stands still, in order.
 type Spans = Vec<(f64, f64)>;
@@ -169,12 +177,14 @@ impl<'a> Server<'a> {
     /// Everything: rounds until there is nothing more to learn.
     pub(super) fn judged(&mut self, most: usize) -> Beside {
         let alone = self.alone();
-        let (mut rounds, mut found) = (Vec::new(), Vec::new());
+        let (mut rounds, mut found) = (Vec::new(), Vec::<BesideFinding>::new());
         while let Some(requests) = next_beside(&found, most) {
+            if let Some(last) = found.last() {
+                let more = requests as f64 / last.requests as f64;
+                self.expected = last.took.as_secs_f64() * 1e3 * more.max(1.0);
+            }
             let round = self.round(&alone, requests);
-            let finding = judge_beside_round(&alone, &round);
-            self.expected = finding.took.as_secs_f64() * 1e3;
-            found.push(finding);
+            found.push(judge_beside_round(&alone, &round));
             rounds.push(round);
         }
         judge_beside(&alone, &rounds)
@@ -184,6 +194,16 @@ impl<'a> Server<'a> {
     fn run_a(&mut self, requests: usize, pauses: &Spans) -> (Vec<f64>, Vec<Spans>) {
         let workers = self.workers();
         let mut held = vec![Spans::new(); workers];
+        if let Way::Pieces(pieces) = self.way {
+            let length = self.a * requests as f64 / f64::from(pieces);
+            let mut now = 0.5;
+            for _ in 0..pieces {
+                let end = through(pauses, now, length);
+                held[0].push((now, end));
+                now = end + MOMENT;
+            }
+            return (vec![now - MOMENT; requests], held);
+        }
         let mut ends = Vec::new();
         let places = match self.way {
             Way::OwnQueue(at_a_time) => at_a_time,

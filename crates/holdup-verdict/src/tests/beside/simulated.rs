@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::server::{Noise, QUIET, Server, Way};
 use crate::tests::dice::Dice;
-use crate::{Beside, BesideKind};
+use crate::{Beside, BesideKind, BesideReason};
 
 /// The cores are busy, the client stops now and then, and one answer in a hundred takes 200 ms longer.
 const BUSY: Noise = Noise {
@@ -141,6 +141,28 @@ fn a_loop_that_one_request_holds_is_frozen_by_one() {
     for gap in [0.0, 15.0] {
         known(Way::Loop { gap }, BesideKind::Frozen, Some(1), 150).assert(95, 0);
     }
+}
+
+#[test]
+fn a_loop_that_is_held_in_pieces_is_never_blamed_on_the_client() {
+    let mut dice = Dice(8);
+    let mut full = 0;
+    for number in 0..150 {
+        let way = Way::Pieces(2 + number % 2);
+        let mut server = clear(&mut dice, way, QUIET);
+        let beside = server.judged(4);
+        assert_ne!(beside.kind, BesideKind::Untouched, "{:#?}", beside.evidence);
+        for round in &beside.rounds {
+            match &round.reason {
+                Some(BesideReason::Gap { .. } | BesideReason::Spent { .. }) => {
+                    panic!("{:#?}", beside.evidence)
+                }
+                Some(BesideReason::Partly { full: true, .. }) => full += 1,
+                _ => {}
+            }
+        }
+    }
+    assert!(full > 100, "{full}");
 }
 
 #[test]

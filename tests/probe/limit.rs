@@ -97,6 +97,31 @@ fn the_limit_is_found_with_what_happens_beyond_it() {
 }
 
 #[test]
+fn a_rate_limit_that_turns_all_requests_away_is_told_with_its_status() {
+    let asked = web::Data::new(AtomicUsize::new(0));
+    let window = |asked: web::Data<AtomicUsize>| async move {
+        if asked.fetch_add(1, SeqCst) >= 40 {
+            return HttpResponse::TooManyRequests().finish();
+        }
+        sleep(TAKES).await;
+        HttpResponse::Ok().finish()
+    };
+    let app = actix(move || {
+        App::new()
+            .app_data(asked.clone())
+            .route("/window", web::get().to(window))
+    });
+    let url = format!("http://{}/window", app.address);
+    let rejected = value!(
+        { "at_a_time": null, "confirmed": false, "beyond": "rejected", "status": 429 }
+    );
+    let document = expect(&[&url, "--limit"], "limit", &rejected);
+    let sentence = document["limit"]["sentence"].as_str().expect("a sentence");
+    let told = " at once, all got 429, as with a rate limit.";
+    assert!(sentence.ends_with(told), "{sentence}");
+}
+
+#[test]
 fn first_bytes_show_the_slots_of_a_server_whose_answers_differ_in_length() {
     let slots = Arc::new((Mutex::new(2), Condvar::new()));
     let address = serve(move |stream, number| {

@@ -103,14 +103,18 @@ impl Search {
             Reading::Few => more.or_else(|| self.again())?,
             Reading::Shared | Reading::Rate { .. } if last.is_confirmed => return None,
             Reading::Shared | Reading::Rate { .. } | Reading::Unclear => self.again()?,
-            Reading::Steps { .. } | Reading::Rejected { .. } => {
+            Reading::Steps { .. } | Reading::Rejected { answered: 1.., .. } => {
                 let attempts = self.seen.iter().filter(|seen| seen.limit().is_some());
                 if self.agreed().is_some() || attempts.count() >= MOST_ATTEMPTS {
                     return None;
                 }
                 last.confirmed_by().min(self.most)
             }
-            Reading::LeftBehind | Reading::Failed | Reading::Never => return None,
+            // If none is answered, more of them would not be, either.
+            Reading::Rejected { answered: 0, .. }
+            | Reading::LeftBehind
+            | Reading::Failed
+            | Reading::Never => return None,
         };
         let pause = if requests == last.requests {
             last.pause

@@ -50,11 +50,7 @@ fn known(at_a_time: usize, limit: &Limit, reading: Reading) -> String {
                 ..
             },
         ) => {
-            let rate = if status == 429 {
-                ", as with a rate limit"
-            } else {
-                ""
-            };
+            let rate = as_with_a_rate(status);
             let after = after.map(|after| format!("waits for {} and then ", HumanDuration(after)));
             let after = after.unwrap_or_default();
             match answered.saturating_sub(at_a_time) {
@@ -109,14 +105,13 @@ fn unknown(limit: &Limit, shown: &Shown<'_>) -> String {
         Reading::Rejected {
             answered, status, ..
         } => {
-            let rate = match status {
-                429 => ", as with a rate limit",
-                _ => "",
-            };
             let rejected = n.saturating_sub(answered);
-            format!(
-                "{UNKNOWN}: of {n} at once, {answered} were answered and {rejected} got {status}{rate}."
-            )
+            let got = match answered {
+                0 => format!("all got {status}"),
+                1 => format!("1 was answered and {rejected} got {status}"),
+                _ => format!("{answered} were answered and {rejected} got {status}"),
+            };
+            at_least(format!("of {n} at once, {got}{}", as_with_a_rate(status)))
         }
         Reading::Shared => at_least(format!(
             "{n} at once ran side by side, but slowed each other down, as if they shared a few cores"
@@ -127,6 +122,14 @@ fn unknown(limit: &Limit, shown: &Shown<'_>) -> String {
         ),
         Reading::Failed | Reading::Few | Reading::Unclear => at_least(of_all(n, because)),
         Reading::LeftBehind | Reading::Never => format!("{UNKNOWN}: {because}."),
+    }
+}
+
+/// What this status means, if it means too many requests in some time.
+fn as_with_a_rate(status: u16) -> &'static str {
+    match status {
+        429 => ", as with a rate limit",
+        _ => "",
     }
 }
 

@@ -150,6 +150,92 @@ fn a_server_that_turns_requests_away_is_asked_once_more() {
 }
 
 #[test]
+fn a_rate_limit_that_turns_a_whole_round_away_ends_the_search() {
+    for (way, rounds, sentence) in [
+        (
+            Way::Window(60, 60.0, 429),
+            "8, 16, 32, 49",
+            "At least 24 at a time; of 49 at once, all got 429, as with a rate limit.",
+        ),
+        (
+            Way::Window(60, 60.0, 503),
+            "8, 16, 32, 49",
+            "At least 24 at a time; of 49 at once, all got 503.",
+        ),
+        // Nothing is left after the verdict's rounds.
+        (
+            Way::Window(12, 60.0, 429),
+            "8",
+            "At least 4 at a time; of 8 at once, all got 429, as with a rate limit.",
+        ),
+        (
+            Way::Window(6, 60.0, 429),
+            "13",
+            "At least 3 at a time; of 13 at once, all got 429, as with a rate limit.",
+        ),
+        (
+            Way::Window(3, 60.0, 429),
+            "",
+            "How many run at a time does not show: of 4 at once, all got 429, as with a rate limit.",
+        ),
+        (
+            Way::Bucket(20, 10.0, 429),
+            "8, 16",
+            "At least 8 at a time; of 16 at once, all got 429, as with a rate limit.",
+        ),
+        // A token comes back before the second round, and none before the third.
+        (
+            Way::Bucket(14, 0.35, 429),
+            "8, 29, 5",
+            "At least 7 at a time; of 5 at once, all got 429, as with a rate limit.",
+        ),
+        // A token comes back before each.
+        (
+            Way::Bucket(14, 0.25, 429),
+            "8, 16, 5",
+            "At least 8 at a time; of 5 at once, 1 was answered and 4 got 429, as with a rate limit.",
+        ),
+    ] {
+        let (asked, limit) = found(way, 4, MAX);
+        assert_eq!(limit.sentence, sentence, "{way:?}: {asked}");
+        assert_eq!(asked, rounds, "{way:?}");
+        let status = if let Way::Window(.., 503) = way {
+            503
+        } else {
+            429
+        };
+        assert_eq!((limit.at_a_time, limit.confirmed), (None, false));
+        assert_eq!(
+            (limit.beyond, limit.status),
+            (Some(Beyond::Rejected), Some(status))
+        );
+    }
+}
+
+#[test]
+fn what_a_rate_limit_turns_away_is_always_told() {
+    let mut dice = Dice(24);
+    for run in 0..RUNS {
+        let burst = 12 + dice.below(100);
+        let way = if run % 2 == 0 {
+            Way::Window(burst, dice.between(0.5, 60.0), 429)
+        } else {
+            Way::Bucket(burst, dice.between(0.02, 5.0), 429)
+        };
+        let mut server = noisy(way, &mut dice);
+        let limit = limited(&mut server, 4, MAX);
+        let told = format!("{way:?} {:?} {limit:#?}", server.asked);
+        // Nothing is asked of one alone.
+        assert!(!server.asked.iter().any(|asked| asked == "limit"), "{told}");
+        assert!(!limit.sentence.contains("fewer than two"), "{told}");
+        if limit.sentence.contains("429") {
+            let rejected = (Some(Beyond::Rejected), Some(429));
+            assert_eq!((limit.beyond, limit.status), rejected, "{told}");
+        }
+    }
+}
+
+#[test]
 fn answers_that_share_something_and_rates_end_the_search() {
     let (asked, limit) = found(Way::Cores(2.0), 4, MAX);
     assert_eq!(asked, "", "the verdict has shown it twice");

@@ -28,6 +28,10 @@ pub(crate) enum Way {
     Tokens(usize, f64),
     /// So many workers take requests, and all others are answered with this status at once.
     Rejects(usize, u16),
+    /// So many requests are answered in each window of so many seconds, all others with this status at once.
+    Window(usize, f64, u16),
+    /// A bucket of so many tokens gets one every so many seconds, and who gets none is answered with this status.
+    Bucket(usize, f64, u16),
 }
 
 /// Times are in seconds.
@@ -58,6 +62,8 @@ pub(crate) struct Server {
     busy: Vec<f64>,
     tokens: f64,
     tokens_at: f64,
+    /// The window, and how many requests it had.
+    window: (f64, usize),
     urls: HashMap<String, f64>,
     answers: u64,
 }
@@ -66,7 +72,7 @@ impl Server {
     pub(crate) fn new(way: Way, service: f64) -> Self {
         let (workers, tokens) = match way {
             Way::Workers(workers) | Way::Rejects(workers, _) | Way::Dealt(workers) => (workers, 0),
-            Way::Tokens(burst, _) => (0, burst),
+            Way::Tokens(burst, _) | Way::Bucket(burst, ..) => (0, burst),
             _ => (1, 0),
         };
         Self {
@@ -87,6 +93,7 @@ impl Server {
             #[expect(clippy::cast_precision_loss, reason = "few tokens")]
             tokens: tokens as f64,
             tokens_at: 0.0,
+            window: (0.0, 0),
             urls: HashMap::new(),
             answers: 0,
         }
@@ -211,6 +218,25 @@ impl Server {
                     } else {
                         self.busy[0] = sent + work;
                         self.busy[0]
+                    }
+                }
+                Way::Window(most, length, status) => {
+                    let window = (sent / length).floor();
+                    if self.window.0 < window {
+                        self.window = (window, 0);
+                    }
+                    self.window.1 += 1;
+                    let is_over = self.window.1 > most;
+                    turned_away[place] = is_over.then_some(status);
+                    if is_over { sent } else { sent + work }
+                }
+                Way::Bucket(burst, every, status) => {
+                    if self.token(burst, every, sent) > sent {
+                        self.tokens += 1.0;
+                        turned_away[place] = Some(status);
+                        sent
+                    } else {
+                        sent + work
                     }
                 }
                 Way::Dealt(_) => {

@@ -144,7 +144,7 @@ fn what_will_be_sent_is_said_before_and_the_sentence_is_printed_after() {
     let (measured, second) = (url(&server, "/plain"), url(&server, "/plain?second"));
     let output = probe(&[&measured, "--versus", &second, "-n2"]);
     let before = String::from_utf8(output.stderr).expect("UTF-8");
-    let begins = format!("About to send at most:\n- 56 requests to {measured}, 2 at once\n");
+    let begins = format!("About to send at most:\n- 58 requests to {measured}, 2 at once\n");
     assert!(before.starts_with(&begins), "{before}");
     let line =
         format!("- 69 requests to {second}, 2 at once, and 14 more to {measured} (--versus)\n");

@@ -21,8 +21,15 @@ mod spread;
 mod spread_beside;
 mod terminal;
 
+use std::collections::HashSet;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
+use actix_web::rt::time::sleep;
+use actix_web::{App, HttpRequest, HttpResponse, web};
+use holdup_testkit::app::serve;
 use holdup_testkit::external::{External, gunicorn, http_server, nginx, node, tornado};
 use holdup_testkit::schema;
 use serde_json::Value;
@@ -195,6 +202,56 @@ fn a_lock_on_a_cache_entry_answers_identical_urls_once() {
     let identical = &document["identical"];
     let locked = identical["answered_once"] == true || identical["verdict"] == "serialized";
     assert!(locked, "{document:#}");
+}
+
+#[test]
+fn an_answer_that_is_kept_is_told_from_a_server_that_is_warming_up() {
+    let asked = web::Data::new(Mutex::new(HashSet::<String>::new()));
+    let kept = |request: HttpRequest, asked: web::Data<Mutex<HashSet<String>>>| async move {
+        let is_kept = |asked: &Mutex<HashSet<String>>| {
+            let asked = asked.lock().expect("nobody panics with it");
+            asked.contains(request.query_string())
+        };
+        if !is_kept(&asked) {
+            sleep(Duration::from_millis(400)).await;
+            let mut asked = asked.lock().expect("nobody panics with it");
+            asked.insert(request.query_string().to_owned());
+        }
+        HttpResponse::Ok().finish()
+    };
+    let warms = |asked: web::Data<AtomicU64>| async move {
+        let faster = 30 * asked.fetch_add(1, SeqCst);
+        sleep(Duration::from_millis(
+            600_u64.saturating_sub(faster).max(100),
+        ))
+        .await;
+        HttpResponse::Ok().finish()
+    };
+    let warm = web::Data::new(AtomicU64::new(0));
+    let app = serve(move || {
+        App::new()
+            .app_data(asked.clone())
+            .app_data(warm.clone())
+            .route("/kept", web::get().to(kept))
+            .route("/warms", web::get().to(warms))
+    });
+    let url = |path: &str| format!("http://{}{path}", app.address);
+    let document = json(&[&url("/warms")]);
+    assert_ne!(document["identical"]["answered_once"], true, "{document:#}");
+    let mut document = json(&[&url("/kept")]);
+    for _ in 0..REPEATS {
+        if document["identical"]["answered_once"] == true {
+            break;
+        }
+        document = json(&[&url("/kept")]);
+    }
+    let identical = &document["identical"];
+    assert_eq!(identical["answered_once"], true, "{document:#}");
+    let sentence = identical["sentence"].as_str().expect("a sentence");
+    assert!(
+        sentence.contains(" later, but one for a new URL "),
+        "{sentence}"
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //!
 //! Timing cannot show that all requests got one answer. Waiting requests may check for it only at intervals,
 //! requests that share one answer appear concurrent, and equal bodies prove nothing if bodies are always
-//! equal. Repeating a request that has been answered settles it.
+//! equal. Repeating a request that has been answered settles it, together with requests for new URLs after it: a
+//! server that is warming up answers those just as fast.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::reason::Reason;
 use super::verdict::{Kind, Verdict};
 use holdup_model::{HumanDuration, Lane, Timeline};
 
-/// If a repeated request takes at most this fraction of the solo time, its answer was kept somewhere …
+/// If a repeated request takes at most this fraction of the time of others, its answer was kept somewhere …
 const KEPT: f64 = 0.5;
 
 /// … provided that it is also faster by this, the noise of one measurement.
@@ -114,6 +115,8 @@ pub struct AskedAgain<'a> {
     pub first: &'a Lane,
     /// The second time.
     pub again: &'a Lane,
+    /// Requests for new URLs after that. Only if each of them took longer again was the answer kept.
+    pub fresh: &'a [Lane],
 }
 
 /// Compares `same`, concurrent requests for one URL, with `unique`, concurrent requests for unique URLs. Both
@@ -138,7 +141,7 @@ pub struct AskedAgain<'a> {
 ///     &alone,
 ///     Judged { timeline: &unique, verdict: &unique_verdict },
 ///     Judged { timeline: &same, verdict: &same_verdict },
-///     Some(AskedAgain { first: &same.lanes[0], again: &answered(300) }),
+///     Some(AskedAgain { first: &same.lanes[0], again: &answered(300), fresh: &[] }),
 /// );
 /// assert_eq!(found.kind, IdenticalKind::Serialized);
 /// ```
@@ -212,38 +215,82 @@ fn answered_once(
     alone: &[Lane],
     unique: &Timeline,
     same: &Timeline,
-    AskedAgain {
-        first: before,
-        again,
-    }: AskedAgain<'_>,
+    asked_again: AskedAgain<'_>,
 ) -> Option<String> {
-    let status = again.status();
-    let answered = |lane: &Lane| lane.finished_at().is_some() && lane.status() == status;
-    let all = || alone.iter().chain(&unique.lanes).chain(&same.lanes);
-    let errors = status.is_some_and(|status| status >= 400);
-    if errors || same.lanes.len() < 2 || !all().all(answered) {
+    if !all_well(alone, unique, same, asked_again) {
         return None;
     }
-    let solo = alone.iter().filter_map(Lane::duration).min()?;
-    let kept = |time: Duration| time <= solo.mul_f64(KEPT) && time.saturating_add(KEPT_BY) <= solo;
-    let time = again.duration()?;
-    // If a request for a unique URL can be as fast, speed does not show that an answer was kept.
-    let mut unique_times = unique.lanes.iter().filter_map(Lane::duration);
-    if kept(time) && !unique_times.any(kept) {
+    let AskedAgain { first, again, .. } = asked_again;
+    if let Some(fresh) = asked_again.is_kept(alone, unique) {
         return Some(format!(
             "Identical URLs get one answer that a cache or the application keeps: a request for the same \
-             URL took {} later, but {} at first.",
-            HumanDuration(time),
-            HumanDuration(solo),
+             URL took {} later, but one for a new URL {}.",
+            HumanDuration(again.duration()?),
+            HumanDuration(fresh),
         ));
     }
-    (bodies_count(unique, same) && !before.same_body(again)).then(|| {
+    (bodies_count(unique, same) && !first.same_body(again)).then(|| {
         format!(
             "Identical URLs that are requested together get one answer: all {} answers had the same body, \
              although a request for the same URL at another time got another body.",
             same.lanes.len(),
         )
     })
+}
+
+/// Whether the repeated request was so fast that its answer may have been kept somewhere. If so, requests for
+/// [new URLs](AskedAgain::fresh) show whether it was.
+pub(super) fn may_be_kept(
+    alone: &[Lane],
+    unique: &Timeline,
+    same: &Timeline,
+    asked_again: AskedAgain<'_>,
+) -> bool {
+    all_well(alone, unique, same, asked_again) && asked_again.is_fast(alone, unique)
+}
+
+/// Whether all requests were answered in the same way.
+fn all_well(
+    alone: &[Lane],
+    unique: &Timeline,
+    same: &Timeline,
+    asked_again: AskedAgain<'_>,
+) -> bool {
+    let status = asked_again.again.status();
+    let answered = |lane: &Lane| lane.finished_at().is_some() && lane.status() == status;
+    let errors = status.is_some_and(|status| status >= 400);
+    let mut all = alone.iter().chain(&unique.lanes).chain(&same.lanes);
+    !errors && same.lanes.len() > 1 && all.all(answered)
+}
+
+impl AskedAgain<'_> {
+    /// What a new URL takes at the least, if the repeated request was much faster, and than all others before.
+    fn is_kept(self, alone: &[Lane], unique: &Timeline) -> Option<Duration> {
+        let time = self.again.duration()?;
+        let is_as_slow = |fresh: &Lane| {
+            fresh.status() == self.again.status()
+                && fresh.duration().is_some_and(|fresh| is_faster(time, fresh))
+        };
+        let kept = self.is_fast(alone, unique) && self.fresh.iter().all(is_as_slow);
+        let fresh = self.fresh.iter().filter_map(Lane::duration).min();
+        fresh.filter(|_| kept)
+    }
+
+    /// Whether the repeated request was much faster than those alone. If a request for a unique URL can be as fast,
+    /// that does not show that an answer was kept.
+    fn is_fast(self, alone: &[Lane], unique: &Timeline) -> bool {
+        let solo = alone.iter().filter_map(Lane::duration).min();
+        let Some((solo, time)) = solo.zip(self.again.duration()) else {
+            return false;
+        };
+        let mut unique = unique.lanes.iter().filter_map(Lane::duration);
+        is_faster(time, solo) && !unique.any(|time| is_faster(time, solo))
+    }
+}
+
+/// Whether a request took so much less time than another one that its answer may have been kept.
+fn is_faster(time: Duration, other: Duration) -> bool {
+    time <= other.mul_f64(KEPT) && time.saturating_add(KEPT_BY) <= other
 }
 
 /// Whether a different body for a repeated request is evidence. If concurrent requests for unique URLs all

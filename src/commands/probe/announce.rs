@@ -133,7 +133,7 @@ fn contrasts(target: &Target, settings: &Settings) -> Vec<String> {
 
 /// The most requests for the verdict, if `n` are sent at once.
 fn measured(n: usize) -> usize {
-    18 * n + 20
+    18 * n + 22
 }
 
 /// The most requests over HTTP/2.

@@ -110,11 +110,23 @@ impl Plan {
         .await
     }
 
-    /// Repeats a request for a URL that has been requested before.
+    /// One request right after others, such as one for a URL that has been requested before.
     pub(super) async fn again(&mut self, name: String) -> Lane {
         let timeout = Some(self.timeout);
         self.one(RoundKind::After, name, Duration::ZERO, timeout)
             .await
+    }
+
+    /// Requests for new URLs, one after the other, which show whether such URLs still take longer than a repeated one:
+    /// one if a request takes long, and otherwise two.
+    pub(super) async fn fresh(&mut self, alone: &[Lane]) -> Vec<Lane> {
+        let count = if alone.iter().any(is_long) { 1 } else { 2 };
+        let mut fresh = Vec::new();
+        for _ in 0..count {
+            let name = self.name("fresh");
+            fresh.push(self.again(name).await);
+        }
+        fresh
     }
 
     /// A name that has not been used yet.

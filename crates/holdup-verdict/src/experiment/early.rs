@@ -19,7 +19,9 @@ use super::findings::Findings;
 use super::policy::LONG_SOLO;
 use super::round::{Ask, Round, RoundKind};
 use crate::confirm::LONGEST_PAUSE;
-use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, bodies_count, identical};
+use crate::identical::{
+    AskedAgain, Identical, IdenticalKind, Judged, bodies_count, identical, may_be_kept,
+};
 use crate::judge::judge;
 use crate::left_behind::{LeftBehind, is_longer};
 use crate::reason::Reason;
@@ -52,6 +54,8 @@ pub(super) struct Extras {
     pub(super) same: Timeline,
     first: Option<Lane>,
     again: Option<Lane>,
+    /// Requests for new URLs after that, if the repeated one was fast.
+    pub(super) fresh: Vec<Lane>,
 }
 
 impl Extras {
@@ -70,9 +74,22 @@ impl Extras {
             timeline: &self.same,
             verdict,
         };
-        let asked_again = self.first.as_ref().zip(self.again.as_ref());
-        let asked_again = asked_again.map(|(first, again)| AskedAgain { first, again });
-        identical(&findings.alone, unique, same, asked_again)
+        identical(&findings.alone, unique, same, self.asked_again())
+    }
+
+    fn asked_again(&self) -> Option<AskedAgain<'_>> {
+        let (first, again) = self.first.as_ref().zip(self.again.as_ref())?;
+        Some(AskedAgain {
+            first,
+            again,
+            fresh: &self.fresh,
+        })
+    }
+
+    /// Whether the answer to the repeated request may have been kept somewhere.
+    pub(super) fn may_be_kept(&self, alone: &[Lane], unique: &Timeline) -> bool {
+        let is_fast = |again| may_be_kept(alone, unique, &self.same, again);
+        self.asked_again().is_some_and(is_fast)
     }
 }
 
@@ -99,7 +116,9 @@ impl Plan {
             let asked = self.extras(&unique, took).await;
             let verdict = judge(&findings.alone, &asked.same);
             let found = asked.compare(&findings, &unique.timeline, &verdict);
-            if found.kind == IdenticalKind::Same && as_long(typical(&asked.same), unique_took) {
+            let is_plain = found.kind == IdenticalKind::Same
+                && !asked.may_be_kept(&findings.alone, &unique.timeline);
+            if is_plain && as_long(typical(&asked.same), unique_took) {
                 findings.identical = Some(found);
                 findings.same = Some(asked.same);
                 findings.unique = Some(unique.timeline);
@@ -160,7 +179,12 @@ impl Plan {
             again = Some(self.again(name).await);
             first = same.lanes.first().cloned();
         }
-        Extras { same, first, again }
+        Extras {
+            same,
+            first,
+            again,
+            fresh: Vec::new(),
+        }
     }
 }
 

@@ -11,9 +11,10 @@
 //! 2. *solo*: one request alone, twice, or once if it takes [long](LONG_SOLO);
 //! 3. *unique*: `n` requests at once, each with a URL that nobody has requested before, and once more if the
 //!    verdict [needs confirmation](crate::Verdict::needs_confirmation);
-//! 4. *identical*: `n` at once with one URL, and then a request that repeats an earlier URL. This round is
-//!    left out unless at least two of the unique ones ran at a time. If identical URLs seem to wait for each
-//!    other, up to three further rounds of unique and identical ones follow.
+//! 4. *identical*: `n` at once with one URL, and then a request that repeats an earlier URL. If its answer comes
+//!    much sooner, requests for new URLs show whether it was kept. This round is left out unless at least two of
+//!    the unique ones ran at a time. If identical URLs seem to wait for each other, up to three further rounds of
+//!    unique and identical ones follow.
 //! 5. the contrasts that the policy asks for, each of which changes one thing:
 //!    - *limit*: more and more requests at once, until some wait or are turned away, and once more;
 //!    - *beside*, for each bystander: the other route alone, and then again and again while 1, 2, 4 … requests

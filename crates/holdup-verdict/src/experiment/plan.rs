@@ -9,7 +9,7 @@ use super::early::Extras;
 use super::findings::Findings;
 use super::policy::Policy;
 use crate::cause::{Names, cause};
-use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical};
+use crate::identical::{AskedAgain, Identical, IdenticalKind, Judged, identical, may_be_kept};
 use crate::judge::judge;
 use crate::left_behind::LeftBehind;
 use crate::reason::Reason;
@@ -136,13 +136,16 @@ impl Plan {
         let solo = shortest(&findings.alone);
         let concurrent = findings.verdict.kind == Kind::Concurrent;
         if concurrent && self.may_be_early() && findings.alone.iter().all(is_long) {
-            let extras = match extras {
+            let mut extras = match extras {
                 Some(extras) => extras,
                 None => self.extras(unique, solo).await,
             };
             let pause = LeftBehind::suspected_after(&findings.alone, &extras.same);
             if self.leaves_behind(pause, findings).await {
                 return true;
+            }
+            if extras.may_be_kept(&findings.alone, &unique.timeline) {
+                extras.fresh = self.fresh(&findings.alone).await;
             }
             let verdict = judge(&findings.alone, &extras.same);
             let found = extras.compare(findings, &unique.timeline, &verdict);
@@ -161,10 +164,20 @@ impl Plan {
             }
         }
         let again = self.again(name).await;
-        let asked_again = same.lanes.first().map(|first| AskedAgain {
-            first,
-            again: &again,
-        });
+        let asked_again = |fresh| {
+            let first = same.lanes.first()?;
+            Some(AskedAgain {
+                first,
+                again: &again,
+                fresh,
+            })
+        };
+        let is_fast = |again| may_be_kept(&findings.alone, &unique.timeline, &same, again);
+        let fresh = if asked_again(&[]).is_some_and(is_fast) {
+            self.fresh(&findings.alone).await
+        } else {
+            Vec::new()
+        };
         let verdict = judge(&findings.alone, &same);
         let (unique, same_ones) = (
             Judged {
@@ -176,7 +189,7 @@ impl Plan {
                 verdict: &verdict,
             },
         );
-        let found = identical(&findings.alone, unique, same_ones, asked_again);
+        let found = identical(&findings.alone, unique, same_ones, asked_again(&fresh));
         findings.identical = Some(self.confirmed(found, &findings.alone, solo).await);
         findings.same = Some(same);
         false

@@ -139,6 +139,46 @@ fn what_is_kept_or_answered_once_is_found_in_either_way() {
 }
 
 #[test]
+fn a_server_that_is_warming_up_keeps_no_answer() {
+    let mut looked = 0;
+    for place in 0..100_u32 {
+        let service = if place % 2 == 0 { 0.6 } else { 1.5 };
+        let mut server = Server::new(Way::Warms(service / f64::from(10 + place / 2)), service);
+        // Whoever asks sees only how long they take.
+        server.echo = true;
+        let (asked, findings) = plan(&mut server, Policy::outside(4));
+        looked += usize::from(asked.contains("after, after"));
+        let kind = findings.identical.map(|found| found.kind);
+        assert_ne!(kind, Some(IdenticalKind::AnsweredOnce), "{asked}");
+    }
+    assert!(looked > 5, "{looked}");
+}
+
+#[test]
+fn new_urls_are_asked_only_if_a_repeated_one_is_fast() {
+    for (way, service, rounds) in [
+        (
+            Way::Kept,
+            0.3,
+            "warm-up, solo, solo, unique 4, identical 4, after, after, after",
+        ),
+        (
+            Way::Kept,
+            1.0,
+            "warm-up, unique 4, identical 4+1, solo, after",
+        ),
+        (
+            Way::Workers(9),
+            0.3,
+            "warm-up, solo, solo, unique 4, identical 4, after",
+        ),
+    ] {
+        let (asked, _) = outside(way, service);
+        assert_eq!(asked, rounds, "{way:?}");
+    }
+}
+
+#[test]
 fn a_verdict_that_one_pause_could_cause_is_confirmed() {
     let mut server = Server::new(Way::Workers(9), 0.3);
     server.pause = Some(3);

@@ -4,12 +4,13 @@ use super::{answered, lanes, with_body};
 use crate::{AskedAgain, Identical, IdenticalKind, Judged, judge};
 use holdup_model::{Lane, Timeline};
 
-/// The comparison, where `again` is the URL of the same ones once more.
+/// The comparison, where `again` is the URL of the same ones once more, and `fresh` are new ones after that.
 fn identical(
     alone: &[Lane],
     unique: &Timeline,
     same: &Timeline,
     again: Option<&Lane>,
+    fresh: &[Lane],
 ) -> Identical {
     let (unique_verdict, same_verdict) = (judge(alone, unique), judge(alone, same));
     crate::identical(
@@ -25,6 +26,7 @@ fn identical(
         again.map(|again| AskedAgain {
             first: &same.lanes[0],
             again,
+            fresh,
         }),
     )
 }
@@ -36,7 +38,9 @@ fn unique() -> Timeline {
 }
 
 fn compared(same: &[u64], again: Option<&Lane>) -> Identical {
-    identical(&lanes(&[1000, 1000]), &unique(), &lanes(same).into(), again)
+    let fresh = lanes(&[1000, 1001]);
+    let (alone, same) = (lanes(&[1000, 1000]), lanes(same).into());
+    identical(&alone, &unique(), &same, again, &fresh)
 }
 
 #[test]
@@ -62,6 +66,43 @@ fn identical_urls_are_compared_with_unique_ones() {
 }
 
 #[test]
+fn an_answer_is_kept_only_if_new_urls_still_take_longer() {
+    use IdenticalKind::{AnsweredOnce, Same};
+    let alone = lanes(&[1000, 1000]);
+    for (again, fresh, kind) in [
+        (4, &[1000, 1001][..], AnsweredOnce),
+        // Both are faster than at first, but one of them much more so.
+        (4, &[300, 280], AnsweredOnce),
+        // The server was warming up.
+        (240, &[210], Same),
+        (240, &[1000, 180], Same),
+        (240, &[470], Same),
+        // Nobody looked.
+        (4, &[], Same),
+    ] {
+        let same = lanes(&[1000, 1001, 1002, 1003]).into();
+        let found = identical(
+            &alone,
+            &unique(),
+            &same,
+            Some(&answered(again)),
+            &lanes(fresh),
+        );
+        assert_eq!(found.kind, kind, "{again} {fresh:?}: {}", found.sentence);
+        if kind == AnsweredOnce {
+            let told = "took 4.0 ms later, but one for a new URL ";
+            assert!(found.sentence.contains(told), "{}", found.sentence);
+        }
+    }
+    // What fails shows nothing.
+    let mut failed = lanes(&[1000, 1000]);
+    failed[1].record_head(super::ms(1000), 503);
+    let same = lanes(&[1000, 1001, 1002, 1003]).into();
+    let found = identical(&alone, &unique(), &same, Some(&answered(4)), &failed);
+    assert_eq!(found.kind, Same, "{}", found.sentence);
+}
+
+#[test]
 fn a_body_that_only_a_clock_changes_is_no_evidence() {
     let alone = lanes(&[1000, 1000]);
     let second = |at: &str| vec![with_body(1000, at); 4].into();
@@ -71,6 +112,7 @@ fn a_body_that_only_a_clock_changes_is_no_evidence() {
         &second("12:00:01"),
         &second("12:00:03"),
         Some(&again),
+        &[],
     );
     assert_eq!(found.kind, IdenticalKind::Same, "{}", found.sentence);
 }
@@ -79,7 +121,7 @@ fn a_body_that_only_a_clock_changes_is_no_evidence() {
 fn nothing_is_compared_with_unique_urls_that_wait_already() {
     let serialized = lanes(&[1000, 2000, 3000, 4000]).into();
     let same = lanes(&[1000, 2000, 3000, 4000]).into();
-    let found = identical(&lanes(&[1000, 1000]), &serialized, &same, None);
+    let found = identical(&lanes(&[1000, 1000]), &serialized, &same, None, &[]);
     assert_eq!(found.kind, IdenticalKind::Inconclusive);
     assert!(found.sentence.contains("serialized already"));
 }
@@ -90,7 +132,7 @@ fn half_as_many_at_a_time_is_held_up() {
     let timeline = |step| lanes(&times(step).collect::<Vec<_>>()).into();
     let alone = lanes(&[500, 500]);
     for (step, kind) in [(2, IdenticalKind::HeldUp), (4, IdenticalKind::Same)] {
-        let found = identical(&alone, &timeline(4), &timeline(step), None);
+        let found = identical(&alone, &timeline(4), &timeline(step), None, &[]);
         assert_eq!(found.kind, kind, "{}", found.sentence);
     }
 }

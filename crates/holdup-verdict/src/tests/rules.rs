@@ -515,6 +515,7 @@ fn absurd_times_are_no_panic() {
             verdict: &verdict,
         };
         let again = AskedAgain {
+            fresh: &[],
             first: &timeline.lanes[0],
             again: &alone[0],
         };

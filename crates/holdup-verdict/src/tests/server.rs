@@ -24,6 +24,8 @@ pub(crate) enum Way {
     OnceForAll,
     /// Answers are kept by URL.
     Kept,
+    /// Each request takes so much less than the one before it, but at least a sixth of the first one.
+    Warms(f64),
     /// A bucket of so many tokens gets one every so many seconds.
     Tokens(usize, f64),
     /// So many workers take requests, and all others are answered with this status at once.
@@ -64,6 +66,8 @@ pub(crate) struct Server {
     tokens_at: f64,
     /// The window, and how many requests it had.
     window: (f64, usize),
+    /// How many requests a server that warms up had.
+    warmed: usize,
     urls: HashMap<String, f64>,
     answers: u64,
 }
@@ -94,6 +98,7 @@ impl Server {
             tokens: tokens as f64,
             tokens_at: 0.0,
             window: (0.0, 0),
+            warmed: 0,
             urls: HashMap::new(),
             answers: 0,
         }
@@ -255,6 +260,12 @@ impl Server {
                         .entry(names[place].to_owned())
                         .or_insert(sent + work);
                     made.max(sent + 0.001)
+                }
+                Way::Warms(by) => {
+                    #[expect(clippy::cast_precision_loss, reason = "few requests")]
+                    let faster = by * self.warmed as f64;
+                    self.warmed += 1;
+                    sent + (work - faster).max(work / 6.0)
                 }
                 Way::Tokens(burst, every) => self.token(burst, every, sent) + work,
                 Way::LeavesBehind(_) => self.busy[0].max(sent) + work,

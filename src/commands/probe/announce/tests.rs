@@ -36,7 +36,7 @@ fn each_url_is_named_with_the_most_requests_and_the_longest_time() {
     });
     let expected = "\
 About to send at most:
-- 92 requests to http://localhost/a, 4 at once
+- 94 requests to http://localhost/a, 4 at once
 - 62 requests to http://localhost/b, and 409 more in each of 13 rounds (--beside)
 - 832 more requests to http://localhost/a meanwhile, in rounds of 1 to 64 at once
 - 62 requests to http://localhost/c, and 409 more in each of 13 rounds (--beside)

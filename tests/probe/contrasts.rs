@@ -1,9 +1,15 @@
 //! `--cookie-contrast` and `--versus`, and what is said before they begin.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
+use actix_web::rt::time::sleep;
+use actix_web::{App, HttpResponse, web};
+use holdup_testkit::app::serve;
 use holdup_testkit::external::{External, contrasts};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{REPEATS, json, probe, url};
 
@@ -92,6 +98,51 @@ fn a_proxy_that_is_narrower_than_its_server_is_found() {
              time: the proxy does it."
         )
     );
+}
+
+/// Two routes of which one serves one at a time and the other one two, until the first one is asked for the eighth time:
+/// after the warm-up, two requests alone and four at once. Then both have twice as many places.
+struct Growing {
+    asked: AtomicUsize,
+    through: Semaphore,
+    direct: Semaphore,
+}
+
+async fn place(places: &Semaphore) -> HttpResponse {
+    let _place = places.acquire().await.expect("it is never closed");
+    sleep(Duration::from_millis(300)).await;
+    HttpResponse::Ok().finish()
+}
+
+#[test]
+fn a_pool_that_grows_is_not_a_proxy_that_is_narrower() {
+    let pools = web::Data::new(Growing {
+        asked: AtomicUsize::new(0),
+        through: Semaphore::new(1),
+        direct: Semaphore::new(2),
+    });
+    let through = |pools: web::Data<Growing>| async move {
+        if pools.asked.fetch_add(1, SeqCst) == 7 {
+            pools.through.add_permits(1);
+            pools.direct.add_permits(2);
+        }
+        place(&pools.through).await
+    };
+    let direct = |pools: web::Data<Growing>| async move { place(&pools.direct).await };
+    let app = serve(move || {
+        App::new()
+            .app_data(pools.clone())
+            .route("/through", web::get().to(through))
+            .route("/direct", web::get().to(direct))
+    });
+    let url = |path: &str| format!("http://{}{path}", app.address);
+    // Once only: the second time, the pools have grown.
+    let document = json(&[&url("/through"), "--versus", &url("/direct")]);
+    assert_eq!(
+        document["versus"]["verdict"], "inconclusive",
+        "{document:#}"
+    );
+    assert_ne!(document["cause"]["kind"], "proxy", "{document:#}");
 }
 
 #[test]

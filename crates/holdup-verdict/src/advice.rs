@@ -174,7 +174,7 @@ fn to_do(reason: &Reason) -> &'static [&'static str] {
             "The requests share something, or something else held the server up for a moment. Measure again, \
              and watch its cores meanwhile.",
         ],
-        Reason::Differs { .. } => &[
+        Reason::Differs { .. } | Reason::ComparedDiffer { .. } => &[
             "Measure again when nothing else uses the server, with more requests at once. If the results still \
              differ, new connections may fall on its workers by chance, and then the number that runs at a \
              time depends on chance, too.",

@@ -63,17 +63,20 @@ impl Verdict {
         let numbers = wording::again(again);
         if self.kind != again.kind || difference != Some(0) {
             let first = self.at_a_time;
-            self = self.doubted(first, again.at_a_time);
+            self = self.doubted(Reason::Differs {
+                first,
+                again: again.at_a_time,
+            });
         }
         self.evidence.push(numbers);
         self
     }
 
     /// The verdict if so many requests ran at a time in a first measurement, and another number in a second
-    /// one: it is inconclusive.
+    /// one, as the reason says: it is inconclusive.
     #[must_use]
-    pub(super) fn doubted(mut self, first: Option<usize>, again: Option<usize>) -> Self {
-        self.reason = Some(Reason::Differs { first, again });
+    pub(super) fn doubted(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
         self.kind = Kind::Inconclusive;
         self.at_a_time = None;
         self.reword();

@@ -28,15 +28,27 @@ pub(super) fn contrast(measured: &Verdict, other: &Verdict) -> Contrast {
     let Some((one, another)) = at_a_time(measured).zip(at_a_time(other)) else {
         return Contrast::Unclear;
     };
-    // Workers that accept unevenly make the number differ a little from run to run.
-    let alike = measured.kind == other.kind && one.abs_diff(another) <= one.min(another) / 4;
-    if alike || one == another {
+    if alike(measured, other) || one == another {
         Contrast::Same
     } else if one < another {
         Contrast::More
     } else {
         Contrast::Fewer
     }
+}
+
+/// Whether two verdicts are the same. Workers that accept unevenly make the number differ a little from run to run.
+pub(super) fn alike(one: &Verdict, another: &Verdict) -> bool {
+    let numbers = at_a_time(one).zip(at_a_time(another));
+    let close = numbers.is_some_and(|(one, another)| one.abs_diff(another) <= one.min(another) / 4);
+    one.kind == another.kind && close
+}
+
+/// Whether two verdicts on requests that are freer than others show about the same number. Where workers take
+/// connections by chance, some of them wait, but not most.
+pub(super) fn about_alike(one: &Verdict, another: &Verdict) -> bool {
+    let numbers = at_a_time(one).zip(at_a_time(another));
+    numbers.is_some_and(|(one, another)| one.max(another) < 2 * one.min(another))
 }
 
 /// How many ran at a time.

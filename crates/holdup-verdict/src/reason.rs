@@ -134,6 +134,13 @@ pub enum Reason {
     },
     /// The finishes fit no number at a time.
     Irregular,
+    /// Two measurements differ of the requests that these are compared with.
+    ComparedDiffer {
+        /// How many ran at a time in the first measurement.
+        first: Option<usize>,
+        /// How many ran at a time in the second.
+        again: Option<usize>,
+    },
     /// Two measurements differ.
     Differs {
         /// How many ran at a time in the first measurement.

@@ -197,7 +197,13 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
             HumanDuration(*each)
         ),
         Reason::Irregular => "the finish times fit no number of requests at a time".to_owned(),
-        Reason::Differs { first, again } => differs(*first, *again),
+        Reason::ComparedDiffer { first, again } => format!(
+            "the requests that they are compared with ran {}",
+            differs(*first, *again)
+        ),
+        Reason::Differs { first, again } => {
+            format!("two measurements differ: {}", differs(*first, *again))
+        }
     }
 }
 
@@ -211,11 +217,7 @@ fn differs(first: Option<usize>, again: Option<usize>) -> String {
     } else {
         ""
     };
-    format!(
-        "two measurements differ: first {}, then {}{started}",
-        count(first),
-        count(again)
-    )
+    format!("first {}, then {}{started}", count(first), count(again))
 }
 
 fn left_behind(answer: HumanDuration, behind: HumanDuration, maybe_rate: bool) -> String {

@@ -4,7 +4,7 @@ use super::asking::{Plan, is_long, shortest};
 use super::findings::Findings;
 use super::plan::may_be_noise;
 use super::variation::Variation;
-use crate::contrast::{Contrast, contrast};
+use crate::contrast::{Contrast, about_alike, alike, contrast};
 use crate::judge::judge;
 use crate::reason::Reason;
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ use holdup_model::Lane;
 /// other one.
 const FEW: usize = 4;
 
-/// How many comparisons may be left out because one of their two rounds shows nothing.
+/// How many comparisons may be left out because one of their two rounds shows nothing, or another number.
 const SPARE: usize = 2;
 
 impl Plan {
@@ -45,7 +45,7 @@ impl Plan {
 
     /// Repeats a comparison that shows a difference, with both ways: new connections may fall on the server's
     /// workers by chance, and instances of a server may have been starting. Unless the repetitions show the
-    /// same, the verdict on the other way becomes inconclusive.
+    /// same, with about the same numbers, the verdict on the other way becomes inconclusive.
     pub(super) async fn confirm_difference(
         &mut self,
         variation: Variation,
@@ -65,28 +65,40 @@ impl Plan {
             _ if long => 2,
             _ => 3,
         };
-        let mut again = (None, None);
-        for _ in 0..needed + SPARE {
+        let mut spare = SPARE;
+        let doubt = loop {
             let one = self.once_more(None, measured).await;
             let another = self.once_more(Some(variation), other).await;
             let shown = contrast(&one, &another);
-            again = (one.at_a_time, another.at_a_time);
-            if shown == difference {
+            let is_same = shown == difference;
+            let (first, other) = (&measured.verdict, &other.verdict);
+            let (one_alike, another_alike) = match difference {
+                Contrast::Fewer => (about_alike(first, &one), alike(other, &another)),
+                _ => (alike(first, &one), about_alike(other, &another)),
+            };
+            if is_same && one_alike && another_alike {
                 needed -= 1;
-            } else if shown != Contrast::Unclear {
-                break;
+                if needed == 0 {
+                    return;
+                }
+                continue;
             }
-            if needed == 0 {
-                return;
+            if spare == 0 || !is_same && shown != Contrast::Unclear {
+                break if another_alike && !one_alike {
+                    Reason::ComparedDiffer {
+                        first: first.at_a_time,
+                        again: one.at_a_time,
+                    }
+                } else {
+                    Reason::Differs {
+                        first: other.at_a_time,
+                        again: another.at_a_time,
+                    }
+                };
             }
-        }
-        let first = (measured.verdict.at_a_time, other.verdict.at_a_time);
-        let (first, again) = if first.1 == again.1 {
-            (first.0, again.0)
-        } else {
-            (first.1, again.1)
+            spare -= 1;
         };
-        other.verdict = other.verdict.clone().doubted(first, again);
+        other.verdict = other.verdict.clone().doubted(doubt);
     }
 
     /// Judges a further round of unique URLs.

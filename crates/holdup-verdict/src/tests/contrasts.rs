@@ -14,6 +14,8 @@ struct Pair {
     varied: usize,
     /// … and how many in the same way after the first of those.
     repeated: usize,
+    /// What becomes of the two servers as soon as a comparison is repeated.
+    later: Option<(Way, Way)>,
 }
 
 impl Pair {
@@ -23,6 +25,7 @@ impl Pair {
             other: Server::new(other, service),
             varied: 0,
             repeated: 0,
+            later: None,
         }
     }
 
@@ -48,6 +51,10 @@ impl Pair {
                 self.varied += round.asks.len();
             } else if self.varied > 0 {
                 self.repeated += round.asks.len();
+                if let Some((measured, other)) = self.later.take() {
+                    self.measured.becomes(measured);
+                    self.other.becomes(other);
+                }
             }
             let (server, idle) = if is_other {
                 (&mut self.other, &mut self.measured)
@@ -236,6 +243,54 @@ fn the_second_url_is_measured_and_compared() {
         assert!(versus.sentence.ends_with(told), "{all}");
         assert_eq!(versus.freer, told.ends_with("the proxy does it."), "{all}");
         assert!(versus.solo.is_some(), "{all}");
+    }
+}
+
+#[test]
+fn numbers_that_later_rounds_no_longer_show_are_no_finding() {
+    for (way, later, told) in [
+        // A pool that grows, behind a proxy that lets two through.
+        (
+            (Way::Workers(1), Way::Workers(2)),
+            (Way::Workers(2), Way::Workers(4)),
+            Err("two measurements differ: first 2 at a time, then 4 at a time"),
+        ),
+        (
+            (Way::Workers(1), Way::Workers(2)),
+            (Way::Workers(1), Way::Workers(4)),
+            Err("two measurements differ: first 2 at a time, then 4 at a time"),
+        ),
+        (
+            (Way::Workers(1), Way::Workers(9)),
+            (Way::Workers(2), Way::Workers(9)),
+            Err("the requests that they are compared with ran first 1 at a time, then 2 at a time"),
+        ),
+        (
+            (Way::Workers(9), Way::Workers(1)),
+            (Way::Workers(9), Way::Workers(2)),
+            Err("two measurements differ: first 1 at a time, then 2 at a time"),
+        ),
+        // One of four may wait by chance.
+        (
+            (Way::Workers(1), Way::Workers(9)),
+            (Way::Workers(1), Way::Workers(3)),
+            Ok("they ran one at a time"),
+        ),
+    ] {
+        let mut pair = Pair::new(way.0, way.1, 0.3);
+        pair.later = Some(later);
+        let versus = pair.versus(4);
+        assert!(pair.repeated > 0 && pair.later.is_none());
+        let (Ok(part) | Err(part)) = told;
+        assert!(versus.sentence.contains(part), "{way:?}: {versus:?}");
+        assert_eq!(versus.freer, told.is_ok(), "{way:?}: {versus:?}");
+        let is_open = versus.verdict.kind == Kind::Inconclusive;
+        assert_eq!(is_open, told.is_err(), "{way:?}: {versus:?}");
+
+        let mut pair = Pair::new(way.0, way.1, 0.3);
+        pair.later = Some(later);
+        let session = pair.session(4);
+        assert_eq!(session.freer, told.is_ok(), "{way:?}: {session:?}");
     }
 }
 

@@ -104,6 +104,14 @@ impl Server {
         }
     }
 
+    /// Works in another way from now on.
+    pub(super) fn becomes(&mut self, way: Way) {
+        let now = self.now;
+        let asked = std::mem::take(&mut self.asked);
+        *self = Self::new(way, self.service);
+        (self.now, self.asked) = (now, asked);
+    }
+
     /// The whole experiment with this server.
     pub(crate) fn judged(&mut self, policy: Policy) -> Findings {
         let mut experiment = Experiment::new(policy);

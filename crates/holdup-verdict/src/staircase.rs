@@ -3,7 +3,7 @@
 //! A server that takes `c` at a time and `pace` for each finishes the first `c` after one pace, the next `c`
 //! after two, and so on. [`read`] looks for the one `c` that all finishes fit. If there is none, it tries
 //! queues of different length, then batches at a pace of their own, a server that runs all at once but
-//! contends for a few cores, and a regular rate. If none of these fits, it looks for the reason.
+//! contends for a few cores or for one, and a regular rate. If none of these fits, it looks for the reason.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -118,8 +118,8 @@ pub(super) fn read(times: &[f64], solo: Solo) -> Outcome {
     uneven(times, solo)
         .or_else(|| batches(times, solo))
         .or_else(|| shared(times, solo))
-        .or_else(|| regular(times, solo))
         .or_else(|| nothing_gained(times, solo))
+        .or_else(|| regular(times, solo))
         .unwrap_or_else(|| Outcome::inconclusive(unclear(times, solo)))
 }
 

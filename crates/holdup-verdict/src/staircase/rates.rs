@@ -18,6 +18,10 @@ const RATE_SHARE: usize = 4;
 /// How much the intervals of a rate may differ, as a fraction of one interval.
 const RATE_TOLERANCE: f64 = 0.15;
 
+/// Four finishes have only three intervals, which are alike by chance once in a hundred times, unless they may differ
+/// by this fraction at most.
+const FEW_TOLERANCE: f64 = 0.05;
+
 /// Part of the work counts as done one at a time if the finishes are spread by this fraction of the solo
 /// time. Work that varies by a quarter spreads them by half of it.
 const MIN_PART: f64 = 0.75;
@@ -36,24 +40,28 @@ pub(super) fn rate_of(steps: &[usize]) -> Option<usize> {
 /// done one at a time.
 pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
     let burst = times.partition_point(|time| *time <= prompt(solo));
-    let distances = |from: usize| {
-        let some = times
-            .get(from..)
-            .filter(|some| some.len() > MIN_RATE_STEPS)?;
+    let distances = |from: usize, least: usize| {
+        let some = times.get(from..).filter(|some| some.len() >= least)?;
         let every = (some[some.len() - 1] - some[0]) / (some.len() - 1) as f64;
-        let within = RATE_TOLERANCE * every + noise(every);
+        let tolerance = if some.len() > MIN_RATE_STEPS {
+            RATE_TOLERANCE
+        } else {
+            FEW_TOLERANCE
+        };
+        let within = tolerance * every + noise(every);
         let even = some
             .windows(2)
             .all(|pair| (pair[1] - pair[0] - every).abs() <= within);
         (even && every > NOISE).then_some(every)
     };
-    if let Some(every) = distances(0).filter(|every| *every < solo.low / PACE_DRIFT) {
+    if let Some(every) = distances(0, MIN_RATE_STEPS).filter(|every| *every < solo.low / PACE_DRIFT)
+    {
         // A spread that is small compared with the tolerance is always regular.
         let spread = times[times.len() - 1] - times[0] >= solo.high * MIN_PART;
         let each = Duration::from_secs_f64(every);
         return spread.then(|| Outcome::inconclusive(Reason::PartOneByOne { each }));
     }
-    let every = distances(burst.checked_sub(1)?)?;
+    let every = distances(burst.checked_sub(1)?, MIN_RATE_STEPS + 1)?;
     if every < solo.high * PACE_DRIFT {
         return None;
     }

@@ -131,6 +131,14 @@ fn requests_that_share_cores_finish_together_and_are_limited() {
         // An interpreter's lock, which threads get for turns of uneven length.
         (&[302, 302], &[839, 1110, 896, 1210], Kind::Serialized, 1),
         (&[302, 302], &[624, 691, 1140, 1210], Kind::Serialized, 1),
+        // An event loop that each of them blocks twice, so that they end one after the other, but late.
+        (&[300, 301], &[750, 900, 1050, 1200], Kind::Serialized, 1),
+        (
+            &[300, 301],
+            &[1350, 1500, 1650, 1800, 1950, 2100, 2250, 2400],
+            Kind::Serialized,
+            1,
+        ),
         // Four threads, and a lock that only one of them has at a time.
         (
             &[100, 101],
@@ -337,6 +345,13 @@ fn what_the_numbers_do_not_settle_is_inconclusive_with_its_reason() {
             &[200, 250, 300, 350, 400, 450, 500, 550],
             Reason::PartOneByOne { each: ms(50) },
         ),
+        // A lock around half of it: four finishes are enough if they are at equal distances.
+        (
+            &[400, 400],
+            &[400, 600, 803, 1000],
+            Reason::PartOneByOne { each: ms(200) },
+        ),
+        (&[400, 400], &[402, 480, 700, 1000], Reason::Irregular),
         (&[200, 200], &[200, 290, 470, 530, 580], Reason::Irregular),
     ] {
         let verdict = judged(alone, at_once);

@@ -54,7 +54,7 @@ fn the_cause_comes_first_and_a_frozen_route_has_a_row_below_the_request_that_fre
         &[
             "/blocking?from=3&period=250ms\n\n",
             cause,
-            "not even /healthz.\n\n",
+            "so that /healthz is not\nanswered meanwhile.\n\n",
             "█",
             "Serialized: the 4 requests ran one at a time",
             "- alone: ",

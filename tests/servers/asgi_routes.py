@@ -1,9 +1,10 @@
 """FastAPI, for uvicorn and hypercorn: `asgi_routes:app`.
 
 `/def` and `/def-fast` run in AnyIO's threads, of which there are POOL (40); `/fast` runs in the event loop, as
-`/blocking`, which holds it.
+`/blocking`, which holds it. `/pieces` holds it several times, and awaits in between, as one does that asks its
+database with a driver that blocks.
 """
-import contextlib, os, time
+import asyncio, contextlib, os, time
 import anyio.to_thread
 from fastapi import FastAPI
 
@@ -36,4 +37,12 @@ async def fast_in_the_loop():
 @app.get("/blocking")
 async def blocking(ms: int = 300):
     time.sleep(ms / 1000)
+    return "done"
+
+
+@app.get("/pieces")
+async def pieces(times: int = 5, ms: int = 80):
+    for _ in range(times):
+        time.sleep(ms / 1000)
+        await asyncio.sleep(0.001)
     return "done"

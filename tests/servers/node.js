@@ -1,4 +1,5 @@
-// One event loop. /blocking holds it, /timer does not; /stream sends a number's worth of kilobytes
+// One event loop. /blocking holds it, /timer does not; /pieces holds it several times, without computing, and awaits
+// in between; /render awaits first, and then holds it. /stream sends a number's worth of kilobytes
 // each tenth of a second; /quick takes two milliseconds; /pbkdf2 computes in libuv's pool of four threads.
 // /lock lets one request at a time through for each URL; /meeting only for the first URL that is asked
 // several times at once, and /pause for the first two requests at once: as if connections met on one of
@@ -17,6 +18,9 @@ function inTurn(key, response) {
   turn.then(() => response.end("done\n"));
 }
 
+// As a driver does that blocks.
+const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
 let asked = 0;
 
 // How many rounds of pbkdf2 take a millisecond of a core.
@@ -27,6 +31,18 @@ const rounds = (20_000 * 1000) / (process.cpuUsage().user - before);
 const paths = {
   "/blocking": (response) => {
     for (const end = Date.now() + 400; Date.now() < end; );
+    response.end("done\n");
+  },
+  "/pieces": async (response) => {
+    for (let left = 3; left > 0; left--) {
+      sleep(200);
+      await new Promise((go) => setTimeout(go, 1));
+    }
+    response.end("done\n");
+  },
+  "/render": async (response) => {
+    await new Promise((go) => setTimeout(go, 200));
+    sleep(250);
     response.end("done\n");
   },
   "/timer": (response) => setTimeout(() => response.end("done\n"), 400),

@@ -67,7 +67,7 @@ pub(super) fn lines(verdict: &Verdict, platform: Platform) -> Vec<String> {
         (Kind::Limited, Some(Reason::Shared)) => vec![
             "If the work computes, this is the number of cores that it gets: give it more cores, or less work. \
              If it waits, look for something that gets slower when requests share it, such as a disk, a \
-             database or a network link.",
+             database or a network link, or an event loop that each of them blocks for a part of its time.",
         ],
         (Kind::Limited, Some(Reason::Rate { .. })) => vec![
             "Look for a rate limit in the application, a proxy or an API gateway. It lets a burst of this size \

@@ -69,7 +69,7 @@ pub(super) fn how(verdict: &Verdict) -> String {
         (Kind::Serialized, _) if shared => "as slowly as one after the other".to_owned(),
         (Kind::Serialized, _) => "one at a time".to_owned(),
         (Kind::Limited, Some(cores)) if shared => {
-            format!("side by side, but slowed down as if {cores} cores did the work")
+            format!("side by side, but slowed down as if they shared {cores} cores or the like")
         }
         (Kind::Limited, Some(count)) => format!("{count} at a time"),
         (Kind::Limited, None) => "some at a time".to_owned(),

@@ -83,7 +83,7 @@ mod tests;
 
 pub use began::{Began, began};
 pub use beside::{
-    Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Sample, judge_beside,
+    Beside, BesideFinding, BesideKind, BesideReason, BesideRound, Pieces, Sample, judge_beside,
     judge_beside_round, next_beside, pace,
 };
 pub use cause::{AskNext, Cause, CauseKind, Culprit, Names, cause, cause_advice};

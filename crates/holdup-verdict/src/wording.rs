@@ -80,7 +80,8 @@ fn sentence(verdict: &Verdict) -> String {
             )
         }
         (Kind::Limited, Some(Reason::Shared)) => format!(
-            "Limited: all {n} requests ran side by side, but slowed down as if {} cores did the work.",
+            "Limited: all {n} requests ran side by side, but slowed down as if they shared {} cores, or as many of \
+             something else.",
             verdict.at_a_time.unwrap_or_default(),
         ),
         (Kind::Limited, Some(Reason::Rate { burst, each, every })) => format!(
@@ -122,7 +123,8 @@ fn because(reason: &Reason, verdict: &Verdict) -> String {
             Kind::Serialized => {
                 "together they took as long as they would one after the other".to_owned()
             }
-            _ => "all ran side by side, but slowed down as if fewer cores did the work".to_owned(),
+            _ => "all ran side by side, but slowed down as if they shared fewer cores, or fewer of something else"
+                .to_owned(),
         },
         Reason::OwnPace { factor } => {
             format!("each batch takes {factor:.1} × as long as one request alone")

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::pieces::Pieces;
 use holdup_model::millis;
 use serde::Serialize;
 
@@ -82,6 +83,9 @@ pub struct BesideFinding {
     /// For how long A's turns held up B or a part of it, in total; zero if it was not frozen.
     #[serde(skip)]
     pub held: Duration,
+    /// The times without an answer while A ran, as far as they are too long for noise.
+    #[serde(skip)]
+    pub pieces: Pieces,
     /// Why it is inconclusive; `None` otherwise.
     #[serde(skip)]
     pub reason: Option<BesideReason>,

@@ -1,6 +1,7 @@
 //! Judges one round.
 
 use super::finding::{BesideFinding, BesideReason};
+use super::pieces::Pieces;
 use super::sample::{BesideRound, Sample};
 use super::silence::Silence;
 use super::turns::{InTurn, SHORTEST, turns};
@@ -49,6 +50,7 @@ pub fn judge_beside_round(alone: &[Sample], round: &BesideRound) -> BesideFindin
         took: end.saturating_sub(start),
         median: view.median(),
         held: read.held,
+        pieces: Pieces::of(&view.silences, start, end),
         reason,
     }
 }

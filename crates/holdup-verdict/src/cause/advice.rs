@@ -48,6 +48,8 @@ pub(super) fn about(kind: CauseKind, ran: Ran, platform: Platform) -> Vec<&'stat
             "Give the server more cores, or let a request compute less.",
             "In a language whose interpreter has a lock (Python, Ruby), the threads of a process share one core: \
              use more processes. Node.js computes on one thread, so use worker threads or more processes.",
+            "If the cores are idle meanwhile, more of them change nothing. Then look for a database, a disk or a \
+             network link that the requests share, or for an event loop that handlers block for moments at a time.",
         ],
         CauseKind::ByUrl => vec![
             "If one answer is to serve all requests for a URL, nothing has to be done. Otherwise look for what \

@@ -1,6 +1,8 @@
 //! What the rules look at: the verdicts, without their words.
 
-use crate::beside::{Beside, BesideKind};
+use std::time::Duration;
+
+use crate::beside::{Beside, BesideKind, Pieces};
 use crate::connection::Connection;
 use crate::experiment::Findings;
 use crate::identical::IdenticalKind;
@@ -11,6 +13,12 @@ use holdup_model::Lane;
 
 /// Requests that took this many times as long as one alone waited for something.
 const WAITED: f64 = 1.3;
+
+/// Times are the same if they differ by no more than this part of the longer one.
+const ALIKE: f64 = 0.25;
+
+/// The fewest rounds that must show the same, unless one froze the bystander, which is certain by itself.
+const LEAST_ALIKE: usize = 2;
 
 /// The names of the other routes, as they appear in sentences.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +62,10 @@ pub(super) struct Bystander {
     /// The largest number of requests beside which it was untouched, of those that are fewer than froze it in any
     /// round.
     pub(super) untouched_by: usize,
+    /// For how long one request alone kept it without an answer, if that was about the same in most rounds.
+    pub(super) beside_one: Option<Pieces>,
+    /// How long most times without an answer were in the round in which they were the longest.
+    pub(super) longest_piece: Duration,
 }
 
 /// What the rules look at.
@@ -61,6 +73,9 @@ pub(super) struct Bystander {
 pub(super) struct Facts {
     pub(super) ran: Ran,
     pub(super) bystanders: Vec<Bystander>,
+    /// For how long each request would hold an event loop, if they wait for one that others of them hold for a part of
+    /// their time; `None` if the numbers show no such part.
+    pub(super) part: Option<Duration>,
     /// Whether requests for one URL wait for each other, and those for unique URLs do not.
     pub(super) waits_by_url: bool,
     /// How the requests ran without cookies and credentials, if more of them ran at a time.
@@ -73,8 +88,10 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(findings: &Findings) -> Self {
+        let ran = ran(findings);
         Self {
-            ran: ran(findings),
+            ran,
+            part: part(findings, ran),
             bystanders: findings.beside.iter().map(bystander).collect(),
             waits_by_url: waits_by_url(findings),
             // More at a time than the limit that was searched for need not be more than the same requests.
@@ -154,6 +171,19 @@ fn ran(findings: &Findings) -> Ran {
     }
 }
 
+/// For how long each request would hold an event loop for which the others wait.
+fn part(findings: &Findings, ran: Ran) -> Option<Duration> {
+    let verdict = &findings.verdict;
+    match (ran, &verdict.reason) {
+        (Ran::Slower(at_a_time), _) => {
+            let at_a_time = u32::try_from(at_a_time).ok()?;
+            verdict.solo?.checked_div(at_a_time)
+        }
+        (Ran::Unclear, Some(Reason::PartOneByOne { each })) => Some(*each),
+        _ => None,
+    }
+}
+
 fn of(kind: Kind, at_a_time: Option<usize>, reason: Option<&Reason>) -> Ran {
     match (reason, at_a_time) {
         (Some(Reason::Shared), Some(at_a_time)) if kind == Kind::Limited => Ran::Slower(at_a_time),
@@ -192,5 +222,34 @@ fn bystander(beside: &Beside) -> Bystander {
         kind: beside.kind,
         frozen_by: beside.frozen_by,
         untouched_by: untouched.max().unwrap_or(0),
+        beside_one: beside_one(beside),
+        longest_piece: rounds()
+            .map(|round| round.pieces.length)
+            .max()
+            .unwrap_or_default(),
     }
+}
+
+/// For how long one request alone kept the bystander without an answer. One round may be wrong by a pause of the
+/// machine.
+fn beside_one(beside: &Beside) -> Option<Pieces> {
+    let rounds = beside.rounds.iter();
+    let rounds = rounds.filter(|round| round.requests == 1);
+    let mut all: Vec<_> = rounds.map(|round| round.pieces).collect();
+    all.sort_unstable_by_key(|pieces| pieces.silent);
+    let middle = *all.get(all.len().checked_sub(1)? / 2)?;
+    let alike = all
+        .iter()
+        .filter(|pieces| is_alike(pieces.silent, middle.silent));
+    let alike = alike.count();
+    let least = match (beside.kind, beside.frozen_by) {
+        (BesideKind::Frozen, Some(1)) => 1,
+        _ => LEAST_ALIKE,
+    };
+    (middle.count > 0 && alike >= least && alike * 2 > all.len()).then_some(middle)
+}
+
+/// Whether two times are the same but for noise.
+pub(super) fn is_alike(one: Duration, other: Duration) -> bool {
+    one.abs_diff(other) <= one.max(other).mul_f64(ALIKE)
 }

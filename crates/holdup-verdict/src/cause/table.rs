@@ -1,8 +1,18 @@
 //! The rules, from the most specific contrast to the most general one. The first that applies is the cause.
 
-use super::facts::{Bystander, Facts, Ran};
+use std::time::Duration;
+
+use super::facts::{Bystander, Facts, Ran, is_alike};
 use super::kind::CauseKind;
 use crate::beside::BesideKind;
+
+/// Pieces that are shorter may be the turns of threads that share a core, on a machine that is busy.
+const LONGER_THAN_TURNS: Duration = Duration::from_millis(50);
+
+/// A container that has used up its share of the cores stands still for up to 100 ms, which is the period of Linux'
+/// scheduler. More requests do not make it stand still for longer at a time. An event loop lets all of them do a piece
+/// before it comes to the bystander, so its pieces become longer than this.
+const LONGER_THAN_A_PERIOD: Duration = Duration::from_millis(130);
 
 /// A rule that applies, and the bystander that it rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +34,14 @@ pub(super) enum Unknown {
     NoBystander,
     /// The other routes show nothing.
     Bystanders,
-    /// Together the requests took as long as one after the other, and another route was answered as usual.
+    /// The requests slowed each other down, and another route was answered as usual.
     Shared,
+    /// One request alone kept another route without an answer, as if it held an event loop in pieces, or stood still
+    /// in between.
+    Pieces,
+    /// The requests slowed each other down as if they shared several cores, but another route was not answered as usual
+    /// beside one alone, either.
+    SlowedByOne,
     /// The answers come before what the requests leave behind has ended.
     LeftBehind,
     /// The contrasts contradict each other.
@@ -45,6 +61,13 @@ fn unknown(unknown: Unknown) -> Rule {
         kind: CauseKind::Unknown,
         by: None,
         unknown,
+    }
+}
+
+fn unknown_by(why: Unknown, by: usize) -> Rule {
+    Rule {
+        by: Some(by),
+        ..unknown(why)
     }
 }
 
@@ -79,7 +102,7 @@ pub(super) fn rule(facts: &Facts) -> Rule {
             Some(which) if !facts.has(BesideKind::Untouched) => {
                 because(CauseKind::OneWorkerOfSeveral, Some(which))
             }
-            _ => unknown(Unknown::Verdict),
+            _ => held_for_a_part(facts).unwrap_or(unknown(Unknown::Verdict)),
         },
         Ran::AfterLeftovers => unknown(Unknown::LeftBehind),
         Ran::Together => beside_concurrent(facts),
@@ -127,21 +150,56 @@ fn beside_slower(facts: &Facts) -> Rule {
             Some(which) if !several_cores && !facts.is_any_answered_beside(1) => {
                 because(CauseKind::BlockedLoop, Some(which))
             }
-            _ => unknown(Unknown::Contradiction),
+            _ => held_for_a_part(facts).unwrap_or(unknown(Unknown::Contradiction)),
         };
+    }
+    if let Some(rule) = held_for_a_part(facts) {
+        return rule;
     }
     let slowed = facts.one_that(|bystander| bystander.kind == BesideKind::Slowed);
     let untouched = facts.one_that(|bystander| bystander.kind == BesideKind::Untouched);
     match (slowed, untouched) {
-        // A route that needs little may get a core in time, although others wait for one.
-        (slowed, untouched) if several_cores => because(CauseKind::Cores, slowed.or(untouched)),
         (Some(_), Some(_)) => unknown(Unknown::Contradiction),
+        // One request leaves a core to the bystander if there are several.
+        (Some(which), None) if several_cores && facts.bystanders[which].untouched_by == 0 => {
+            unknown_by(Unknown::SlowedByOne, which)
+        }
+        (Some(which), None) if facts.is_silent_for_half(which) => {
+            unknown_by(Unknown::Pieces, which)
+        }
         (Some(which), None) => because(CauseKind::Cores, Some(which)),
-        // It may be a lock that they take in turns, and it may be cores that each of them uses all of.
+        // It may be a lock that they take in turns, a database, a disk or a link, and it may be cores that each of
+        // them uses all of.
         (None, Some(_)) => unknown(Unknown::Shared),
         (None, None) if facts.bystanders.is_empty() => unknown(Unknown::NoBystander),
         (None, None) => unknown(Unknown::Bystanders),
     }
+}
+
+/// One request alone kept a bystander without an answer for as long as each must hold an event loop, if that is what
+/// the requests wait for. They may hold it in several pieces, between which the bystander is answered.
+fn held_for_a_part(facts: &Facts) -> Option<Rule> {
+    let part = facts.part?;
+    let is_held = |bystander: &Bystander| {
+        let pieces = bystander.beside_one;
+        pieces.is_some_and(|pieces| is_alike(pieces.silent, part))
+    };
+    let which = facts.one_that(is_held)?;
+    let is_free = |bystander: &Bystander| {
+        matches!(bystander.kind, BesideKind::Untouched | BesideKind::Slowed) && !is_held(bystander)
+    };
+    if facts.one_that(is_free).is_some() {
+        return Some(unknown(Unknown::Contradiction));
+    }
+    let bystander = &facts.bystanders[which];
+    let length = bystander.beside_one.map(|pieces| pieces.length);
+    let is_certain =
+        length >= Some(LONGER_THAN_TURNS) && bystander.longest_piece >= LONGER_THAN_A_PERIOD;
+    Some(if is_certain {
+        because(CauseKind::BlockedLoop, Some(which))
+    } else {
+        unknown_by(Unknown::Pieces, which)
+    })
 }
 
 /// The measured requests ran in turns, so many at a time.
@@ -201,7 +259,7 @@ impl Bystander {
         self.kind == BesideKind::SomeFrozen
     }
 
-    fn is_frozen_by_one(&self) -> bool {
+    pub(super) fn is_frozen_by_one(&self) -> bool {
         self.kind == BesideKind::Frozen && self.frozen_by == Some(1)
     }
 }
@@ -213,6 +271,14 @@ impl Facts {
 
     fn has(&self, kind: BesideKind) -> bool {
         self.one_that(|bystander| bystander.kind == kind).is_some()
+    }
+
+    /// Whether one request alone kept the bystander without an answer for half as long as an event loop that is held
+    /// for all or a part of its time.
+    fn is_silent_for_half(&self, which: usize) -> bool {
+        let silent = self.bystanders[which].beside_one;
+        let silent = silent.map_or(Duration::ZERO, |pieces| pieces.silent);
+        self.part.is_some_and(|part| silent * 2 >= part)
     }
 
     /// Whether one of the bystanders was answered while at least so many of the measured requests ran, though

@@ -1,5 +1,7 @@
 //! The table of causes, row by row.
 
+use std::time::Duration;
+
 use super::advice::about;
 use super::facts::{Bystander, Facts, Names, Ran};
 use super::kind::CauseKind::{
@@ -7,9 +9,11 @@ use super::kind::CauseKind::{
     Unknown, Workers,
 };
 use super::table;
-use crate::beside::BesideKind::{self, Frozen, Slowed, SomeFrozen, Untouched};
+use crate::beside::BesideKind::{self, Frozen, Inconclusive, Slowed, SomeFrozen, Untouched};
+use crate::beside::Pieces;
 use crate::experiment::{Findings, Policy};
 use crate::platform::Platform;
+use crate::tests::ms;
 use crate::tests::server::{Server, Way};
 use crate::{Began, Kind, cause};
 
@@ -18,6 +22,7 @@ fn facts(ran: Ran) -> Facts {
     Facts {
         ran,
         bystanders: Vec::new(),
+        part: None,
         waits_by_url: false,
         anonymous: None,
         one_connection: None,
@@ -31,6 +36,8 @@ fn bystander(kind: BesideKind, frozen_by: Option<usize>, untouched_by: usize) ->
         kind,
         frozen_by,
         untouched_by,
+        beside_one: None,
+        longest_piece: Duration::ZERO,
     }
 }
 
@@ -74,10 +81,13 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         // As many requests as workers.
         (Together, vec![frozen(4, 2)], Workers),
         (Slower(1), vec![slowed], Cores),
-        (Slower(2), vec![slowed], Cores),
-        (Slower(2), vec![untouched(4)], Cores),
-        (Slower(2), vec![slowed, untouched(4)], Cores),
-        (Slower(2), vec![], Cores),
+        (Slower(2), vec![bystander(Slowed, None, 1)], Cores),
+        // One request leaves the other core to the bystander.
+        (Slower(2), vec![slowed], Unknown),
+        // A database, a disk or a link, as well as cores.
+        (Slower(2), vec![untouched(4)], Unknown),
+        (Slower(2), vec![slowed, untouched(4)], Unknown),
+        (Slower(2), vec![], Unknown),
         // A lock that they take in turns, or cores of which each uses all: B needs neither for long.
         (Slower(1), vec![untouched(4)], Unknown),
         (Slower(1), vec![slowed, untouched(4)], Unknown),
@@ -116,6 +126,95 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
         (InTurns(4), vec![untouched(4)], Unknown),
     ] {
         let facts = Facts {
+            bystanders,
+            ..facts(ran)
+        };
+        check(&facts, kind);
+    }
+}
+
+/// A bystander that got no answer for so long beside one request, in pieces of this length, and at the longest in
+/// pieces of that length.
+fn silent(kind: BesideKind, silent: u64, length: u64, longest: u64) -> Bystander {
+    let pieces = Pieces {
+        count: usize::try_from(silent / length).expect("a small number"),
+        silent: ms(silent),
+        length: ms(length),
+    };
+    Bystander {
+        beside_one: Some(pieces),
+        longest_piece: ms(longest),
+        ..bystander(kind, (kind == Frozen).then_some(1), 0)
+    }
+}
+
+#[test]
+fn a_bystander_that_gets_no_answer_for_as_long_as_each_request_takes_tells_a_loop_from_cores() {
+    use Ran::{Slower, Unclear};
+    let untouched = bystander(Untouched, None, 4);
+    for (ran, part, bystanders, kind) in [
+        // Five pieces of 80 ms, and then four times as long with four requests.
+        (
+            Slower(1),
+            410,
+            vec![silent(Slowed, 400, 80, 320)],
+            BlockedLoop,
+        ),
+        (
+            Slower(1),
+            410,
+            vec![silent(Inconclusive, 400, 200, 400)],
+            BlockedLoop,
+        ),
+        // A loop that each request blocks for half of its time.
+        (
+            Slower(2),
+            250,
+            vec![silent(Slowed, 260, 52, 160)],
+            BlockedLoop,
+        ),
+        (
+            Unclear,
+            150,
+            vec![silent(Inconclusive, 154, 154, 457)],
+            BlockedLoop,
+        ),
+        (
+            Unclear,
+            400,
+            vec![silent(Frozen, 405, 405, 405)],
+            BlockedLoop,
+        ),
+        // The turns of threads on a busy machine may be as long as these.
+        (Slower(1), 320, vec![silent(Slowed, 310, 31, 135)], Unknown),
+        // A container that has used up its share of the cores, whatever the number of requests.
+        (Slower(1), 400, vec![silent(Slowed, 340, 85, 98)], Unknown),
+        // Half of the time, in no relation to what is expected.
+        (Slower(1), 400, vec![silent(Slowed, 220, 70, 300)], Unknown),
+        (Slower(1), 400, vec![silent(Slowed, 60, 30, 100)], Cores),
+        (Slower(2), 250, vec![silent(Slowed, 50, 50, 200)], Unknown),
+        (
+            Unclear,
+            150,
+            vec![silent(Inconclusive, 300, 300, 600)],
+            Unknown,
+        ),
+        // Another one was answered meanwhile, so the loop is not held.
+        (
+            Slower(1),
+            410,
+            vec![silent(Slowed, 400, 80, 320), untouched],
+            Unknown,
+        ),
+        (
+            Unclear,
+            150,
+            vec![untouched, silent(Frozen, 150, 150, 400)],
+            Unknown,
+        ),
+    ] {
+        let facts = Facts {
+            part: Some(ms(part)),
             bystanders,
             ..facts(ran)
         };

@@ -1,10 +1,12 @@
 //! The cause in words: one sentence, what supports it, and what would refute it.
 
-use super::facts::{Facts, Names, Ran};
+use super::facts::{Bystander, Facts, Names, Ran};
 use super::kind::{AskNext, Cause, CauseKind};
 use super::table::{Rule, Unknown};
 use crate::beside::{Beside, BesideKind};
 use crate::experiment::Findings;
+use crate::reason::Reason;
+use holdup_model::HumanDuration as Human;
 
 pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> Cause {
     Cause {
@@ -27,10 +29,7 @@ fn sentence(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> St
     let other = rule.by.map_or("another route", |by| names.bystander(by));
     let bystander = rule.by.and_then(|by| facts.bystanders.get(by));
     match rule.kind {
-        CauseKind::BlockedLoop => format!(
-            "Each request holds the event loop, or the only worker, so that nothing else is answered \
-             meanwhile, not even {other}."
-        ),
+        CauseKind::BlockedLoop => blocked_loop(facts.ran, bystander, other),
         CauseKind::Workers => {
             let (free, by) = bystander.map_or((0, 0), |bystander| {
                 (bystander.untouched_by, bystander.frozen_by.unwrap_or(0))
@@ -49,15 +48,17 @@ fn sentence(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> St
             "Each request holds one worker of several, and with it all other requests on that worker: some \
              of the requests to {other} waited, and the others did not."
         ),
-        CauseKind::Cores => {
-            let share = match facts.ran {
-                Ran::Slower(at_a_time @ 2..) => format!("{at_a_time} cores"),
-                _ => "one core, or the lock of an interpreter".to_owned(),
-            };
-            format!(
-                "The requests ran side by side and slowed each other down, as if they shared {share}."
-            )
-        }
+        CauseKind::Cores => match facts.ran {
+            Ran::Slower(at_a_time @ 2..) => format!(
+                "The requests ran side by side and slowed each other and {other} down, as if they shared \
+                 {at_a_time} cores, or as many of something else that {other} needs, too, such as a database."
+            ),
+            _ => format!(
+                "The requests ran side by side and slowed each other and {other} down, as if they shared one \
+                 core, the lock of an interpreter, or a link that one of them fills. An event loop that each of \
+                 them blocks often, but only for moments, looks the same."
+            ),
+        },
         CauseKind::ByUrl => {
             "Requests for the same URL wait for each other, and requests for different \
                              URLs do not: a proxy, a cache or the application locks by URL."
@@ -92,7 +93,7 @@ fn sentence(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> St
              Another route that is fast and always takes the same time would tell more."
                 .to_owned()
         }
-        CauseKind::Unknown => unknown_why(rule.unknown, findings, names),
+        CauseKind::Unknown => unknown_why(rule, facts, findings, names),
     }
 }
 
@@ -100,6 +101,26 @@ fn were(bystanders: usize, names: &Names) -> String {
     match bystanders {
         1 => format!("{} was", names.bystander(0)),
         _ => format!("{bystanders} other routes were"),
+    }
+}
+
+/// The event loop is held while a request runs, or for a part of that time.
+fn blocked_loop(ran: Ran, bystander: Option<&Bystander>, other: &str) -> String {
+    let holds = "Each request holds the event loop, or the only worker";
+    let is_all = match ran {
+        Ran::Unclear | Ran::Slower(2..) => false,
+        _ => bystander.is_none_or(Bystander::is_frozen_by_one),
+    };
+    match bystander.and_then(|bystander| bystander.beside_one) {
+        Some(pieces) if !is_all && pieces.count > 1 => format!(
+            "{holds}, again and again: while one of them ran, {other} got no answer for {} at a time.",
+            Human(pieces.length)
+        ),
+        Some(pieces) if !is_all => format!(
+            "{holds}, for a part of its time: while one of them ran, {other} got no answer for {}.",
+            Human(pieces.silent)
+        ),
+        _ => format!("{holds}, so that {other} is not answered meanwhile."),
     }
 }
 
@@ -133,49 +154,105 @@ fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> St
 }
 
 /// The cause is unknown: because of the first bystander that shows nothing, if that is why.
-fn unknown_why(why: Unknown, findings: &Findings, names: &Names) -> String {
+fn unknown_why(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> String {
+    let other = rule.by.map_or("another route", |by| names.bystander(by));
     let because =
         |(which, beside): (usize, &Beside)| Some((names.bystander(which), beside.because()?));
     let mut bystanders = findings.beside.iter().enumerate();
-    match bystanders.find_map(because) {
-        Some((name, because)) if why == Unknown::Bystanders => format!(
-            "It is unknown what the requests wait for, because {name} does not show it: {because}. Another \
-             route that is fast and always takes the same time would tell more."
+    let why = match (rule.unknown, bystanders.find_map(because)) {
+        (Unknown::Bystanders, Some((name, because))) => format!(
+            ", because {name} does not show it: {because}. Another route that is fast and always takes the same \
+             time would tell more."
         ),
-        _ => unknown(why),
+        (Unknown::Verdict, _) => unknown_number(facts, findings, names),
+        (Unknown::Shared, _) => shared(facts.ran),
+        (Unknown::Pieces, _) => {
+            let bystander = rule.by.and_then(|by| facts.bystanders.get(by));
+            let pieces = bystander.and_then(|bystander| bystander.beside_one);
+            format!(
+                ". While one of them ran, {other} got no answer for {} at a time. Either each of them blocks the \
+                 event loop again and again, or it computes where there are too few cores for the two of them. If \
+                 the cores are idle meanwhile, it is the event loop.",
+                Human(pieces.unwrap_or_default().length)
+            )
+        }
+        (Unknown::SlowedByOne, _) => format!(
+            ". They slowed each other down as if they shared several cores, but then one of them alone leaves a \
+             core to {other}, which was not answered as usual beside one. Each of them may block an event loop, or \
+             one worker of several, for a part of its time. If the cores are idle meanwhile, it is that."
+        ),
+        (why, _) => unknown(why).to_owned(),
+    };
+    format!("It is unknown what the requests wait for{why}")
+}
+
+/// The rounds show no number. What a bystander shows all the same is the half of the answer that is known.
+fn unknown_number(facts: &Facts, findings: &Findings, names: &Names) -> String {
+    let reason = findings.verdict.reason.as_ref();
+    let is_part = matches!(reason, Some(Reason::PartOneByOne { .. }));
+    let why = if is_part {
+        ". Part of their work is done one at a time."
+    } else {
+        ", because the rounds do not show how many run at a time."
+    };
+    let tells = |bystander: &Bystander| {
+        bystander.is_frozen_by_one() || is_part && bystander.kind == BesideKind::Untouched
+    };
+    let which = facts.bystanders.iter().position(tells);
+    let beside = which.and_then(|which| Some((which, findings.beside.get(which)?)));
+    match beside {
+        Some((which, beside)) => {
+            let beside = beside.clone().named(names.bystander(which));
+            format!("{why} {}", beside.sentence)
+        }
+        None => why.to_owned(),
     }
 }
 
-fn unknown(why: Unknown) -> String {
+/// They slowed each other down, and another route was answered as usual.
+fn shared(ran: Ran) -> String {
+    let (how, what) = match ran {
+        Ran::Slower(at_a_time @ 2..) => (
+            format!("They ran side by side, as if they shared {at_a_time} of something"),
+            "it may be cores, the connections of a pool, a database, a disk or a network link",
+        ),
+        _ => (
+            "Together they took as long as one after the other".to_owned(),
+            "each of them needs the same lock or connection several times, or a disk or a network link that one \
+             of them fills, or all cores",
+        ),
+    };
+    format!(
+        ". {how}, although another route was answered as usual: {what}. A route that computes for a while would \
+         tell, because only requests that need the cores slow it down."
+    )
+}
+
+/// The other reasons, after what is unknown.
+fn unknown(why: Unknown) -> &'static str {
     match why {
-        Unknown::Verdict => {
-            "It is unknown what the requests wait for, because the rounds do not show how many run at a \
-             time."
-        }
         Unknown::NoBystander => {
-            "It is unknown what the requests wait for. Asking a route that is fast, while they run, would \
-             tell an event loop or workers that are held from a lock, a pool or a limiter."
-        }
-        Unknown::Bystanders => {
-            "It is unknown what the requests wait for, because the other routes do not show it. Another \
-             route that is fast and always takes the same time would tell more."
-        }
-        Unknown::Shared => {
-            "It is unknown what the requests wait for. Together they took as long as one after the other, \
-             although another route was answered as usual: each of them needs the same lock or connection \
-             several times, or all cores. A route that computes for a while would tell, because only the \
-             latter slows it down."
+            ". Asking a route that is fast, while they run, would tell an event loop or workers that are held \
+             from a lock, a pool or a limiter."
         }
         Unknown::LeftBehind => {
-            "It is unknown what holds the next request up, because a request is answered before what it \
-             leaves behind has ended, so another route cannot be asked meanwhile."
+            ", because a request is answered before what it leaves behind has ended, so another route cannot be \
+             asked meanwhile."
         }
         Unknown::Contradiction => {
-            "It is unknown what the requests wait for, because the rounds fit no single cause. Another \
-             route that is fast, and has nothing to do with this one, would tell more."
+            ", because the rounds fit no single cause. Another route that is fast, and has nothing to do with \
+             this one, would tell more."
+        }
+        // Those that are worded with what was measured; these have no reason of their own.
+        Unknown::Bystanders
+        | Unknown::Verdict
+        | Unknown::Shared
+        | Unknown::Pieces
+        | Unknown::SlowedByOne => {
+            ", because the other routes do not show it. Another route that is fast and always takes the same \
+             time would tell more."
         }
     }
-    .to_owned()
 }
 
 /// What each contrast found.
@@ -198,7 +275,7 @@ fn evidence(findings: &Findings, names: &Names) -> Vec<String> {
 fn refuted_by(kind: CauseKind) -> Option<&'static str> {
     Some(match kind {
         CauseKind::BlockedLoop => {
-            "a route of the same process that is answered while one of the requests runs"
+            "a route of the same process that is answered as usual while one of the requests runs"
         }
         CauseKind::Workers => {
             "a route of the same process that is answered while as many of the requests run"

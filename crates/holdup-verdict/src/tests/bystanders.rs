@@ -10,10 +10,43 @@ use holdup_model::{ClientTime, Lane};
 /// What a request to the measured route takes.
 const SERVICE: u64 = 300;
 
+/// An event loop that each request holds: after awaiting something, and then in pieces, between which the loop comes
+/// to all others.
+#[derive(Clone, Copy)]
+struct Loop {
+    awaits: u64,
+    piece: u64,
+}
+
+impl Loop {
+    /// How long each request holds the loop.
+    fn block(self) -> u64 {
+        SERVICE - self.awaits
+    }
+
+    /// When so many requests end that are sent together.
+    fn ends(self, requests: u64) -> impl Iterator<Item = u64> {
+        let before_last = self.awaits + requests * (self.block() - self.piece);
+        (1..=requests).map(move |place| before_last + place * self.piece)
+    }
+
+    /// When something is answered that is sent at this time after so many requests.
+    fn answers(self, at: u64, requests: u64) -> u64 {
+        let over = self.awaits + requests * self.block();
+        if at < self.awaits || at >= over {
+            return at + 2;
+        }
+        let piece = requests * self.piece;
+        self.awaits + ((at - self.awaits) / piece + 1) * piece + 1
+    }
+}
+
 /// An application with a few threads.
 #[derive(Default)]
 struct App {
     threads: usize,
+    /// If it has an event loop instead.
+    held: Option<Loop>,
     /// Whether a connection has its thread until it is closed, so that each one that is kept open needs one.
     one_for_each_connection: bool,
     /// So many of the measured requests run at a time. Those that wait have a thread meanwhile.
@@ -58,13 +91,21 @@ impl App {
             };
             let starts =
                 (0..).map(|place: usize| ms(SERVICE) * u32::try_from(place / at_a_time).unwrap());
+            let held = self.held.filter(|_| !alone);
+            let count = u64::try_from(round.asks.len()).unwrap();
+            let ends = held.map(|held| held.ends(count).collect::<Vec<_>>());
             let lanes: Vec<_> = round
                 .asks
                 .iter()
                 .zip(starts)
-                .map(|(ask, start)| {
+                .enumerate()
+                .map(|(place, (ask, start))| {
                     let sent = self.now + ask.after;
-                    let mut lane = answered(sent, sent + start + ms(service));
+                    let end = match &ends {
+                        Some(ends) => self.now + ms(ends[place]),
+                        None => sent + start + ms(service),
+                    };
+                    let mut lane = answered(sent, end);
                     if self.busy && round.kind == RoundKind::Beside {
                         lane.record_client_time(ClientTime {
                             busy: ms(80),
@@ -88,15 +129,25 @@ impl App {
                     None => self.now,
                     Some(_) => lanes[lanes.len() - free].finished_at().unwrap_or_default(),
                 };
-                let count = if lanes.is_empty() { bystander.most } else { 60 };
+                let asked = u64::try_from(lanes.len()).unwrap();
+                let count = match (lanes.is_empty(), held) {
+                    (true, _) => bystander.most,
+                    (false, None) => 60,
+                    (false, Some(_)) => 400,
+                };
                 let sample = |place: u32| {
                     let sent = self.now + ms(1) + bystander.every * place;
                     let kept = (place % 2 == 1 && bystander.kept > 0)
                         .then(|| place as usize / 2 % bystander.kept);
                     let has_thread = kept.is_some() && self.one_for_each_connection;
                     let begins = if has_thread { sent } else { sent.max(occupied) };
+                    let since = u64::try_from(sent.saturating_sub(self.now).as_millis()).unwrap();
+                    let end = match held {
+                        Some(held) if count > 0 => self.now + ms(held.answers(since, asked)),
+                        _ => begins + ms(2),
+                    };
                     Sample {
-                        lane: answered(sent, begins + ms(2)),
+                        lane: answered(sent, end),
                         kept,
                     }
                 };
@@ -215,5 +266,61 @@ fn the_rounds_beside_the_bystander_count_where_processes_accept_unevenly() {
             "{:?}",
             findings.cause
         );
+    }
+}
+
+/// What is found at an event loop that each request holds in this way.
+fn at_a_loop(awaits: u64, piece: u64) -> Findings {
+    let mut server = App {
+        threads: 1,
+        held: Some(Loop { awaits, piece }),
+        ..App::default()
+    };
+    server.probed(4)
+}
+
+#[test]
+fn a_loop_that_is_held_in_pieces_is_told_from_cores() {
+    for (awaits, piece, kind, told) in [
+        (
+            0,
+            300,
+            CauseKind::BlockedLoop,
+            "so that the other route is not answered meanwhile.",
+        ),
+        (
+            0,
+            150,
+            CauseKind::BlockedLoop,
+            "got no answer for 150 ms at a time.",
+        ),
+        (
+            0,
+            60,
+            CauseKind::BlockedLoop,
+            "got no answer for 60 ms at a time.",
+        ),
+        // So short that it may be the turns of threads on a machine that is busy.
+        (
+            0,
+            30,
+            CauseKind::Unknown,
+            "Either each of them blocks the event loop again and again, or",
+        ),
+        // The turns of threads that share the lock of an interpreter.
+        (0, 10, CauseKind::Cores, "only for moments, looks the same."),
+        // A query that is awaited, and then a page that is rendered.
+        (150, 150, CauseKind::BlockedLoop, "for a part of its time"),
+        (100, 200, CauseKind::BlockedLoop, "for a part of its time"),
+    ] {
+        let findings = at_a_loop(awaits, piece);
+        let cause = &findings.cause;
+        let beside = &findings.beside[0];
+        let all = format!(
+            "{awaits} {piece}: {cause:#?} {} {:#?}",
+            findings.verdict.sentence, beside.evidence
+        );
+        assert_eq!(cause.kind, kind, "{all}");
+        assert!(cause.sentence.contains(told), "{all}");
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::tests::ms;
 use crate::{
-    Beside, BesideKind, BesideReason, BesideRound, Sample, judge_beside, judge_beside_round,
-    next_beside, pace,
+    Beside, BesideKind, BesideReason, BesideRound, Pieces, Sample, judge_beside,
+    judge_beside_round, next_beside, pace,
 };
 use holdup_model::{ClientTime, Failure, Lane, Timeline};
 use serde_json::json;
@@ -54,6 +54,32 @@ fn asked(length: u64, ended: impl Fn(u64) -> u64) -> Vec<Sample> {
 /// What is sent before `until` is answered then.
 fn held_until(until: u64) -> impl Fn(u64) -> u64 {
     move |at| if at < until { until + at / 100 } else { at + 2 }
+}
+
+/// What is sent before `until` is answered at the end of the piece in which it was sent.
+fn held_in_pieces(piece: u64, until: u64) -> impl Fn(u64) -> u64 {
+    move |at| {
+        if at < until {
+            (at / piece + 1) * piece
+        } else {
+            at + 2
+        }
+    }
+}
+
+#[test]
+fn the_pieces_in_which_nothing_is_answered_are_added_up() {
+    for (piece, count) in [(80, 5), (200, 2), (400, 1)] {
+        let round = round(&[400], asked(500, held_in_pieces(piece, 400)));
+        let pieces = judge_beside_round(&alone(), &round).pieces;
+        assert_eq!(pieces.count, count, "{pieces:?}");
+        assert_eq!(pieces.length, ms(piece), "{pieces:?}");
+        assert_eq!(pieces.silent, ms(400), "{pieces:?}");
+    }
+    // The turns of threads.
+    let round = round(&[400], asked(500, held_in_pieces(20, 400)));
+    let pieces = judge_beside_round(&alone(), &round).pieces;
+    assert_eq!(pieces, Pieces::default());
 }
 
 fn judged(rounds: &[BesideRound]) -> Beside {

@@ -139,6 +139,28 @@ fn a_loop_that_is_blocked_after_an_await_is_held_for_a_part_of_the_time() {
 }
 
 #[test]
+fn another_route_of_the_same_session_is_named_as_such_until_the_cookie_is_left_out() {
+    let node = server("node", &[], &[]);
+    let cookie = ["-H", "Cookie: id=kept"];
+    let truth = |cause| Truth {
+        verdict: "serialized 1",
+        beside: &[("/me", "frozen 1")],
+        cause,
+    };
+    let document = expect(&http(&node), "/session", &cookie, &truth("blocked_loop"));
+    let sentence = document["cause"]["sentence"].as_str().expect("a sentence");
+    assert!(
+        sentence.contains("a lock by session: /me gets"),
+        "{document:#}"
+    );
+    let advice = document["advice"].to_string();
+    assert!(advice.contains("--cookie-contrast"), "{document:#}");
+
+    let both = [&cookie[..], &["--cookie-contrast"]].concat();
+    expect(&http(&node), "/session", &both, &truth("by_session"));
+}
+
+#[test]
 fn fastapis_threads_are_enough_for_four() {
     let fastapi = server("fastapi", &[], &[]);
     let truth = Truth {

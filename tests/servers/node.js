@@ -1,5 +1,6 @@
 // One event loop. /blocking holds it, /timer does not; /pieces holds it several times, without computing, and awaits
-// in between; /render awaits first, and then holds it. /stream sends a number's worth of kilobytes
+// in between; /render awaits first, and then holds it; /session and /me let one request at a time through for each
+// cookie. /stream sends a number's worth of kilobytes
 // each tenth of a second; /quick takes two milliseconds; /pbkdf2 computes in libuv's pool of four threads.
 // /lock lets one request at a time through for each URL; /meeting only for the first URL that is asked
 // several times at once, and /pause for the first two requests at once: as if connections met on one of
@@ -10,9 +11,9 @@ const { pbkdf2, pbkdf2Sync } = require("crypto");
 // URL to the promise that the last request for it has ended.
 const last = new Map();
 
-function inTurn(key, response) {
+function inTurn(key, response, ms = 300) {
   const turn = (last.get(key) ?? Promise.resolve()).then(
-    () => new Promise((ended) => setTimeout(ended, 300)),
+    () => new Promise((ended) => setTimeout(ended, ms)),
   );
   last.set(key, turn);
   turn.then(() => response.end("done\n"));
@@ -27,6 +28,9 @@ let asked = 0;
 const before = process.cpuUsage().user;
 pbkdf2Sync("secret", "salt", 20_000, 64, "sha512");
 const rounds = (20_000 * 1000) / (process.cpuUsage().user - before);
+
+// Without a cookie, a request has a session of its own.
+const session = (request) => request.headers.cookie ?? Symbol();
 
 const paths = {
   "/blocking": (response) => {
@@ -52,6 +56,8 @@ const paths = {
     inTurn(x.endsWith("-same0") ? x : Symbol(), response);
   },
   // The first three are for warming up and alone.
+  "/session": (response, query, request) => inTurn(session(request), response),
+  "/me": (response, query, request) => inTurn(session(request), response, 1),
   "/pause": (response) => inTurn([4, 5].includes(++asked) ? "pause" : Symbol(), response),
   "/quick": (response) => setTimeout(() => response.end("done\n"), 2),
   "/pbkdf2": (response, query) => {
@@ -74,7 +80,7 @@ const paths = {
 const server = http.createServer((request, response) => {
   const url = new URL(request.url, "http://localhost");
   const handler = paths[url.pathname];
-  if (handler) return handler(response, url.searchParams);
+  if (handler) return handler(response, url.searchParams, request);
   response.statusCode = 404;
   response.end();
 });

@@ -17,6 +17,7 @@ impl Settings {
         let named = |other: &Target| name(other.url(), measured.origin()).to_owned();
         Names {
             beside: self.beside.iter().map(named).collect(),
+            same_session: Vec::new(),
             versus: self.versus.as_ref().map(named),
         }
     }

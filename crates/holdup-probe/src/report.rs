@@ -7,6 +7,7 @@ use super::connection;
 use super::elsewhere;
 use super::inside::{Asked, Culprit, Inside, Queue};
 use super::name::name;
+use super::request::Request;
 use super::settings::Settings;
 use super::target::Target;
 use super::tls;
@@ -35,6 +36,8 @@ pub struct Report {
     pub(super) origin: String,
     /// The URLs of the bystanders, in the order in which they were given.
     pub beside: Vec<String>,
+    /// Which of them got the cookies and credentials of the requests.
+    pub(super) same_session: Vec<bool>,
     /// The URL that the measured one was compared with.
     pub versus: Option<String>,
     /// What the app itself saw meanwhile; see [`with_inside`](Self::with_inside).
@@ -200,6 +203,7 @@ impl Report {
         let name = |url: &String| name(url, &self.origin).to_owned();
         Names {
             beside: self.beside.iter().map(name).collect(),
+            same_session: self.same_session.clone(),
             versus: self.versus.as_ref().map(name),
         }
     }
@@ -229,7 +233,7 @@ impl Report {
 pub(super) fn of(
     found: Findings,
     (redirected_from, target): (Vec<Target>, Target),
-    (method, rounds): (String, Vec<Range<Instant>>),
+    (request, rounds): (&Request, Vec<Range<Instant>>),
     places: Vec<String>,
     platform: Platform,
     settings: &Settings,
@@ -250,6 +254,14 @@ pub(super) fn of(
             .iter()
             .map(|target| target.url().to_owned())
             .collect(),
+        same_session: settings
+            .beside
+            .iter()
+            .map(|beside| {
+                let own = request.for_bystander(target.parsed(), beside.parsed());
+                own.is_personal()
+            })
+            .collect(),
         versus: settings
             .versus
             .as_ref()
@@ -257,7 +269,7 @@ pub(super) fn of(
         inside: None,
         without_http2: false,
         path: target.parsed().path().to_owned(),
-        method,
+        method: request.method_name(),
         rounds,
         found,
     };

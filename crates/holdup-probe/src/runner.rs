@@ -124,7 +124,7 @@ impl Run {
     fn report(self, found: Findings) -> Report {
         let places = self.measured.blanks();
         let without_http2 = !self.may_speak_http2();
-        let asked = (self.measured.request.method_name(), self.rounds);
+        let asked = (&self.measured.request, self.rounds);
         let redirects = (self.redirected_from, self.measured.target);
         let mut report = report::of(
             found,

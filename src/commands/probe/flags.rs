@@ -92,6 +92,10 @@ fn next(ask_next: AskNext) -> Option<String> {
             "To find out what they wait for, ask another route that is fast and always takes the same time: \
              --beside URL."
         }
+        AskNext::Session => {
+            "To find out whether it is a lock by session, send the requests without their cookies and credentials, \
+             too: --cookie-contrast."
+        }
         _ => return None,
     };
     Some(line.to_owned())

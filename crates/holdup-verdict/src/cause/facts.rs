@@ -25,6 +25,9 @@ const LEAST_ALIKE: usize = 2;
 pub struct Names {
     /// The bystanders, in their order, such as `GET /healthz`.
     pub beside: Vec<String>,
+    /// Which of the bystanders get the cookies and credentials of the measured requests, in their order. Those that are
+    /// not listed get none.
+    pub same_session: Vec<bool>,
     /// The second URL.
     pub versus: Option<String>,
 }
@@ -35,6 +38,11 @@ impl Names {
         self.beside
             .get(which)
             .map_or("the other route", String::as_str)
+    }
+
+    /// Whether the bystander gets the cookies and credentials of the measured requests.
+    pub(super) fn is_same_session(&self, which: usize) -> bool {
+        self.same_session.get(which).copied().unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Cause {
     pub refuted_by: Option<String>,
     /// What the app itself named.
     pub culprit: Option<Culprit>,
-    /// The contrast that would tell more, if the cause is unknown and one would.
+    /// The contrast that would tell more, if one would.
     #[serde(skip)]
     pub ask_next: Option<AskNext>,
 }
@@ -31,6 +31,9 @@ pub enum AskNext {
     Bystander,
     /// Another such route, because those that were asked do not show the cause.
     AnotherBystander,
+    /// The same requests without their cookies and credentials, because a lock by session would look the same as the
+    /// cause that is named.
+    Session,
 }
 
 /// The route and the line that the app itself named.

@@ -6,16 +6,29 @@ use super::table::{Rule, Unknown};
 use crate::beside::{Beside, BesideKind};
 use crate::experiment::Findings;
 use crate::reason::Reason;
+use crate::session::Session;
+use crate::verdict::Kind;
 use holdup_model::HumanDuration as Human;
 
 pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> Cause {
+    let maybe_session = is_maybe_session(rule, findings, names);
+    let sentence = sentence(rule, facts, findings, names);
+    let sentence = match rule.by.filter(|_| maybe_session) {
+        Some(by) => format!(
+            "{sentence} Or they wait for a lock by session: {} gets the same cookie or credential, so it would \
+             wait, too.",
+            names.bystander(by)
+        ),
+        None => sentence,
+    };
     Cause {
         kind: rule.kind,
-        sentence: sentence(rule, facts, findings, names),
+        sentence,
         evidence: evidence(findings, names),
         refuted_by: refuted_by(rule.kind).map(str::to_owned),
         culprit: None,
         ask_next: match (rule.kind, rule.unknown) {
+            _ if maybe_session && findings.session.is_none() => Some(AskNext::Session),
             (CauseKind::Unknown, Unknown::NoBystander) => Some(AskNext::Bystander),
             (CauseKind::Unknown, Unknown::Bystanders | Unknown::Contradiction) => {
                 Some(AskNext::AnotherBystander)
@@ -122,6 +135,15 @@ fn blocked_loop(ran: Ran, bystander: Option<&Bystander>, other: &str) -> String 
         ),
         _ => format!("{holds}, so that {other} is not answered meanwhile."),
     }
+}
+
+/// Whether a lock by session would look the same, because the bystander belongs to the same session.
+fn is_maybe_session(rule: Rule, findings: &Findings, names: &Names) -> bool {
+    let is_held = matches!(rule.kind, CauseKind::BlockedLoop | CauseKind::Workers);
+    let is_known = |session: &Session| session.verdict != Kind::Inconclusive;
+    is_held
+        && rule.by.is_some_and(|by| names.is_same_session(by))
+        && !findings.session.as_ref().is_some_and(is_known)
 }
 
 fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> String {

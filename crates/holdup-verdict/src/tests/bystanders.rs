@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ms;
 use crate::experiment::{Answers, Experiment, Findings, Policy, RoundKind, Step};
-use crate::{BesideKind, CauseKind, Sample};
+use crate::{AskNext, BesideKind, CauseKind, Names, Sample, Session, cause};
 use holdup_model::{ClientTime, Lane};
 
 /// What a request to the measured route takes.
@@ -323,4 +323,28 @@ fn a_loop_that_is_held_in_pieces_is_told_from_cores() {
         assert_eq!(cause.kind, kind, "{all}");
         assert!(cause.sentence.contains(told), "{all}");
     }
+}
+
+#[test]
+fn a_bystander_of_the_same_session_does_not_tell_a_loop_from_a_lock_by_session() {
+    let mut findings = at_a_loop(0, 300);
+    let names = |same: bool| Names {
+        beside: vec!["/fast".to_owned()],
+        same_session: vec![same],
+        ..Names::default()
+    };
+    let alone = cause(&findings, &names(false));
+    assert!(!alone.sentence.contains("session"), "{alone:?}");
+    assert_eq!(alone.ask_next, None);
+    let same = cause(&findings, &names(true));
+    assert_eq!(same.kind, CauseKind::BlockedLoop);
+    let told = "Or they wait for a lock by session: /fast gets the same cookie or credential";
+    assert!(same.sentence.contains(told), "{same:?}");
+    assert_eq!(same.ask_next, Some(AskNext::Session));
+    // Without the cookie, it is the same: no lock by session.
+    let verdict = &findings.verdict;
+    findings.session = Some(Session::compared(verdict, verdict));
+    let known = cause(&findings, &names(true));
+    assert_eq!(known.sentence, alone.sentence);
+    assert_eq!(known.ask_next, None);
 }

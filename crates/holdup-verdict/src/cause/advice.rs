@@ -101,7 +101,7 @@ fn own_queue(ran: Ran, platform: Platform) -> Vec<&'static str> {
         Some(own) => own,
         None if one => {
             "Look for what the requests of this route share and only one of them can have at a time: a lock, \
-             a database connection, a transaction, a limiter."
+             a database connection, a transaction, a limiter. Or look for a rate limit, and raise it."
         }
         None => {
             "Look for what the requests of this route share, and of which there are this many: the connections \

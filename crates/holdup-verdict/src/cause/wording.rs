@@ -148,7 +148,10 @@ fn is_maybe_session(rule: Rule, findings: &Findings, names: &Names) -> bool {
 
 fn own_queue(facts: &Facts, other: &str, by: Option<usize>, names: &Names) -> String {
     let of = match facts.ran {
-        Ran::InTurns(1) => "of which there is only one, such as a lock or a single connection",
+        Ran::InTurns(1) => {
+            "of which there is only one, such as a lock or a single connection, or for a rate limit that lets \
+             one through at a time"
+        }
         _ => "of their own, such as a pool or a limiter",
     };
     let untouched = by

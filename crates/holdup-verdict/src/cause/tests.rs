@@ -15,7 +15,7 @@ use crate::experiment::{Findings, Policy};
 use crate::platform::Platform;
 use crate::tests::ms;
 use crate::tests::server::{Server, Way};
-use crate::{Began, Kind, cause};
+use crate::{Began, Kind, Session, cause};
 
 /// Facts without any contrast.
 fn facts(ran: Ran) -> Facts {
@@ -330,6 +330,20 @@ fn a_limit_beyond_which_requests_are_rejected_holds_none_up() {
         assert_eq!(limit, Some(8));
         assert_eq!(Facts::of(&findings).ran, ran);
         assert_eq!(findings.cause.kind, kind);
+    }
+}
+
+#[test]
+fn the_sentence_names_the_limit_that_a_session_has() {
+    for (workers, told) in [(1, "a lock by session."), (2, "a limit for each session.")] {
+        let mut findings = found(Way::Workers(workers), 0.3);
+        let without = found(Way::Workers(4), 0.3).verdict;
+        findings.session = Some(Session::compared(&findings.verdict, &without));
+        let cause = cause(&findings, &Names::default());
+        assert_eq!(cause.kind, BySession, "{cause:?}");
+        assert!(cause.sentence.ends_with(told), "{}", cause.sentence);
+        let evidence = &cause.evidence[0];
+        assert!(evidence.ends_with(told), "{evidence}");
     }
 }
 

@@ -78,9 +78,14 @@ fn sentence(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) -> St
                 .to_owned()
         }
         CauseKind::BySession => {
-            "Requests with the same cookie or credential wait for each other, and \
-                                 requests without one do not: a lock by session."
-                .to_owned()
+            let what = match facts.ran {
+                Ran::InTurns(2..) | Ran::Slower(2..) => "limit for each",
+                _ => "lock by",
+            };
+            format!(
+                "Requests with the same cookie or credential wait for each other, and requests without one do \
+                 not: a {what} session."
+            )
         }
         CauseKind::ByConnection => {
             "Requests on one HTTP/2 connection wait for each other, and requests on \

@@ -8,7 +8,7 @@ use super::kind::CauseKind::{
     self, BlockedLoop, ByConnection, BySession, ByUrl, Cores, OneWorkerOfSeveral, OwnQueue, Proxy,
     Unknown, Workers,
 };
-use super::table;
+use super::{table, wording};
 use crate::beside::BesideKind::{self, Frozen, Inconclusive, Slowed, SomeFrozen, Untouched};
 use crate::beside::Pieces;
 use crate::experiment::{Findings, Policy};
@@ -330,6 +330,61 @@ fn a_limit_beyond_which_requests_are_rejected_holds_none_up() {
         assert_eq!(limit, Some(8));
         assert_eq!(Facts::of(&findings).ran, ran);
         assert_eq!(findings.cause.kind, kind);
+    }
+}
+
+#[test]
+fn a_sentence_names_all_that_looks_the_same() {
+    use Ran::{InTurns, Slower};
+    let untouched = bystander(Untouched, None, 4);
+    for (ran, bystander, told) in [
+        (
+            InTurns(1),
+            untouched,
+            "or for a rate limit that lets one through at a time: /fast was",
+        ),
+        (
+            Slower(1),
+            untouched,
+            "a disk or a network link that one of them fills, or all cores.",
+        ),
+        (
+            Slower(2),
+            untouched,
+            "2 of something, although another route was answered as usual",
+        ),
+        (
+            Slower(2),
+            untouched,
+            "cores, the connections of a pool, a database, a disk or a network link",
+        ),
+        (
+            Slower(2),
+            bystander(Slowed, None, 1),
+            "2 cores, or as many of something else that /fast needs",
+        ),
+        (
+            Slower(2),
+            bystander(Slowed, None, 0),
+            "an event loop, or one worker of several",
+        ),
+        (
+            Slower(1),
+            bystander(Slowed, None, 0),
+            "one core, the lock of an interpreter, or a link",
+        ),
+    ] {
+        let facts = Facts {
+            bystanders: vec![bystander],
+            ..facts(ran)
+        };
+        let names = Names {
+            beside: vec!["/fast".to_owned()],
+            ..Names::default()
+        };
+        let findings = found(Way::Workers(1), 0.3);
+        let cause = wording::cause(table::rule(&facts), &facts, &findings, &names);
+        assert!(cause.sentence.contains(told), "{}", cause.sentence);
     }
 }
 

@@ -181,7 +181,10 @@ fn beside_slower(facts: &Facts) -> Rule {
 fn held_for_a_part(facts: &Facts) -> Option<Rule> {
     let part = facts.part?;
     let is_held = |bystander: &Bystander| {
-        let pieces = bystander.beside_one;
+        // If the others were answered, no loop is held that all of them need.
+        let pieces = bystander
+            .beside_one
+            .filter(|_| !bystander.is_partly_frozen());
         pieces.is_some_and(|pieces| is_alike(pieces.silent, part))
     };
     let which = facts.one_that(is_held)?;

@@ -199,6 +199,13 @@ fn a_bystander_that_gets_no_answer_for_as_long_as_each_request_takes_tells_a_loo
             vec![silent(Inconclusive, 300, 300, 600)],
             Unknown,
         ),
+        // One worker of several.
+        (
+            Slower(2),
+            250,
+            vec![silent(SomeFrozen, 260, 52, 160)],
+            Unknown,
+        ),
         // Another one was answered meanwhile, so the loop is not held.
         (
             Slower(1),

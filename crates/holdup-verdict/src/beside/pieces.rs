@@ -21,10 +21,17 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// The pieces of these silences between `start` and `end`.
-    pub(super) fn of(silences: &[Silence], start: Duration, end: Duration) -> Self {
+    /// The pieces of these silences between `start` and `end`. One that is no longer than `noise` is none: B alone is
+    /// sometimes answered as late.
+    pub(super) fn of(
+        silences: &[Silence],
+        start: Duration,
+        end: Duration,
+        noise: Option<Duration>,
+    ) -> Self {
+        let least = PIECE.max(noise.unwrap_or_default());
         let lengths = silences.iter().map(|silence| silence.within(start, end));
-        let mut lengths: Vec<_> = lengths.filter(|length| *length >= PIECE).collect();
+        let mut lengths: Vec<_> = lengths.filter(|length| *length >= least).collect();
         lengths.sort_unstable_by(|one, other| other.cmp(one));
         let silent: Duration = lengths.iter().sum();
         let mut longer = Duration::ZERO;

@@ -50,7 +50,7 @@ pub fn judge_beside_round(alone: &[Sample], round: &BesideRound) -> BesideFindin
         took: end.saturating_sub(start),
         median: view.median(),
         held: read.held,
-        pieces: Pieces::of(&view.silences, start, end),
+        pieces: Pieces::of(&view.silences, start, end, late_after),
         reason,
     }
 }

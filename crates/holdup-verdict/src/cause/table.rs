@@ -6,8 +6,9 @@ use super::facts::{Bystander, Facts, Ran, is_alike};
 use super::kind::CauseKind;
 use crate::beside::BesideKind;
 
-/// Pieces that are shorter may be the turns of threads that share a core, on a machine that is busy.
-const LONGER_THAN_TURNS: Duration = Duration::from_millis(50);
+/// Pieces that are shorter may be the turns of threads that share a core: on a machine that is busy with other things,
+/// Go on one core kept a bystander without an answer for 53 ms at a time.
+const LONGER_THAN_TURNS: Duration = Duration::from_millis(70);
 
 /// A container that has used up its share of the cores stands still for up to 100 ms, which is the period of Linux'
 /// scheduler. More requests do not make it stand still for longer at a time. An event loop lets all of them do a piece

@@ -169,8 +169,8 @@ fn a_bystander_that_gets_no_answer_for_as_long_as_each_request_takes_tells_a_loo
         // A loop that each request blocks for half of its time.
         (
             Slower(2),
-            250,
-            vec![silent(Slowed, 260, 52, 160)],
+            400,
+            vec![silent(Slowed, 405, 81, 320)],
             BlockedLoop,
         ),
         (
@@ -187,6 +187,7 @@ fn a_bystander_that_gets_no_answer_for_as_long_as_each_request_takes_tells_a_loo
         ),
         // The turns of threads on a busy machine may be as long as these.
         (Slower(1), 320, vec![silent(Slowed, 310, 31, 135)], Unknown),
+        (Slower(1), 300, vec![silent(Slowed, 270, 54, 190)], Unknown),
         // A container that has used up its share of the cores, whatever the number of requests.
         (Slower(1), 400, vec![silent(Slowed, 340, 85, 98)], Unknown),
         // Half of the time, in no relation to what is expected.

@@ -296,9 +296,9 @@ fn a_loop_that_is_held_in_pieces_is_told_from_cores() {
         ),
         (
             0,
-            60,
+            75,
             CauseKind::BlockedLoop,
-            "got no answer for 60 ms at a time.",
+            "got no answer for 75 ms at a time.",
         ),
         // So short that it may be the turns of threads on a machine that is busy.
         (

@@ -76,6 +76,16 @@ fn the_pieces_in_which_nothing_is_answered_are_added_up() {
         assert_eq!(pieces.length, ms(piece), "{pieces:?}");
         assert_eq!(pieces.silent, ms(400), "{pieces:?}");
     }
+    // B alone is sometimes answered as late.
+    let noisy: Vec<_> = (0..8)
+        .map(|at| fresh(at * 100, at * 100 + 20 + at * 10))
+        .collect();
+    let round_of = |piece| round(&[400], asked(500, held_in_pieces(piece, 400)));
+    assert_eq!(
+        judge_beside_round(&noisy, &round_of(80)).pieces,
+        Pieces::default()
+    );
+    assert_eq!(judge_beside_round(&noisy, &round_of(200)).pieces.count, 2);
     // The turns of threads.
     let round = round(&[400], asked(500, held_in_pieces(20, 400)));
     let pieces = judge_beside_round(&alone(), &round).pieces;

@@ -58,7 +58,8 @@ pub(crate) const MOST_REQUESTS: usize = 1000;
 const PROBE_EXIT_CODES: &str = "\
 The exit code is 0 for concurrent, 1 for serialized or limited, 3 for inconclusive, and 2 for wrong usage, which
 includes a file of --svg, --json or --junit that cannot be opened: then nothing is measured. It is 4, whatever was
-found, if that could not be printed or written completely, for example to a full disk.
+found, if the probe itself failed: it could not begin to measure, or what it found could not be printed or written
+completely, for example to a full disk.
 With --spread, it is 0 for an even spread, 1 for an uneven one, and 3 for an inconclusive one. With --expect, it
 is 0 if all that is expected holds, 1 if something does not, and 3 if something cannot be told: the measurement is
 inconclusive, or redirects led to another page, such as a log-in.

@@ -44,7 +44,7 @@ const BACKLOG: u32 = 16_384;
 const CUT_OFF: Duration = Duration::from_millis(1500);
 
 /// The longest that the watch has to tell the end of what has happened: to the log, to the metrics and in the record.
-const FLUSH: Duration = Duration::from_millis(500);
+const FLUSH: Duration = Duration::from_millis(400);
 
 /// The settings of a lab, which are also those of `holdup serve`.
 #[derive(Debug, Clone)]
@@ -312,7 +312,9 @@ impl Lab {
             };
             timeout(CUT_OFF, emptied).await.ok();
         }
-        watch.flush(FLUSH);
+        if !watch.flush(FLUSH) {
+            warn!("the end of what happened may be missing in the log, the metrics and the record");
+        }
         info!("stopped");
         Ok(())
     }

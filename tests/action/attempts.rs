@@ -54,7 +54,7 @@ fn a_report_that_could_not_be_written_is_not_said_to_be_unexpected() {
     let folder = folder();
     let programs = with_script(&folder, "holdup", CANNOT_WRITE);
     let job = job_in(folder, &programs, &json!({ "url": url, "install": "no" }));
-    job.ends("failure", "concurrent", "the report could not be written");
+    job.ends("failure", "concurrent", "the probe itself failed");
     job.says("log", "::error title=holdup::cannot write picture.svg");
 }
 

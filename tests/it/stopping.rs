@@ -37,8 +37,8 @@ fn what_is_not_finished_within_the_grace_is_cut_off_and_the_exit_code_is_0() {
     assert_eq!(server.ended().code(), Some(0));
 }
 
-#[test]
-fn without_a_grace_streams_are_cut_off_at_once() {
+/// How long it takes until streams are cut off without a grace.
+fn cut_off_without_a_grace() -> Duration {
     let mut server = Server::start(&["--grace", "0s", "--workers", "2"]);
     let mut replies = ["coroutine", "threadpool"].map(|handler| {
         let mut reply = get(server.address, &format!("/{handler}?from=600&period=100ms"));
@@ -50,15 +50,22 @@ fn without_a_grace_streams_are_cut_off_at_once() {
     for reply in &mut replies {
         while let Ok(Some(_)) = reply.chunk() {}
     }
-    // A worker that stops gracefully checks its streams only after a second.
     let took = stopped.elapsed();
-    assert!(took < Duration::from_millis(900), "{took:?}");
     for number in 1..=2 {
         assert_eq!(server.stream_ended(number)["ended"], "shutdown");
     }
     assert_eq!(server.ended().code(), Some(0));
     let line = server.logged("the stop", |line| line["grace"] == "0s");
     assert_eq!(line["open"], 2);
+    took
+}
+
+#[test]
+fn without_a_grace_streams_are_cut_off_at_once() {
+    // A worker that stops gracefully checks its streams only after a second. A busy machine may be as slow, but not
+    // each time.
+    let is_quick = |_| cut_off_without_a_grace() < Duration::from_millis(900);
+    assert!((0..10).any(is_quick));
 }
 
 #[test]

@@ -41,7 +41,7 @@ async def blocking(ms: int = 300):
 
 
 @app.get("/pieces")
-async def pieces(times: int = 5, ms: int = 80):
+async def pieces(times: int = 3, ms: int = 300):
     for _ in range(times):
         time.sleep(ms / 1000)
         await asyncio.sleep(0.001)

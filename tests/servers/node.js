@@ -39,14 +39,14 @@ const paths = {
   },
   "/pieces": async (response) => {
     for (let left = 3; left > 0; left--) {
-      sleep(200);
+      sleep(300);
       await new Promise((go) => setTimeout(go, 1));
     }
     response.end("done\n");
   },
   "/render": async (response) => {
     await new Promise((go) => setTimeout(go, 200));
-    sleep(250);
+    sleep(350);
     response.end("done\n");
   },
   "/timer": (response) => setTimeout(() => response.end("done\n"), 400),

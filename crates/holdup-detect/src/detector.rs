@@ -195,13 +195,13 @@ impl Detector {
         self.0.subscribe()
     }
 
-    /// Waits until everything that has happened so far is published, logged, counted and in the record, but at most so
-    /// long. Returns whether it is. A hold that lasts is told as far as it goes.
+    /// Waits until everything that has happened so far is published, logged, counted and in the record, for at most
+    /// `at_most`. Returns whether it is. A hold that lasts is told as far as it goes.
     pub fn flush(&self, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
+        let deadline = Instant::now().checked_add(at_most);
         let waits_for = |is_done: &dyn Fn() -> bool| {
             while !is_done() {
-                if Instant::now() >= deadline {
+                if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                     return false;
                 }
                 nap();
@@ -210,18 +210,17 @@ impl Detector {
         };
         places::close_own(&self.0);
         if self.0.collector.get().is_none() {
-            // No worker has begun, so there is nothing to tell.
-            return true;
+            // Nothing is told. If no worker has begun, there is nothing to tell, either.
+            return self.0.workers.alive().is_empty();
         }
-        let flushes = &self.0.flushes;
-        let flush = flushes.ask();
+        let flush = self.0.flushes.ask();
         let is_published = || {
             self.0.wake_collector();
-            flushes.is_published(flush)
+            flush.is_published()
         };
         waits_for(&is_published)
-            && waits_for(&|| flushes.is_recorded(flush))
-            && waits_for(&|| flushes.are_queues_empty())
+            && waits_for(&|| flush.is_recorded())
+            && waits_for(&|| flush.is_handled())
     }
 
     /// The states of the detector's threads; none before the first worker.

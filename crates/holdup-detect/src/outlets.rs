@@ -184,6 +184,16 @@ impl<T> Inlet<T> {
     }
 }
 
+impl<T> Drop for Inlet<T> {
+    fn drop(&mut self) {
+        self.has_handled();
+        // Nobody handles these any more.
+        while self.receiver.try_recv().is_ok() {
+            self.queued.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
 impl<T> Outlet<T> {
     pub(crate) fn open(&mut self) -> Inlet<T> {
         let (sender, receiver) = sync_channel(ROOM);

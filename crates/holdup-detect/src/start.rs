@@ -53,11 +53,12 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
     let figures = outlets.metrics.open();
     let holds = (!settings.callbacks.is_empty()).then(|| outlets.callbacks.open());
     let stacks = cfg!(feature = "stacks").then(|| outlets.symbols.open());
-    shared.flushes.wait_for_queues(vec![
-        outlets.log.queued(),
+    // The log comes last, because the others may send lines to it.
+    let queues = vec![
         outlets.metrics.queued(),
         outlets.callbacks.queued(),
-    ]);
+        outlets.log.queued(),
+    ];
     let log = outlets.log.clone();
     let symbols = outlets.symbols.clone();
 
@@ -69,6 +70,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
         collector::run(&weak, &outlets);
     });
     let collector = note(COLLECTOR, collector)?;
+    shared.flushes.wait_for_queues(queues);
     shared.collector.get_or_init(|| collector);
     shared.symbols.get_or_init(|| symbols);
 
@@ -113,9 +115,7 @@ fn start_all(shared: &Arc<Shared>, failed: &mut NoThreads) -> Option<Outlet<LogE
             }
             recorder::run(&mut recorder, &weak, &to_log);
         });
-        if let Some(thread) = note(RECORD, started) {
-            shared.flushes.wait_for_recorder(thread);
-        }
+        shared.flushes.wait_for_recorder(note(RECORD, started));
     }
     if let Some(stacks) = stacks {
         let to_log = log.clone();

@@ -62,6 +62,14 @@ pub(crate) struct Ongoing {
     pub(crate) in_poll: bool,
 }
 
+impl Ongoing {
+    /// Whether the next loop iteration is about to end it: no poll is in progress, and the latest one ended a moment ago.
+    /// Otherwise, something that is not watched holds the loop.
+    pub(crate) fn is_ending(&self, now: u64, threshold: u64) -> bool {
+        !self.in_poll && now.saturating_sub(self.period.end) < threshold
+    }
+}
+
 impl WorkerState {
     /// Creates the state of the calling thread.
     pub(crate) fn new(worker: usize, clock: &Clock) -> Arc<Self> {

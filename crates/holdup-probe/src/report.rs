@@ -259,7 +259,7 @@ pub(super) fn of(
             .iter()
             .map(|beside| {
                 let own = request.for_bystander(target.parsed(), beside.parsed());
-                own.is_personal()
+                own.is_personal() && own.personal_label().is_none()
             })
             .collect(),
         versus: settings

@@ -1,5 +1,7 @@
 //! Records in real folders: bounds, locks, damage.
 
+#![cfg(unix)]
+
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::net::UnixListener;

@@ -110,8 +110,8 @@ impl fmt::Display for Delivery {
                 f.write_str("The response was too short to show whether it is streamed.")
             }
             Self::CutShort => f.write_str(
-                "Only the beginning of the response was read, which is too little to show whether it is streamed: \
-                 read on for longer.",
+                "The response was read only as far as was asked for, which is too little to show whether it is \
+                 streamed: read on for longer.",
             ),
             Self::ClientTooSlow { longest } => write!(
                 f,
@@ -390,7 +390,7 @@ mod tests {
         }
         let words = read(&[5], 305, true).to_string();
         assert!(
-            words.starts_with("Only the beginning of the response was read"),
+            words.starts_with("The response was read only as far as was asked for"),
             "{words}"
         );
     }

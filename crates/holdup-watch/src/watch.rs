@@ -181,8 +181,9 @@ impl Watch {
     /// each is polled once with a waker that takes a stack wherever the request hands it out. This call waits for
     /// the answers: usually a few milliseconds, up to a tenth of a second if there are hundreds of requests, and at
     /// most half a second. It waits for no worker that is held. What a held worker cannot answer is left out. The
-    /// first call may also wait up to two seconds until the line tables are read. On a worker's own thread, the call
-    /// waits for nothing: ask twice, or use [`testing::look`] in a test.
+    /// first call may also wait up to two seconds until the line tables are read, and then asks once more, because many
+    /// requests have gone on meanwhile. On a worker's own thread, the call waits for nothing: ask twice, or use
+    /// [`testing::look`] in a test.
     ///
     /// A future polls what it waits for, unless it keeps others in an executor of its own: with `FuturesUnordered`
     /// the stack ends there, and a task that the handler has spawned and awaits is shown as its `JoinHandle`.
@@ -321,12 +322,12 @@ impl Watch {
     }
 
     /// Waits until everything that has happened so far is published, logged, counted in the metrics and written into the
-    /// [record](Self::record), but for `at_most` so long. Returns whether all of it is.
+    /// [record](Self::record), for at most `at_most`. Returns whether all of it is.
     ///
     /// The watch tells what happened on threads of its own, a moment later. Call this at the end of `main`, after the
     /// server has stopped: otherwise the end of the last hold, and of the requests that it held up, may be missing. A
     /// hold that still lasts is told as far as it goes. The calling thread is blocked meanwhile, usually for a few
-    /// milliseconds.
+    /// milliseconds. A callback of [`on_hold`](Self::on_hold) would wait for itself, so do not call this there.
     ///
     /// ```no_run
     /// # use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Where a report goes: stdout, and the files that options name.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,14 +9,9 @@ use serde::Serialize;
 use crate::cli::Probe;
 use crate::commands;
 
-/// A file that an option names. It is opened before anything is measured, so that no measurement is lost because the
-/// file cannot be written. What it has already stays there until there is something to write.
-pub(super) struct Output {
-    path: PathBuf,
-    file: File,
-    /// Whether it is to be deleted: it was not there before, and nothing has been written completely.
-    is_vain: bool,
-}
+/// A file that an option names. That it can be written was tried before anything is measured, so that no measurement is
+/// lost because of it. What it has already stays there until there is something to write.
+pub(super) struct Output(PathBuf);
 
 /// The files for a report itself.
 pub(super) struct Outputs {
@@ -39,62 +34,49 @@ pub(super) fn json(document: &impl Serialize) -> serde_json::Result<String> {
 }
 
 impl Output {
-    /// Opens the file, or creates it.
+    /// Tries whether the file can be written. A new one is not left behind, because a signal may end the measurement.
     ///
     /// # Errors
     ///
     /// One sentence that names the option and the file.
     pub(super) fn open(option: &str, path: &Path) -> Result<Self, String> {
-        let opened = match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(file) => Ok((file, true)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let mut options = OpenOptions::new();
-                let options = options.write(true).create(true).truncate(false);
-                options.open(path).map(|file| (file, false))
-            }
-            Err(error) => Err(error),
-        };
-        let (file, is_vain) = opened.map_err(|error| {
+        try_to_open(path).map_err(|error| {
             format!(
                 "{option}: cannot write {}: {error}; give another file, or allow to write this one",
                 path.display()
             )
         })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            is_vain,
-        })
+        Ok(Self(path.to_owned()))
     }
 
     /// Writes the file anew. Whether that succeeded; if not, that is said.
-    pub(super) fn write(mut self, text: &str) -> bool {
-        let written = self
-            .empty()
-            .and_then(|()| self.file.write_all(text.as_bytes()));
-        let Err(error) = written else {
-            self.is_vain = false;
+    pub(super) fn write(self, text: &str) -> bool {
+        let Self(path) = self;
+        let Err(error) = fs::write(&path, text) else {
             return true;
         };
-        commands::warn(format!("cannot write {}: {error}", self.path.display()));
+        commands::warn(format!("cannot write {}: {error}", path.display()));
         false
-    }
-
-    fn empty(&self) -> io::Result<()> {
-        // A pipe or a terminal has no length.
-        if self.file.metadata()?.is_file() {
-            self.file.set_len(0)?;
-        }
-        Ok(())
     }
 }
 
-impl Drop for Output {
-    fn drop(&mut self) {
-        if self.is_vain {
-            fs::remove_file(&self.path).ok();
+fn try_to_open(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        // Opening a pipe would wait for its reader, and a device may do anything.
+        Ok(about) if !about.is_file() && !about.is_dir() => return Ok(()),
+        Ok(_) => {
+            OpenOptions::new().write(true).open(path)?;
         }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            // A link to a file that does not exist is left alone.
+            if fs::symlink_metadata(path).is_err() {
+                File::create_new(path)?;
+                fs::remove_file(path)?;
+            }
+        }
+        Err(error) => return Err(error),
     }
+    Ok(())
 }
 
 impl Outputs {

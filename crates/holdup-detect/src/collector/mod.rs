@@ -30,7 +30,7 @@ use self::figures::Figures;
 use self::publish::{losses, released, who, withdraw_gone, withdrawn};
 use self::schedule::Schedule;
 use self::told::Told;
-use crate::outlets::{Figure, LogEntry, Outlets};
+use crate::outlets::{Figure, LogEntry, Outlet, Outlets};
 use crate::oversleep::Lateness;
 use crate::record::HoldId;
 use crate::shared::Shared;
@@ -92,6 +92,8 @@ pub(crate) struct Collector {
     has_missed: bool,
     figures: Figures,
     told: Told,
+    /// The latest flush that was asked for, and when a look first found it.
+    flush: (u64, Duration),
 }
 
 impl Collector {
@@ -109,6 +111,7 @@ impl Collector {
             has_missed: false,
             figures: Figures::default(),
             told: Told::default(),
+            flush: (0, Duration::ZERO),
         }
     }
 
@@ -136,8 +139,9 @@ impl Collector {
             };
             let ongoing = state.ongoing(now);
             let since = ongoing.as_ref().map(|ongoing| ongoing.period.start);
-            // The next loop iteration ends it.
-            is_ending |= ongoing.as_ref().is_some_and(|ongoing| !ongoing.in_poll);
+            is_ending |= ongoing
+                .as_ref()
+                .is_some_and(|it| it.is_ending(now, shared.threshold()));
             if let Some(sample) = sample {
                 state.keep(sample, since.or(unanswered));
             }
@@ -171,6 +175,9 @@ impl Collector {
         // thousands of victims.
         self.lateness.works(&shared.oversleeps);
         losses(shared, outlets, &mut self.told);
+        if is_flush {
+            self.told.say_what_is_left_out(&outlets.log);
+        }
         if self
             .figures
             .are_ended_due(now, is_flush || states.is_empty())
@@ -185,7 +192,7 @@ impl Collector {
             |loss| shared.blamed(loss).by.clone(),
             |event| shared.events.publish(event),
         );
-        if !is_ending && self.has_published_all(shared) {
+        if !is_ending && self.has_published_all(flush, shared.elapsed(), &outlets.log) {
             shared.flushes.has_published(flush);
         }
         let is_lasting = !shared.lasting().is_empty();
@@ -204,9 +211,15 @@ impl Collector {
         !states.is_empty() || is_lasting
     }
 
-    /// Whether everything that is over is published.
-    fn has_published_all(&self, shared: &Shared) -> bool {
-        self.nameless.is_empty() && shared.memory.is_complete() && shared.losses.are_drained()
+    /// Whether everything is published that was over when a look first found this flush asked for. That look takes all
+    /// of it, and only the names of stacks are waited for.
+    fn has_published_all(&mut self, flush: u64, now: Duration, log: &Outlet<LogEntry>) -> bool {
+        if self.flush.0 < flush {
+            self.flush = (flush, now);
+        }
+        let taken_by = |since: Duration| since <= self.flush.1;
+        let are_named = !self.nameless.iter().any(|(_, since)| taken_by(*since));
+        are_named && self.told.is_all_told(log)
     }
 
     /// How long the collector pauses after the latest look.

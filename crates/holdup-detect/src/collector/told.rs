@@ -143,16 +143,20 @@ impl Told {
         let lost = |culprit: &mut Culprit| now.saturating_sub(culprit.since) >= PATIENCE;
         let lost = self.culprits.extract_if(.., lost);
         self.unused.extend(lost.map(|culprit| culprit.span));
-        if self.left_out > 0
-            && log.has_room()
-            && log
-                .offer(LogEntry::MoreHeldUp {
-                    requests: self.left_out,
-                })
-                .is_ok()
-        {
+        self.say_what_is_left_out(log);
+    }
+
+    /// Tells the log how many requests were left out, if any.
+    pub(super) fn say_what_is_left_out(&mut self, log: &Outlet<LogEntry>) {
+        let requests = self.left_out;
+        if requests > 0 && log.has_room() && log.offer(LogEntry::MoreHeldUp { requests }).is_ok() {
             self.left_out = 0;
         }
+    }
+
+    /// Whether the log has been told everything, or there is none.
+    pub(super) fn is_all_told(&self, log: &Outlet<LogEntry>) -> bool {
+        !log.is_open() || self.left_out == 0 && self.unused.is_empty()
     }
 
     /// Has the log's thread drop the spans that are not needed any more.

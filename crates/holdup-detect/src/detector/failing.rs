@@ -67,9 +67,10 @@ impl Detector {
     pub fn most_held_up(&self, route: &RouteName, at_most: Duration) -> Option<MostHeldUp> {
         let own = places::worker(&self.0);
         let open = || {
+            // Read first: a request may be polled as soon as it was found ready.
+            let now = self.elapsed();
             let requests = self.0.open_requests().into_iter();
             let same = requests.filter(|request| request.route_name() == *route);
-            let now = self.elapsed();
             let same = same.map(|request| with_the_time_since_it_was_woken(request, now));
             let judged = same.map(|request| (self.0.certain(&request), request));
             judged.max_by_key(|(certain, _)| *certain)

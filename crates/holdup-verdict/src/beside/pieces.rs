@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::silence::Silence;
 
-/// A time without an answer is a piece if it is at least this long. Threads that share a core or the lock of an
-/// interpreter take turns of up to 20 ms, so B gets an answer in between.
+/// A time without an answer is a piece if it is at least this long. Threads that share a core take turns of some
+/// milliseconds (Python's lock: 5 ms; Go: 10 ms), so B gets an answer in between.
 const PIECE: Duration = Duration::from_millis(25);
 
 /// The times in which B was asked and nothing was answered while A ran, without those that are short.

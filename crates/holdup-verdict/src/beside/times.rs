@@ -177,7 +177,7 @@ impl View<'_> {
     fn partly(&self, silence: Silence, took: Duration, full: bool) -> BesideReason {
         BesideReason::Partly {
             from: silence.from.saturating_sub(self.start),
-            to: silence.to.saturating_sub(self.start),
+            to: silence.to.min(self.end).saturating_sub(self.start),
             took,
             full,
         }

@@ -56,7 +56,7 @@ pub(super) fn about(kind: CauseKind, ran: Ran, platform: Platform) -> Vec<&'stat
              lets one request per URL through: a cache in front of the server (nginx: proxy_cache_lock; \
              Varnish: hit-for-pass avoids it), or a lock in the application whose key is the URL.",
         ],
-        CauseKind::BySession => vec![by_session(platform)],
+        CauseKind::BySession => vec![by_session(ran, platform)],
         CauseKind::ByConnection => vec![
             "Look for what is bounded for each connection: how many streams the server lets one connection have \
              (SETTINGS_MAX_CONCURRENT_STREAMS; nginx: http2_max_concurrent_streams), or a worker that gets all \
@@ -117,7 +117,10 @@ fn own_queue(ran: Ran, platform: Platform) -> Vec<&'static str> {
     vec![first, second]
 }
 
-fn by_session(platform: Platform) -> &'static str {
+fn by_session(ran: Ran, platform: Platform) -> &'static str {
+    if matches!(ran, Ran::InTurns(2..) | Ran::Slower(2..)) {
+        return "Look for a limiter or a pool whose key is the session or the user, and raise what it lets through.";
+    }
     if platform == Platform::Php {
         return "session_start() locks the session until the request ends. Call session_write_close() as soon as \
                 nothing more is written to it, or open it with session_start(['read_and_close' => true]) if \

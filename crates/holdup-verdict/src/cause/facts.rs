@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::beside::{Beside, BesideKind, Pieces};
+use crate::beside::{Beside, BesideFinding, BesideKind, BesideReason, Pieces};
 use crate::connection::Connection;
 use crate::experiment::Findings;
 use crate::identical::IdenticalKind;
@@ -72,8 +72,8 @@ pub(super) struct Bystander {
     pub(super) untouched_by: usize,
     /// For how long one request alone kept it without an answer, if that was about the same in most rounds.
     pub(super) beside_one: Option<Pieces>,
-    /// How long most times without an answer were in the round in which they were the longest.
-    pub(super) longest_piece: Duration,
+    /// Whether it was slowed down beside one request alone.
+    pub(super) slowed_by_one: bool,
 }
 
 /// What the rules look at.
@@ -231,18 +231,25 @@ fn bystander(beside: &Beside) -> Bystander {
         frozen_by: beside.frozen_by,
         untouched_by: untouched.max().unwrap_or(0),
         beside_one: beside_one(beside),
-        longest_piece: rounds()
-            .map(|round| round.pieces.length)
-            .max()
-            .unwrap_or_default(),
+        slowed_by_one: rounds()
+            .any(|round| round.requests == 1 && round.kind == BesideKind::Slowed),
     }
 }
 
 /// For how long one request alone kept the bystander without an answer. One round may be wrong by a pause of the
-/// machine.
+/// machine. A round in which the client itself may have been late, or in which the request failed, shows nothing.
 fn beside_one(beside: &Beside) -> Option<Pieces> {
     let rounds = beside.rounds.iter();
-    let rounds = rounds.filter(|round| round.requests == 1);
+    let shows = |round: &&BesideFinding| {
+        let why = round.reason.as_ref();
+        !why.is_some_and(|why| {
+            matches!(
+                why,
+                BesideReason::ClientTooSlow { .. } | BesideReason::OffenderFailed { .. }
+            )
+        })
+    };
+    let rounds = rounds.filter(|round| round.requests == 1).filter(shows);
     let mut all: Vec<_> = rounds.map(|round| round.pieces).collect();
     all.sort_unstable_by_key(|pieces| pieces.silent);
     let middle = *all.get(all.len().checked_sub(1)? / 2)?;

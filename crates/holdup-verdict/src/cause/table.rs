@@ -6,14 +6,10 @@ use super::facts::{Bystander, Facts, Ran, is_alike};
 use super::kind::CauseKind;
 use crate::beside::BesideKind;
 
-/// Pieces that are shorter may be the turns of threads that share a core: on a machine that is busy with other things,
-/// Go on one core kept a bystander without an answer for 53 ms at a time.
-const LONGER_THAN_TURNS: Duration = Duration::from_millis(70);
-
-/// A container that has used up its share of the cores stands still for up to 100 ms, which is the period of Linux'
-/// scheduler. More requests do not make it stand still for longer at a time. An event loop lets all of them do a piece
-/// before it comes to the bystander, so its pieces become longer than this.
-const LONGER_THAN_A_PERIOD: Duration = Duration::from_millis(130);
+/// Pieces that are shorter may be the turns of threads that share a core or the lock of an interpreter: a thread of
+/// Ruby's runs for 100 ms before another one has its turn, and the bystander needs a turn, or two. A container that has
+/// used up its share of the cores stands still for up to 100 ms as well, which is the usual period of Linux' scheduler.
+const LONGER_THAN_TURNS: Duration = Duration::from_millis(250);
 
 /// A rule that applies, and the bystander that it rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +144,11 @@ fn beside_slower(facts: &Facts) -> Rule {
     if facts.has(BesideKind::Frozen) || facts.has(BesideKind::SomeFrozen) {
         // Handlers that block one event loop in turns look like this, and so do other things.
         return match facts.one_that(Bystander::is_frozen_by_one) {
-            Some(which) if !several_cores && !facts.is_any_answered_beside(1) => {
+            Some(which)
+                if !several_cores
+                    && !facts.is_any_answered_beside(1)
+                    && !facts.has(BesideKind::SomeFrozen) =>
+            {
                 because(CauseKind::BlockedLoop, Some(which))
             }
             _ => held_for_a_part(facts).unwrap_or(unknown(Unknown::Contradiction)),
@@ -162,8 +162,11 @@ fn beside_slower(facts: &Facts) -> Rule {
     match (slowed, untouched) {
         (Some(_), Some(_)) => unknown(Unknown::Contradiction),
         // One request leaves a core to the bystander if there are several.
-        (Some(which), None) if several_cores && facts.bystanders[which].untouched_by == 0 => {
+        (Some(which), None) if several_cores && facts.bystanders[which].slowed_by_one => {
             unknown_by(Unknown::SlowedByOne, which)
+        }
+        (Some(which), None) if several_cores && facts.bystanders[which].untouched_by == 0 => {
+            unknown_by(Unknown::Bystanders, which)
         }
         (Some(which), None) if facts.is_silent_for_half(which) => {
             unknown_by(Unknown::Pieces, which)
@@ -190,16 +193,15 @@ fn held_for_a_part(facts: &Facts) -> Option<Rule> {
     };
     let which = facts.one_that(is_held)?;
     let is_free = |bystander: &Bystander| {
-        matches!(bystander.kind, BesideKind::Untouched | BesideKind::Slowed) && !is_held(bystander)
+        let is_answered = matches!(bystander.kind, BesideKind::Untouched | BesideKind::Slowed);
+        is_answered && !is_held(bystander) || bystander.is_partly_frozen()
     };
     if facts.one_that(is_free).is_some() {
         return Some(unknown(Unknown::Contradiction));
     }
     let bystander = &facts.bystanders[which];
     let length = bystander.beside_one.map(|pieces| pieces.length);
-    let is_certain =
-        length >= Some(LONGER_THAN_TURNS) && bystander.longest_piece >= LONGER_THAN_A_PERIOD;
-    Some(if is_certain {
+    Some(if length >= Some(LONGER_THAN_TURNS) {
         because(CauseKind::BlockedLoop, Some(which))
     } else {
         unknown_by(Unknown::Pieces, which)

@@ -1,7 +1,5 @@
 //! The table of causes, row by row.
 
-use std::time::Duration;
-
 use super::advice::about;
 use super::facts::{Bystander, Facts, Names, Ran};
 use super::kind::CauseKind::{
@@ -37,7 +35,7 @@ fn bystander(kind: BesideKind, frozen_by: Option<usize>, untouched_by: usize) ->
         frozen_by,
         untouched_by,
         beside_one: None,
-        longest_piece: Duration::ZERO,
+        slowed_by_one: false,
     }
 }
 
@@ -133,9 +131,8 @@ fn the_bystanders_tell_a_loop_from_workers_and_a_queue() {
     }
 }
 
-/// A bystander that got no answer for so long beside one request, in pieces of this length, and at the longest in
-/// pieces of that length.
-fn silent(kind: BesideKind, silent: u64, length: u64, longest: u64) -> Bystander {
+/// A bystander that got no answer for so long beside one request, in pieces of this length.
+fn silent(kind: BesideKind, silent: u64, length: u64) -> Bystander {
     let pieces = Pieces {
         count: usize::try_from(silent / length).expect("a small number"),
         silent: ms(silent),
@@ -143,7 +140,7 @@ fn silent(kind: BesideKind, silent: u64, length: u64, longest: u64) -> Bystander
     };
     Bystander {
         beside_one: Some(pieces),
-        longest_piece: ms(longest),
+        slowed_by_one: kind == Slowed,
         ..bystander(kind, (kind == Frozen).then_some(1), 0)
     }
 }
@@ -152,72 +149,60 @@ fn silent(kind: BesideKind, silent: u64, length: u64, longest: u64) -> Bystander
 fn a_bystander_that_gets_no_answer_for_as_long_as_each_request_takes_tells_a_loop_from_cores() {
     use Ran::{Slower, Unclear};
     let untouched = bystander(Untouched, None, 4);
+    let some_frozen = bystander(SomeFrozen, None, 0);
     for (ran, part, bystanders, kind) in [
-        // Five pieces of 80 ms, and then four times as long with four requests.
+        // Three pieces of 300 ms.
+        (Slower(1), 910, vec![silent(Slowed, 900, 300)], BlockedLoop),
         (
             Slower(1),
-            410,
-            vec![silent(Slowed, 400, 80, 320)],
-            BlockedLoop,
-        ),
-        (
-            Slower(1),
-            410,
-            vec![silent(Inconclusive, 400, 200, 400)],
+            910,
+            vec![silent(Inconclusive, 900, 450)],
             BlockedLoop,
         ),
         // A loop that each request blocks for half of its time.
-        (
-            Slower(2),
-            400,
-            vec![silent(Slowed, 405, 81, 320)],
-            BlockedLoop,
-        ),
+        (Slower(2), 905, vec![silent(Slowed, 905, 300)], BlockedLoop),
         (
             Unclear,
-            150,
-            vec![silent(Inconclusive, 154, 154, 457)],
+            350,
+            vec![silent(Inconclusive, 354, 354)],
             BlockedLoop,
         ),
-        (
-            Unclear,
-            400,
-            vec![silent(Frozen, 405, 405, 405)],
-            BlockedLoop,
-        ),
-        // The turns of threads on a busy machine may be as long as these.
-        (Slower(1), 320, vec![silent(Slowed, 310, 31, 135)], Unknown),
-        (Slower(1), 300, vec![silent(Slowed, 270, 54, 190)], Unknown),
-        // A container that has used up its share of the cores, whatever the number of requests.
-        (Slower(1), 400, vec![silent(Slowed, 340, 85, 98)], Unknown),
+        (Unclear, 400, vec![silent(Frozen, 405, 405)], BlockedLoop),
+        // The turns of threads, for example of Ruby's, or a container that has used up its share of the cores.
+        (Slower(1), 320, vec![silent(Slowed, 310, 31)], Unknown),
+        (Slower(1), 1000, vec![silent(Slowed, 950, 100)], Unknown),
+        (Slower(1), 1000, vec![silent(Slowed, 950, 200)], Unknown),
+        (Slower(1), 400, vec![silent(Slowed, 340, 85)], Unknown),
         // Half of the time, in no relation to what is expected.
-        (Slower(1), 400, vec![silent(Slowed, 220, 70, 300)], Unknown),
-        (Slower(1), 400, vec![silent(Slowed, 60, 30, 100)], Cores),
-        (Slower(2), 250, vec![silent(Slowed, 50, 50, 200)], Unknown),
-        (
-            Unclear,
-            150,
-            vec![silent(Inconclusive, 300, 300, 600)],
-            Unknown,
-        ),
+        (Slower(1), 900, vec![silent(Slowed, 500, 300)], Unknown),
+        (Slower(1), 400, vec![silent(Slowed, 60, 30)], Cores),
+        (Slower(2), 250, vec![silent(Slowed, 50, 50)], Unknown),
+        (Unclear, 300, vec![silent(Inconclusive, 600, 600)], Unknown),
         // One worker of several.
-        (
-            Slower(2),
-            250,
-            vec![silent(SomeFrozen, 260, 52, 160)],
-            Unknown,
-        ),
-        // Another one was answered meanwhile, so the loop is not held.
+        (Slower(2), 600, vec![silent(SomeFrozen, 610, 300)], Unknown),
+        // Others were answered meanwhile, so the loop is not held.
         (
             Slower(1),
-            410,
-            vec![silent(Slowed, 400, 80, 320), untouched],
+            910,
+            vec![silent(Slowed, 900, 300), untouched],
+            Unknown,
+        ),
+        (
+            Slower(1),
+            910,
+            vec![some_frozen, silent(Slowed, 900, 300)],
+            Unknown,
+        ),
+        (
+            Slower(1),
+            910,
+            vec![some_frozen, silent(Frozen, 900, 900)],
             Unknown,
         ),
         (
             Unclear,
-            150,
-            vec![untouched, silent(Frozen, 150, 150, 400)],
+            300,
+            vec![untouched, silent(Frozen, 300, 300)],
             Unknown,
         ),
     ] {
@@ -373,8 +358,16 @@ fn a_sentence_names_all_that_looks_the_same() {
         ),
         (
             Slower(2),
-            bystander(Slowed, None, 0),
+            Bystander {
+                slowed_by_one: true,
+                ..bystander(Slowed, None, 0)
+            },
             "an event loop, or one worker of several",
+        ),
+        (
+            Slower(2),
+            bystander(Slowed, None, 0),
+            "because the other routes do not show it",
         ),
         (
             Slower(1),
@@ -446,6 +439,10 @@ fn the_advice_fits_the_cause_on_every_platform() {
             (Proxy, "maxconn"),
         ] {
             for ran in [Ran::InTurns(1), Ran::InTurns(2)] {
+                let told = match (kind, ran) {
+                    (BySession, Ran::InTurns(2)) => "a limiter or a pool whose key is the session",
+                    _ => told,
+                };
                 let advice = about(kind, ran, platform).join("\n");
                 assert!(!advice.is_empty(), "{kind} {platform:?}");
                 assert!(advice.contains(told), "{kind} {platform:?}: {advice}");

@@ -14,11 +14,16 @@ pub(super) fn cause(rule: Rule, facts: &Facts, findings: &Findings, names: &Name
     let maybe_session = is_maybe_session(rule, findings, names);
     let sentence = sentence(rule, facts, findings, names);
     let sentence = match rule.by.filter(|_| maybe_session) {
-        Some(by) => format!(
-            "{sentence} Or they wait for a lock by session: {} gets the same cookie or credential, so it would \
-             wait, too.",
-            names.bystander(by)
-        ),
+        Some(by) => {
+            let what = match rule.kind {
+                CauseKind::Workers => "a limit for each session",
+                _ => "a lock by session",
+            };
+            format!(
+                "{sentence} Or they wait for {what}: {} gets the same cookie or credential, so it would wait, too.",
+                names.bystander(by)
+            )
+        }
         None => sentence,
     };
     Cause {
@@ -125,17 +130,20 @@ fn were(bystanders: usize, names: &Names) -> String {
 /// The event loop is held while a request runs, or for a part of that time.
 fn blocked_loop(ran: Ran, bystander: Option<&Bystander>, other: &str) -> String {
     let holds = "Each request holds the event loop, or the only worker";
+    // A bystander that needs the same looks like one that is on the same loop.
+    let or_another =
+        format!("{holds}, or something else of which there is one and which {other} needs, too");
     let is_all = match ran {
         Ran::Unclear | Ran::Slower(2..) => false,
         _ => bystander.is_none_or(Bystander::is_frozen_by_one),
     };
     match bystander.and_then(|bystander| bystander.beside_one) {
         Some(pieces) if !is_all && pieces.count > 1 => format!(
-            "{holds}, again and again: while one of them ran, {other} got no answer for {} at a time.",
+            "{or_another}, again and again: while one of them ran, {other} got no answer for {} at a time.",
             Human(pieces.length)
         ),
         Some(pieces) if !is_all => format!(
-            "{holds}, for a part of its time: while one of them ran, {other} got no answer for {}.",
+            "{or_another}, for a part of its time: while one of them ran, {other} got no answer for {}.",
             Human(pieces.silent)
         ),
         _ => format!("{holds}, so that {other} is not answered meanwhile."),
@@ -201,8 +209,9 @@ fn unknown_why(rule: Rule, facts: &Facts, findings: &Findings, names: &Names) ->
             let pieces = bystander.and_then(|bystander| bystander.beside_one);
             format!(
                 ". While one of them ran, {other} got no answer for {} at a time. Either each of them blocks the \
-                 event loop again and again, or it computes where there are too few cores for the two of them. If \
-                 the cores are idle meanwhile, it is the event loop.",
+                 event loop again and again, or it computes where there are too few cores for the two of them, or \
+                 where threads share the lock of an interpreter. If the cores are idle meanwhile, it is the event \
+                 loop.",
                 Human(pieces.unwrap_or_default().length)
             )
         }

@@ -84,7 +84,8 @@ impl Plan {
                 continue;
             }
             if spare == 0 || !is_same && shown != Contrast::Unclear {
-                break if another_alike && !one_alike {
+                let is_other_same = other.at_a_time == another.at_a_time;
+                break if is_other_same || another_alike && !one_alike {
                     Reason::ComparedDiffer {
                         first: first.at_a_time,
                         again: one.at_a_time,

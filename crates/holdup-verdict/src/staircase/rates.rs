@@ -43,12 +43,11 @@ pub(super) fn regular(times: &[f64], solo: Solo) -> Option<Outcome> {
     let distances = |from: usize, least: usize| {
         let some = times.get(from..).filter(|some| some.len() >= least)?;
         let every = (some[some.len() - 1] - some[0]) / (some.len() - 1) as f64;
-        let tolerance = if some.len() > MIN_RATE_STEPS {
-            RATE_TOLERANCE
+        let within = if some.len() > MIN_RATE_STEPS {
+            RATE_TOLERANCE * every + noise(every)
         } else {
-            FEW_TOLERANCE
+            FEW_TOLERANCE * every
         };
-        let within = tolerance * every + noise(every);
         let even = some
             .windows(2)
             .all(|pair| (pair[1] - pair[0] - every).abs() <= within);

@@ -10,6 +10,9 @@ use holdup_model::{ClientTime, Lane};
 /// What a request to the measured route takes.
 const SERVICE: u64 = 300;
 
+/// The same if it holds an event loop.
+const HOLDS: u64 = 900;
+
 /// An event loop that each request holds: after awaiting something, and then in pieces, between which the loop comes
 /// to all others.
 #[derive(Clone, Copy)]
@@ -21,7 +24,7 @@ struct Loop {
 impl Loop {
     /// How long each request holds the loop.
     fn block(self) -> u64 {
-        SERVICE - self.awaits
+        HOLDS - self.awaits
     }
 
     /// When so many requests end that are sent together.
@@ -284,34 +287,34 @@ fn a_loop_that_is_held_in_pieces_is_told_from_cores() {
     for (awaits, piece, kind, told) in [
         (
             0,
-            300,
+            900,
             CauseKind::BlockedLoop,
             "so that the other route is not answered meanwhile.",
         ),
         (
             0,
-            150,
+            450,
             CauseKind::BlockedLoop,
-            "got no answer for 150 ms at a time.",
+            "got no answer for 450 ms at a time.",
         ),
         (
             0,
-            75,
+            300,
             CauseKind::BlockedLoop,
-            "got no answer for 75 ms at a time.",
+            "got no answer for 300 ms at a time.",
         ),
-        // So short that it may be the turns of threads on a machine that is busy.
+        // So short that it may be the turns of threads.
         (
             0,
-            30,
+            100,
             CauseKind::Unknown,
             "Either each of them blocks the event loop again and again, or",
         ),
         // The turns of threads that share the lock of an interpreter.
         (0, 10, CauseKind::Cores, "only for moments, looks the same."),
         // A query that is awaited, and then a page that is rendered.
-        (150, 150, CauseKind::BlockedLoop, "for a part of its time"),
-        (100, 200, CauseKind::BlockedLoop, "for a part of its time"),
+        (450, 450, CauseKind::BlockedLoop, "for a part of its time"),
+        (300, 600, CauseKind::BlockedLoop, "for a part of its time"),
     ] {
         let findings = at_a_loop(awaits, piece);
         let cause = &findings.cause;
@@ -327,7 +330,7 @@ fn a_loop_that_is_held_in_pieces_is_told_from_cores() {
 
 #[test]
 fn a_bystander_of_the_same_session_does_not_tell_a_loop_from_a_lock_by_session() {
-    let mut findings = at_a_loop(0, 300);
+    let mut findings = at_a_loop(0, 900);
     let names = |same: bool| Names {
         beside: vec!["/fast".to_owned()],
         same_session: vec![same],

@@ -1,5 +1,7 @@
 //! What is published: while a hold lasts, when it is over, and to which subscribers.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -115,6 +117,60 @@ fn after_a_flush_everything_is_told() {
     }
     assert_eq!(ends, 1);
     assert!(watch.flush(PATIENCE), "again");
+}
+
+#[test]
+fn a_flush_does_not_wait_for_a_hold_that_lasts() {
+    let watch = Watch::new();
+    let (gate, entered) = Gate::new();
+    let served = {
+        let (watch, gate) = (watch.clone(), gate.clone());
+        // The task runs in the same iteration of the loop as the request.
+        let spawns = |gate: web::Data<Gate>| async move {
+            rt::spawn(async move { Gate::pass(gate).await });
+            "done"
+        };
+        serve(move || {
+            App::new()
+                .app_data(web::Data::new(gate.clone()))
+                .route("/spawns", web::get().to(spawns))
+                .wrap(watch.clone())
+        })
+    };
+    let closed = gate.lock.lock().expect("nobody panics with it");
+    let _open = connect(served.address).write_all(b"GET /spawns HTTP/1.1\r\nHost: x\r\n\r\n");
+    entered.recv().expect("the worker enters");
+    pause(LONG);
+    let begun = Instant::now();
+    assert!(watch.flush(PATIENCE), "it lasts, and the flush does not");
+    assert!(begun.elapsed() < PATIENCE / 2);
+    assert!(!watch.flush(Duration::ZERO), "there is no time");
+    drop(closed);
+    assert!(watch.flush(Duration::MAX), "as long as it takes");
+}
+
+#[test]
+fn a_flush_writes_the_record_that_rests() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("record-flushed");
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let watch = Watch::new().record(&folder).expect("it can be written");
+    let served = app_with_every_form(&watch);
+    get(served.address, "/between/1").body();
+    assert!(watch.flush(PATIENCE));
+    let written = || {
+        let files = std::fs::read_dir(&folder).expect("a folder");
+        let files = files.map(|file| file.expect("a file").path());
+        let files = files.filter(|file| file.extension().is_some_and(|end| end == "jsonl"));
+        let texts = files.map(|file| std::fs::read_to_string(file).expect("a file"));
+        texts.collect::<String>()
+    };
+    assert!(written().contains("\"released\""), "{}", written());
+    // Nothing happens for so long that the thread waits for the next event.
+    pause(Duration::from_secs(4));
+    assert!(watch.flush(PATIENCE));
+    drop(served);
+    assert!(watch.flush(PATIENCE));
 }
 
 #[test]

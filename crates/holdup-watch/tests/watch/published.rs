@@ -144,7 +144,6 @@ fn a_flush_does_not_wait_for_a_hold_that_lasts() {
     let begun = Instant::now();
     assert!(watch.flush(PATIENCE), "it lasts, and the flush does not");
     assert!(begun.elapsed() < PATIENCE / 2);
-    assert!(!watch.flush(Duration::ZERO), "there is no time");
     drop(closed);
     assert!(watch.flush(Duration::MAX), "as long as it takes");
 }

@@ -75,6 +75,7 @@ mod looks;
 mod losses;
 mod lost;
 mod memory;
+mod naming;
 mod observe;
 mod open_state;
 mod outlets;

@@ -1,14 +1,12 @@
 //! The open requests, and where they wait: for that, they are asked.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use holdup_model::OpenRequest;
 
 use super::{CATCH_UP, Detector, nap};
+use crate::naming::Naming;
 use crate::places;
-use crate::shared::Shared;
-use crate::stack::StackSample;
 
 /// The longest that a look waits for answers, in all and after the latest one.
 const LONGEST_LOOK: Duration = Duration::from_millis(500);
@@ -28,8 +26,8 @@ impl Detector {
     pub fn requests(&self) -> Vec<OpenRequest> {
         let own = places::worker(&self.0);
         self.ask(own);
-        let mut names = Names::new(&self.0);
-        while names.are_missing() && own.is_none() && names.started.elapsed() < NAMES {
+        let (mut names, started) = (Naming::default(), Instant::now());
+        while names.are_missing(&self.0) && own.is_none() && started.elapsed() < NAMES {
             nap();
         }
         if names.were_missing() {
@@ -52,8 +50,8 @@ impl Detector {
     /// loop run until they have answered.
     pub async fn look(&self) -> Vec<OpenRequest> {
         self.ask_all().await;
-        let mut names = Names::new(&self.0);
-        while names.are_missing() && names.started.elapsed() < CATCH_UP {
+        let (mut names, started) = (Naming::default(), Instant::now());
+        while names.are_missing(&self.0) && started.elapsed() < CATCH_UP {
             tokio::task::yield_now().await;
         }
         if names.were_missing() {
@@ -105,44 +103,5 @@ impl Patience {
             (self.missing, self.since) = (missing, now);
         }
         missing > 0 && now - self.since < PATIENCE && now - self.started < LONGEST_LOOK
-    }
-}
-
-/// Has the names of stacks looked up.
-struct Names<'a> {
-    shared: &'a Shared,
-    started: Instant,
-    /// Those that are being looked up.
-    sent: Vec<Arc<StackSample>>,
-}
-
-impl<'a> Names<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Self {
-            shared,
-            started: Instant::now(),
-            sent: Vec::new(),
-        }
-    }
-
-    /// Whether names are missing and will be known soon. Tells the thread that looks them up what it has not been
-    /// told yet.
-    fn are_missing(&mut self) -> bool {
-        let unnamed = self.shared.unnamed();
-        for stack in &unnamed {
-            if self.sent.iter().any(|sent| Arc::ptr_eq(sent, stack)) {
-                continue;
-            }
-            if !self.shared.send_to_be_named(stack) {
-                return false;
-            }
-            self.sent.push(Arc::clone(stack));
-        }
-        !unnamed.is_empty()
-    }
-
-    /// Whether names were missing at first.
-    fn were_missing(&self) -> bool {
-        !self.sent.is_empty()
     }
 }

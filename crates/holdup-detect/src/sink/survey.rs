@@ -1,15 +1,14 @@
 //! Where open requests wait, asked every few seconds while something waits or is held: for the record. Nothing here
 //! waits for an answer, because the record has to be written meanwhile.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use holdup_model::{OpenRequest, RequestState};
 use holdup_record::Survey;
 
 use crate::look::Look;
+use crate::naming::Naming;
 use crate::shared::Shared;
-use crate::stack::StackSample;
 
 /// How often requests are asked where they wait. If that does not change, less and less often.
 const EVERY: Duration = Duration::from_secs(3);
@@ -46,9 +45,8 @@ pub(super) struct Surveys {
 struct Asked {
     at: Duration,
     look: Look,
-    /// The stacks whose names are being looked up.
-    named: Vec<Arc<StackSample>>,
-    /// Whether they were asked again after that.
+    names: Naming,
+    /// Whether they were asked again after names were looked up.
     is_again: bool,
 }
 
@@ -74,7 +72,7 @@ impl Surveys {
         };
         let since = now.saturating_sub(asked.at);
         if since < ANSWERS && shared.unanswered(&asked.look, None) > 0
-            || since < NAMES && asked.waits_for_names(shared)
+            || since < NAMES && asked.names.are_missing(shared)
         {
             return None;
         }
@@ -127,7 +125,7 @@ impl Surveys {
         self.asked = Some(Asked {
             at: now,
             look: shared.look(true, None),
-            named: Vec::new(),
+            names: Naming::default(),
             is_again: false,
         });
         None
@@ -146,21 +144,6 @@ impl Surveys {
 impl Asked {
     /// Whether names were looked up since the requests were asked. It is so once.
     fn have_names_come(&mut self) -> bool {
-        !self.named.is_empty() && !std::mem::replace(&mut self.is_again, true)
-    }
-
-    /// Whether names are missing and will be known soon. Has them looked up.
-    fn waits_for_names(&mut self, shared: &Shared) -> bool {
-        let unnamed = shared.unnamed();
-        for stack in &unnamed {
-            let is_sent = self.named.iter().any(|sent| Arc::ptr_eq(sent, stack));
-            if !is_sent && !shared.send_to_be_named(stack) {
-                return false;
-            }
-            if !is_sent {
-                self.named.push(Arc::clone(stack));
-            }
-        }
-        !unnamed.is_empty()
+        self.names.were_missing() && !std::mem::replace(&mut self.is_again, true)
     }
 }
